@@ -1,0 +1,84 @@
+"""What can go wrong with generation, in words for users."""
+
+from __future__ import annotations
+
+from text2song.exceptions import Conflict, DomainError, NotFound, Refused
+
+
+class ModelNotReady(Conflict):
+    code = "model_not_ready"
+
+    def __init__(self, name: str, key: str) -> None:
+        super().__init__(
+            f"The files of {name} are not on this machine. Fetch them under Settings › Models "
+            f"or with “manage.py fetch_model {key}”, or choose another model."
+        )
+
+
+class UnknownModel(Refused):
+    code = "unknown_model"
+
+    def __init__(self, key: str, known: list[str]) -> None:
+        message = f"There is no model “{key}”. Known models: {', '.join(known)}."
+        super().__init__(message, fields={"model": [message]})
+
+
+class DurationOverLimit(Refused):
+    code = "duration_over_limit"
+
+    def __init__(self, requested: int, limit: int, model: str) -> None:
+        message = (
+            f"{requested} s is over the {limit} s limit of {model}. Shorten it, or turn on long form (up to 120 s)."
+        )
+        super().__init__(message, fields={"duration": [message]})
+
+
+class JobIsFinished(Conflict):
+    code = "job_finished"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The job is already {state}; only queued and running jobs can be cancelled.")
+
+
+class FetchInProgress(Conflict):
+    code = "fetch_in_progress"
+
+    def __init__(self, name: str, percent: int) -> None:
+        super().__init__(f"{name} is being fetched already ({percent} % so far).")
+
+
+class ModelInUse(Conflict):
+    code = "model_in_use"
+
+
+class ModelFolderRefused(Refused):
+    code = "broken_model_folder"
+
+
+class ActiveJobQuota(DomainError):
+    """The user has as many unfinished jobs as allowed; answered with 429 and Retry-After."""
+
+    code = "job_quota"
+    status = 429
+    retry_after = 15
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have {limit} unfinished jobs, which is the limit. Wait for one to end, or cancel one.")
+
+
+class SampleNotFound(NotFound):
+    code = "sample_not_found"
+
+
+class FavoriteExists(Conflict):
+    code = "favorite_exists"
+
+    def __init__(self) -> None:
+        super().__init__("It is among your favourites already.")
+
+
+class StorageUnavailable(DomainError):
+    """The audio store refused to read or write."""
+
+    code = "storage_unavailable"
+    status = 503

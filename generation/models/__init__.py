@@ -1,0 +1,16 @@
+"""Base models, jobs, audio samples and favourites."""
+
+from generation.models.audio import AudioSample
+from generation.models.base_models import BaseModel, ModelFetch
+from generation.models.favorites import Favorite
+from generation.models.jobs import GenerationDefaults, GenerationJob, SamplingSettings
+
+__all__ = [
+    "AudioSample",
+    "BaseModel",
+    "Favorite",
+    "GenerationDefaults",
+    "GenerationJob",
+    "ModelFetch",
+    "SamplingSettings",
+]

@@ -1,0 +1,159 @@
+"""The models music is made with, and the fetching of their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+
+from generation.exceptions import ModelNotReady
+from generation.specs import ModelSpec
+from text2song.models import UUIDModel
+
+
+class BaseModel(UUIDModel):
+    """A MusicGen-format model: what it can do, where its files are, and whether it is the active one."""
+
+    class Source(models.TextChoices):
+        BUNDLED = "bundled", "Bundled"
+        HUB = "hub", "Model hub"
+        FOLDER = "folder", "Local folder"
+
+    key = models.SlugField(max_length=80, unique=True)
+    display_name = models.CharField(max_length=100)
+    source = models.CharField(max_length=10, choices=Source.choices)
+    location = models.CharField(
+        max_length=500, blank=True, help_text="Hub id (facebook/musicgen-small) or the folder's absolute path."
+    )
+    hub_revision = models.CharField(max_length=64, blank=True, default="main")
+    family = models.CharField(max_length=30, default="musicgen")
+    description = models.CharField(max_length=300, blank=True, help_text="What it is good for.")
+    licence = models.CharField(max_length=100, blank=True)
+    sample_rate = models.PositiveIntegerField(help_text="Hz")
+    channels = models.PositiveSmallIntegerField(default=1)
+    codebooks = models.PositiveSmallIntegerField(default=4)
+    frame_rate = models.FloatField(default=50.0, help_text="Codec frames a second")
+    max_duration = models.PositiveSmallIntegerField(help_text="Longest clip in one window, seconds")
+    recommended_duration = models.PositiveSmallIntegerField(help_text="Seconds")
+    memory_gb = models.FloatField(help_text="Memory needed to generate, GB")
+    quality = models.PositiveSmallIntegerField(
+        default=0, help_text="Order among models, larger sounds better; presets choose by it."
+    )
+    revision = models.CharField(
+        max_length=64, blank=True, help_text="What the installed files are: hub commit or content hash."
+    )
+    is_active = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("quality", "display_name")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_active"], condition=models.Q(is_active=True), name="one_active_base_model"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(recommended_duration__lte=models.F("max_duration")),
+                name="recommended_within_max_duration",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are, or will be once fetched."""
+        if self.source == self.Source.BUNDLED:
+            return settings.BUNDLED_MODEL_DIR
+        if self.source == self.Source.FOLDER:
+            return Path(self.location)
+        return settings.MODELS_DIR / self.key
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the files are here, complete. A hub fetch puts the folder in place only when all files are in it."""
+        return (self.folder / "config.json").is_file()
+
+    def spec(self) -> ModelSpec:
+        """The model as the engine wants it; raises `ModelNotReady` when its files are missing."""
+        if not self.is_ready:
+            raise ModelNotReady(self.display_name, self.key)
+        return ModelSpec(key=self.key, path=str(self.folder), revision=self.revision)
+
+    def activate(self) -> None:
+        """Make this the model new jobs use unless they name one. Jobs already sent keep theirs."""
+        if not self.is_ready:
+            raise ModelNotReady(self.display_name, self.key)
+        with transaction.atomic():
+            BaseModel.objects.filter(is_active=True).exclude(pk=self.pk).update(is_active=False)
+            BaseModel.objects.filter(pk=self.pk).update(is_active=True)
+        self.is_active = True
+
+
+class ModelFetch(UUIDModel):
+    """The fetching of a hub model's files, so that a page can be left and found again."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    base_model = models.ForeignKey(BaseModel, on_delete=models.CASCADE, related_name="fetches")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    stage = models.CharField(max_length=100, blank=True)
+    files_done = models.PositiveIntegerField(default=0)
+    files_total = models.PositiveIntegerField(default=0)
+    bytes_done = models.PositiveBigIntegerField(default=0)
+    bytes_total = models.PositiveBigIntegerField(default=0)
+    bytes_per_second = models.FloatField(default=0.0)
+    error = models.TextField(blank=True)
+    worker = models.CharField(max_length=200, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name_plural = "model fetches"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["base_model"],
+                condition=models.Q(state__in=("queued", "running")),
+                name="one_active_fetch_per_model",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.base_model} ({self.state})"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE
+
+    @property
+    def percent(self) -> int:
+        return int(100 * self.bytes_done / self.bytes_total) if self.bytes_total else 0
+
+    def start(self, worker: str) -> bool:
+        """Claim the fetch for `worker`; False when somebody else has it or it was cancelled."""
+        now = timezone.now()
+        claimed = ModelFetch.objects.filter(pk=self.pk, state=self.State.QUEUED).update(
+            state=self.State.RUNNING, started_at=now, worker=worker
+        )
+        self.refresh_from_db()
+        return bool(claimed)
+
+    def end(self, state: str, error: str = "") -> bool:
+        """Move a running fetch to its final state; False when it had been ended already (cancelled)."""
+        ended = ModelFetch.objects.filter(pk=self.pk, state__in=self.ACTIVE).update(
+            state=state, error=error, finished_at=timezone.now()
+        )
+        self.refresh_from_db()
+        return bool(ended)

@@ -1,0 +1,289 @@
+"""Generation jobs and their state machine. The job row is the truth; a queue message is only a wake-up."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+from generation import querysets
+from generation.exceptions import JobIsFinished
+from generation.long_form import windows
+from generation.models.base_models import BaseModel
+from prompts.models import Prompt
+from text2song.models import SoftDeleteModel, UUIDModel
+
+MAX_SEED = 2**31 - 1
+LONG_FORM_MAX_SECONDS = 120
+
+
+SAMPLING_FIELDS = (
+    "num_samples",
+    "duration",
+    "long_form",
+    "temperature",
+    "top_k",
+    "top_p",
+    "guidance_scale",
+    "preset",
+)
+
+
+class SamplingSettings(models.Model):
+    """What a person chooses for a generation; ranges are inclusive and also live in the database."""
+
+    class Preset(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        BALANCED = "balanced", "Balanced"
+        BEST = "best", "Best"
+        CUSTOM = "custom", "Custom"
+
+    num_samples = models.PositiveSmallIntegerField(
+        "samples",
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(8)],
+        help_text="How many candidates to make. Sample i uses seed + i.",
+    )
+    duration = models.PositiveSmallIntegerField(
+        "duration (s)",
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(LONG_FORM_MAX_SECONDS)],
+        help_text="Length of each candidate in seconds.",
+    )
+    long_form = models.BooleanField(
+        default=False, help_text="Go past the model's own limit with overlapping windows, up to 120 s."
+    )
+    temperature = models.FloatField(
+        default=1.0,
+        validators=[MinValueValidator(0.1), MaxValueValidator(2.0)],
+        help_text="Lower is safer and more repetitive, higher is more surprising. Usual: 0.7 to 1.1.",
+    )
+    top_k = models.PositiveSmallIntegerField(
+        "top-k",
+        default=250,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Draw each token from the k likeliest. Usual: 150 to 250.",
+    )
+    top_p = models.FloatField(
+        "top-p",
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Draw from the likeliest tokens that together reach this probability; 0 turns it off. Usual: 0.9.",
+    )
+    guidance_scale = models.FloatField(
+        default=3.0,
+        validators=[MinValueValidator(1.0), MaxValueValidator(10.0)],
+        help_text="How strictly the prompt is followed: 1 is free, 3 is usual, above 6 tends to distort.",
+    )
+    preset = models.CharField(max_length=10, choices=Preset.choices, default=Preset.CUSTOM)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(condition=models.Q(num_samples__range=(1, 8)), name="%(class)s_num_samples"),
+            models.CheckConstraint(
+                condition=models.Q(duration__range=(1, LONG_FORM_MAX_SECONDS)), name="%(class)s_duration"
+            ),
+            models.CheckConstraint(condition=models.Q(temperature__range=(0.1, 2.0)), name="%(class)s_temperature"),
+            models.CheckConstraint(condition=models.Q(top_k__range=(1, 1000)), name="%(class)s_top_k"),
+            models.CheckConstraint(condition=models.Q(top_p__range=(0.0, 1.0)), name="%(class)s_top_p"),
+            models.CheckConstraint(condition=models.Q(guidance_scale__range=(1.0, 10.0)), name="%(class)s_guidance"),
+        ]
+
+
+class GenerationDefaults(SamplingSettings):
+    """The values a new generation form starts with: one row, changed in Settings."""
+
+    class Meta(SamplingSettings.Meta):
+        verbose_name_plural = "generation defaults"
+
+    def __str__(self) -> str:
+        return "Generation defaults"
+
+    @classmethod
+    def load(cls) -> GenerationDefaults:
+        return cls.objects.get_or_create(pk=1)[0]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.pk = 1
+        super().save(*args, **kwargs)
+
+
+class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
+    """A request for `num_samples` candidates of one prompt.
+
+    queued -> running -> completed | failed | cancelled. Every transition is one filtered update that must change one
+    row, so that two processes can never both succeed.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        COMPLETED = "completed", "Completed"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Kind(models.TextChoices):
+        PROMPT = "prompt", "From the prompt"
+        EXTENSION = "extension", "Continues a sample"
+        VARIATION = "variation", "Varies a sample"
+
+    UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
+    MAX_ATTEMPTS: ClassVar[int] = 3
+
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="jobs")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="generation_jobs"
+    )
+    base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="jobs")
+    seed = models.PositiveBigIntegerField(validators=[MaxValueValidator(MAX_SEED)])
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PROMPT)
+    source_sample = models.ForeignKey(
+        "generation.AudioSample", null=True, blank=True, on_delete=models.PROTECT, related_name="descendants"
+    )
+    prefix_seconds = models.FloatField(
+        null=True, blank=True, help_text="How much of the source sample opens every candidate, in seconds."
+    )
+    idempotency_key = models.CharField(max_length=200, blank=True, editable=False)
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
+    steps_done = models.PositiveIntegerField(default=0)
+    steps_total = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=200, blank=True)
+    queued_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.GenerationJobQuerySet.as_manager()
+
+    class Meta(SamplingSettings.Meta):
+        ordering = ("-created_at", "-id")
+        indexes = [models.Index(fields=["state", "queued_at"], name="job_queue")]
+        constraints = [
+            *SamplingSettings.Meta.constraints,
+            models.CheckConstraint(condition=models.Q(seed__range=(0, MAX_SEED)), name="job_seed"),
+            models.CheckConstraint(
+                condition=models.Q(kind="prompt", source_sample__isnull=True)
+                | models.Q(~models.Q(kind="prompt"), source_sample__isnull=False, prefix_seconds__gt=0),
+                name="job_source_fits_kind",
+            ),
+            models.UniqueConstraint(
+                fields=["requested_by", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="job_once_per_idempotency_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Job {self.short_id}"
+
+    @property
+    def short_id(self) -> str:
+        return str(self.pk)[:8]
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.state in self.UNFINISHED
+
+    @property
+    def progress(self) -> float:
+        """Share of decoding done, 0 to 1."""
+        if self.state == self.State.COMPLETED:
+            return 1.0
+        return self.steps_done / self.steps_total if self.steps_total else 0.0
+
+    @property
+    def percent(self) -> int:
+        return int(100 * self.progress)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds until the end, from the speed so far; None before the first steps."""
+        if self.state != self.State.RUNNING or not self.steps_done or self.started_at is None:
+            return None
+        elapsed = (timezone.now() - self.started_at).total_seconds()
+        return max(0.0, elapsed / self.steps_done * (self.steps_total - self.steps_done))
+
+    @property
+    def seconds_taken(self) -> float | None:
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+    @property
+    def queue_position(self) -> int | None:
+        """1 for the job that is next, None for a job that is not waiting."""
+        if self.state != self.State.QUEUED:
+            return None
+        return GenerationJob.objects.pending().filter(queued_at__lt=self.queued_at).count() + 1
+
+    @property
+    def window_count(self) -> int:
+        """How many overlapping windows the duration takes on this model."""
+        return len(windows(self.duration, float(self.base_model.max_duration)))
+
+    def sample_id(self, index: int) -> uuid.UUID:
+        """The id sample `index` has or will have: fixed by the job, so that a job run twice writes the same files."""
+        return uuid.uuid5(self.pk, str(index))
+
+    def sample_seed(self, index: int) -> int:
+        return (self.seed + index) % (MAX_SEED + 1)
+
+    # -- transitions -------------------------------------------------------------------------------------------
+
+    def claim(self, worker: str) -> bool:
+        """queued -> running for `worker`; False when another worker was faster or the job was cancelled."""
+        now = timezone.now()
+        return self._move(
+            (self.State.QUEUED,),
+            state=self.State.RUNNING,
+            worker=worker,
+            started_at=now,
+            attempts=models.F("attempts") + 1,
+            steps_done=0,
+            error="",
+        )
+
+    def report(self, done: int, total: int) -> None:
+        """Record steps done; a job that is no longer running keeps what it had."""
+        GenerationJob.objects.filter(pk=self.pk, state=self.State.RUNNING).update(
+            steps_done=done, steps_total=total
+        )
+
+    def complete(self, worker: str) -> bool:
+        """running -> completed; False when it was cancelled or taken over by another worker meanwhile."""
+        return self._move(
+            (self.State.RUNNING,), owner=worker, state=self.State.COMPLETED, finished_at=timezone.now()
+        )
+
+    def fail(self, reason: str, worker: str | None = None) -> bool:
+        """unfinished -> failed with a sentence for users."""
+        return self._move(
+            self.UNFINISHED, owner=worker, state=self.State.FAILED, error=reason, finished_at=timezone.now()
+        )
+
+    def cancel(self) -> None:
+        """unfinished -> cancelled; raises `JobIsFinished` otherwise. A running worker sees it within two seconds."""
+        if not self._move(self.UNFINISHED, state=self.State.CANCELLED, finished_at=timezone.now()):
+            raise JobIsFinished(self.state)
+
+    def requeue(self, worker: str) -> bool:
+        """running -> queued, taking the job from `worker`, which died or gave it back."""
+        return self._move(
+            (self.State.RUNNING,), owner=worker, state=self.State.QUEUED, worker="", started_at=None
+        )
+
+    def _move(self, states: tuple[str, ...], owner: str | None = None, **changes: Any) -> bool:
+        """Apply `changes` if the row is in one of `states` and, where given, still belongs to `owner`."""
+        rows = GenerationJob.objects.filter(pk=self.pk, state__in=states)
+        if owner is not None:
+            rows = rows.filter(worker=owner)
+        moved = rows.update(**changes)
+        self.refresh_from_db()
+        return moved == 1

@@ -1,0 +1,74 @@
+"""Collections of jobs and samples in the domain's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Avg, Count, DurationField, Exists, ExpressionWrapper, F, OuterRef, Prefetch, Q
+from django.utils import timezone
+
+from text2song.models import SoftDeleteQuerySet, WorkerPresence
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+class GenerationJobQuerySet(SoftDeleteQuerySet):
+    def pending(self) -> GenerationJobQuerySet:
+        """Jobs waiting for a worker, the longest waiting first."""
+        return self.visible().filter(state="queued").order_by("queued_at", "id")
+
+    def unfinished(self) -> GenerationJobQuerySet:
+        return self.visible().filter(state__in=("queued", "running"))
+
+    def of_dead_workers(self) -> GenerationJobQuerySet:
+        """Running jobs whose worker has not been heard of within its time-out."""
+        return self.filter(state="running").exclude(worker__in=WorkerPresence.objects.alive().values("name"))
+
+    def with_samples(self) -> GenerationJobQuerySet:
+        """Everything a job card shows, in a fixed number of queries."""
+        from generation.models import AudioSample
+
+        samples = AudioSample.objects.visible().order_by("index")
+        return self.select_related("prompt", "base_model", "requested_by", "source_sample").prefetch_related(
+            Prefetch("samples", queryset=samples, to_attr="visible_samples")
+        )
+
+    def statistics(self) -> dict[str, Any]:
+        """Counts per state, active jobs, mean seconds over the last 100 completed, and today's throughput."""
+        jobs = self.visible().order_by()
+        counts = dict.fromkeys(("queued", "running", "completed", "failed", "cancelled"), 0)
+        counts |= dict(jobs.values_list("state").annotate(n=Count("id")))
+        recent = jobs.filter(state="completed").order_by("-finished_at").values("pk")[:100]
+        taken = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
+        mean = self.model.objects.filter(pk__in=list(recent.values_list("pk", flat=True))).aggregate(m=Avg(taken))["m"]
+        today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+        return {
+            "states": counts,
+            "active": counts["queued"] + counts["running"],
+            "mean_seconds": round(mean.total_seconds(), 2) if mean is not None else None,
+            "completed_today": jobs.filter(state="completed", finished_at__gte=today).count(),
+        }
+
+
+class AudioSampleQuerySet(SoftDeleteQuerySet):
+    def visible(self) -> AudioSampleQuerySet:
+        """Samples of jobs that are not deleted, and not deleted themselves."""
+        return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True)
+
+    def with_context(self) -> AudioSampleQuerySet:
+        """With job, prompt and model, as every list of samples shows them."""
+        return self.select_related("job", "job__prompt", "job__base_model")
+
+    def hearted_by(self, user: AbstractBaseUser) -> AudioSampleQuerySet:
+        """Annotate `is_favorite`: whether `user` set a heart."""
+        from generation.models import Favorite
+
+        return self.annotate(is_favorite=Exists(Favorite.objects.filter(user=user, sample=OuterRef("pk"))))
+
+    def matching(self, words: list[str]) -> AudioSampleQuerySet:
+        """Samples whose prompt holds any of `words`."""
+        found = Q()
+        for word in words:
+            found |= Q(rendered_text__icontains=word)
+        return self.filter(found) if words else self

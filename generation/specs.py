@@ -1,0 +1,116 @@
+"""The contract between Django and torch: plain frozen dataclasses, no imports from either side.
+
+Tasks translate rows into specs, the engine turns specs into results, tasks store the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Codes: TypeAlias = npt.NDArray[np.int16]
+Waveform: TypeAlias = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A base model whose files are on this machine.
+
+    `path` is a folder in the format of `MusicgenForConditionalGeneration.save_pretrained`; `revision` is the hub
+    commit or the content hash recorded when it was installed.
+    """
+
+    key: str
+    path: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSpec:
+    """A PEFT LoRA folder on this machine, applied at `strength` (0 leaves the base unchanged, 1 as trained)."""
+
+    path: str
+    sha256: str
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSpec:
+    """How the next token is drawn. `top_k` 0 and `top_p` 0 each mean "off"; `greedy` ignores the other three."""
+
+    temperature: float = 1.0
+    top_k: int = 250
+    top_p: float = 0.0
+    guidance_scale: float = 3.0
+    greedy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSpec:
+    """One clip to make.
+
+    `seed` alone determines the random numbers of this clip, whatever else is in the batch. `duration` is the length of
+    the finished clip in seconds, a prefix included. `prefix_codes` is `[K, T]`: the clip continues it and begins with it.
+    Durations beyond the model's window are made by a sliding window that keeps `overlap` seconds as context.
+    """
+
+    job_id: str
+    index: int
+    text: str
+    seed: int
+    duration: float
+    sampling: SamplingSpec = field(default_factory=SamplingSpec)
+    adapters: tuple[AdapterSpec, ...] = ()
+    prefix_codes: Codes | None = None
+    overlap: float = 0.0
+    record_logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SampleResult:
+    """A finished clip.
+
+    `codes` is `[K, T]` int16 (K codebooks; for stereo models left and right interleaved as the model has them),
+    `audio` is `[C, N]` float32 as the codec decodes it, before any loudness normalisation.
+    `logprobs` is `[K, T]` float32, the log-probability of each drawn code under the distribution before temperature,
+    top-k and top-p (guidance off); 0 on the prefix. None unless asked for.
+    """
+
+    job_id: str
+    index: int
+    codes: Codes
+    audio: Waveform
+    sample_rate: int
+    frame_rate: float
+    logprobs: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Steps of decoding done for one job, out of `total`; every sample of the job advances together."""
+
+    job_id: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model folder says about itself; read from its configuration without loading weights."""
+
+    family: str
+    sample_rate: int
+    channels: int
+    codebooks: int
+    codebook_size: int
+    frame_rate: float
+    parameters: int
+    weights_bytes: int
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], None]
+StopCallback: TypeAlias = Callable[[str], bool]

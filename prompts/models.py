@@ -1,0 +1,246 @@
+"""What to play: prompts, templates and frozen evaluation suites."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Length, Trim
+from django.utils import timezone
+
+from prompts import querysets, validators
+from prompts.exceptions import SuiteIsFrozen
+from prompts.rendering import render_prompt
+from prompts.vocabulary import (
+    INSTRUMENT_BY_SLUG,
+    MAX_TEMPO,
+    MAX_TEXT_LENGTH,
+    MIN_TEMPO,
+    MOOD_BY_SLUG,
+    MOODS,
+    STYLE_BY_SLUG,
+    STYLES,
+    Term,
+)
+from text2song.models import SoftDeleteModel, UUIDModel
+
+
+class MusicalAttributes(models.Model):
+    """Text and musical attributes, shared by prompts and templates. Attributes are vocabulary slugs."""
+
+    text = models.TextField(validators=[validators.validate_text])
+    style = models.CharField(
+        max_length=32,
+        blank=True,
+        validators=[validators.validate_style],
+        choices=[(term.slug, term.label) for term in STYLES],
+    )
+    mood = models.CharField(
+        max_length=32,
+        blank=True,
+        validators=[validators.validate_mood],
+        choices=[(term.slug, term.label) for term in MOODS],
+    )
+    tempo = models.PositiveSmallIntegerField(
+        "tempo (BPM)", null=True, blank=True, validators=[validators.validate_tempo]
+    )
+    primary_instruments = models.JSONField(
+        default=list, blank=True, validators=[validators.validate_instruments]
+    )
+    secondary_instruments = models.JSONField(
+        default=list, blank=True, validators=[validators.validate_instruments]
+    )
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(tempo__isnull=True) | models.Q(tempo__range=(MIN_TEMPO, MAX_TEMPO)),
+                name="%(class)s_tempo_in_range",
+            ),
+        ]
+
+    def clean(self) -> None:
+        super().clean()
+        self.text = self.text.strip()
+        validators.validate_roles(self.primary_instruments, self.secondary_instruments)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Everything but the text, as keyword arguments of `render_prompt`."""
+        return {
+            "style": self.style,
+            "mood": self.mood,
+            "tempo": self.tempo,
+            "primary_instruments": self.primary_instruments,
+            "secondary_instruments": self.secondary_instruments,
+        }
+
+    @property
+    def style_term(self) -> Term | None:
+        return STYLE_BY_SLUG.get(self.style)
+
+    @property
+    def mood_term(self) -> Term | None:
+        return MOOD_BY_SLUG.get(self.mood)
+
+    @property
+    def primary_terms(self) -> list[Term]:
+        return [INSTRUMENT_BY_SLUG[slug] for slug in self.primary_instruments]
+
+    @property
+    def secondary_terms(self) -> list[Term]:
+        return [INSTRUMENT_BY_SLUG[slug] for slug in self.secondary_instruments]
+
+
+class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
+    """One thing to play. A saved prompt never changes: samples and datasets refer to it; reuse makes a new one.
+
+    `rendered_text` is exactly what the model is given.
+    """
+
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts"
+    )
+    rendered_text = models.TextField(editable=False)
+
+    objects = querysets.PromptQuerySet.as_manager()
+
+    class Meta(MusicalAttributes.Meta):
+        ordering = ("-created_at", "-id")
+        constraints = [
+            *MusicalAttributes.Meta.constraints,
+            models.CheckConstraint(
+                condition=models.expressions.ExpressionWrapper(
+                    models.Q(models.lookups.GreaterThan(Length(Trim("text")), 0))
+                    & models.Q(models.lookups.LessThanOrEqual(Length("text"), MAX_TEXT_LENGTH)),
+                    output_field=models.BooleanField(),
+                ),
+                name="prompt_text_length",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text if len(self.text) <= 80 else f"{self.text[:79]}…"
+
+    def clean(self) -> None:
+        super().clean()
+        self.rendered_text = render_prompt(self.text, **self.attributes)
+
+    @property
+    def frozen_suites(self) -> models.QuerySet[PromptSuite]:
+        return PromptSuite.objects.filter(prompts=self, frozen_at__isnull=False)
+
+
+class PromptTemplate(MusicalAttributes, UUIDModel):
+    """A starting point. System templates have no owner; users keep up to `MAX_PER_USER` of their own."""
+
+    MAX_PER_USER = 100
+
+    class Category(models.TextChoices):
+        ELECTRONIC = "electronic"
+        CLASSICAL = "classical"
+        JAZZ = "jazz"
+        AMBIENT = "ambient"
+        CINEMATIC = "cinematic"
+        POP = "pop"
+        ROCK = "rock"
+        HIP_HOP = "hip-hop", "Hip-hop"
+        LO_FI = "lo-fi", "Lo-fi"
+        FOLK = "folk"
+        WORLD = "world"
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="prompt_templates",
+        help_text="Leave empty for a system template, which everyone sees.",
+    )
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=500, blank=True)
+    category = models.CharField(max_length=50, choices=Category.choices)
+    duration = models.PositiveSmallIntegerField("duration (s)", null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = querysets.PromptTemplateQuerySet.as_manager()
+
+    class Meta(MusicalAttributes.Meta):
+        ordering = ("category", "name")
+        constraints = [
+            *MusicalAttributes.Meta.constraints,
+            models.UniqueConstraint(fields=["owner", "name"], name="template_name_once_per_owner"),
+            models.UniqueConstraint(
+                fields=["name"], condition=models.Q(owner__isnull=True), name="system_template_name_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_system(self) -> bool:
+        return self.owner_id is None
+
+
+class PromptSuite(UUIDModel):
+    """A list of prompts for evaluation. Frozen, it can never change, and its prompts never enter a training dataset."""
+
+    name = models.CharField(max_length=200, unique=True)
+    description = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    prompts = models.ManyToManyField(Prompt, through="SuiteItem", related_name="suites")
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.frozen_at is not None
+
+    def freeze(self) -> None:
+        """Close the list for good. An empty suite cannot be frozen."""
+        if self.is_frozen:
+            raise SuiteIsFrozen(self.name)
+        if not self.items.exists():
+            raise ValidationError("Add at least one prompt before freezing the suite.", code="empty")
+        self.frozen_at = timezone.now()
+        self.save(update_fields=["frozen_at"])
+
+
+class SuiteItem(models.Model):
+    """A prompt's place in a suite."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    suite = models.ForeignKey(PromptSuite, on_delete=models.CASCADE, related_name="items")
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="suite_items")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("position", "id")
+        constraints = [models.UniqueConstraint(fields=["suite", "prompt"], name="prompt_once_per_suite")]
+
+    def __str__(self) -> str:
+        return f"{self.suite}: {self.prompt}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._refuse_if_frozen()
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        self._refuse_if_frozen()
+        return super().delete(*args, **kwargs)
+
+    def _refuse_if_frozen(self) -> None:
+        if self.suite.is_frozen:
+            raise SuiteIsFrozen(self.suite.name)

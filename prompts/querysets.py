@@ -1,0 +1,38 @@
+"""Collections of prompts and templates in the domain's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+
+from text2song.models import SoftDeleteQuerySet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+class PromptQuerySet(SoftDeleteQuerySet):
+    def matching(self, words: list[str]) -> PromptQuerySet:
+        """Prompts holding any of `words`, annotated with `matches` (how many of them), best match first."""
+        if not words:
+            return self
+        any_word = Q()
+        matches = Value(0, output_field=IntegerField())
+        for word in words:
+            holds = Q(rendered_text__icontains=word)
+            any_word |= holds
+            matches = matches + Case(When(holds, then=1), default=0, output_field=IntegerField())
+        return self.filter(any_word).annotate(matches=matches).order_by("-matches", "-created_at", "-id")
+
+    def outside_suites(self) -> PromptQuerySet:
+        """Prompts that may be trained on: none of any frozen suite."""
+        return self.exclude(suites__frozen_at__isnull=False)
+
+
+class PromptTemplateQuerySet(QuerySet):
+    def available_to(self, user: AbstractBaseUser) -> PromptTemplateQuerySet:
+        """System templates first, by category; then the user's own."""
+        return self.filter(Q(owner__isnull=True) | Q(owner=user)).order_by(
+            F("owner").asc(nulls_first=True), "category", "name"
+        )

@@ -1,0 +1,111 @@
+"""The one shape of API errors: a code for machines, a sentence for people, the fields at fault.
+
+    {"code": "invalid", "detail": "Tempo must be a whole number from 40 to 200 BPM, not 20.",
+     "fields": {"tempo": ["Tempo must be ..."]}}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions, serializers, status
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from text2song.exceptions import DomainError
+
+log = structlog.get_logger(__name__)
+
+
+class ErrorSerializer(serializers.Serializer):
+    """The error shape, for the OpenAPI schema."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view raised into the error shape; None lets an unexpected error become a logged 500."""
+    headers: dict[str, str] = {}
+    if isinstance(error, DomainError):
+        answer = _domain_error(error, headers)
+    elif isinstance(error, DjangoValidationError):
+        answer = _invalid(_django_fields(error))
+    elif isinstance(error, exceptions.ValidationError):
+        answer = _invalid(_flatten(error.detail))
+    elif isinstance(error, Http404):
+        answer = 404, {"code": "not_found", "detail": "There is nothing with this id here."}
+    elif isinstance(error, PermissionDenied):
+        answer = 403, {"code": "permission_denied", "detail": "You may not do this."}
+    elif isinstance(error, OperationalError):
+        log.exception("database_unavailable")
+        answer = 503, {"code": "database_unavailable", "detail": "The database does not answer. Try again shortly."}
+        headers["Retry-After"] = "5"
+    elif isinstance(error, exceptions.APIException):
+        answer = _api_error(error, headers)
+    else:
+        return None
+    set_rollback()
+    return Response(answer[1], status=answer[0], headers=headers)
+
+
+def _domain_error(error: DomainError, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    if retry_after := getattr(error, "retry_after", None):
+        headers["Retry-After"] = str(retry_after)
+    body: dict[str, Any] = {"code": error.code, "detail": error.message}
+    return error.status, body | ({"fields": error.fields} if error.fields else {})
+
+
+def _api_error(error: exceptions.APIException, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    if auth_header := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    detail = str(error.detail)
+    if isinstance(error, exceptions.Throttled):
+        headers["Retry-After"] = str(int(error.wait or 1) + 1)
+        detail = f"Too many requests: you have passed the limit per time. Try again in {headers['Retry-After']} s."
+    code = error.get_codes()
+    return error.status_code, {"code": code if isinstance(code, str) else "error", "detail": detail}
+
+
+def _invalid(fields: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
+    detail = " ".join(message for messages in fields.values() for message in messages)
+    named = {name: messages for name, messages in fields.items() if name != "non_field_errors"}
+    body: dict[str, Any] = {"code": "invalid", "detail": detail}
+    return status.HTTP_400_BAD_REQUEST, body | ({"fields": named} if named else {})
+
+
+def _django_fields(error: DjangoValidationError) -> dict[str, list[str]]:
+    if hasattr(error, "error_dict"):
+        return {("non_field_errors" if k == "__all__" else k): v for k, v in error.message_dict.items()}
+    return {"non_field_errors": error.messages}
+
+
+def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
+    """Nested serializer errors as `{"items.0.text": [...]}`; messages name their field where they would not else."""
+    if isinstance(detail, dict):
+        flat: dict[str, list[str]] = {}
+        for key, value in detail.items():
+            flat |= _flatten(value, f"{path}.{key}" if path else str(key))
+        return flat
+    if isinstance(detail, list) and any(isinstance(item, dict | list) for item in detail):
+        flat = {}
+        for index, value in enumerate(detail):
+            flat |= _flatten(value, f"{path}.{index}" if path else str(index))
+        return flat
+    messages = [str(item) for item in (detail if isinstance(detail, list) else [detail])]
+    return {path or "non_field_errors": [_named(path, message) for message in messages]}
+
+
+def _named(path: str, message: str) -> str:
+    return f"{path}: {message}" if path and message.startswith("This field") else message
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    """For API addresses no route knows."""
+    return JsonResponse({"code": "not_found", "detail": f"There is no endpoint at {request.path}."}, status=404)

@@ -1,0 +1,21 @@
+"""One router for the whole API, version 1. Each app registers its own viewsets here."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from generation import api as generation_api
+from prompts import api as prompts_api
+
+router = SimpleRouter()
+router.register("prompts", prompts_api.PromptViewSet, basename="api-prompt")
+router.register("templates", prompts_api.PromptTemplateViewSet, basename="api-template")
+router.register("suites", prompts_api.PromptSuiteViewSet, basename="api-suite")
+router.register("models", generation_api.BaseModelViewSet, basename="api-model")
+router.register("generate", generation_api.GenerateViewSet, basename="api-generate")
+router.register("jobs", generation_api.JobViewSet, basename="api-job")
+router.register("audio", generation_api.AudioViewSet, basename="api-audio")
+router.register("favorites", generation_api.FavoriteViewSet, basename="api-favorite")
+
+urlpatterns = [path("", include(router.urls))]

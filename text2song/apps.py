@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class StudioConfig(AppConfig):
+    name = "text2song"
+    verbose_name = "Studio"
+
+    def ready(self) -> None:
+        from text2song import checks, workers  # noqa: F401

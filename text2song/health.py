@@ -1,0 +1,110 @@
+"""Is it alive, is it ready, and how is it doing: for load balancers, people and Prometheus."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from text2song.models import WorkerPresence
+
+log = structlog.get_logger(__name__)
+
+CLUSTERS = ("default", "generation")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of the studio and whether it answers."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def check_database() -> Check:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return Check("database", True, connection.vendor)
+
+
+def check_storage() -> Check:
+    """Write, read and remove a small file on the configured storage."""
+    storage = storages["default"]
+    name = storage.save(f"health/{uuid.uuid4()}", ContentFile(b"ok"))
+    try:
+        with storage.open(name) as file:
+            ok = file.read() == b"ok"
+    finally:
+        storage.delete(name)
+    return Check("storage", ok, "S3" if settings.S3_BUCKET else "local files")
+
+
+def check_queue() -> Check:
+    alive = set(WorkerPresence.objects.alive().values_list("cluster", flat=True))
+    missing = [cluster for cluster in CLUSTERS if cluster not in alive]
+    return Check("queue", not missing, f"no worker for: {', '.join(missing)}" if missing else "all workers alive")
+
+
+def checks() -> list[Check]:
+    """Every part, each by itself: one that raises is reported as down and does not hide the others."""
+    parts: dict[str, Callable[[], Check]] = {
+        "database": check_database,
+        "storage": check_storage,
+        "queue": check_queue,
+    }
+    results = []
+    for name, part in parts.items():
+        try:
+            results.append(part())
+        except Exception:
+            log.exception("not_ready", part=name)
+            results.append(Check(name, False, "does not answer"))
+    return results
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when database, storage and queue answer, 503 otherwise, each named."""
+    results = checks()
+    ready = all(check.ok for check in results)
+    body = {"ready": ready, "checks": {c.name: {"ok": c.ok, "detail": c.detail} for c in results}}
+    return JsonResponse(body, status=200 if ready else 503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus, computed when asked."""
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+    from generation.models import AudioSample, GenerationJob
+
+    registry = CollectorRegistry()
+    statistics = GenerationJob.objects.statistics()
+    jobs = Gauge("studio_jobs", "Generation jobs by state", ["state"], registry=registry)
+    for state, count in statistics["states"].items():
+        jobs.labels(state=state).set(count)
+    Gauge("studio_samples", "Audio samples", registry=registry).set(AudioSample.objects.visible().count())
+    Gauge("studio_job_seconds_mean", "Mean seconds of the last 100 completed jobs", registry=registry).set(
+        statistics["mean_seconds"] or 0
+    )
+    workers = Gauge("studio_workers_alive", "Living workers by queue", ["cluster"], registry=registry)
+    for cluster in CLUSTERS:
+        workers.labels(cluster=cluster).set(WorkerPresence.objects.alive().filter(cluster=cluster).count())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

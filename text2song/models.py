@@ -1,0 +1,96 @@
+"""What belongs to the studio as a whole: API keys, the presence of workers, and shared base classes."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+from knox.models import AbstractAuthToken
+
+
+class UUIDModel(models.Model):
+    """A row with a UUID primary key and its time of creation (UTC)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+
+    class Meta:
+        abstract = True
+
+
+class SoftDeleteQuerySet(models.QuerySet):
+    def visible(self) -> SoftDeleteQuerySet:
+        """Leave out what was deleted."""
+        return self.filter(deleted_at__isnull=True)
+
+
+class SoftDeleteModel(models.Model):
+    """A row that is hidden rather than removed, so that what refers to it stays readable."""
+
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.deleted_at is not None
+
+
+class ApiKey(AbstractAuthToken):
+    """A key for scripts: hashed at rest, shown once when made, revoked by deleting the row.
+
+    `scopes` holds "read" (safe methods) and/or "write" (everything else).
+    """
+
+    READ = "read"
+    WRITE = "write"
+    SCOPES = ((READ, "Read"), (WRITE, "Write"))
+
+    name = models.CharField(max_length=100)
+    scopes = models.JSONField(default=list)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created",)
+        verbose_name = "API key"
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="api_key_name_once_per_user")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.token_key[:8]}…)"
+
+    def mark_used(self) -> None:
+        """Note the use, at most once a minute, so that reading through the API does not become writing."""
+        now = timezone.now()
+        if self.last_used_at is None or now - self.last_used_at > timedelta(minutes=1):
+            ApiKey.objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+class WorkerPresenceQuerySet(models.QuerySet):
+    def alive(self) -> WorkerPresenceQuerySet:
+        """Workers heard of within the last `WorkerPresence.TIMEOUT`."""
+        return self.filter(seen_at__gt=timezone.now() - WorkerPresence.TIMEOUT)
+
+
+class WorkerPresence(models.Model):
+    """One living worker process. Its row is the heartbeat of every job it runs.
+
+    `name` is `host:pid:start-time`, so that a restarted container with the same host and pid is another worker.
+    """
+
+    TIMEOUT = timedelta(seconds=30)
+
+    name = models.CharField(max_length=200, primary_key=True)
+    cluster = models.CharField(max_length=50, db_index=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = WorkerPresenceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "worker"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,43 @@
+"""The one way work is sent to the queue: a function's dotted path and a primary key.
+
+The row the key names is the truth; the message only wakes a worker. With the database as broker the message commits
+with the row; with Redis it is sent after the commit.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django_q.tasks import async_task
+
+log = structlog.get_logger(__name__)
+
+Cluster = Literal["default", "generation"]
+
+
+def enqueue(task: str, pk: UUID, *, cluster: Cluster) -> None:
+    """Wake a worker of `cluster` to run `task` (a dotted path) on the row `pk`.
+
+    A broker that cannot be reached is logged, not raised: the sweep sends lost wake-ups again.
+    """
+    if settings.REDIS_URL:
+        transaction.on_commit(lambda: _send_to_redis(task, pk, cluster))
+    else:
+        _send(task, pk, cluster)
+
+
+def _send(task: str, pk: UUID, cluster: Cluster) -> None:
+    async_task(task, str(pk), q_options={"cluster": cluster, "task_name": f"{task.rpartition('.')[2]} {pk}"[:100]})
+
+
+def _send_to_redis(task: str, pk: UUID, cluster: Cluster) -> None:
+    from redis.exceptions import RedisError
+
+    try:
+        _send(task, pk, cluster)
+    except RedisError:
+        log.exception("wake_up_not_sent", task=task, pk=str(pk))

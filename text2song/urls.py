@@ -1,0 +1,36 @@
+"""Addresses of the studio."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from text2song import api_errors, health, views
+
+handler404 = "text2song.views.not_found"
+handler500 = "text2song.views.server_error"
+
+admin.site.site_header = "Text2Song Studio"
+admin.site.site_title = "Text2Song Studio"
+admin.site.index_title = "Curation"
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("overview/loop/", views.overview_loop, name="overview-loop"),
+    path("status-bar/", views.status_bar, name="status-bar"),
+    path("sign-in/", views.SignInView.as_view(), name="sign-in"),
+    path("sign-out/", views.SignOutView.as_view(), name="sign-out"),
+    path("settings/", include("text2song.settings_urls")),
+    path("", include("prompts.urls")),
+    path("", include("generation.urls")),
+    path("healthz", login_not_required(health.healthz), name="healthz"),
+    path("readyz", login_not_required(health.readyz), name="readyz"),
+    path("metrics", login_not_required(health.metrics), name="metrics"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("text2song.api_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", views.api_docs(SpectacularSwaggerSplitView), name="api-docs"),
+    re_path(r"^api/.*$", login_not_required(api_errors.not_found)),
+]

@@ -1,27 +1,37 @@
-"""Planning of clips longer than the model's window: overlapping windows, pure arithmetic."""
+"""Planning of clips longer than a model's window: overlapping windows, each continuing the end of the one before."""
 
 from __future__ import annotations
 
-OVERLAP_SHARE = 1 / 3
-"""How much of a window is context from the one before, unless the caller says otherwise."""
+from dataclasses import dataclass
 
 
-def windows(duration: float, window: float, overlap: float | None = None) -> list[tuple[float, float]]:
-    """Return the (start, end) of each window, in seconds, that together make `duration`.
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One run of the decoder over `[start, end)`; what lies before `known` is given, the rest is made new.
 
-    Every window after the first begins `overlap` seconds before the previous one ends; that stretch is given to the
-    model as context and not made again. A duration within one window needs exactly one.
-
-    >>> windows(10, 10)
-    [(0.0, 10.0)]
-    >>> windows(25, 10, 4)
-    [(0.0, 10.0), (6.0, 16.0), (12.0, 22.0), (18.0, 25.0)]
+    In the unit of the caller: seconds, or whole frames.
     """
-    overlap = window * OVERLAP_SHARE if overlap is None else overlap
-    if duration <= 0 or window <= 0 or not 0 <= overlap < window:
-        raise ValueError(f"cannot plan {duration} s in windows of {window} s overlapping by {overlap} s")
-    planned = [(0.0, float(min(duration, window)))]
-    while planned[-1][1] < duration:
-        start = planned[-1][1] - overlap
-        planned.append((start, float(min(duration, start + window))))
+
+    start: float
+    known: float
+    end: float
+
+
+def windows(duration: float, window: float, overlap: float, known: float = 0) -> list[Window]:
+    """Windows that make a clip of `duration`, of which the first `known` exists already.
+
+    All four are in the same unit. As long as the clip fits one window there is exactly one, with everything known as
+    its context; afterwards each further window sees the last `overlap` of the clip. Raises ValueError when
+    `duration <= known` or the overlap does not leave room for anything new.
+    """
+    if window <= 0 or not 0 <= overlap < window:
+        raise ValueError(f"The overlap must be at least 0 and less than the window of {window:g}; it is {overlap:g}.")
+    if not 0 <= known < duration:
+        raise ValueError(f"A clip of {duration:g} cannot continue {known:g} that exist already.")
+    planned = []
+    while known < duration:
+        start = 0 if known < window else known - overlap
+        end = min(start + window, duration)
+        planned.append(Window(start, known, end))
+        known = end
     return planned

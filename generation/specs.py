@@ -100,7 +100,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What a model folder says about itself; read from its configuration without loading weights."""
+    """What a model folder says about itself; read from its configuration without loading weights.
+
+    `max_duration` is the length in seconds the model can make in one window.
+    """
 
     family: str
     sample_rate: int
@@ -110,6 +113,7 @@ class ModelFacts:
     frame_rate: float
     parameters: int
     weights_bytes: int
+    max_duration: float = 30.0
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]

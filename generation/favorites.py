@@ -1,0 +1,45 @@
+"""Hearts: set, cleared and annotated by the user they belong to."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+
+from generation.exceptions import FavoriteExists
+from generation.models import AudioSample, Favorite
+from prompts.models import Prompt
+
+
+def add_favorite(*, user: AbstractBaseUser, target: Prompt | AudioSample, note: str = "") -> Favorite:
+    """Set a heart; raises `FavoriteExists` when it is set already."""
+    favorite = Favorite(user=user, note=note, **_target(target))
+    favorite.full_clean(validate_unique=False, validate_constraints=False)
+    try:
+        with transaction.atomic():
+            favorite.save(force_insert=True)
+    except IntegrityError as error:
+        raise FavoriteExists from error
+    return favorite
+
+
+def toggle_favorite(*, user: AbstractBaseUser, target: Prompt | AudioSample) -> bool:
+    """Set the heart if it is empty, empty it if it is set; returns whether it is set now."""
+    removed, _ = Favorite.objects.filter(user=user, **_target(target)).delete()
+    if removed:
+        return False
+    try:
+        add_favorite(user=user, target=target)
+    except FavoriteExists:
+        pass  # set by the same user's other tab a moment ago: set is what was asked for
+    return True
+
+
+def annotate_favorite(*, favorite: Favorite, note: str) -> None:
+    """Replace the note of a favourite (up to 500 characters)."""
+    favorite.note = note.strip()
+    favorite.full_clean(validate_unique=False, validate_constraints=False)
+    favorite.save(update_fields=["note", "updated_at"])
+
+
+def _target(target: Prompt | AudioSample) -> dict[str, Prompt | AudioSample]:
+    return {"prompt" if isinstance(target, Prompt) else "sample": target}

@@ -1,0 +1,178 @@
+"""Looking into a base model's folder without loading it: is it complete, and what does it say about itself?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from generation.specs import ModelFacts
+
+CONFIG = "config.json"
+GENERATION_CONFIG = "generation_config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "state_dict.bin")
+PARTS = {"text_encoder.": "text encoder", "audio_encoder.": "audio codec", "decoder.": "music decoder"}
+READ_SIZE = 1 << 20
+# A stored limit below this is the library's stand-in for "not set".
+SHORTEST_WINDOW_FRAMES = 64
+
+
+class BrokenModelFolder(Exception):
+    """The folder cannot serve as a base model; the message is one sentence on what is wrong with it."""
+
+
+def inspect_model_folder(path: str | Path) -> ModelFacts:
+    """Check that `path` is a complete MusicGen folder and read its facts.
+
+    Only configurations and the headers of the weight files are read. Raises BrokenModelFolder.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise BrokenModelFolder(f"There is no folder “{folder}”.")
+    config = _read_json(folder / CONFIG)
+    _check_family(config)
+    files = weight_files(folder)
+    shapes = _tensor_shapes(files)
+    _check_parts(shapes)
+    _check_tokenizer(folder)
+    weights_bytes = sum(file.stat().st_size for file in files)
+    return _facts(folder, config, sum(math.prod(shape) for shape in shapes.values()), weights_bytes)
+
+
+def content_revision(path: str | Path) -> str:
+    """SHA-256 (hex) over names, sizes and contents of everything in the folder that decides what the model does.
+
+    Weights, configurations and tokenizer files are read in pieces. Raises BrokenModelFolder when weights are missing.
+    """
+    folder = Path(path)
+    names = [CONFIG, GENERATION_CONFIG, "tokenizer_config.json", "special_tokens_map.json", *TOKENIZER_FILES]
+    chosen = [folder / name for name in names if (folder / name).is_file()]
+    digest = hashlib.sha256()
+    for file in sorted([*chosen, *weight_files(folder)], key=lambda f: f.name):
+        digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+        for piece in _pieces(file):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a folder, one or several. Raises BrokenModelFolder when one is missing."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if (folder / INDEX).is_file():
+        return _shards(folder)
+    pickles = [name for name in PICKLES if (folder / name).is_file()]
+    if pickles:
+        raise BrokenModelFolder(
+            f"The weights are only there as “{pickles[0]}”, a pickle that could run code; save them as safetensors."
+        )
+    raise BrokenModelFolder(f"The folder has no weights: “{WEIGHTS}” is missing.")
+
+
+def _shards(folder: Path) -> list[Path]:
+    names = _read_json(folder / INDEX).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise BrokenModelFolder(f"“{INDEX}” does not list any weight files.")
+    shards = sorted(set(names.values()))
+    for name in shards:
+        if Path(name).name != name:
+            raise BrokenModelFolder(f"“{INDEX}” names “{name}”, which lies outside the folder.")
+        if not (folder / name).is_file():
+            raise BrokenModelFolder(f"The weights are incomplete: “{name}”, one of {len(shards)} parts, is missing.")
+    return [folder / name for name in shards]
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise BrokenModelFolder(f"The folder has no “{file.name}”.")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise BrokenModelFolder(f"“{file.name}” cannot be read as JSON.") from error
+    if not isinstance(content, dict):
+        raise BrokenModelFolder(f"“{file.name}” does not hold a JSON object.")
+    return content
+
+
+def _check_family(config: dict[str, Any]) -> None:
+    family = config.get("model_type")
+    if family != "musicgen":
+        raise BrokenModelFolder(f"This is not a MusicGen model: its type is “{family or 'not stated'}”.")
+    for part in ("text_encoder", "audio_encoder", "decoder"):
+        if not isinstance(config.get(part), dict):
+            raise BrokenModelFolder(f"“{CONFIG}” does not describe the {part.replace('_', ' ')}.")
+
+
+def _tensor_shapes(files: list[Path]) -> dict[str, list[int]]:
+    shapes = {}
+    for file in files:
+        try:
+            with safe_open(file, framework="np") as tensors:
+                shapes.update({key: tensors.get_slice(key).get_shape() for key in tensors.keys()})  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise BrokenModelFolder(f"“{file.name}” is damaged or was not copied completely.") from error
+    return shapes
+
+
+def _check_parts(shapes: dict[str, list[int]]) -> None:
+    for prefix, name in PARTS.items():
+        if not any(key.startswith(prefix) for key in shapes):
+            raise BrokenModelFolder(f"The weights of the {name} are missing.")
+
+
+def _check_tokenizer(folder: Path) -> None:
+    present = [name for name in TOKENIZER_FILES if (folder / name).is_file()]
+    if not present:
+        raise BrokenModelFolder("The tokenizer is missing: there is neither “tokenizer.json” nor “spiece.model”.")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            _read_json(folder / name)
+
+
+def _facts(folder: Path, config: dict[str, Any], parameters: int, weights_bytes: int) -> ModelFacts:
+    """Values left out of a configuration have the defaults of EnCodec's and MusicGen's configuration classes."""
+    codec, decoder = config["audio_encoder"], config["decoder"]
+    try:
+        sample_rate = int(codec.get("sampling_rate", 24000))
+        codebooks = int(decoder.get("num_codebooks", 4))
+        channels = int(decoder.get("audio_channels", 1))
+        frame_rate = sample_rate / math.prod(codec.get("upsampling_ratios", (8, 5, 4, 2)))
+        codebook_size = int(codec.get("codebook_size", 1024))
+        window = _window_frames(folder, decoder, codebooks // channels)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise BrokenModelFolder(f"“{CONFIG}” has a value of the wrong kind.") from error
+    if int(decoder.get("vocab_size", 2048)) < codebook_size:
+        raise BrokenModelFolder("Decoder and audio codec do not belong together: their codebooks differ in size.")
+    return ModelFacts(
+        family="musicgen",
+        sample_rate=sample_rate,
+        channels=channels,
+        codebooks=codebooks,
+        codebook_size=codebook_size,
+        frame_rate=frame_rate,
+        parameters=parameters,
+        weights_bytes=weights_bytes,
+        max_duration=window / frame_rate,
+    )
+
+
+def _window_frames(folder: Path, decoder: dict[str, Any], delay: int) -> int:
+    """Frames in one window: `max_length` of the generation settings, as far as there are positions for it."""
+    room = int(decoder.get("max_position_embeddings", 2048)) - delay
+    file = folder / GENERATION_CONFIG
+    stated = int((_read_json(file).get("max_length") if file.is_file() else None) or 0)
+    return min(stated, room) if stated >= SHORTEST_WINDOW_FRAMES else room
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while piece := stream.read(READ_SIZE):
+            yield piece

@@ -1,0 +1,111 @@
+"""What curators do with base models: choose the active one, add local folders, fetch from the hub, remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from generation.exceptions import FetchInProgress, ModelFolderRefused, ModelInUse
+from generation.model_folder import BrokenModelFolder, content_revision, inspect_model_folder
+from generation.models import BaseModel, GenerationJob, ModelFetch
+from text2song import queue
+from text2song.exceptions import Forbidden, Refused
+
+MUSICGEN_WINDOW_SECONDS = 30
+
+
+def activate_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
+    """Make `model` the one new jobs use. Raises `ModelNotReady` when its files are missing."""
+    _curators_only(actor)
+    model.activate()
+
+
+def add_folder_model(
+    *, path: str, actor: AbstractBaseUser, display_name: str = "", max_duration: int = MUSICGEN_WINDOW_SECONDS
+) -> BaseModel:
+    """Register a local folder in MusicGen's format; a broken one is refused with what is wrong in it."""
+    _curators_only(actor)
+    folder = Path(path).expanduser()
+    if not folder.is_absolute():
+        raise ModelFolderRefused("Give the folder's absolute path.", fields={"path": ["Give the absolute path."]})
+    try:
+        facts = inspect_model_folder(folder)
+    except BrokenModelFolder as error:
+        raise ModelFolderRefused(str(error), fields={"path": [str(error)]}) from error
+    name = display_name.strip() or folder.name
+    model = BaseModel(
+        key=_free_key(name),
+        display_name=name,
+        source=BaseModel.Source.FOLDER,
+        location=str(folder.resolve()),
+        hub_revision="",
+        family=facts.family,
+        description="Added from a local folder.",
+        sample_rate=facts.sample_rate,
+        channels=facts.channels,
+        codebooks=facts.codebooks,
+        frame_rate=facts.frame_rate,
+        max_duration=max_duration,
+        recommended_duration=min(10, max_duration),
+        memory_gb=round(2 * facts.weights_bytes / 1e9 + 0.3, 1),
+        quality=15,
+        revision=content_revision(folder),
+    )
+    model.full_clean()
+    model.save(force_insert=True)
+    return model
+
+
+def remove_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
+    """Remove a model added from a folder that nothing needs; its files stay where they are."""
+    _curators_only(actor)
+    if model.source != BaseModel.Source.FOLDER:
+        raise Refused("Only models added from a local folder can be removed.")
+    if model.is_active:
+        raise ModelInUse(f"{model.display_name} is the active model. Make another one active first.")
+    unfinished = model.jobs.filter(state__in=GenerationJob.UNFINISHED).count()
+    if unfinished:
+        raise ModelInUse(f"{model.display_name} has {unfinished} unfinished jobs. Wait for them, or cancel them.")
+    if model.jobs.exists():
+        raise ModelInUse(f"{model.display_name} made samples that are kept, so its entry has to stay.")
+    model.delete()
+
+
+def request_fetch(*, model: BaseModel, actor: AbstractBaseUser) -> ModelFetch:
+    """Queue the fetching of a hub model's files. Raises `FetchInProgress` while one is under way."""
+    _curators_only(actor)
+    if model.source != BaseModel.Source.HUB:
+        raise Refused(f"{model.display_name} is not a hub model; there is nothing to fetch.")
+    if model.is_ready:
+        raise Refused(f"The files of {model.display_name} are here already.")
+    try:
+        with transaction.atomic():
+            fetch = ModelFetch.objects.create(base_model=model, requested_by=actor)
+            queue.enqueue("generation.tasks.fetch_model", fetch.pk, cluster="default")
+    except IntegrityError as error:
+        active = model.fetches.filter(state__in=ModelFetch.ACTIVE).first()
+        raise FetchInProgress(model.display_name, active.percent if active else 0) from error
+    return fetch
+
+
+def cancel_fetch(*, fetch: ModelFetch, actor: AbstractBaseUser) -> None:
+    """Stop a fetch; what is here already is kept for the next one."""
+    _curators_only(actor)
+    if not fetch.end(ModelFetch.State.CANCELLED):
+        raise Refused(f"The fetch is already {fetch.state}.")
+
+
+def _free_key(name: str) -> str:
+    base = slugify(name)[:70] or "model"
+    key, number = base, 2
+    while BaseModel.objects.filter(key=key).exists():
+        key, number = f"{base}-{number}", number + 1
+    return key
+
+
+def _curators_only(actor: AbstractBaseUser) -> None:
+    if not actor.is_staff:
+        raise Forbidden("Only curators can change models.")

@@ -1,0 +1,39 @@
+"""Reading a sample's files from the configured storage."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from generation.exceptions import StorageUnavailable
+from generation.models import AudioSample
+from generation.specs import Codes
+
+
+def pack_codes(codes: Codes) -> bytes:
+    """An npz holding `codes` as `[K, T]` int16."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, codes=codes.astype(np.int16))
+    return buffer.getvalue()
+
+
+def load_codes(sample: AudioSample) -> Codes:
+    """The `[K, T]` int16 codes of a stored sample."""
+    with np.load(io.BytesIO(_read(sample.codes_file)), allow_pickle=False) as archive:
+        return archive["codes"]
+
+
+def load_audio_bytes(sample: AudioSample) -> bytes:
+    """The stored FLAC, whole."""
+    return _read(sample.audio_file)
+
+
+def _read(file: object) -> bytes:
+    try:
+        with file.open("rb") as stream:  # type: ignore[attr-defined]
+            return stream.read()
+    except Exception as error:
+        raise StorageUnavailable(
+            "The stored file of this sample cannot be read. Check the audio store under Settings."
+        ) from error

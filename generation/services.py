@@ -1,0 +1,239 @@
+"""What people do with generation. Pages, API, admin and commands call these; the actor is always named."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from generation.exceptions import ActiveJobQuota, DurationOverLimit, UnknownModel
+from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
+from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
+from generation.presets import SAMPLING_KEYS, preset_of
+from prompts.models import Prompt
+from generation.recovery import RUN_JOB
+from text2song import queue
+from text2song.exceptions import Forbidden, NotFound, Refused
+
+
+
+def model_for(key: str | None) -> BaseModel:
+    """The base model called `key`, or the active one; an unknown key is refused with the known ones."""
+    models = {model.key: model for model in BaseModel.objects.all()}
+    if key:
+        if key not in models:
+            raise UnknownModel(key, sorted(models))
+        return models[key]
+    active = next((model for model in models.values() if model.is_active), None)
+    if active is None:
+        raise UnknownModel("(none active)", sorted(models))
+    return active
+
+
+def submit_job(
+    *,
+    actor: AbstractBaseUser | None,
+    prompt: Prompt,
+    base_model: BaseModel | None = None,
+    seed: int | None = None,
+    idempotency_key: str = "",
+    **settings_: Any,
+) -> GenerationJob:
+    """Store a queued job and wake a worker. The same `idempotency_key` of the same actor gives the first job again.
+
+    Raises `ValidationError` (fields out of range), `DurationOverLimit`, `ModelNotReady`, `ActiveJobQuota`.
+    """
+    if idempotency_key and (earlier := _job_of_key(actor, idempotency_key)):
+        return earlier
+    job = build_job(actor=actor, prompt=prompt, base_model=base_model, seed=seed, **settings_)
+    job.idempotency_key = idempotency_key
+    try:
+        with transaction.atomic():
+            _keep_quota(actor)
+            job.save(force_insert=True)
+            queue.enqueue(RUN_JOB, job.pk, cluster="generation")
+    except IntegrityError:
+        if idempotency_key and (earlier := _job_of_key(actor, idempotency_key)):
+            return earlier
+        raise
+    return job
+
+
+def build_job(
+    *,
+    actor: AbstractBaseUser | None,
+    prompt: Prompt,
+    base_model: BaseModel | None = None,
+    seed: int | None = None,
+    **settings_: Any,
+) -> GenerationJob:
+    """A validated job that is not stored yet."""
+    if prompt.is_deleted:
+        raise NotFound("This prompt was deleted.")
+    job = GenerationJob(
+        requested_by=actor,
+        prompt=prompt,
+        base_model=base_model or model_for(None),
+        seed=random.SystemRandom().randint(0, MAX_SEED) if seed is None else seed,
+        **settings_,
+    )
+    job.full_clean(exclude=["prompt", "base_model", "requested_by"], validate_constraints=False)
+    job.preset = preset_of({key: getattr(job, key) for key in SAMPLING_KEYS})
+    _check_duration(job)
+    job.base_model.spec()  # raises when the files are not here
+    return job
+
+
+def _check_duration(job: GenerationJob) -> None:
+    limit = LONG_FORM_MAX_SECONDS if job.long_form else job.base_model.max_duration
+    if job.duration > limit:
+        raise DurationOverLimit(job.duration, limit, job.base_model.display_name)
+
+
+def _keep_quota(actor: AbstractBaseUser | None) -> None:
+    limit = settings.MAX_ACTIVE_JOBS_PER_USER
+    if actor is not None and GenerationJob.objects.unfinished().filter(requested_by=actor).count() >= limit:
+        raise ActiveJobQuota(limit)
+
+
+def _job_of_key(actor: AbstractBaseUser | None, key: str) -> GenerationJob | None:
+    return GenerationJob.objects.visible().filter(requested_by=actor, idempotency_key=key).first()
+
+
+# -- relatives of a sample --------------------------------------------------------------------------------------
+
+
+def extend_sample(
+    *, sample: AudioSample, actor: AbstractBaseUser, seconds: int, num_samples: int = 2, idempotency_key: str = ""
+) -> GenerationJob:
+    """Continue a clip by `seconds`: every candidate begins with the whole of it."""
+    duration = round(sample.duration) + seconds
+    if seconds < 1 or duration > LONG_FORM_MAX_SECONDS:
+        most = LONG_FORM_MAX_SECONDS - round(sample.duration)
+        message = f"A clip of {round(sample.duration)} s can be extended by 1 to {most} s, not {seconds} s."
+        raise Refused(message, fields={"seconds": [message]})
+    return _relative(
+        sample,
+        actor=actor,
+        kind=GenerationJob.Kind.EXTENSION,
+        prefix_seconds=sample.duration,
+        duration=duration,
+        num_samples=num_samples,
+        idempotency_key=idempotency_key,
+    )
+
+
+def vary_sample(
+    *, sample: AudioSample, actor: AbstractBaseUser, keep_seconds: float, num_samples: int = 3, idempotency_key: str = ""
+) -> GenerationJob:
+    """Make relatives of a clip: each keeps its first `keep_seconds` and goes its own way from there."""
+    if not 0.1 <= keep_seconds <= sample.duration - 0.5:
+        message = f"Keep between 0.1 and {sample.duration - 0.5:.1f} s of this clip, not {keep_seconds:g} s."
+        raise Refused(message, fields={"keep_seconds": [message]})
+    return _relative(
+        sample,
+        actor=actor,
+        kind=GenerationJob.Kind.VARIATION,
+        prefix_seconds=keep_seconds,
+        duration=round(sample.duration),
+        num_samples=num_samples,
+        idempotency_key=idempotency_key,
+    )
+
+
+def _relative(
+    sample: AudioSample, *, actor: AbstractBaseUser, duration: int, idempotency_key: str, **changes: Any
+) -> GenerationJob:
+    job = sample.job
+    inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name not in {"preset", *changes}}
+    inherited |= {"duration": duration, "long_form": duration > job.base_model.max_duration}
+    return submit_job(
+        actor=actor,
+        prompt=job.prompt,
+        base_model=job.base_model,
+        idempotency_key=idempotency_key,
+        source_sample=sample,
+        **(inherited | changes),
+    )
+
+
+# -- jobs ---------------------------------------------------------------------------------------------------------
+
+
+def retry_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
+    """Send the same settings, seed included, as a new job."""
+    inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name != "preset"}
+    return submit_job(
+        actor=actor,
+        prompt=job.prompt,
+        base_model=job.base_model,
+        seed=job.seed,
+        kind=job.kind,
+        source_sample=job.source_sample,
+        prefix_seconds=job.prefix_seconds,
+        **inherited,
+    )
+
+
+def cancel_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
+    """Stop a queued or running job; what it had made so far is removed."""
+    _own(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can cancel it.")
+    with transaction.atomic():
+        job.cancel()
+        partial = list(job.samples.all())
+        job.samples.all().delete()
+    for sample in partial:
+        sample.delete_files()
+
+
+def requeue_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
+    """Give a failed or cancelled job another chance under its own id, attempts counted anew (curators)."""
+    if not actor.is_staff:
+        raise Forbidden("Only curators can requeue a job.")
+    moved = GenerationJob.objects.filter(
+        pk=job.pk, state__in=(GenerationJob.State.FAILED, GenerationJob.State.CANCELLED), deleted_at__isnull=True
+    )
+    with transaction.atomic():
+        if not moved.update(
+            state=GenerationJob.State.QUEUED,
+            error="",
+            attempts=0,
+            steps_done=0,
+            worker="",
+            started_at=None,
+            finished_at=None,
+            queued_at=timezone.now(),
+        ):
+            raise Refused(f"Only failed and cancelled jobs can be requeued; this one is {job.state}.")
+        queue.enqueue(RUN_JOB, job.pk, cluster="generation")
+    job.refresh_from_db()
+    return job
+
+
+def delete_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
+    """Hide a job, cancelling it first if unfinished; hearts on its samples go in the same transaction."""
+    _own(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can delete it.")
+    with transaction.atomic():
+        if job.is_unfinished:
+            cancel_job(job=job, actor=actor)
+        Favorite.objects.filter(sample__job=job).delete()
+        job.deleted_at = timezone.now()
+        job.save(update_fields=["deleted_at"])
+
+
+def delete_sample(*, sample: AudioSample, actor: AbstractBaseUser) -> None:
+    """Hide a sample; hearts on it go too."""
+    _own(sample.job.requested_by_id, actor, "Only the person who made a sample, or a curator, can delete it.")
+    with transaction.atomic():
+        sample.favorites.all().delete()
+        sample.deleted_at = timezone.now()
+        sample.save(update_fields=["deleted_at"])
+
+
+def _own(owner_id: int | None, actor: AbstractBaseUser, otherwise: str) -> None:
+    if owner_id != actor.pk and not actor.is_staff:
+        raise Forbidden(otherwise)

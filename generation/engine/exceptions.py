@@ -1,0 +1,23 @@
+"""Errors of the engine. Every message is one a user may read: what happened, and what to change."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of all errors raised on purpose by the engine."""
+
+
+class ModelLoadError(EngineError):
+    """The model folder cannot be turned into a working model."""
+
+
+class AdapterError(EngineError):
+    """An adapter folder cannot be applied to this model."""
+
+
+class InvalidSpec(EngineError):
+    """A sample specification that this model cannot fulfil."""
+
+
+class OutOfMemory(EngineError):
+    """The device has too little memory for the smallest possible batch."""

@@ -1,0 +1,78 @@
+"""From a model folder to a `transformers` model that is safe to decode with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import AutoTokenizer, MusicgenForConditionalGeneration, PreTrainedTokenizerBase
+
+from generation.engine.exceptions import ModelLoadError
+from generation.engine.weights import stack_parameters
+from generation.model_folder import BrokenModelFolder, inspect_model_folder
+from generation.specs import ModelFacts, ModelSpec
+
+# Older exports stored the sinusoidal position table, which is computed and not learned.
+HARMLESS_KEYS = ("embed_positions.weights",)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in evaluation mode on its device, its tokenizer, and what its folder says about it."""
+
+    model: MusicgenForConditionalGeneration
+    tokenizer: PreTrainedTokenizerBase
+    facts: ModelFacts
+
+
+def choose_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or the first GPU, or the CPU."""
+    if device is not None:
+        return torch.device(device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_dtype(dtype: torch.dtype | None, device: torch.device) -> torch.dtype:
+    """The decoder's precision: the one asked for, or bfloat16 on a GPU that has it, or float32."""
+    if dtype is not None:
+        return dtype
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return torch.float32
+
+
+def load_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> LoadedModel:
+    """Load `spec.path` without any network. Raises ModelLoadError with one sentence on what is wrong.
+
+    Text encoder and codec stay in float32; only the decoder takes `dtype`.
+    """
+    try:
+        facts = inspect_model_folder(spec.path)
+        model = _read_weights(spec)
+        tokenizer = AutoTokenizer.from_pretrained(spec.path, local_files_only=True)
+    except BrokenModelFolder as error:
+        raise ModelLoadError(str(error)) from error
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise ModelLoadError(f"The files of model “{spec.key}” could not be loaded; fetch the model again.") from error
+    # A composite model may come without an attention implementation, and then without a causal mask.
+    for part in (model.decoder, model.text_encoder):
+        part.set_attn_implementation("sdpa")
+    model.to(device).eval().requires_grad_(False)
+    model.decoder.to(dtype)
+    stack_parameters(model.decoder)
+    return LoadedModel(model, tokenizer, facts)
+
+
+def _read_weights(spec: ModelSpec) -> MusicgenForConditionalGeneration:
+    model, report = MusicgenForConditionalGeneration.from_pretrained(
+        spec.path, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
+    )
+    unexpected = [key for key in report["unexpected_keys"] if not key.endswith(HARMLESS_KEYS)]
+    for problem, keys in (("lack", report["missing_keys"]), ("have the unknown", unexpected)):
+        if keys:
+            example = sorted(keys)[0]
+            raise ModelLoadError(
+                f"The weights of model “{spec.key}” {problem} tensor “{example}” ({len(keys)} in all): "
+                "they do not belong to its config.json."
+            )
+    return model

@@ -1,0 +1,114 @@
+"""Models for the engine's tests: tiny random ones made on the spot, and the bundled one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    EncodecConfig,
+    GenerationConfig,
+    MusicgenConfig,
+    MusicgenDecoderConfig,
+    MusicgenForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    T5Config,
+)
+
+from generation.engine import Engine
+from generation.specs import ModelSpec
+
+BUNDLED = Path(__file__).parents[2] / "bundled" / "studio-tiny"
+WORDS = ["<pad>", "</s>", "<unk>", "calm", "piano", "at", "dusk", "fast", "rock", "with", "drums", "and", "bass", "a"]
+CODES = 64
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=64
+    )
+
+
+def make_config(channels: int = 1) -> MusicgenConfig:
+    text = T5Config(
+        vocab_size=len(WORDS), d_model=24, d_kv=8, d_ff=32, num_layers=2, num_heads=2, dropout_rate=0.0,
+        feed_forward_proj="gated-gelu",
+    )
+    codec = EncodecConfig(
+        sampling_rate=3200, upsampling_ratios=[4, 4, 2, 2], num_filters=4, hidden_size=16, codebook_dim=16,
+        codebook_size=CODES, target_bandwidths=[1.2], num_lstm_layers=1,
+    )
+    decoder = MusicgenDecoderConfig(
+        vocab_size=CODES, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, ffn_dim=64,
+        num_codebooks=4 * channels, audio_channels=channels, pad_token_id=CODES, bos_token_id=CODES,
+        max_position_embeddings=512, dropout=0.0,
+    )
+    return MusicgenConfig(text_encoder=text, audio_encoder=codec, decoder=decoder)
+
+
+def save_random_model(folder: Path, channels: int = 1, window_frames: int = 200, seed: int = 0) -> Path:
+    """A random model with weights large enough that its distributions are far from uniform."""
+    torch.manual_seed(seed)
+    model = MusicgenForConditionalGeneration(make_config(channels)).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "decoder.model" in name or "lm_heads" in name or "enc_to_dec" in name or "text_encoder" in name:
+                if parameter.ndim == 2:
+                    parameter.normal_(std=0.25)
+        for layer in model.audio_encoder.quantizer.layers:
+            layer.codebook.embed.normal_()
+    model.generation_config = GenerationConfig(
+        max_length=window_frames, pad_token_id=CODES, bos_token_id=CODES, decoder_start_token_id=CODES,
+        do_sample=True, guidance_scale=3.0,
+    )
+    model.save_pretrained(folder)
+    make_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def random_folder(tmp_path_factory) -> Path:
+    return save_random_model(tmp_path_factory.mktemp("models") / "random-mono")
+
+
+@pytest.fixture(scope="session")
+def stereo_folder(tmp_path_factory) -> Path:
+    return save_random_model(tmp_path_factory.mktemp("models") / "random-stereo", channels=2, seed=1)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "random",
+        pytest.param("studio-tiny", marks=pytest.mark.skipif(not BUNDLED.is_dir(), reason="no bundled model yet")),
+    ],
+)
+def model_folder(request, random_folder) -> Path:
+    return random_folder if request.param == "random" else BUNDLED
+
+
+@pytest.fixture(scope="session")
+def engine(model_folder) -> Engine:
+    return Engine(ModelSpec(key="model", path=str(model_folder), revision="test"), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def random_engine(random_folder) -> Engine:
+    return Engine(ModelSpec(key="random", path=str(random_folder), revision="test"), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def reference(model_folder) -> MusicgenForConditionalGeneration:
+    """The same weights in `transformers`' own model, loaded apart from the engine's."""
+    return load_reference(model_folder)
+
+
+def load_reference(folder: Path) -> MusicgenForConditionalGeneration:
+    model = MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    for part in (model.decoder, model.text_encoder):
+        part.set_attn_implementation("sdpa")
+    return model.eval()

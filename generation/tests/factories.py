@@ -1,0 +1,208 @@
+"""Rows for tests: installed models, jobs in any state, samples with real little FLAC and npz files.
+
+    job = GenerationJobFactory(completed=True)
+    sample = AudioSampleFactory(job=job, index=1)
+
+`BaseModelFactory()` has its files "here", a folder with an empty config.json among the models of the test;
+`BaseModelFactory(installed=False)` is known, but not here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from datetime import timedelta
+from typing import Any
+
+import factory
+import numpy as np
+import soundfile
+from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from generation.models import AudioSample, BaseModel, Favorite, GenerationJob, ModelFetch
+from prompts.models import Prompt
+
+SAMPLE_RATE = 8_000
+SECONDS = 1.0
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    """A person who may create; `UserFactory(is_staff=True)` is a curator."""
+
+    class Meta:
+        model = get_user_model()
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"person-{n}")
+    password = factory.django.Password("correct horse battery")
+
+
+class PromptFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Prompt
+
+    author = factory.SubFactory(UserFactory)
+    text = factory.Sequence(lambda n: f"calm piano at dusk, take {n}")
+
+    @classmethod
+    def _create(cls, model_class: type[Prompt], *args: Any, **kwargs: Any) -> Prompt:
+        prompt = model_class(**kwargs)
+        prompt.full_clean()
+        prompt.save()
+        return prompt
+
+
+class BaseModelFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = BaseModel
+        skip_postgeneration_save = True
+
+    key = factory.Sequence(lambda n: f"test-model-{n}")
+    display_name = factory.Sequence(lambda n: f"Test Model {n}")
+    source = BaseModel.Source.HUB
+    location = factory.LazyAttribute(lambda model: f"example/{model.key}")
+    description = "Good for tests."
+    licence = "MIT"
+    sample_rate = SAMPLE_RATE
+    channels = 1
+    max_duration = 10
+    recommended_duration = 8
+    memory_gb = 0.5
+    quality = 10
+    revision = "test-revision"
+
+    @factory.post_generation
+    def installed(self: BaseModel, create: bool, extracted: bool | None, **kwargs: Any) -> None:  # type: ignore[misc]
+        if create and extracted is not False:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "config.json").write_text("{}")
+
+
+class ModelFetchFactory(factory.django.DjangoModelFactory):
+    """A fetch that waits; `running=True` is half-way through."""
+
+    class Meta:
+        model = ModelFetch
+
+    class Params:
+        running = factory.Trait(
+            state=ModelFetch.State.RUNNING,
+            stage="Fetching model.safetensors",
+            files_done=3,
+            files_total=7,
+            bytes_done=1_200_000_000,
+            bytes_total=2_400_000_000,
+            bytes_per_second=25_000_000.0,
+            worker="host:1:1",
+            started_at=factory.LazyFunction(timezone.now),
+        )
+
+    base_model = factory.SubFactory(BaseModelFactory, installed=False)
+
+
+def _ago(seconds: float) -> factory.LazyFunction:
+    return factory.LazyFunction(lambda: timezone.now() - timedelta(seconds=seconds))
+
+
+class GenerationJobFactory(factory.django.DjangoModelFactory):
+    """A queued job; `running=True`, `completed=True`, `failed=True`, `cancelled=True` are further on."""
+
+    class Meta:
+        model = GenerationJob
+
+    class Params:
+        running = factory.Trait(
+            state=GenerationJob.State.RUNNING,
+            worker="host:1:1",
+            attempts=1,
+            started_at=_ago(4),
+            steps_done=100,
+            steps_total=500,
+        )
+        completed = factory.Trait(
+            state=GenerationJob.State.COMPLETED,
+            attempts=1,
+            started_at=_ago(9),
+            finished_at=_ago(1),
+            steps_done=500,
+            steps_total=500,
+        )
+        failed = factory.Trait(
+            state=GenerationJob.State.FAILED,
+            error="The GPU ran out of memory. Try fewer or shorter samples.",
+            attempts=1,
+            started_at=_ago(9),
+            finished_at=_ago(1),
+        )
+        cancelled = factory.Trait(state=GenerationJob.State.CANCELLED, finished_at=_ago(1))
+
+    requested_by = factory.SubFactory(UserFactory)
+    prompt = factory.SubFactory(PromptFactory, author=factory.SelfAttribute("..requested_by"))
+    base_model = factory.SubFactory(BaseModelFactory)
+    seed = 1000
+    duration = 8
+
+
+def tone_flac(seconds: float = SECONDS, sample_rate: int = SAMPLE_RATE, hertz: float = 440.0) -> bytes:
+    """A sine tone as FLAC."""
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.25 * np.sin(2 * np.pi * hertz * time), sample_rate, format="FLAC")
+    return buffer.getvalue()
+
+
+def codes_npz(seconds: float = SECONDS, codebooks: int = 4, frame_rate: int = 50, seed: int = 0) -> bytes:
+    """Random codes `[K, T]` as a sample stores them."""
+    codes = np.random.default_rng(seed).integers(
+        0, 512, (codebooks, round(seconds * frame_rate)), dtype=np.int16
+    )
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, codes=codes)
+    return buffer.getvalue()
+
+
+class AudioSampleFactory(factory.django.DjangoModelFactory):
+    """A finished clip with its files on the configured storage; `stored=False` leaves the files out."""
+
+    class Meta:
+        model = AudioSample
+        skip_postgeneration_save = True
+
+    job = factory.SubFactory(GenerationJobFactory, completed=True)
+    index = factory.LazyAttribute(lambda sample: sample.job.samples.count())
+    id = factory.LazyAttribute(lambda sample: sample.job.sample_id(sample.index))
+    seed = factory.LazyAttribute(lambda sample: sample.job.sample_seed(sample.index))
+    rendered_text = factory.LazyAttribute(lambda sample: sample.job.prompt.rendered_text)
+    base_revision = factory.LazyAttribute(lambda sample: sample.job.base_model.revision)
+    peaks = factory.LazyFunction(lambda: [round(abs(float(np.sin(i / 6))), 3) for i in range(200)])
+    duration = SECONDS
+    sample_rate = SAMPLE_RATE
+    channels = 1
+    loudness_lufs = -16.0
+    true_peak_db = -1.2
+    sha256 = ""
+    size = 0
+
+    @factory.post_generation
+    def stored(self: AudioSample, create: bool, extracted: bool | None, **kwargs: Any) -> None:  # type: ignore[misc]
+        if not create or extracted is False:
+            return
+        flac = tone_flac(self.duration, self.sample_rate, hertz=220.0 * (self.index + 1))
+        self.audio_file.save("", ContentFile(flac, name="clip.flac"), save=False)
+        self.codes_file.save(
+            "", ContentFile(codes_npz(self.duration, seed=self.seed), name="c.npz"), save=False
+        )
+        self.sha256, self.size = hashlib.sha256(flac).hexdigest(), len(flac)
+        self.save()
+
+
+class FavoriteFactory(factory.django.DjangoModelFactory):
+    """A heart on a sample; `FavoriteFactory(prompt=..., sample=None)` is one on a prompt."""
+
+    class Meta:
+        model = Favorite
+
+    user = factory.SubFactory(UserFactory)
+    sample = factory.SubFactory(AudioSampleFactory)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
-from rest_framework.permissions import BasePermission, IsAuthenticated
-from rest_framework.permissions import SAFE_METHODS
+from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from text2song.models import ApiKey
+
+if TYPE_CHECKING:
+    # The views import their authentication classes from here.
+    from rest_framework.views import APIView
 
 
 class ApiKeyAuthentication(TokenAuthentication):

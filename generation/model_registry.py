@@ -14,8 +14,6 @@ from generation.models import BaseModel, GenerationJob, ModelFetch
 from text2song import queue
 from text2song.exceptions import Forbidden, Refused
 
-MUSICGEN_WINDOW_SECONDS = 30
-
 
 def activate_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
     """Make `model` the one new jobs use. Raises `ModelNotReady` when its files are missing."""
@@ -24,9 +22,12 @@ def activate_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
 
 
 def add_folder_model(
-    *, path: str, actor: AbstractBaseUser, display_name: str = "", max_duration: int = MUSICGEN_WINDOW_SECONDS
+    *, path: str, actor: AbstractBaseUser, display_name: str = "", max_duration: int | None = None
 ) -> BaseModel:
-    """Register a local folder in MusicGen's format; a broken one is refused with what is wrong in it."""
+    """Register a local folder in MusicGen's format; a broken one is refused with what is wrong in it.
+
+    `max_duration` may be shorter than the window the folder names, never longer.
+    """
     _curators_only(actor)
     folder = Path(path).expanduser()
     if not folder.is_absolute():
@@ -36,6 +37,8 @@ def add_folder_model(
     except BrokenModelFolder as error:
         raise ModelFolderRefused(str(error), fields={"path": [str(error)]}) from error
     name = display_name.strip() or folder.name
+    window = max(1, int(facts.max_duration))
+    max_duration = min(max_duration or window, window)
     model = BaseModel(
         key=_free_key(name),
         display_name=name,

@@ -16,7 +16,7 @@ from generation.models import GenerationJob
 from generation.recovery import take_up
 from generation.sample_files import load_codes
 from generation.samples import store_result
-from generation.specs import ModelSpec, Progress, SampleSpec, SamplingSpec
+from generation.specs import ModelSpec, Progress, ProgressCallback, SampleSpec, SamplingSpec
 
 if TYPE_CHECKING:
     from generation.engine import EngineCache
@@ -58,14 +58,16 @@ def gather(worker: str) -> list[GenerationJob]:
     return claimed
 
 
-def run_batch(engines: EngineCache, jobs: Sequence[GenerationJob], worker: str) -> None:
+def run_batch(
+    engines: EngineCache, jobs: Sequence[GenerationJob], worker: str, on_progress: ProgressCallback | None = None
+) -> None:
     """Decode the jobs together. If that fails, each is tried alone, so that one cannot take the others down.
 
     A lost database is raised: the jobs are taken up again once it answers.
     """
     with structlog.contextvars.bound_contextvars(jobs=[str(job.pk) for job in jobs], worker=worker):
         try:
-            _decode(engines, jobs, worker)
+            _decode(engines, jobs, worker, on_progress)
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
@@ -75,7 +77,7 @@ def run_batch(engines: EngineCache, jobs: Sequence[GenerationJob], worker: str) 
             log.warning("batch_failed_trying_one_by_one", exc_info=True)
             for job in jobs:
                 if _still_ours(job, worker):
-                    run_batch(engines, [job], worker)
+                    run_batch(engines, [job], worker, on_progress)
 
 
 def sample_specs(job: GenerationJob) -> list[SampleSpec]:
@@ -100,18 +102,21 @@ def sample_specs(job: GenerationJob) -> list[SampleSpec]:
             duration=float(job.duration),
             sampling=sampling,
             prefix_codes=prefix,
+            overlap=job.overlap_seconds,
         )
         for index in range(job.num_samples)
         if index not in stored
     ]
 
 
-def _decode(engines: EngineCache, jobs: Sequence[GenerationJob], worker: str) -> None:
+def _decode(
+    engines: EngineCache, jobs: Sequence[GenerationJob], worker: str, on_progress: ProgressCallback | None
+) -> None:
     model: ModelSpec = jobs[0].base_model.spec()
     by_id = {str(job.pk): job for job in jobs}
     specs = [spec for job in jobs for spec in sample_specs(job)]
     if specs:
-        watch = JobWatch(by_id, worker)
+        watch = JobWatch(by_id, worker, on_progress)
         engine = engines.get(model)
         for result in engine.generate(specs, on_progress=watch.report, should_stop=watch.should_stop):
             store_result(by_id[result.job_id], result, worker=worker)
@@ -150,8 +155,11 @@ class JobWatch:
     A database that does not answer for a moment is no reason to stop decoding.
     """
 
-    def __init__(self, jobs: dict[str, GenerationJob], worker: str) -> None:
+    def __init__(
+        self, jobs: dict[str, GenerationJob], worker: str, on_progress: ProgressCallback | None = None
+    ) -> None:
         self._jobs = jobs
+        self._on_progress = on_progress
         self._worker = worker
         self._stopped: set[str] = set()
         self._looked_at = time.monotonic()
@@ -164,6 +172,8 @@ class JobWatch:
         return job_id in self._stopped
 
     def report(self, progress: Progress) -> None:
+        if self._on_progress is not None:
+            self._on_progress(progress)
         now = time.monotonic()
         due = now - self._reported_at.get(progress.job_id, 0.0) >= WATCH_SECONDS
         if not due and progress.done < progress.total:

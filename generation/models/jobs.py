@@ -19,6 +19,8 @@ from text2song.models import SoftDeleteModel, UUIDModel
 
 MAX_SEED = 2**31 - 1
 LONG_FORM_MAX_SECONDS = 120
+OVERLAP_SHARE = 0.4
+"""Of each further window, how much repeats the end of the one before: 12 of MusicGen's 30 s, as its authors use."""
 
 
 SAMPLING_FIELDS = (
@@ -226,7 +228,13 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
     @property
     def window_count(self) -> int:
         """How many overlapping windows the duration takes on this model."""
-        return len(windows(self.duration, float(self.base_model.max_duration)))
+        known = min(self.prefix_seconds or 0.0, self.duration - 0.1)
+        return len(windows(self.duration, self.base_model.max_duration, self.overlap_seconds, known))
+
+    @property
+    def overlap_seconds(self) -> float:
+        """How much of the clip so far each further window of a long form sees."""
+        return OVERLAP_SHARE * self.base_model.max_duration
 
     def sample_id(self, index: int) -> uuid.UUID:
         """The id sample `index` has or will have: fixed by the job, so that a job run twice writes the same files."""
@@ -252,15 +260,11 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
 
     def report(self, done: int, total: int) -> None:
         """Record steps done; a job that is no longer running keeps what it had."""
-        GenerationJob.objects.filter(pk=self.pk, state=self.State.RUNNING).update(
-            steps_done=done, steps_total=total
-        )
+        GenerationJob.objects.filter(pk=self.pk, state=self.State.RUNNING).update(steps_done=done, steps_total=total)
 
     def complete(self, worker: str) -> bool:
         """running -> completed; False when it was cancelled or taken over by another worker meanwhile."""
-        return self._move(
-            (self.State.RUNNING,), owner=worker, state=self.State.COMPLETED, finished_at=timezone.now()
-        )
+        return self._move((self.State.RUNNING,), owner=worker, state=self.State.COMPLETED, finished_at=timezone.now())
 
     def fail(self, reason: str, worker: str | None = None) -> bool:
         """unfinished -> failed with a sentence for users."""
@@ -275,9 +279,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
 
     def requeue(self, worker: str) -> bool:
         """running -> queued, taking the job from `worker`, which died or gave it back."""
-        return self._move(
-            (self.State.RUNNING,), owner=worker, state=self.State.QUEUED, worker="", started_at=None
-        )
+        return self._move((self.State.RUNNING,), owner=worker, state=self.State.QUEUED, worker="", started_at=None)
 
     def _move(self, states: tuple[str, ...], owner: str | None = None, **changes: Any) -> bool:
         """Apply `changes` if the row is in one of `states` and, where given, still belongs to `owner`."""

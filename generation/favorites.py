@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 
@@ -27,10 +29,8 @@ def toggle_favorite(*, user: AbstractBaseUser, target: Prompt | AudioSample) -> 
     removed, _ = Favorite.objects.filter(user=user, **_target(target)).delete()
     if removed:
         return False
-    try:
+    with contextlib.suppress(FavoriteExists):  # set in another tab a moment ago: set is what was asked for
         add_favorite(user=user, target=target)
-    except FavoriteExists:
-        pass  # set by the same user's other tab a moment ago: set is what was asked for
     return True
 
 

@@ -70,7 +70,7 @@ def _write_files(sample: AudioSample, flac: bytes, codes: bytes) -> None:
 
 
 def _store_row(sample: AudioSample, worker: str) -> bool:
-    """Insert the row while the job is still this worker's, locked so that a cancel comes before or after, never between."""
+    """Insert the row while the job is still this worker's; the lock makes a cancel come before or after."""
     with transaction.atomic():
         ours = GenerationJob.objects.select_for_update().filter(
             pk=sample.job_id, state=GenerationJob.State.RUNNING, worker=worker

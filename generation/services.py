@@ -14,11 +14,10 @@ from generation.exceptions import ActiveJobQuota, DurationOverLimit, UnknownMode
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
 from generation.presets import SAMPLING_KEYS, preset_of
-from prompts.models import Prompt
 from generation.recovery import RUN_JOB
+from prompts.models import Prompt
 from text2song import queue
 from text2song.exceptions import Forbidden, NotFound, Refused
-
 
 
 def model_for(key: str | None) -> BaseModel:
@@ -128,7 +127,12 @@ def extend_sample(
 
 
 def vary_sample(
-    *, sample: AudioSample, actor: AbstractBaseUser, keep_seconds: float, num_samples: int = 3, idempotency_key: str = ""
+    *,
+    sample: AudioSample,
+    actor: AbstractBaseUser,
+    keep_seconds: float,
+    num_samples: int = 3,
+    idempotency_key: str = "",
 ) -> GenerationJob:
     """Make relatives of a clip: each keeps its first `keep_seconds` and goes its own way from there."""
     if not 0.1 <= keep_seconds <= sample.duration - 0.5:

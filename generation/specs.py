@@ -54,7 +54,7 @@ class SampleSpec:
     """One clip to make.
 
     `seed` alone determines the random numbers of this clip, whatever else is in the batch. `duration` is the length of
-    the finished clip in seconds, a prefix included. `prefix_codes` is `[K, T]`: the clip continues it and begins with it.
+    the finished clip in seconds, a prefix included. `prefix_codes` is `[K, T]`: the clip begins with it.
     Durations beyond the model's window are made by a sliding window that keeps `overlap` seconds as context.
     """
 

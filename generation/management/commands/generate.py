@@ -1,0 +1,149 @@
+"""Make music from the command line, in this process, and write it to files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from prompts.services import create_prompt
+
+from generation import worker
+from generation.models import AudioSample, GenerationJob
+from generation.sample_files import load_audio_bytes, load_codes, pack_codes
+from generation.services import build_job, model_for
+from prompts.models import Prompt
+from text2song.exceptions import DomainError
+from text2song.workers import presence
+
+
+class Command(BaseCommand):
+    help = "Generate samples from a prompt, e.g. generate 'calm piano at dusk' --samples 2 --out clips"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("text", help="what you want to hear")
+        parser.add_argument("--style", default="")
+        parser.add_argument("--mood", default="")
+        parser.add_argument("--tempo", type=int, help="BPM")
+        parser.add_argument("--instrument", action="append", default=[], help="primary instrument; may be repeated")
+        parser.add_argument("--secondary-instrument", action="append", default=[], help="may be repeated")
+        parser.add_argument("--samples", type=int, default=1, help="1 to 8")
+        parser.add_argument("--duration", type=int, help="seconds (default: 10, or the model's limit)")
+        parser.add_argument("--long-form", action=argparse.BooleanOptionalAction, default=False)
+        parser.add_argument("--seed", type=int, help="sample i uses seed + i (default: random)")
+        parser.add_argument("--temperature", type=float, default=1.0)
+        parser.add_argument("--top-k", type=int, default=250)
+        parser.add_argument("--top-p", type=float, default=0.0)
+        parser.add_argument("--guidance-scale", type=float, default=3.0)
+        parser.add_argument("--model", help="key of a base model (default: the active one)")
+        parser.add_argument("--source-sample", help="id of a sample to continue or vary")
+        parser.add_argument("--prefix-seconds", type=float, help="how much of the source to keep")
+        parser.add_argument("--kind", choices=GenerationJob.Kind.values, default=GenerationJob.Kind.PROMPT)
+        parser.add_argument("--user", help="whose job it is (default: nobody's)")
+        parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="folder for the files")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            options["out"].mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"{options['out']} cannot be made: {error.strerror}") from error
+        with presence("command") as name:
+            try:
+                job = self._claimed_job(options, name)
+            except ValidationError as error:
+                raise CommandError(_sentences(error)) from error
+            except DomainError as error:
+                raise CommandError(error.message) from error
+            self._run(job, name)
+        for sample in job.samples.order_by("index"):
+            self._write(sample, options["out"])
+
+    def _claimed_job(self, options: dict[str, Any], name: str) -> GenerationJob:
+        """Store the prompt and a job claimed in the same transaction, so that no other worker ever sees it waiting."""
+        actor = _user(options["user"])
+        model = model_for(options["model"])
+        with transaction.atomic():
+            prompt = _prompt(actor, options)
+            job = build_job(
+                actor=actor,
+                prompt=prompt,
+                base_model=model,
+                seed=options["seed"],
+                num_samples=options["samples"],
+                duration=options["duration"] or min(10, model.max_duration),
+                kind=options["kind"],
+                source_sample=_sample(options["source_sample"]),
+                **{name: options[name] for name in _SAME_NAME},
+            )
+            job.save(force_insert=True)
+            job.claim(name)
+        return job
+
+    def _run(self, job: GenerationJob, name: str) -> None:
+        from generation.engine import EngineCache
+
+        self.stderr.write(f"{job}: {job.num_samples} x {job.duration} s with {job.base_model} ...")
+        worker.run_batch(EngineCache(), [job], name, on_progress=_Bar())
+        job.refresh_from_db()
+        if job.state != GenerationJob.State.COMPLETED:
+            raise CommandError(job.error or f"The job ended {job.state}.")
+
+    def _write(self, sample: AudioSample, folder: Path) -> None:
+        path = folder / f"{sample.job.short_id}-{sample.label}.flac"
+        path.write_bytes(load_audio_bytes(sample))
+        path.with_suffix(".npz").write_bytes(pack_codes(load_codes(sample)))
+        self.stdout.write(f"{path}  {sample.duration:.1f} s  seed {sample.seed}  sample {sample.pk}")
+
+
+_SAME_NAME = ("long_form", "temperature", "top_k", "top_p", "guidance_scale", "prefix_seconds")
+
+
+def _prompt(actor: Any, options: dict[str, Any]) -> Prompt:
+    return create_prompt(
+        actor=actor,
+        text=options["text"],
+        style=options["style"],
+        mood=options["mood"],
+        tempo=options["tempo"],
+        primary_instruments=options["instrument"],
+        secondary_instruments=options["secondary_instrument"],
+    )
+
+
+def _user(name: str | None) -> Any:
+    if name is None:
+        return None
+    user = get_user_model().objects.filter(username=name).first()
+    if user is None:
+        raise CommandError(f"There is no user “{name}”.")
+    return user
+
+
+def _sample(pk: str | None) -> AudioSample | None:
+    if pk is None:
+        return None
+    try:
+        return AudioSample.objects.visible().get(pk=pk)
+    except (AudioSample.DoesNotExist, ValidationError) as error:
+        raise CommandError(f"There is no sample {pk}.") from error
+
+
+def _sentences(error: ValidationError) -> str:
+    if hasattr(error, "error_dict"):
+        return " ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
+    return " ".join(error.messages)
+
+
+class _Bar:
+    """A progress line on stderr, when somebody is looking."""
+
+    def __call__(self, progress: Any) -> None:
+        if sys.stderr.isatty():
+            end = "\n" if progress.done >= progress.total else ""
+            sys.stderr.write(f"\r{progress.done}/{progress.total} steps{end}")
+            sys.stderr.flush()

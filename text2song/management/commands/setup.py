@@ -1,0 +1,67 @@
+"""Bring the studio to a state in which it can run; safe to run again."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django_q.models import Schedule
+
+from generation.catalogue import sync_catalogue
+
+FIRST_USER = "studio"
+
+
+class Command(BaseCommand):
+    help = "Prepare database, static files, object store, base models, schedules and the first user."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        self._ensure_bucket()
+        sync_catalogue()
+        Schedule.objects.update_or_create(
+            name="sweep",
+            defaults={
+                "func": "generation.tasks.sweep",
+                "schedule_type": Schedule.MINUTES,
+                "minutes": 1,
+                "repeats": -1,
+                "cluster": "default",
+            },
+        )
+        self._ensure_first_user()
+
+    def _ensure_bucket(self) -> None:
+        """Create the S3 bucket if the store has none of that name yet."""
+        if not settings.S3_BUCKET:
+            return
+        from botocore.exceptions import ClientError
+        from django.core.files.storage import storages
+
+        client = storages["default"].connection.meta.client
+        try:
+            client.head_bucket(Bucket=settings.S3_BUCKET)
+        except ClientError:
+            client.create_bucket(Bucket=settings.S3_BUCKET)
+            self.stdout.write(f"Created the bucket {settings.S3_BUCKET}.")
+
+    def _ensure_first_user(self) -> None:
+        users = get_user_model()
+        if users.objects.exists():
+            return
+        password = settings.FIRST_PASSWORD or secrets.token_urlsafe(9)
+        users.objects.create_superuser(FIRST_USER, password=password)
+        shown = "the password from STUDIO_PASSWORD" if settings.FIRST_PASSWORD else f"password  {password}"
+        self.stdout.write(
+            "\n"
+            "  First sign-in\n"
+            f"    user      {FIRST_USER}\n"
+            f"    {shown}\n"
+            "  Shown this once. Change it with: make password\n"
+        )

@@ -1,0 +1,58 @@
+// Dialogs and menus. A link with data-dialog-link leads to a page that asks before it destroys;
+// here its question opens in a <dialog> instead.
+
+const shared = () => document.getElementById("dialog");
+
+export function openDialog(dialog) {
+  if (dialog && !dialog.open) dialog.showModal();
+}
+
+async function openQuestion(link) {
+  const dialog = shared();
+  try {
+    const response = await fetch(link.href, { headers: { "HX-Request": "true" } });
+    if (!response.ok || response.redirected) throw new Error(String(response.status));
+    dialog.innerHTML = await response.text();
+    openDialog(dialog);
+  } catch {
+    location.assign(link.href);
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+  const link = event.target.closest("a[data-dialog-link]");
+  if (link && plain && shared()) {
+    event.preventDefault();
+    openQuestion(link);
+    return;
+  }
+  const opener = event.target.closest("[data-open-dialog]");
+  if (opener) openDialog(document.getElementById(opener.dataset.openDialog));
+  const closer = event.target.closest("[data-close-dialog]");
+  if (closer?.closest("dialog")) {
+    event.preventDefault();
+    closer.closest("dialog").close();
+  }
+  if (event.target instanceof HTMLDialogElement && outside(event)) event.target.close();
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+function outside(event) {
+  const box = event.target.getBoundingClientRect();
+  return event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  document.activeElement?.closest(".tip")?.querySelector("button")?.blur();
+  for (const menu of document.querySelectorAll("details[data-menu][open], details.nav-menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+const errors = document.querySelector("[data-form-errors]");
+if (errors) errors.focus();

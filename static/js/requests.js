@@ -1,0 +1,75 @@
+// What happens around HTMX requests: a refused form shows its errors, a failed one keeps the page and offers "Try again".
+
+const REFUSED = new Set([400, 409, 422]);
+
+function isFragment(body) {
+  return !/^\s*(<!doctype|<html|\{)/i.test(body);
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (REFUSED.has(xhr.status) && xhr.responseText && isFragment(xhr.responseText)) {
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  }
+});
+
+function toast(words, retry) {
+  const box = document.createElement("div");
+  box.className = "toast toast-error";
+  box.dataset.toast = "";
+  const text = document.createElement("span");
+  text.textContent = words;
+  const again = document.createElement("button");
+  again.type = "button";
+  again.className = "link-button";
+  again.textContent = "Try again";
+  again.addEventListener("click", () => {
+    box.remove();
+    retry();
+  });
+  box.append(text, again);
+  document.getElementById("toasts")?.append(box);
+  return box;
+}
+
+const open = new Map(); // one toast for each element that failed, however often it polls
+
+function failed(event, words) {
+  const { elt, requestConfig } = event.detail;
+  const key = `${requestConfig.verb} ${requestConfig.path}`;
+  if (open.get(key)?.isConnected) return;
+  open.set(key, toast(words, () => {
+    const values = Object.fromEntries(requestConfig.formData ?? []);
+    const source = elt.isConnected ? elt : document.body;
+    window.htmx.ajax(requestConfig.verb, requestConfig.path, { source, target: requestConfig.target, values });
+  }));
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  const status = event.detail.xhr.status;
+  const words = { 403: "You may not do this.", 404: "This is no longer there.", 429: "Too many requests. Wait a moment." };
+  failed(event, words[status] ?? "The studio could not answer.");
+});
+document.addEventListener("htmx:sendError", (event) => failed(event, "The studio cannot be reached."));
+document.addEventListener("htmx:timeout", (event) => failed(event, "The studio took too long to answer."));
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!event.detail.successful) return;
+  const { verb, path } = event.detail.requestConfig;
+  open.get(`${verb} ${path}`)?.remove();
+});
+
+document.addEventListener("click", (event) => {
+  event.target.closest("[data-close-toast]")?.closest("[data-toast]").remove();
+});
+
+// Good news leaves by itself, unless it is being looked at; errors stay until dismissed.
+const READ_MS = 8000;
+setInterval(() => {
+  const now = performance.now();
+  for (const box of document.querySelectorAll("[data-toast].toast-success, [data-toast].toast-info")) {
+    box.dataset.since ??= String(now);
+    if (box.matches(":hover, :focus-within")) box.dataset.since = String(now);
+    else if (now - Number(box.dataset.since) > READ_MS) box.remove();
+  }
+}, 1000);

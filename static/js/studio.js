@@ -1,0 +1,9 @@
+// Everything a page of the studio needs; audio modules look for their elements and cost nothing without them.
+import "./time-zone.js";
+import "./theme.js";
+import "./dialogs.js";
+import "./keys.js";
+import "./copy.js";
+import "./requests.js";
+import "./player.js";
+import "./compare.js";

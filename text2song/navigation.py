@@ -1,0 +1,128 @@
+"""The sections of the studio, as the sidebar and the keys know them.
+
+A section whose address does not exist in this installation is left out, so an app that is added later appears by
+itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One line of the sidebar. `paths` are prefixes of the addresses that belong to it; `staff` hides it from others."""
+
+    label: str
+    url_name: str
+    key: str = ""
+    icon: str = ""
+    paths: tuple[str, ...] = ()
+    children: tuple[Section, ...] = ()
+    staff: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A section as one page shows it. `is_page`: this very page; `is_current`: this page belongs to it."""
+
+    label: str
+    url: str
+    key: str
+    icon: str
+    is_page: bool
+    is_current: bool
+    children: list[Link] = field(default_factory=list)
+
+    @property
+    def has_current_child(self) -> bool:
+        return any(child.is_current for child in self.children)
+
+
+SECTIONS = (
+    Section("Overview", "overview", "o", "overview"),
+    Section(
+        "Create",
+        "create",
+        "c",
+        "create",
+        paths=("/create/",),
+        children=(
+            Section("Prompts", "prompts", paths=("/prompts/",)),
+            Section("Templates", "templates", paths=("/templates/",)),
+            Section("Suites", "suites", paths=("/suites/",)),
+        ),
+    ),
+    Section(
+        "Library",
+        "library",
+        "l",
+        "library",
+        paths=("/library/", "/samples/"),
+        children=(
+            Section("Favourites", "favorites", paths=("/favorites/",)),
+            Section("Compare", "compare", paths=("/compare/",)),
+        ),
+    ),
+    Section("Listen", "listen", "i", "listen", paths=("/listen/",)),
+    Section("Tests", "tests", "t", "tests", paths=("/tests/",)),
+    Section("Datasets", "datasets", "d", "datasets", paths=("/datasets/",)),
+    Section("Adapters", "adapters", "a", "adapters", paths=("/adapters/",)),
+    Section("Training", "training", "r", "training", paths=("/training/",)),
+    Section("Jobs", "jobs", "j", "jobs", paths=("/jobs/",)),
+    Section(
+        "Settings",
+        "settings",
+        "s",
+        "settings",
+        paths=("/settings/",),
+        children=(
+            Section("Models", "models", paths=("/settings/models/",)),
+            Section("Generation", "settings-generation", paths=("/settings/generation/",)),
+            Section("API keys", "settings-keys", paths=("/settings/keys/",)),
+        ),
+    ),
+)
+
+MENU = (
+    Section("Favourites", "favorites", icon="heart"),
+    Section("API documentation", "api-docs", icon="book"),
+    Section("Curation", "admin:index", icon="shield", staff=True),
+)
+
+
+def url_or_empty(name: str, *args: object) -> str:
+    """The address called `name`, or "" where this installation has none."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+def links(sections: tuple[Section, ...], path: str, user: AbstractBaseUser | AnonymousUser | None) -> list[Link]:
+    """The sections `user` can use, with the one that `path` lies in marked; children only where `path` is in their section."""
+    if user is None or not user.is_authenticated:
+        return []
+    found = (_link(section, path, user) for section in sections)
+    return [link for link in found if link is not None]
+
+
+def _link(section: Section, path: str, user: AbstractBaseUser | AnonymousUser) -> Link | None:
+    url = url_or_empty(section.url_name)
+    if not url or (section.staff and not getattr(user, "is_staff", False)):
+        return None
+    children = links(section.children, path, user)
+    within_child = any(child.is_current for child in children)
+    current = path == url or (path.startswith(section.paths) if section.paths else False)
+    return Link(
+        label=section.label,
+        url=url,
+        key=section.key,
+        icon=section.icon,
+        is_page=path == url,
+        is_current=current and not within_child,
+        children=children if current or within_child else [],
+    )

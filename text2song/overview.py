@@ -1,0 +1,145 @@
+"""The loop in figures: what the overview and the status bar show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.db.models import Sum
+
+from generation.models import AudioSample, GenerationJob
+from text2song.navigation import url_or_empty
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The status bar: two counts, and the lists that hold exactly what was counted."""
+
+    active_jobs: int
+    jobs_url: str
+    samples: int
+    samples_url: str
+    samples_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One stop of the loop. Without `url` it is not in this installation yet, and `count` is None."""
+
+    name: str
+    icon: str
+    purpose: str
+    url: str = ""
+    count: int | None = None
+    unit: str = ""
+    at_work: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The most useful thing to do now."""
+
+    title: str
+    text: str
+    url: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Totals that agree with the lists they are taken from. `mean_rating` is None without any rating."""
+
+    generations: int
+    samples: int
+    seconds: float
+    active: int
+    mean_rating: float | None = None
+
+    @property
+    def length(self) -> str:
+        """Time of music: "48 s", "12 min", "3.5 h"."""
+        if self.seconds < 60:
+            return f"{self.seconds:.0f} s"
+        return f"{self.seconds / 60:.0f} min" if self.seconds < 3600 else f"{self.seconds / 3600:.1f} h"
+
+
+def _jobs_url(state: str) -> str:
+    url = url_or_empty("jobs")
+    return f"{url}?{urlencode({'state': state})}" if url else ""
+
+
+def status() -> Status:
+    """Active jobs and samples, in two queries."""
+    samples = AudioSample.objects.visible().count()
+    return Status(
+        active_jobs=GenerationJob.objects.unfinished().count(),
+        jobs_url=_jobs_url("active"),
+        samples=samples,
+        samples_url=url_or_empty("library"),
+        samples_label="sample" if samples == 1 else "samples",
+    )
+
+
+def figures() -> Figures:
+    """Totals of everything that is not deleted."""
+    jobs = GenerationJob.objects.visible()
+    samples = AudioSample.objects.visible()
+    return Figures(
+        generations=jobs.count(),
+        samples=samples.count(),
+        seconds=samples.aggregate(total=Sum("duration"))["total"] or 0.0,
+        active=jobs.unfinished().count(),
+    )
+
+
+def stations(totals: Figures) -> list[Station]:
+    """Generate, Listen, Dataset, Train, Adapter, in the order music goes through them."""
+    return [
+        Station(
+            "Generate",
+            "create",
+            "Prompts become candidates",
+            url_or_empty("create"),
+            totals.generations,
+            "job" if totals.generations == 1 else "jobs",
+            f"{totals.active} at work" if totals.active else "",
+        ),
+        Station(
+            "Listen",
+            "listen",
+            "Ears decide what is good",
+            url_or_empty("listen") or url_or_empty("library"),
+            totals.samples,
+            "sample" if totals.samples == 1 else "samples",
+        ),
+        Station("Dataset", "datasets", "Judgements become training data", url_or_empty("datasets")),
+        Station("Train", "training", "A LoRA adapter learns the taste", url_or_empty("training")),
+        Station("Adapter", "adapters", "The better sound goes back in", url_or_empty("adapters")),
+    ]
+
+
+def next_step(totals: Figures) -> NextStep | None:
+    """What to do now: write a first prompt, watch what runs, look at a failure, or listen to the newest candidates."""
+    newest = GenerationJob.objects.visible().select_related("prompt").first()
+    create = url_or_empty("create")
+    if newest is None:
+        return NextStep(
+            "Write your first prompt",
+            "Say what you would like to hear. A few candidates are made from it, and you listen to them side by side.",
+            create,
+            "Write a prompt",
+        )
+    page = url_or_empty("job-detail", newest.pk)
+    if totals.active:
+        text = f"{totals.active} job{'s are' if totals.active > 1 else ' is'} in the works. Candidates appear as they are made."
+        return NextStep("Watch the music being made", text, _jobs_url("active"), "Watch")
+    if newest.state == GenerationJob.State.FAILED:
+        return NextStep("The newest job failed", newest.error or "It gave no reason.", page, "See what to do")
+    if newest.state == GenerationJob.State.COMPLETED:
+        return NextStep("Listen to the newest candidates", f"“{newest.prompt}”", page, "Listen")
+    return NextStep("Try another prompt", "The newest job was cancelled; the prompt is kept.", create, "Write a prompt")
+
+
+def newest_samples(limit: int = 3) -> list[AudioSample]:
+    """The samples finished last, newest first, with job, prompt and model."""
+    return list(AudioSample.objects.visible().with_context().order_by("-created_at", "index")[:limit])

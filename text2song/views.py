@@ -1,0 +1,81 @@
+"""Pages of the studio as a whole: overview, status bar, sign-in, errors, API documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_replace
+from django.contrib.auth.decorators import login_not_required, login_required
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
+
+from text2song import overview as loop
+
+
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """The loop with live counts, the next useful action, and the newest samples."""
+    totals = loop.figures()
+    context = _loop_context(totals) | {"newest": loop.newest_samples(), "figures": totals}
+    return render(request, "overview.html", context)
+
+
+@require_safe
+def overview_loop(request: HttpRequest) -> HttpResponse:
+    """The loop and the next action alone, for polling while jobs run."""
+    return render(request, "_loop.html", _loop_context(loop.figures()))
+
+
+def _loop_context(totals: loop.Figures) -> dict[str, Any]:
+    return {"stations": loop.stations(totals), "next_step": loop.next_step(totals), "active": totals.active}
+
+
+@require_safe
+def status_bar(request: HttpRequest) -> HttpResponse:
+    """The status bar alone, for its refresh every 30 s."""
+    return render(request, "_status_bar.html", {"status": loop.status()})
+
+
+class SignInView(LoginView):
+    """Sign in with user name and password; somebody signed in already goes straight on."""
+
+    template_name = "registration/sign_in.html"
+    redirect_authenticated_user = True
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignOutView(LogoutView):
+    """Sign out by POST."""
+
+
+def api_docs(view_class: type) -> Callable[..., HttpResponse]:
+    """The interactive API documentation, for whoever is signed in.
+
+    Swagger UI needs inline styles, so this one page allows them; scripts and everything else still come from this host.
+    """
+    view = view_class.as_view()
+
+    @require_safe
+    @login_required
+    @csp_replace({"style-src": [SELF, UNSAFE_INLINE]})
+    def documented(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs)
+
+    return documented
+
+
+@login_not_required
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404 inside the shell."""
+    return render(request, "404.html", status=404)
+
+
+@login_not_required
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500 that needs neither database nor session."""
+    return render(None, "500.html", status=500)

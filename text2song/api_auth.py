@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 
@@ -15,9 +17,20 @@ if TYPE_CHECKING:
     # The views import their authentication classes from here.
     from rest_framework.views import APIView
 
+KEY_CHARACTERS = re.compile(rb"[!-~]+")
+"""Anything else in a key cannot be one, and some of it cannot be looked up either."""
+
 
 class ApiKeyAuthentication(TokenAuthentication):
-    """`Authorization: Api-Key <key>`; a revoked or expired key is refused with 401."""
+    """`Authorization: Api-Key <key>`; a wrong, revoked or expired key is refused with 401."""
+
+    def authenticate_credentials(self, token: bytes) -> tuple[Any, ApiKey]:
+        try:
+            if not KEY_CHARACTERS.fullmatch(token):
+                raise AuthenticationFailed
+            return super().authenticate_credentials(token)
+        except AuthenticationFailed as error:
+            raise AuthenticationFailed("This API key is not valid: it is wrong, expired or revoked.") from error
 
     def validate_user(self, auth_token: ApiKey) -> tuple[Any, ApiKey]:
         user, key = super().validate_user(auth_token)
@@ -41,14 +54,13 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 class IsSignedInWithScope(IsAuthenticated):
     """Signed in, and a key has the scope the method needs: "read" for safe methods, "write" for the others."""
 
-    message = "This API key lacks the scope for that. Make a key with the scope “write”."
-
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not super().has_permission(request, view):
             return False
         if not isinstance(request.auth, ApiKey):
             return True
         needed = ApiKey.READ if request.method in SAFE_METHODS else ApiKey.WRITE
+        self.message = f"This API key lacks the scope “{needed}”. Make a key that has it."
         return needed in request.auth.scopes
 
 

@@ -1,7 +1,7 @@
 """The one shape of API errors: a code for machines, a sentence for people, the fields at fault.
 
-    {"code": "invalid", "detail": "Tempo must be a whole number from 40 to 200 BPM, not 20.",
-     "fields": {"tempo": ["Tempo must be ..."]}}
+{"code": "invalid", "detail": "Tempo must be a whole number from 40 to 200 BPM, not 20.",
+ "fields": {"tempo": ["Tempo must be ..."]}}
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, serializers, status
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -48,7 +49,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         answer = 503, {"code": "database_unavailable", "detail": "The database does not answer. Try again shortly."}
         headers["Retry-After"] = "5"
     elif isinstance(error, exceptions.APIException):
-        answer = _api_error(error, headers)
+        answer = _api_error(error, headers, context.get("request"))
     else:
         return None
     set_rollback()
@@ -62,13 +63,16 @@ def _domain_error(error: DomainError, headers: dict[str, str]) -> tuple[int, dic
     return error.status, body | ({"fields": error.fields} if error.fields else {})
 
 
-def _api_error(error: exceptions.APIException, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+def _api_error(
+    error: exceptions.APIException, headers: dict[str, str], request: Request | None
+) -> tuple[int, dict[str, Any]]:
     if auth_header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     detail = str(error.detail)
     if isinstance(error, exceptions.Throttled):
         headers["Retry-After"] = str(int(error.wait or 1) + 1)
-        detail = f"Too many requests: you have passed the limit per time. Try again in {headers['Retry-After']} s."
+        limit = getattr(request, "passed_limit", "reached")
+        detail = f"Too many requests: the limit is {limit}. Try again in {headers['Retry-After']} s."
     code = error.get_codes()
     return error.status_code, {"code": code if isinstance(code, str) else "error", "detail": detail}
 
@@ -82,7 +86,9 @@ def _invalid(fields: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
 
 def _django_fields(error: DjangoValidationError) -> dict[str, list[str]]:
     if hasattr(error, "error_dict"):
-        return {("non_field_errors" if k == "__all__" else k): v for k, v in error.message_dict.items()}
+        fields = error.message_dict
+        general = {"non_field_errors": fields.pop("__all__")} if "__all__" in fields else {}
+        return general | {name: [_named(name, message) for message in messages] for name, messages in fields.items()}
     return {"non_field_errors": error.messages}
 
 
@@ -103,7 +109,9 @@ def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
 
 
 def _named(path: str, message: str) -> str:
-    return f"{path}: {message}" if path and message.startswith("This field") else message
+    """The message, after its field's name where it does not say which field it is about."""
+    spoken = path.rpartition(".")[2].replace("_", " ")
+    return message if spoken in message.lower().replace("_", " ") else f"{path}: {message}"
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

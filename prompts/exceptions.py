@@ -16,7 +16,9 @@ class PromptInFrozenSuite(Conflict):
     code = "prompt_in_frozen_suite"
 
     def __init__(self, suites: list[str]) -> None:
-        super().__init__(f"This prompt belongs to the frozen suite {', '.join(suites)} and cannot be deleted.")
+        names = ", ".join(f"“{name}”" for name in suites)
+        noun = "suite" if len(suites) == 1 else "suites"
+        super().__init__(f"This prompt belongs to the frozen {noun} {names} and cannot be deleted.")
 
 
 class TemplateNameTaken(Conflict):
@@ -38,3 +40,26 @@ class SystemTemplate(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("System templates can only be changed by curators, in the admin. Save a copy as your own.")
+
+
+class NotYourPrompt(Forbidden):
+    code = "not_your_prompt"
+
+    def __init__(self) -> None:
+        super().__init__("Only the author of a prompt and curators can delete it.")
+
+
+class OnlyCurators(Forbidden):
+    code = "only_curators"
+
+    def __init__(self) -> None:
+        super().__init__("Only curators can change suites and bring prompts back.")
+
+
+class UnknownPrompts(Refused):
+    code = "unknown_prompts"
+
+    def __init__(self, ids: list[str]) -> None:
+        noun = "prompt" if len(ids) == 1 else "prompts"
+        message = f"Unknown or deleted {noun}: {', '.join(ids)}."
+        super().__init__(message, fields={"prompts": [message]})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Length, Trim
 from django.utils import timezone
@@ -37,22 +39,20 @@ class MusicalAttributes(models.Model):
         blank=True,
         validators=[validators.validate_style],
         choices=[(term.slug, term.label) for term in STYLES],
+        error_messages={"invalid_choice": "Unknown style: %(value)s."},
     )
     mood = models.CharField(
         max_length=32,
         blank=True,
         validators=[validators.validate_mood],
         choices=[(term.slug, term.label) for term in MOODS],
+        error_messages={"invalid_choice": "Unknown mood: %(value)s."},
     )
     tempo = models.PositiveSmallIntegerField(
         "tempo (BPM)", null=True, blank=True, validators=[validators.validate_tempo]
     )
-    primary_instruments = models.JSONField(
-        default=list, blank=True, validators=[validators.validate_instruments]
-    )
-    secondary_instruments = models.JSONField(
-        default=list, blank=True, validators=[validators.validate_instruments]
-    )
+    primary_instruments = models.JSONField(default=list, blank=True, validators=[validators.validate_instruments])
+    secondary_instruments = models.JSONField(default=list, blank=True, validators=[validators.validate_instruments])
 
     class Meta:
         abstract = True
@@ -63,10 +63,14 @@ class MusicalAttributes(models.Model):
             ),
         ]
 
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        self.text = validators.normal_text(self.text)
+        super().clean_fields(exclude)
+
     def clean(self) -> None:
         super().clean()
-        self.text = self.text.strip()
-        validators.validate_roles(self.primary_instruments, self.secondary_instruments)
+        if validators.are_known(**self.attributes):
+            validators.validate_roles(self.primary_instruments, self.secondary_instruments)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -126,9 +130,14 @@ class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
     def __str__(self) -> str:
         return self.text if len(self.text) <= 80 else f"{self.text[:79]}…"
 
+    def full_clean(self, exclude: Collection[str] | None = None, **kwargs: Any) -> None:
+        """Validate everything a person wrote; `rendered_text` is made from it, never validated."""
+        super().full_clean({*(exclude or ()), "rendered_text"}, **kwargs)
+
     def clean(self) -> None:
         super().clean()
-        self.rendered_text = render_prompt(self.text, **self.attributes)
+        if validators.are_known(**self.attributes):
+            self.rendered_text = render_prompt(self.text, **self.attributes)
 
     @property
     def frozen_suites(self) -> models.QuerySet[PromptSuite]:
@@ -161,10 +170,18 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
         related_name="prompt_templates",
         help_text="Leave empty for a system template, which everyone sees.",
     )
-    name = models.CharField(max_length=100)
-    description = models.CharField(max_length=500, blank=True)
-    category = models.CharField(max_length=50, choices=Category.choices)
-    duration = models.PositiveSmallIntegerField("duration (s)", null=True, blank=True)
+    name = models.CharField(max_length=100, validators=[validators.validate_characters])
+    description = models.CharField(max_length=500, blank=True, validators=[validators.validate_characters])
+    category = models.CharField(
+        max_length=50, choices=Category.choices, error_messages={"invalid_choice": "Unknown category: %(value)s."}
+    )
+    duration = models.PositiveSmallIntegerField(
+        "duration (s)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(120)],
+        help_text="Seconds; cut to the model's limit when the template is applied.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = querysets.PromptTemplateQuerySet.as_manager()
@@ -190,8 +207,8 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
 class PromptSuite(UUIDModel):
     """A list of prompts for evaluation. Frozen, it can never change, and its prompts never enter a training dataset."""
 
-    name = models.CharField(max_length=200, unique=True)
-    description = models.TextField(blank=True)
+    name = models.CharField(max_length=200, unique=True, validators=[validators.validate_characters])
+    description = models.TextField(blank=True, validators=[validators.validate_characters])
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -17,13 +17,23 @@ from prompts.vocabulary import (
 )
 
 
+def normal_text(value: str) -> str:
+    """A text as it is counted and stored: trimmed, with line ends as one character (browsers send two)."""
+    return value.replace("\r\n", "\n").strip()
+
+
+def validate_characters(value: str) -> None:
+    """Refuse what no database stores as text: the null character and halves of surrogate pairs."""
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValidationError("The text contains characters that cannot be stored.", code="characters")
+
+
 def validate_text(value: str) -> None:
-    """Refuse text that is blank or longer than the limit once trimmed."""
-    length = len(value.strip())
+    """Refuse text that is blank, longer than the limit once trimmed, or cannot be stored."""
+    validate_characters(value)
+    length = len(normal_text(value))
     if length == 0:
-        raise ValidationError(
-            f"Write what you want to hear, in 1 to {MAX_TEXT_LENGTH} characters.", code="blank"
-        )
+        raise ValidationError(f"Write what you want to hear, in 1 to {MAX_TEXT_LENGTH} characters.", code="blank")
     if length > MAX_TEXT_LENGTH:
         raise ValidationError(
             f"The text has {length} characters; at most {MAX_TEXT_LENGTH} are allowed.", code="max_length"
@@ -52,7 +62,7 @@ def validate_instruments(value: object) -> None:
     unknown = [item for item in value if item not in INSTRUMENT_BY_SLUG]
     if unknown:
         noun = "instrument" if len(unknown) == 1 else "instruments"
-        raise ValidationError(f"Unknown {noun}: {', '.join(unknown)}.", code="unknown")
+        raise ValidationError(f"Unknown {noun}: {', '.join(map(_shown, unknown))}.", code="unknown")
     if len(set(value)) != len(value):
         raise ValidationError("Each instrument can be named once.", code="duplicate")
 
@@ -62,9 +72,27 @@ def validate_roles(primary: Iterable[str], secondary: Iterable[str]) -> None:
     both = sorted(set(primary) & set(secondary))
     if both:
         names = ", ".join(INSTRUMENT_BY_SLUG[slug].label for slug in both)
-        raise ValidationError(f"Primary and secondary at once: {names}. Choose one role.", code="both_roles")
+        message = f"Primary and secondary at once: {names}. Choose one role."
+        raise ValidationError({"secondary_instruments": ValidationError(message, code="both_roles")})
+
+
+def are_known(
+    *, style: str, mood: str, tempo: int | None, primary_instruments: object, secondary_instruments: object
+) -> bool:
+    """Whether the attributes can be rendered. Their own validators say what is wrong with them."""
+    lists = (primary_instruments, secondary_instruments)
+    return (
+        style in {"", *STYLE_BY_SLUG}
+        and mood in {"", *MOOD_BY_SLUG}
+        and all(isinstance(slugs, list) and all(slug in INSTRUMENT_BY_SLUG for slug in slugs) for slugs in lists)
+    )
 
 
 def _validate_term(value: str, known: Mapping[str, Term], kind: str) -> None:
     if value not in known:
-        raise ValidationError(f"Unknown {kind}: {value}. Known: {', '.join(known)}.", code="unknown")
+        raise ValidationError(f"Unknown {kind}: {_shown(value)}. Known: {', '.join(known)}.", code="unknown")
+
+
+def _shown(value: str) -> str:
+    """A refused value as it may stand in a message: short, and free of what cannot be sent back."""
+    return value.encode("utf-8", "replace").decode()[:80]

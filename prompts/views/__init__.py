@@ -1,0 +1,1 @@
+"""Pages of prompts, templates and suites, and the fragments of the prompt editor."""

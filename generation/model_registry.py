@@ -29,13 +29,14 @@ def add_folder_model(
     `max_duration` may be shorter than the window the folder names, never longer.
     """
     _curators_only(actor)
-    folder = Path(path).expanduser()
+    folder = Path(path)
     if not folder.is_absolute():
         raise ModelFolderRefused("Give the folder's absolute path.", fields={"path": ["Give the absolute path."]})
     try:
         facts = inspect_model_folder(folder)
-    except BrokenModelFolder as error:
-        raise ModelFolderRefused(str(error), fields={"path": [str(error)]}) from error
+    except (BrokenModelFolder, OSError) as error:
+        reason = str(error) if isinstance(error, BrokenModelFolder) else "The folder cannot be read."
+        raise ModelFolderRefused(reason, fields={"path": [reason]}) from error
     name = display_name.strip() or folder.name
     window = max(1, int(facts.max_duration))
     max_duration = min(max_duration or window, window)

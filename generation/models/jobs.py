@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
@@ -21,6 +23,12 @@ MAX_SEED = 2**31 - 1
 LONG_FORM_MAX_SECONDS = 120
 OVERLAP_SHARE = 0.4
 """Of each further window, how much repeats the end of the one before: 12 of MusicGen's 30 s, as its authors use."""
+
+
+def validate_finite(value: float) -> None:
+    """NaN compares as neither too small nor too large; refuse it by name."""
+    if not math.isfinite(value):
+        raise ValidationError("Enter a number.", code="not_finite")
 
 
 SAMPLING_FIELDS = (
@@ -61,7 +69,7 @@ class SamplingSettings(models.Model):
     )
     temperature = models.FloatField(
         default=1.0,
-        validators=[MinValueValidator(0.1), MaxValueValidator(2.0)],
+        validators=[validate_finite, MinValueValidator(0.1), MaxValueValidator(2.0)],
         help_text="Lower is safer and more repetitive, higher is more surprising. Usual: 0.7 to 1.1.",
     )
     top_k = models.PositiveSmallIntegerField(
@@ -73,12 +81,12 @@ class SamplingSettings(models.Model):
     top_p = models.FloatField(
         "top-p",
         default=0.0,
-        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        validators=[validate_finite, MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text="Draw from the likeliest tokens that together reach this probability; 0 turns it off. Usual: 0.9.",
     )
     guidance_scale = models.FloatField(
         default=3.0,
-        validators=[MinValueValidator(1.0), MaxValueValidator(10.0)],
+        validators=[validate_finite, MinValueValidator(1.0), MaxValueValidator(10.0)],
         help_text="How strictly the prompt is followed: 1 is free, 3 is usual, above 6 tends to distort.",
     )
     preset = models.CharField(max_length=10, choices=Preset.choices, default=Preset.CUSTOM)
@@ -148,7 +156,10 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
         "generation.AudioSample", null=True, blank=True, on_delete=models.PROTECT, related_name="descendants"
     )
     prefix_seconds = models.FloatField(
-        null=True, blank=True, help_text="How much of the source sample opens every candidate, in seconds."
+        null=True,
+        blank=True,
+        validators=[validate_finite],
+        help_text="How much of the source sample opens every candidate, in seconds.",
     )
     idempotency_key = models.CharField(max_length=200, blank=True, editable=False)
 

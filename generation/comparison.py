@@ -1,0 +1,99 @@
+"""Putting samples of one prompt side by side: which may be compared, and what they differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from generation.exceptions import SampleNotFound
+from generation.models import AudioSample
+from text2song.exceptions import Refused
+
+FEWEST = 2
+MOST = 10
+
+
+def samples_to_compare(ids: Iterable[UUID]) -> list[AudioSample]:
+    """The samples in the order given, each once.
+
+    Raises `Refused` when they are not 2 to 10, or were not made from the same prompt; `SampleNotFound`, naming every
+    missing id, when some do not exist or were deleted.
+    """
+    wanted = list(dict.fromkeys(ids))
+    if not FEWEST <= len(wanted) <= MOST:
+        raise Refused(_count_message(len(wanted)), fields={"ids": [_count_message(len(wanted))]})
+    found = {sample.pk: sample for sample in AudioSample.objects.visible().with_context().filter(pk__in=wanted)}
+    missing = [str(pk) for pk in wanted if pk not in found]
+    if missing:
+        noun = "There is no sample" if len(missing) == 1 else "There are no samples"
+        message = f"{noun} {', '.join(missing)}."
+        raise SampleNotFound(message, fields={"ids": missing})
+    samples = [found[pk] for pk in wanted]
+    prompts = len({sample.rendered_text for sample in samples})
+    if prompts > 1:
+        message = f"These samples come from {prompts} different prompts. Choose samples of one prompt to compare."
+        raise Refused(message, fields={"ids": [message]})
+    return samples
+
+
+def _count_message(count: int) -> str:
+    chosen = {0: "none is chosen", 1: "1 is chosen"}.get(count, f"{count} are chosen")
+    return f"Compare {FEWEST} to {MOST} samples of one prompt; {chosen}."
+
+
+def others_of_prompt(samples: list[AudioSample], limit: int = 24) -> list[AudioSample]:
+    """The newest other samples made from the same words, which may join a comparison."""
+    same = AudioSample.objects.visible().with_context().filter(rendered_text=samples[0].rendered_text)
+    return list(same.exclude(pk__in=[sample.pk for sample in samples]).order_by("-created_at", "index")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One property of all compared samples, as words."""
+
+    name: str
+    values: list[str]
+
+    @property
+    def differs(self) -> bool:
+        return len(set(self.values)) > 1
+
+
+def rows(samples: list[AudioSample]) -> list[Row]:
+    """What the samples are made of, property by property."""
+    return [Row(name, [words(sample) for sample in samples]) for name, words in _PROPERTIES]
+
+
+def _loudness(sample: AudioSample) -> str:
+    return "silence" if sample.loudness_lufs is None else f"{sample.loudness_lufs:.1f} LUFS"
+
+
+def _true_peak(sample: AudioSample) -> str:
+    return "silence" if sample.true_peak_db is None else f"{sample.true_peak_db:.1f} dBTP"
+
+
+def _origin(sample: AudioSample) -> str:
+    job = sample.job
+    if job.source_sample_id is None:
+        return "the prompt"
+    return f"{'continues' if job.kind == job.Kind.EXTENSION else 'varies'} {str(job.source_sample_id)[:8]}"
+
+
+_PROPERTIES: tuple[tuple[str, Callable[[AudioSample], str]], ...] = (
+    ("Model", lambda sample: sample.job.base_model.display_name),
+    ("Model revision", lambda sample: sample.base_revision[:12] or "unknown"),
+    ("Job", lambda sample: sample.job.short_id),
+    ("Made from", _origin),
+    ("Preset", lambda sample: sample.job.get_preset_display()),
+    ("Seed", lambda sample: str(sample.seed)),
+    ("Temperature", lambda sample: f"{sample.job.temperature:g}"),
+    ("Top-k", lambda sample: str(sample.job.top_k)),
+    ("Top-p", lambda sample: f"{sample.job.top_p:g}" if sample.job.top_p else "off"),
+    ("Guidance", lambda sample: f"{sample.job.guidance_scale:g}"),
+    ("Duration", lambda sample: f"{sample.duration:.1f} s"),
+    ("Sample rate", lambda sample: f"{sample.sample_rate / 1000:g} kHz"),
+    ("Channels", lambda sample: "stereo" if sample.channels == 2 else "mono"),
+    ("Loudness", _loudness),
+    ("True peak", _true_peak),
+)

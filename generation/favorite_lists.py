@@ -1,0 +1,32 @@
+"""A user's favourites, as their page lists them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Count, Q, QuerySet
+
+from generation.models import Favorite
+
+_SHOWN = Q(prompt__isnull=False, prompt__deleted_at__isnull=True) | Q(
+    sample__isnull=False, sample__deleted_at__isnull=True, sample__job__deleted_at__isnull=True
+)
+_KINDS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "prompts": {"prompt__isnull": False},
+    "audio": {"sample__isnull": False},
+}
+
+
+def favorites_of(user: AbstractBaseUser, kind: str = "all") -> QuerySet[Favorite]:
+    """Newest first, with everything a row shows; `kind` is "all", "prompts" or "audio". Deleted things are left out."""
+    related = ("prompt", "sample__job__prompt", "sample__job__base_model")
+    return Favorite.objects.filter(_SHOWN, user=user, **_KINDS[kind]).select_related(*related)
+
+
+def favorite_counts(user: AbstractBaseUser) -> dict[str, int]:
+    """How many favourites there are of each kind, in one query."""
+    return Favorite.objects.filter(_SHOWN, user=user).aggregate(
+        **{kind: Count("pk", filter=Q(**condition)) for kind, condition in _KINDS.items()}
+    )

@@ -1,0 +1,83 @@
+"""Finding samples again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
+from django.http import QueryDict
+
+from generation.models import AudioSample
+from generation.querysets import AudioSampleQuerySet
+from prompts.vocabulary import INSTRUMENT_BY_SLUG, MOOD_BY_SLUG, STYLE_BY_SLUG
+
+MOST_WORDS = 12
+
+Narrow: TypeAlias = Callable[[AudioSampleQuerySet, Any], AudioSampleQuerySet]
+
+
+def find_samples(*, user: AbstractBaseUser, filters: dict[str, Any]) -> AudioSampleQuerySet:
+    """Visible samples that fit every filter set in `filters` (`LibraryFilter.cleaned_data`), newest first.
+
+    A tempo range leaves out prompts without a tempo. Days are those of the user's time zone, both included.
+    """
+    samples = AudioSample.objects.visible().with_context().hearted_by(user)
+    for name, value in filters.items():
+        if value and name in _FILTERS:
+            samples = _FILTERS[name](samples, value)
+    return samples.order_by("-created_at", "-job_id", "index")
+
+
+def active_filters(query: QueryDict, filters: dict[str, Any]) -> list[dict[str, str]]:
+    """A chip for each filter that is set: what it says, and the query string without it."""
+    chips = []
+    for name, value in filters.items():
+        if value:
+            rest = query.copy()
+            for key in (name, "page"):
+                rest.pop(key, None)
+            chips.append({"name": name, "label": _LABELS[name](value), "url": f"?{rest.urlencode()}"})
+    return chips
+
+
+def _words(samples: AudioSampleQuerySet, text: str) -> AudioSampleQuerySet:
+    return samples.matching(text.split()[:MOST_WORDS])
+
+
+def _instrument(samples: AudioSampleQuerySet, slug: str) -> AudioSampleQuerySet:
+    """Primary or secondary. The lists are searched as text, quotes included: SQLite cannot look into JSON arrays."""
+    return samples.alias(
+        primary=Cast("job__prompt__primary_instruments", TextField()),
+        secondary=Cast("job__prompt__secondary_instruments", TextField()),
+    ).filter(Q(primary__contains=f'"{slug}"') | Q(secondary__contains=f'"{slug}"'))
+
+
+_FILTERS: dict[str, Narrow] = {
+    "q": _words,
+    "style": lambda samples, slug: samples.filter(job__prompt__style=slug),
+    "mood": lambda samples, slug: samples.filter(job__prompt__mood=slug),
+    "instrument": _instrument,
+    "tempo_min": lambda samples, tempo: samples.filter(job__prompt__tempo__gte=tempo),
+    "tempo_max": lambda samples, tempo: samples.filter(job__prompt__tempo__lte=tempo),
+    "model": lambda samples, model: samples.filter(job__base_model=model),
+    "date_from": lambda samples, day: samples.filter(created_at__date__gte=day),
+    "date_to": lambda samples, day: samples.filter(created_at__date__lte=day),
+    "heart": lambda samples, _: samples.filter(is_favorite=True),
+}
+
+
+_LABELS: dict[str, Callable[[Any], str]] = {
+    "q": lambda text: f"“{text}”",
+    "style": lambda slug: STYLE_BY_SLUG[slug].label,
+    "mood": lambda slug: MOOD_BY_SLUG[slug].label,
+    "instrument": lambda slug: INSTRUMENT_BY_SLUG[slug].label,
+    "tempo_min": lambda tempo: f"from {tempo} BPM",
+    "tempo_max": lambda tempo: f"to {tempo} BPM",
+    "model": lambda model: model.display_name,
+    "date_from": lambda day: f"from {day:%d %b %Y}",
+    "date_to": lambda day: f"to {day:%d %b %Y}",
+    "heart": lambda _: "Favourites",
+}

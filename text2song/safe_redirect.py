@@ -1,0 +1,20 @@
+"""Going back to where a form was sent from, and never to another site."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+
+def next_url(request: HttpRequest, default: str) -> str:
+    """The posted `next` if it is an address of this studio, else the address of the view named `default`."""
+    wanted = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        return wanted
+    return reverse(default)
+
+
+def redirect_back(request: HttpRequest, default: str) -> HttpResponseRedirect:
+    """Redirect to `next_url`."""
+    return HttpResponseRedirect(next_url(request, default))

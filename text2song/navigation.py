@@ -14,7 +14,7 @@ from django.urls import NoReverseMatch, reverse
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One line of the sidebar. `paths` are prefixes of the addresses that belong to it; `staff` hides it from others."""
+    """One line of the sidebar. `paths` are prefixes of its addresses; `staff` hides it from everybody else."""
 
     label: str
     url_name: str
@@ -103,7 +103,7 @@ def url_or_empty(name: str, *args: object) -> str:
 
 
 def links(sections: tuple[Section, ...], path: str, user: AbstractBaseUser | AnonymousUser | None) -> list[Link]:
-    """The sections `user` can use, with the one that `path` lies in marked; children only where `path` is in their section."""
+    """The sections `user` can use, the one that `path` lies in marked, and that one's children."""
     if user is None or not user.is_authenticated:
         return []
     found = (_link(section, path, user) for section in sections)

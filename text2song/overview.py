@@ -131,7 +131,8 @@ def next_step(totals: Figures) -> NextStep | None:
         )
     page = url_or_empty("job-detail", newest.pk)
     if totals.active:
-        text = f"{totals.active} job{'s are' if totals.active > 1 else ' is'} in the works. Candidates appear as they are made."
+        count = f"{totals.active} jobs are" if totals.active > 1 else "One job is"
+        text = f"{count} in the works. Candidates appear as they are made."
         return NextStep("Watch the music being made", text, _jobs_url("active"), "Watch")
     if newest.state == GenerationJob.State.FAILED:
         return NextStep("The newest job failed", newest.error or "It gave no reason.", page, "See what to do")

@@ -1,0 +1,68 @@
+"""API keys and workers, for curators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from text2song.api_keys import revoke_key
+from text2song.models import ApiKey, WorkerPresence
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that are looked at, not typed."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Keys are made in Settings or by command, where they can be shown once; here they are found and revoked."""
+
+    list_display = ("name", "user", "starts_with", "scopes", "created", "expiry", "last_used_at")
+    list_filter = ("created", "expiry", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username", "token_key")
+    exclude = ("digest",)
+    actions = ("revoke",)
+
+    @admin.display(description="Starts with", ordering="token_key")
+    def starts_with(self, key: ApiKey) -> str:
+        return f"{key.token_key[:8]}…"
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("text2song.delete_apikey")
+
+    @admin.action(description="Revoke the selected keys", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        keys = list(queryset)
+        for key in keys:
+            revoke_key(key=key, by=request.user)
+        self.message_user(request, f"Revoked {len(keys)} key(s).", messages.SUCCESS)
+
+
+@admin.register(WorkerPresence)
+class WorkerPresenceAdmin(ReadOnlyAdmin):
+    """Worker processes and when they were last heard of. Rows of dead workers go by themselves."""
+
+    list_display = ("name", "cluster", "started_at", "seen_at", "is_alive")
+    list_filter = ("cluster",)
+    search_fields = ("name",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: WorkerPresence | None = None) -> bool:
+        return False
+
+    @admin.display(boolean=True, description="Alive")
+    def is_alive(self, worker: WorkerPresence) -> bool:
+        return worker.seen_at > timezone.now() - WorkerPresence.TIMEOUT

@@ -1,0 +1,88 @@
+"""What Settings says about the machine the studio runs on."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import django
+import psutil
+from django.conf import settings
+from django.db.models import QuerySet
+
+from text2song.health import Check, checks
+from text2song.models import WorkerPresence
+
+EXPLANATIONS = {
+    "database": "The database does not answer. Check DATABASE_URL and that the server runs.",
+    "storage": "Files cannot be written, read or removed. Check the folder's rights and its free space, or S3.",
+    "queue": "Jobs wait until these workers run. `make run` starts them; elsewhere run `manage.py qcluster`.",
+}
+LOW_DISK_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A check with what to do about it when it fails."""
+
+    check: Check
+
+    @property
+    def advice(self) -> str:
+        return "" if self.check.ok else EXPLANATIONS.get(self.check.name, "The log has the details.")
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The disk that holds the studio's data; sizes in bytes."""
+
+    folder: Path
+    total: int
+    free: int
+
+    @property
+    def used_percent(self) -> int:
+        return round(100 * (self.total - self.free) / self.total) if self.total else 0
+
+    @property
+    def is_low(self) -> bool:
+        return self.free < LOW_DISK_SHARE * self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Main memory, bytes."""
+
+    total: int
+    available: int
+
+    @property
+    def used_percent(self) -> int:
+        return round(100 * (self.total - self.available) / self.total) if self.total else 0
+
+
+def parts() -> list[Part]:
+    """Database, storage and queue, each checked now."""
+    return [Part(check) for check in checks()]
+
+
+def disk() -> Disk:
+    usage = shutil.disk_usage(settings.DATA_DIR)
+    return Disk(settings.DATA_DIR, usage.total, usage.free)
+
+
+def memory() -> Memory:
+    state = psutil.virtual_memory()
+    return Memory(state.total, state.available)
+
+
+def workers() -> QuerySet[WorkerPresence]:
+    """Living workers, by queue."""
+    return WorkerPresence.objects.alive().order_by("cluster", "started_at")
+
+
+def versions() -> dict[str, str]:
+    """Of what the web process itself runs on; it never imports the model libraries."""
+    return {"Python": sys.version.split()[0], "Django": django.get_version()}

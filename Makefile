@@ -31,6 +31,7 @@ test-postgres: install-dev
 lint: install-dev  ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.gpu.yml
 
 format: install-dev  ## Apply style
 	$(BIN)/ruff check --fix .

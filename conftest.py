@@ -134,7 +134,7 @@ def s3_storage(s3_server: dict[str, str], settings: Any) -> str:
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {
-            "BACKEND": "storages.backends.s3.S3Storage",
+            "BACKEND": "text2song.storage.StudioS3Storage",
             "OPTIONS": {
                 "bucket_name": bucket,
                 "endpoint_url": s3_server["endpoint"],

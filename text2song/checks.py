@@ -44,8 +44,8 @@ def scripts_are_told_where_audio_lives(app_configs: Any, **kwargs: Any) -> list[
         return []
     return [
         Warning(
-            "Audio is on S3 but neither S3_PUBLIC_ORIGIN nor S3_ENDPOINT_URL is set; browsers will refuse to play it.",
-            hint="Set S3_PUBLIC_ORIGIN to the address presigned links point to.",
+            "Audio is on S3 but neither S3_PUBLIC_URL nor S3_ENDPOINT_URL is set; browsers will refuse to play it.",
+            hint="Set S3_PUBLIC_URL to the address presigned links point to.",
             id="studio.W002",
         )
     ]

@@ -169,13 +169,15 @@ Q_CLUSTER |= {"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}
 # -- files: local folder, or any S3-compatible store -----------------------------------------------------------------
 
 S3_BUCKET = env.str("S3_BUCKET", default="")
+S3_PUBLIC_URL = env.str("S3_PUBLIC_URL", default="")
 AUDIO_URL_SECONDS = env.int("AUDIO_URL_SECONDS", default=300)
 if S3_BUCKET:
     _default_storage: dict[str, Any] = {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "text2song.storage.StudioS3Storage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
-            "endpoint_url": env.str("S3_ENDPOINT_URL", default=None),
+            "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
+            "public_endpoint_url": S3_PUBLIC_URL or None,
             "access_key": env.str("S3_ACCESS_KEY", default=None),
             "secret_key": env.str("S3_SECRET_KEY", default=None),
             "region_name": env.str("S3_REGION", default="us-east-1"),
@@ -272,7 +274,7 @@ HF_HUB_TIMEOUT = env.int("HF_HUB_TIMEOUT", default=10)
 # -- security --------------------------------------------------------------------------------------------------------
 
 # Audio comes from this host, or by redirect from the object store; nothing else is loaded from anywhere.
-_s3_origin = env.str("S3_PUBLIC_ORIGIN", default=env.str("S3_ENDPOINT_URL", default=""))
+_s3_origin = S3_PUBLIC_URL or env.str("S3_ENDPOINT_URL", default="")
 _media_sources = [SELF, "blob:"] + ([_s3_origin] if S3_BUCKET and _s3_origin else [])
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -1,0 +1,50 @@
+"""The S3 store as browsers see it: presigned links may need another address than the one the servers use."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from storages.backends.s3 import S3Storage
+from storages.utils import clean_name
+
+
+class StudioS3Storage(S3Storage):
+    """`S3Storage` whose links are signed for `public_endpoint_url` where that is set.
+
+    In a container network the store is at an address no browser knows; the signature covers the host, so the link has
+    to be signed for the public one.
+    """
+
+    def get_default_settings(self) -> dict[str, Any]:
+        return {**super().get_default_settings(), "public_endpoint_url": None}
+
+    @cached_property
+    def _public_client(self) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.public_endpoint_url,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name=self.region_name,
+            config=Config(signature_version=self.signature_version, s3={"addressing_style": self.addressing_style}),
+        )
+
+    def url(
+        self,
+        name: str,
+        parameters: dict[str, Any] | None = None,
+        expire: int | None = None,
+        http_method: str | None = None,
+    ) -> str:
+        if not self.public_endpoint_url:
+            return super().url(name, parameters, expire, http_method)
+        key = self._normalize_name(clean_name(name))
+        return self._public_client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self.bucket_name, "Key": key, **(parameters or {})},
+            ExpiresIn=self.querystring_expire if expire is None else expire,
+            HttpMethod=http_method,
+        )

@@ -14,11 +14,11 @@ FEWEST = 2
 MOST = 10
 
 
-def samples_to_compare(ids: Iterable[UUID]) -> list[AudioSample]:
+def samples_to_compare(ids: Iterable[UUID], *, one_prompt: bool = True) -> list[AudioSample]:
     """The samples in the order given, each once.
 
-    Raises `Refused` when they are not 2 to 10, or were not made from the same prompt; `SampleNotFound`, naming every
-    missing id, when some do not exist or were deleted.
+    Raises `Refused` when they are not 2 to 10, or with `one_prompt` were not made from the same prompt;
+    `SampleNotFound`, naming every missing id, when some do not exist or were deleted.
     """
     wanted = list(dict.fromkeys(ids))
     if not FEWEST <= len(wanted) <= MOST:
@@ -31,7 +31,7 @@ def samples_to_compare(ids: Iterable[UUID]) -> list[AudioSample]:
         raise SampleNotFound(message, fields={"ids": missing})
     samples = [found[pk] for pk in wanted]
     prompts = len({sample.rendered_text for sample in samples})
-    if prompts > 1:
+    if one_prompt and prompts > 1:
         message = f"These samples come from {prompts} different prompts. Choose samples of one prompt to compare."
         raise Refused(message, fields={"ids": [message]})
     return samples

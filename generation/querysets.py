@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Avg, Count, DurationField, Exists, ExpressionWrapper, F, OuterRef, Prefetch, Q
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    Subquery,
+    When,
+)
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from text2song.models import SoftDeleteQuerySet, WorkerPresence
@@ -33,6 +47,12 @@ class GenerationJobQuerySet(SoftDeleteQuerySet):
         return self.select_related("prompt", "base_model", "requested_by", "source_sample").prefetch_related(
             Prefetch("samples", queryset=samples, to_attr="visible_samples")
         )
+
+    def with_position(self) -> GenerationJobQuerySet:
+        """Annotate `position`: 1 for the job that is next, None for one that is not waiting."""
+        earlier = self.model.objects.pending().filter(queued_at__lt=OuterRef("queued_at")).order_by().values("state")
+        count = Coalesce(Subquery(earlier.annotate(n=Count("id")).values("n")), 0)
+        return self.annotate(position=Case(When(state="queued", then=count + 1)))
 
     def statistics(self) -> dict[str, Any]:
         """Counts per state, active jobs, mean seconds over the last 100 completed, and today's throughput."""

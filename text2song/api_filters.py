@@ -20,9 +20,7 @@ class StrictFilterBackend(DjangoFilterBackend):
     def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
         filterset = self.get_filterset(request, queryset, view)
         known = set(filterset.get_filters()) if filterset is not None else set()
-        # range filters answer to <name>_min/_max, <name>_after/_before
-        suffixed = {f"{name}_{suffix}" for name in known for suffix in ("min", "max", "after", "before")}
-        unknown = set(request.query_params) - known - suffixed - PAGING - set(getattr(view, "extra_parameters", ()))
+        unknown = set(request.query_params) - known - PAGING - set(getattr(view, "extra_parameters", ()))
         if unknown:
             names = ", ".join(sorted(unknown))
             allowed = ", ".join(sorted(known | PAGING)) or "none"
@@ -37,7 +35,8 @@ class StrictOrderingFilter(OrderingFilter):
         self, queryset: QuerySet, fields: list[str], view: APIView, request: Request
     ) -> list[str]:
         allowed: list[Any] = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
-        unknown = [field for field in fields if field.lstrip("-") not in allowed]
+        unknown = [field for field in fields if field.removeprefix("-") not in allowed]
         if unknown:
             raise ValidationError({"ordering": [f"Cannot order by {', '.join(unknown)}. Known: {', '.join(allowed)}."]})
-        return fields
+        # Rows that are equal in these fields must not move between pages.
+        return [*fields, "pk"]

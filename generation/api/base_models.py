@@ -1,0 +1,110 @@
+"""Base models: what there is, which is active, and getting more."""
+
+from __future__ import annotations
+
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from generation import model_registry
+from generation.models import BaseModel, ModelFetch
+from generation.serializers import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
+from text2song.api_auth import IsCurator
+from text2song.api_schema import CONFLICT
+from text2song.exceptions import NotFound
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List models, fastest first"),
+    retrieve=extend_schema(summary="Read a model"),
+)
+class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Everyone reads; curators change."""
+
+    queryset = BaseModel.objects.all()
+    serializer_class = BaseModelSerializer
+    lookup_field = "key"
+    ordering_fields = ("quality", "display_name", "created_at")
+
+    def get_queryset(self) -> QuerySet[BaseModel]:
+        return super().get_queryset().prefetch_related(Prefetch("fetches", ModelFetch.objects.order_by("-created_at")))
+
+    def get_permissions(self) -> list[BasePermission]:
+        curators = [] if self.request is None or self.request.method in SAFE_METHODS else [IsCurator()]
+        return [*super().get_permissions(), *curators]
+
+    def get_object(self) -> BaseModel:
+        try:
+            return super().get_object()
+        except Http404 as error:
+            known = ", ".join(BaseModel.objects.order_by("key").values_list("key", flat=True))
+            raise NotFound(f"There is no model with this key. Known models: {known}.") from error
+
+    @extend_schema(
+        summary="Add a local folder as a model (curators)",
+        request=AddFolderSerializer,
+        responses={201: BaseModelSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        body = AddFolderSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        model = model_registry.add_folder_model(actor=request.user, **body.validated_data)
+        return Response(self.get_serializer(model).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Remove a model that was added from a folder (curators)",
+        description="Its files stay where they are. The active model, and one that jobs need, cannot be removed.",
+        responses={204: OpenApiResponse(description="Removed")} | CONFLICT,
+    )
+    def destroy(self, request: Request, key: str) -> Response:
+        model_registry.remove_model(model=self.get_object(), actor=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Make this the active model (curators)",
+        description="New jobs use it unless they name another; jobs already sent keep theirs.",
+        request=None,
+        responses={200: BaseModelSerializer} | CONFLICT,
+    )
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, key: str) -> Response:
+        model = self.get_object()
+        model_registry.activate_model(model=model, actor=request.user)
+        return Response(self.get_serializer(model).data)
+
+    @extend_schema(
+        summary="Fetch a hub model's files (curators)",
+        description="409 with the progress while a fetch of it is under way.",
+        request=None,
+        responses={202: ModelFetchSerializer} | CONFLICT,
+    )
+    @action(detail=True, methods=["post"])
+    def fetch(self, request: Request, key: str) -> Response:
+        fetch = model_registry.request_fetch(model=self.get_object(), actor=request.user)
+        return Response(ModelFetchSerializer(fetch).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(summary="See how the latest fetch is going", responses={200: ModelFetchSerializer})
+    @fetch.mapping.get
+    def fetch_progress(self, request: Request, key: str) -> Response:
+        return Response(ModelFetchSerializer(self._latest_fetch()).data)
+
+    @extend_schema(
+        summary="Stop the fetch that is under way (curators)",
+        responses={204: OpenApiResponse(description="Stopped"), 400: None},
+    )
+    @fetch.mapping.delete
+    def fetch_cancel(self, request: Request, key: str) -> Response:
+        model_registry.cancel_fetch(fetch=self._latest_fetch(), actor=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _latest_fetch(self) -> ModelFetch:
+        model = self.get_object()
+        latest = next(iter(model.fetches.all()), None)
+        if latest is None:
+            raise NotFound(f"No fetch of {model.display_name} was ever started.")
+        return latest

@@ -1,0 +1,79 @@
+"""Hearts of the caller."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from generation import favorites
+from generation.api.filters import FavoriteFilter
+from generation.exceptions import SampleNotFound
+from generation.models import AudioSample, Favorite
+from generation.serializers import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
+from prompts.models import Prompt
+from prompts.services import find_prompt
+from text2song.api_schema import CONFLICT
+from text2song.exceptions import NotFound
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List your favourites, newest first"),
+    retrieve=extend_schema(summary="Read a favourite"),
+)
+class FavoriteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Favourites belong to the user who set them; nobody else sees them."""
+
+    queryset = Favorite.objects.all()
+    serializer_class = FavoriteSerializer
+    filterset_class = FavoriteFilter
+    ordering_fields = ("created_at", "updated_at")
+
+    def get_queryset(self) -> QuerySet[Favorite]:
+        mine = Favorite.objects.filter(user=self.request.user)
+        return mine.select_related("prompt", "sample__job__prompt")
+
+    @extend_schema(
+        summary="Set a heart on a prompt or a sample",
+        request=FavoriteAddSerializer,
+        responses={201: FavoriteSerializer, 404: None} | CONFLICT,
+    )
+    def create(self, request: Request) -> Response:
+        body = FavoriteAddSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = body.validated_data
+        favorite = favorites.add_favorite(
+            user=request.user,
+            target=_target(values.get("prompt"), values.get("sample")),
+            note=values.get("note", ""),
+        )
+        return Response(self.get_serializer(favorite).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(summary="Change the note", request=FavoriteNoteSerializer, responses={200: FavoriteSerializer})
+    def partial_update(self, request: Request, pk: str) -> Response:
+        favorite = self.get_object()
+        body = FavoriteNoteSerializer(favorite, data=request.data)
+        body.is_valid(raise_exception=True)
+        favorites.annotate_favorite(favorite=favorite, note=body.validated_data["note"])
+        return Response(self.get_serializer(favorite).data)
+
+    @extend_schema(summary="Take the heart away", responses={204: OpenApiResponse(description="Removed")})
+    def destroy(self, request: Request, pk: str) -> Response:
+        self.get_object().delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _target(prompt_id: uuid.UUID | None, sample_id: uuid.UUID | None) -> Prompt | AudioSample:
+    if prompt_id is not None:
+        prompt = find_prompt(prompt_id)
+        if prompt is None:
+            raise NotFound(f"There is no prompt {prompt_id}.")
+        return prompt
+    sample = AudioSample.objects.visible().with_context().filter(pk=sample_id).first()
+    if sample is None:
+        raise SampleNotFound(f"There is no sample {sample_id}.")
+    return sample

@@ -1,0 +1,113 @@
+"""What lists of the API can be narrowed by. Unknown names and values are refused."""
+
+from __future__ import annotations
+
+import django_filters
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from generation.filters import ACTIVE, JobFilter
+from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
+from generation.querysets import AudioSampleQuerySet
+from prompts.filters import MomentFilter, TruthFilter
+from prompts.models import Prompt
+from prompts.search import parse_words
+from prompts.vocabulary import MOODS, STYLES
+
+
+class ModelKeyFilter(django_filters.ModelChoiceFilter):
+    """A base model, by its key."""
+
+    def __init__(self, *, field_name: str) -> None:
+        super().__init__(
+            field_name=field_name,
+            queryset=BaseModel.objects.all(),
+            to_field_name="key",
+            error_messages={"invalid_choice": "There is no model of this key."},
+            help_text="Key of a base model.",
+        )
+
+
+class PromptIdFilter(django_filters.ModelChoiceFilter):
+    """A prompt that is not deleted, by its id."""
+
+    def __init__(self, *, field_name: str) -> None:
+        super().__init__(
+            field_name=field_name,
+            queryset=Prompt.objects.visible(),
+            error_messages={"invalid_choice": "There is no such prompt."},
+            help_text="Id of a prompt.",
+        )
+
+
+class JobApiFilter(JobFilter):
+    """The jobs page's filters, with times as well as days, and whose jobs they are."""
+
+    base_model = None
+    model = ModelKeyFilter(field_name="base_model")
+    prompt = PromptIdFilter(field_name="prompt")
+    state = django_filters.ChoiceFilter(
+        choices=[(ACTIVE, "Active"), *GenerationJob.State.choices],
+        method="by_state",
+        error_messages={"invalid_choice": "There is no state “%(value)s”."},
+        help_text="“active” stands for queued and running.",
+    )
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte", help_text="A day or an ISO 8601 time.")
+    created_before = MomentFilter(
+        field_name="created_at", lookup_expr="lte", end_of_day=True, help_text="A day, included, or an ISO 8601 time."
+    )
+    mine = TruthFilter(method="of_caller", help_text="true: only jobs the caller sent.")
+
+    class Meta:
+        model = GenerationJob
+        fields: tuple[str, ...] = ()
+
+    def of_caller(self, jobs: QuerySet, name: str, value: bool) -> QuerySet:
+        return jobs.filter(requested_by=self.request.user) if value else jobs
+
+
+class AudioFilter(django_filters.FilterSet):
+    """Samples by what they were made from, and by the caller's hearts."""
+
+    q = django_filters.CharFilter(method="of_words", help_text="Words of the prompt; any of them.")
+    prompt = PromptIdFilter(field_name="job__prompt")
+    job = django_filters.ModelChoiceFilter(
+        queryset=GenerationJob.objects.visible(),
+        error_messages={"invalid_choice": "There is no such job."},
+        help_text="Id of a job.",
+    )
+    model = ModelKeyFilter(field_name="job__base_model")
+    style = django_filters.ChoiceFilter(
+        field_name="job__prompt__style", choices=[(term.slug, term.label) for term in STYLES]
+    )
+    mood = django_filters.ChoiceFilter(
+        field_name="job__prompt__mood", choices=[(term.slug, term.label) for term in MOODS]
+    )
+    favorites = TruthFilter(method="hearted", help_text="true: only those with the caller's heart.")
+
+    class Meta:
+        model = AudioSample
+        fields: tuple[str, ...] = ()
+
+    def of_words(self, samples: AudioSampleQuerySet, name: str, value: str) -> QuerySet:
+        return samples.matching(parse_words(value))
+
+    def hearted(self, samples: QuerySet, name: str, value: bool) -> QuerySet:
+        hearts = Favorite.objects.filter(user=self.request.user, sample=OuterRef("pk"))
+        return samples.filter(Exists(hearts)) if value else samples
+
+
+class FavoriteFilter(django_filters.FilterSet):
+    """Hearts on prompts, or on audio."""
+
+    type = django_filters.ChoiceFilter(
+        choices=[("prompts", "Prompts"), ("audio", "Audio")],
+        method="of_type",
+        error_messages={"invalid_choice": "There is no type “%(value)s”: say prompts or audio."},
+    )
+
+    class Meta:
+        model = Favorite
+        fields: tuple[str, ...] = ()
+
+    def of_type(self, favorites: QuerySet, name: str, value: str) -> QuerySet:
+        return favorites.filter(Q(prompt__isnull=False) if value == "prompts" else Q(sample__isnull=False))

@@ -1,0 +1,95 @@
+"""Finished clips, and making relatives of them."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from generation.models import AudioSample, GenerationJob
+from generation.serializers.references import AudioLinks, ModelReferenceSerializer, PromptReferenceSerializer
+from text2song.api_serializers import StrictSerializer
+
+
+class SampleSettingsSerializer(serializers.ModelSerializer):
+    """How a clip was sampled."""
+
+    class Meta:
+        model = GenerationJob
+        fields = (
+            "preset",
+            "temperature",
+            "top_k",
+            "top_p",
+            "guidance_scale",
+            "duration",
+            "long_form",
+            "kind",
+            "source_sample",
+            "prefix_seconds",
+        )
+        read_only_fields = fields
+
+
+class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
+    """A clip: what it was made from, how, what was measured, and where its audio is."""
+
+    prompt = PromptReferenceSerializer(source="job.prompt", read_only=True)
+    model = ModelReferenceSerializer(source="job.base_model", read_only=True)
+    adapter = serializers.SerializerMethodField(help_text="The adapter it was made with; null is the base model.")
+    settings = SampleSettingsSerializer(source="job", read_only=True)
+    is_favorite = serializers.BooleanField(read_only=True, help_text="Whether the caller set a heart.")
+    codes_url = serializers.SerializerMethodField(help_text="The codes as npz: `codes`, `[K, T]` int16.")
+
+    class Meta:
+        model = AudioSample
+        fields = (
+            "id",
+            "label",
+            "index",
+            "job",
+            "prompt",
+            "rendered_text",
+            "model",
+            "base_revision",
+            "adapter",
+            "settings",
+            "seed",
+            "duration",
+            "sample_rate",
+            "channels",
+            "loudness_lufs",
+            "true_peak_db",
+            "gain_db",
+            "sha256",
+            "size",
+            "is_favorite",
+            "stream_url",
+            "download_urls",
+            "codes_url",
+            "created_at",
+        )
+        read_only_fields = fields
+
+    def get_adapter(self, sample: AudioSample) -> None:
+        return None
+
+    def get_codes_url(self, sample: AudioSample) -> str:
+        return self._url("api-audio-codes", pk=sample.pk)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Ten seconds more", {"seconds": 10, "num_samples": 2})])
+class ExtendSerializer(StrictSerializer):
+    """Continue a clip: every candidate begins with the whole of it."""
+
+    seconds = serializers.IntegerField(default=5, help_text="How much to add.")
+    num_samples = serializers.IntegerField(default=1, help_text="1 to 8 candidates.")
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Three relatives", {"keep_seconds": 2.0, "num_samples": 3})])
+class VarySerializer(StrictSerializer):
+    """Make relatives of a clip: each keeps its beginning and goes its own way from there."""
+
+    keep_seconds = serializers.FloatField(
+        required=False, help_text="How much of the beginning to keep; a quarter of the clip when left out."
+    )
+    num_samples = serializers.IntegerField(default=3, help_text="1 to 8 relatives.")

@@ -100,13 +100,21 @@ class HeartForm(forms.Form):
         return values
 
 
-class NoteForm(forms.ModelForm):
+class LinesField(forms.CharField):
+    """Several lines of text, whose ends count as one character, as they do in the browser."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value.replace("\r\n", "\n") if isinstance(value, str) else value)
+
+
+class NoteForm(forms.Form):
     """The note on a favourite."""
 
-    class Meta:
-        model = Favorite
-        fields = ("note",)
-        widgets = {"note": forms.Textarea(attrs={"rows": 2, "placeholder": "What you like about it"})}
+    note = LinesField(
+        required=False,
+        max_length=Favorite._meta.get_field("note").max_length,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "What you like about it"}),
+    )
 
 
 def add_refusal(form: forms.Form, error: DomainError | ValidationError) -> None:

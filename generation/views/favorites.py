@@ -68,7 +68,11 @@ def note(request: HttpRequest, favorite_id: UUID) -> HttpResponse:
     favorite = get_object_or_404(favorites_of(request.user), pk=favorite_id)
     if request.htmx and "cancel" in request.GET:
         return render(request, "generation/_favorite_note.html", {"favorite": favorite})
-    form = NoteForm(request.POST or None, instance=favorite, auto_id=f"note_{favorite.pk}_%s")
+    form = NoteForm(
+        request.POST if request.method == "POST" else None,
+        initial={"note": favorite.note},
+        auto_id=f"note_{favorite.pk}_%s",
+    )
     if request.method == "POST" and form.is_valid():
         annotate_favorite(favorite=favorite, note=form.cleaned_data["note"])
         if request.htmx:

@@ -13,7 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from generation.lineage import descendants_of, siblings_of
+from generation.downloads import DOWNLOAD_FORMATS
+from generation.lineage import descendants_of, is_visible, siblings_of
 from generation.listening_forms import ExtendForm, VaryForm, add_refusal
 from generation.models import AudioSample
 from generation.replay import replay_body, replay_command, replay_warnings
@@ -21,6 +22,8 @@ from generation.sample_facts import codes_shape
 from generation.services import delete_sample, extend_sample, vary_sample
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError, Forbidden
+
+_SHOWN = ("job__prompt", "job__base_model", "job__requested_by", "job__source_sample__job")
 
 
 @require_safe
@@ -83,8 +86,8 @@ def delete(request: HttpRequest, sample_id: UUID) -> HttpResponse:
 
 
 def _sample(request: HttpRequest, sample_id: UUID) -> AudioSample:
-    samples = AudioSample.objects.visible().with_context().hearted_by(request.user)
-    return get_object_or_404(samples.select_related("job__source_sample__job"), pk=sample_id)
+    samples = AudioSample.objects.visible().hearted_by(request.user)
+    return get_object_or_404(samples.select_related(*_SHOWN), pk=sample_id)
 
 
 def _may_delete(request: HttpRequest, sample: AudioSample) -> bool:
@@ -111,6 +114,8 @@ def _page(
         "prompt": sample.job.prompt,
         "siblings": siblings_of(sample),
         "descendants": descendants_of(sample),
+        "source_is_visible": sample.job.source_sample is not None and is_visible(sample.job.source_sample),
+        "download_formats": DOWNLOAD_FORMATS,
         "codes_shape": codes_shape(sample),
         "replay_command": replay_command(sample),
         "replay_body": replay_body(sample),

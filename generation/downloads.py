@@ -1,0 +1,61 @@
+"""A sample as a file to keep: converted, named for people, its provenance in its tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.text import slugify
+
+from generation import audio
+from generation.models import AudioSample
+from generation.sample_files import load_audio_bytes
+
+CONTENT_TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
+DOWNLOAD_FORMATS = tuple(CONTENT_TYPES)
+NAME_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """The bytes of a file, what it is called, and what it is."""
+
+    content: bytes
+    name: str
+    content_type: str
+
+
+def make_download(sample: AudioSample, file_format: str) -> Download:
+    """The sample as "wav", "flac" or "mp3". Raises `StorageUnavailable` when its file cannot be read."""
+    content = audio.convert(load_audio_bytes(sample), file_format, provenance(sample))
+    return Download(content, f"{_stem(sample)}.{file_format}", CONTENT_TYPES[file_format])
+
+
+def provenance(sample: AudioSample) -> dict[str, str]:
+    """What the tags of a download say: enough to find the sample, or to make it again."""
+    job = sample.job
+    return {
+        "title": f"{job.prompt} ({sample.label})",
+        "software": "Text2Song Studio",
+        "date": f"{sample.created_at:%Y-%m-%d}",
+        "prompt": sample.rendered_text,
+        "seed": str(sample.seed),
+        "model": f"{job.base_model.display_name} ({job.base_model.key})",
+        "model_revision": sample.base_revision,
+        "settings": _settings(sample),
+        "sample": str(sample.pk),
+        "job": str(job.pk),
+    }
+
+
+def _settings(sample: AudioSample) -> str:
+    job = sample.job
+    words = [f"duration={job.duration}"] + (["long_form"] if job.long_form else [])
+    words += [f"{name}={getattr(job, name):g}" for name in ("temperature", "top_k", "top_p", "guidance_scale")]
+    if job.source_sample_id is not None:
+        words += [f"{job.kind} of {job.source_sample_id}", f"prefix_seconds={job.prefix_seconds:g}"]
+    return ", ".join(words)
+
+
+def _stem(sample: AudioSample) -> str:
+    words = slugify(sample.job.prompt.text, allow_unicode=True)[:NAME_LENGTH].strip("-")
+    return f"{words or 'sample'}-{sample.job.short_id}-{sample.label}"

@@ -13,7 +13,7 @@ from transformers import EncodecConfig, EncodecModel
 from generation.bundled.recipe.constants import CODEBOOK_SIZE, NUM_CODEBOOKS, SAMPLE_RATE
 
 
-def codec_config(num_filters: int = 20) -> EncodecConfig:
+def codec_config(num_filters: int = 16) -> EncodecConfig:
     """Causal convolutions with zero padding: a code depends on no later sample, so codes can be continued exactly."""
     return EncodecConfig(
         sampling_rate=SAMPLE_RATE, audio_channels=1, num_filters=num_filters, hidden_size=64, codebook_dim=64,

@@ -17,6 +17,7 @@ from generation.bundled.recipe.styles import (
     BASS_PATTERNS,
     CHORD_PATTERNS,
     DRUM_PATTERNS,
+    FAMILIES,
     MELODY_CONTOURS,
     MELODY_RHYTHMS,
     MOOD_BY_NAME,
@@ -35,6 +36,8 @@ ROLES = ("lead", "chords", "bass", "pad")
 ROLE_GAIN = {"lead": 1.0, "chords": 0.6, "bass": 0.9, "pad": 0.45}
 SUBTLE_GAIN = 0.5
 STEPS = 16
+LEAST_DRUMS, MOST_DRUMS = 0.12, 0.9
+"""Bounds of a style's share of clips with drums: every style is heard with and without."""
 
 
 def bpm(eighth: int) -> float:
@@ -102,10 +105,11 @@ class Note:
 
 def draw_spec(rng: np.random.Generator, *, style: str = "", mood: str = "", frames: int = CLIP_FRAMES) -> ClipSpec:
     """Draw a clip at random; `style` and `mood` (a mood family) may be fixed."""
-    chosen = STYLE_BY_SLUG[style or STYLES[rng.integers(len(STYLES))].slug]
+    chosen = STYLE_BY_SLUG[style] if style else _draw_style(rng)
     feeling = MOOD_BY_NAME[mood or MOODS[rng.integers(len(MOODS))].name]
     parts = _draw_parts(rng, chosen)
-    kit = str(rng.choice(chosen.kits)) if rng.random() < chosen.drum_chance else ""
+    drum_chance = min(max(chosen.drum_chance, LEAST_DRUMS), MOST_DRUMS)
+    kit = str(rng.choice(chosen.kits)) if rng.random() < drum_chance else ""
     if kit and feeling.name in ("peaceful", "melancholic") and rng.random() < 0.3:
         kit = ""
     texture = rng.random() < 0.03
@@ -115,6 +119,15 @@ def draw_spec(rng: np.random.Generator, *, style: str = "", mood: str = "", fram
         chosen.slug, feeling.name, _draw_eighth(rng, chosen, feeling), parts, kit, texture, subtle,
         int(rng.integers(2**31)), frames,
     )
+
+
+def _draw_style(rng: np.random.Generator) -> Style:
+    """Half of the time any style, half of the time any family first, so that small families are not rare."""
+    pool = STYLES
+    if rng.random() < 0.5:
+        family = FAMILIES[rng.integers(len(FAMILIES))]
+        pool = tuple(style for style in STYLES if style.family == family)
+    return pool[rng.integers(len(pool))]
 
 
 def _draw_parts(rng: np.random.Generator, style: Style) -> dict[str, str]:
@@ -154,7 +167,7 @@ def compose(spec: ClipSpec) -> list[Note]:
     rng = np.random.default_rng(spec.seed)
     style, mood = STYLE_BY_SLUG[spec.style], MOOD_BY_NAME[spec.mood]
     loop = mood.loops[rng.integers(len(mood.loops))]
-    patterns = (str(rng.choice(style.chord_patterns)), str(rng.choice(style.bass_patterns)), str(rng.choice(style.drums)))
+    patterns = tuple(str(rng.choice(pool)) for pool in (style.chord_patterns, style.bass_patterns, style.drums))
     if mood.name in ("peaceful", "melancholic") and patterns[0] in ("eighths", "stabs"):
         patterns = ("beats", *patterns[1:])
     rhythm = str(rng.choice(MELODY_RHYTHMS[mood.density]))

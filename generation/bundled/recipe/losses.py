@@ -14,8 +14,8 @@ MAGNITUDE_FLOOR = 2e-2
 class ReconstructionLoss(nn.Module):
     """Multi-scale spectral loss plus waveform terms; all take `[batch, samples]`.
 
-    Per scale: log-magnitude L1 (floored, so that silence does not dominate) and spectral convergence (Arik et al., 2018);
-    then log-mel L1, relative waveform L1 and the log of the relative squared error, which is what SI-SDR measures.
+    Per scale: log-magnitude L1 (floored, so that silence does not dominate) and spectral convergence (Arik et al.,
+    2018); then log-mel L1, relative waveform L1, and the log of the relative squared error, close to what SI-SDR is.
     """
 
     SCALES = ((256, 64), (512, 128), (1024, 256))
@@ -45,9 +45,9 @@ class ReconstructionLoss(nn.Module):
         mel_made = (guess.transpose(1, 2) @ self.mel_filters).clamp_min(MAGNITUDE_FLOOR).log()
         loss = loss + (mel_made - mel_true).abs().mean()
         error = made - true
-        loss = loss + 0.5 * error.abs().mean() / true.abs().mean().clamp_min(1e-3)
+        loss = loss + error.abs().mean() / true.abs().mean().clamp_min(1e-3)
         energy = true.square().sum(-1).clamp_min(1e-2)
-        return loss + 0.2 * (error.square().sum(-1) / energy + 1e-3).log().mean()
+        return loss + 0.5 * (error.square().sum(-1) / energy + 1e-3).log().mean()
 
 
 def si_sdr(made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,8 @@
     python -m generation.bundled.recipe.notes [--soundfont FILE] [--data-dir DIR] [--smoke]
 
 Needs the `fluidsynth` program. Every note is rendered alone, dry (no reverb, no chorus), at 48 kHz, brought down to
-16 kHz and stored in one `notes.safetensors`; nothing of the soundfont itself is kept.
+16 kHz and stored in one `notes.safetensors`; nothing of the soundfont itself is kept. `--smoke` needs neither program
+nor soundfont: plain synthetic tones stand in for the notes.
 """
 
 from __future__ import annotations
@@ -43,11 +44,10 @@ def white_keys(low: int, high: int) -> list[int]:
     return [key for key in range(low, high + 1) if key % 12 in WHITE_KEYS]
 
 
-def render_bank(soundfont: Path, *, smoke: bool = False) -> NoteBank:
+def render_bank(soundfont: Path) -> NoteBank:
     """Render all notes: keys `<timbre>/<MIDI key>` and `<kit>/<voice>`, values float32 waveforms at 16 kHz."""
     bank: NoteBank = {}
-    timbres = TIMBRES[::4] if smoke else TIMBRES
-    for timbre in tqdm(timbres, desc="timbres", unit="timbre"):
+    for timbre in tqdm(TIMBRES, desc="timbres", unit="timbre"):
         bank.update(_render_timbre(soundfont, timbre))
     for kit in tqdm(DRUM_KITS, desc="drum kits", unit="kit"):
         program = next(iter(kit.voices.values()))[0]
@@ -55,6 +55,24 @@ def render_bank(soundfont: Path, *, smoke: bool = False) -> NoteBank:
         for (voice, (_, _, seconds)), wave in zip(kit.voices.items(), slots, strict=True):
             shot = _faded(wave[: int(seconds * SAMPLE_RATE)], seconds / 3)
             bank[f"{kit.name}/{voice}"] = shot * (DRUM_PEAK / max(np.abs(shot).max(), 1e-6))
+    return bank
+
+
+def synthetic_bank() -> NoteBank:
+    """The same keys as `render_bank`, each a short decaying tone or noise burst: for tests without a soundfont."""
+    rng = np.random.default_rng(0)
+    seconds = np.arange(int(0.5 * SAMPLE_RATE), dtype=np.float32) / SAMPLE_RATE
+    decay = np.exp(-6 * seconds)
+    bank: NoteBank = {}
+    for number, timbre in enumerate(TIMBRES):
+        for key in white_keys(timbre.low, timbre.high):
+            phase = 2 * np.pi * 440 * 2 ** ((key - 69) / 12) * seconds
+            tone = np.sin(phase) + (number % 4) / 4 * np.sin(2 * phase)
+            bank[f"{timbre.name}/{key}"] = (0.15 * decay * tone).astype(np.float32)
+    for kit in DRUM_KITS:
+        for voice in kit.voices:
+            burst = rng.standard_normal(len(seconds)) * decay**4
+            bank[f"{kit.name}/{voice}"] = (0.15 * burst).astype(np.float32)
     return bank
 
 
@@ -126,12 +144,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Render one-shot notes from a soundfont.")
     parser.add_argument("--soundfont", type=Path, default=DEFAULT_SOUNDFONT)
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
-    parser.add_argument("--smoke", action="store_true", help="only a few timbres")
+    parser.add_argument("--smoke", action="store_true", help="synthetic tones instead of a soundfont")
     options = parser.parse_args()
-    bank = render_bank(options.soundfont, smoke=options.smoke)
+    bank = synthetic_bank() if options.smoke else render_bank(options.soundfont)
     options.data_dir.mkdir(parents=True, exist_ok=True)
     save_file(bank, bank_path(options.data_dir))
-    print(f"{len(bank)} notes, {sum(len(note) for note in bank.values()) / SAMPLE_RATE:.0f} s, in {bank_path(options.data_dir)}")
+    seconds = sum(len(note) for note in bank.values()) / SAMPLE_RATE
+    print(f"{len(bank)} notes, {seconds:.0f} s, in {bank_path(options.data_dir)}")
 
 
 if __name__ == "__main__":

@@ -18,14 +18,21 @@ NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
-    """Return an approximation of U V^T for a matrix U S V^T, by the quintic Newton-Schulz iteration of Muon."""
+    """Return an approximation of U V^T for a matrix U S V^T, by the quintic Newton-Schulz iteration of Muon.
+
+    The iterates are polynomials of the Gram matrix times the start: a long matrix takes two large products only.
+    """
     a, b, c = NEWTON_SCHULZ_COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    gram = x @ x.T
+    total = identity = torch.eye(len(gram), dtype=x.dtype, device=x.device)
     for _ in range(NEWTON_SCHULZ_STEPS):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        factor = a * identity + b * gram + c * (gram @ gram)
+        total = factor @ total
+        gram = factor @ gram @ factor
+    x = total @ x
     return x.T if tall else x
 
 

@@ -1,0 +1,180 @@
+"""Train the language model on encoded clips.
+
+    python -m generation.bundled.recipe.train_lm [--steps N] [--data-dir DIR] [--device cpu|cuda] [--smoke]
+
+Short clips come first: the text decides their first bars, so many short clips teach more about text than a few long
+ones. Then full-length clips teach to go on. Captions are drawn anew every time a clip is seen; one text in eight is
+hidden by zeroing its attention mask, the null branch of classifier-free guidance. The first codebook, which carries
+notes and beats, weighs most. Stopped runs resume from their last checkpoint; another `--steps` stretches the schedule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerFast
+
+from generation.bundled.recipe.captions import caption
+from generation.bundled.recipe.checkpoint import load_checkpoint, save_checkpoint
+from generation.bundled.recipe.clips import clip_spec
+from generation.bundled.recipe.codes import SHORT_FRAMES
+from generation.bundled.recipe.constants import CLIP_FRAMES, CODEBOOK_SIZE, DEFAULT_DATA_DIR
+from generation.bundled.recipe.lm import IGNORED, build_model, code_logits, delay
+from generation.bundled.recipe.optimizer import build_optimizers, set_learning_rate, warmup_cosine
+from generation.bundled.recipe.tokenizer import MAX_TOKENS
+
+BOOK_WEIGHTS = (0.45, 0.25, 0.17, 0.13)
+TEXT_DROPOUT = 0.12
+SHORT_SHARE = 0.55
+"""Share of the steps spent on short clips."""
+
+MATRIX_RATE, OTHER_RATE = 2e-3, 3e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Codes `[batch, books, frames]` and tokenised captions `[batch, words]` with their mask."""
+
+    codes: torch.Tensor
+    tokens: torch.Tensor
+    mask: torch.Tensor
+
+
+class CodeShards:
+    """All encoded clips of one split and length; `refresh` takes in shards written since."""
+
+    def __init__(self, data_dir: Path, split: str, frames: int) -> None:
+        self.split, self.frames = split, frames
+        self.folder, self.pattern = data_dir / "codes", f"{split}-{frames}-*.npz"
+        self.seen: set[Path] = set()
+        self.codes: list[np.ndarray] = []
+        self.clips: list[tuple[int, int]] = []
+        self.refresh()
+
+    def refresh(self) -> None:
+        for path in sorted(self.folder.glob(self.pattern)):
+            if path in self.seen or ".partial" in path.name:
+                continue
+            self.seen.add(path)
+            with np.load(path) as shard:
+                self.codes.extend(shard["codes"])
+                seed, first = int(shard["seed"]), int(shard["first"])
+            self.clips.extend((seed, first + i) for i in range(len(self.codes) - len(self.clips)))
+
+    def batch(
+        self, picks: np.ndarray, tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator, device: str
+    ) -> Batch:
+        """The clips `picks`, each under a new caption."""
+        specs = [clip_spec(seed, self.split, number, self.frames) for seed, number in (self.clips[i] for i in picks)]
+        texts = tokenizer(
+            [caption(spec, rng) for spec in specs], padding=True, truncation=True, max_length=MAX_TOKENS,
+            return_tensors="pt",
+        )
+        codes = torch.from_numpy(np.stack([self.codes[i] for i in picks]).astype(np.int64))
+        return Batch(codes.to(device), texts.input_ids.to(device), texts.attention_mask.to(device))
+
+
+def book_losses(model: MusicgenForConditionalGeneration, batch: Batch, mask: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy in nats of each codebook: `[books]`."""
+    inputs, targets = delay(batch.codes)
+    logits = code_logits(model, batch.tokens, mask, inputs)
+    return torch.stack([
+        nn.functional.cross_entropy(
+            logits[:, book].reshape(-1, CODEBOOK_SIZE), targets[:, book].reshape(-1), ignore_index=IGNORED
+        )
+        for book in range(targets.shape[1])
+    ])
+
+
+@torch.no_grad()
+def validate(
+    model: MusicgenForConditionalGeneration, shards: CodeShards, tokenizer: PreTrainedTokenizerFast, device: str,
+    count: int = 24,
+) -> dict[str, list[float]]:
+    """Cross-entropy by codebook on held-out clips, with their text and without."""
+    rng = np.random.default_rng(123)
+    batch = shards.batch(np.arange(min(count, len(shards.clips))), tokenizer, rng, device)
+    with_text = book_losses(model, batch, batch.mask)
+    without = book_losses(model, batch, torch.zeros_like(batch.mask))
+    return {"text": [round(float(x), 3) for x in with_text], "no_text": [round(float(x), 3) for x in without]}
+
+
+def lm_path(data_dir: Path) -> Path:
+    return data_dir / "lm.safetensors"
+
+
+def train_lm(
+    data_dir: Path, *, steps: int, short_batch: int, long_batch: int, seed: int, device: str, check_every: int = 200,
+    save_every: int = 100, max_minutes: float = 0.0,
+) -> None:
+    """Train, checkpoint to `lm.safetensors`, and log one JSON line per validation to `lm_log.jsonl`."""
+    model, tokenizer = build_model(seed)
+    del model.audio_encoder
+    model.to(device)
+    optimizers = build_optimizers(model, matrix_lr=MATRIX_RATE, other_lr=OTHER_RATE, weight_decay=0.05)
+    path, first = lm_path(data_dir), 0
+    if path.exists():
+        first = load_checkpoint(path, model, optimizers)["step"]
+    short, long = CodeShards(data_dir, "train", SHORT_FRAMES), CodeShards(data_dir, "train", CLIP_FRAMES)
+    held_out = CodeShards(data_dir, "validation", CLIP_FRAMES)
+    weights = torch.tensor(BOOK_WEIGHTS, device=device)
+    started, smoothed = time.monotonic(), np.zeros(0)
+    for step in (bar := tqdm(range(first, steps), desc="lm", unit="step", initial=first, total=steps)):
+        set_learning_rate(optimizers, warmup_cosine(step, steps, warmup=min(60, steps // 5 + 1), floor=0.02))
+        source, size = (short, short_batch) if step < SHORT_SHARE * steps else (long, long_batch)
+        if step % 50 == 0:
+            source.refresh()
+        rng = np.random.default_rng([seed, step])
+        batch = source.batch(rng.integers(len(source.clips), size=size), tokenizer, rng, device)
+        hidden = torch.from_numpy(rng.random(size) < TEXT_DROPOUT).to(device)
+        losses = book_losses(model, batch, batch.mask * ~hidden[:, None])
+        (losses * weights).sum().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        values = losses.detach().cpu().numpy()
+        smoothed = 0.98 * smoothed + 0.02 * values if len(smoothed) else values
+        bar.set_postfix_str(" ".join(f"{value:.2f}" for value in smoothed))
+        out_of_time = max_minutes > 0 and time.monotonic() - started > 60 * max_minutes
+        if (step + 1) % save_every == 0 or step + 1 == steps or out_of_time:
+            save_checkpoint(path, model, optimizers, {"step": step + 1, "steps": steps, "seed": seed})
+        if (step + 1) % check_every == 0 or step + 1 == steps:
+            line = {"step": step + 1, "frames": source.frames, "clips": len(source.clips),
+                    "train": [round(float(x), 3) for x in smoothed],
+                    **validate(model, held_out, tokenizer, device)}
+            with (data_dir / "lm_log.jsonl").open("a") as log:
+                log.write(json.dumps(line) + "\n")
+        if out_of_time:
+            break
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the language model.")
+    parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
+    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--short-batch", type=int, default=10)
+    parser.add_argument("--long-batch", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--max-minutes", type=float, default=0.0, help="stop early, with a checkpoint (0: never)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--smoke", action="store_true", help="a few steps only")
+    options = parser.parse_args()
+    train_lm(
+        options.data_dir, steps=12 if options.smoke else options.steps,
+        short_batch=2 if options.smoke else options.short_batch,
+        long_batch=2 if options.smoke else options.long_batch, seed=options.seed, device=options.device,
+        check_every=12 if options.smoke else 200, max_minutes=options.max_minutes,
+    )
+
+
+if __name__ == "__main__":
+    main()

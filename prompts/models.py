@@ -215,6 +215,8 @@ class PromptSuite(UUIDModel):
     frozen_at = models.DateTimeField(null=True, blank=True, editable=False)
     prompts = models.ManyToManyField(Prompt, through="SuiteItem", related_name="suites")
 
+    objects = querysets.PromptSuiteQuerySet.as_manager()
+
     class Meta:
         ordering = ("name",)
 
@@ -224,6 +226,11 @@ class PromptSuite(UUIDModel):
     @property
     def is_frozen(self) -> bool:
         return self.frozen_at is not None
+
+    @property
+    def prompt_ids(self) -> list[uuid.UUID]:
+        """The prompts' ids in the suite's order."""
+        return [item.prompt_id for item in self.items.all()]
 
     def freeze(self) -> None:
         """Close the list for good. An empty suite cannot be frozen."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 
 from text2song.models import SoftDeleteQuerySet
 
@@ -25,6 +26,18 @@ class PromptQuerySet(SoftDeleteQuerySet):
             matches = matches + Case(When(holds, then=1), default=0, output_field=IntegerField())
         return self.filter(any_word).annotate(matches=matches).order_by("-matches", "-created_at", "-id")
 
+    def with_author(self) -> PromptQuerySet:
+        return self.select_related("author")
+
+    def with_hearts_of(self, user: AbstractBaseUser) -> PromptQuerySet:
+        """With `is_favorite`: whether the user's heart is on it."""
+        return self.annotate(is_favorite=Exists(user.favorites.filter(prompt=OuterRef("pk"))))
+
+    def sample_counts(self) -> dict[uuid.UUID, int]:
+        """How many samples were made from each of these prompts, deleted ones left out."""
+        alive = Q(jobs__deleted_at__isnull=True, jobs__samples__deleted_at__isnull=True)
+        return dict(self.order_by().values_list("pk").annotate(n=Count("jobs__samples", filter=alive)))
+
     def outside_suites(self) -> PromptQuerySet:
         """Prompts that may be trained on: none of any frozen suite."""
         return self.exclude(suites__frozen_at__isnull=False)
@@ -36,3 +49,13 @@ class PromptTemplateQuerySet(QuerySet):
         return self.filter(Q(owner__isnull=True) | Q(owner=user)).order_by(
             F("owner").asc(nulls_first=True), "category", "name"
         )
+
+
+class PromptSuiteQuerySet(QuerySet):
+    def open(self) -> PromptSuiteQuerySet:
+        """Suites whose list may still change."""
+        return self.filter(frozen_at__isnull=True)
+
+    def with_counts(self) -> PromptSuiteQuerySet:
+        """With `prompt_count`."""
+        return self.annotate(prompt_count=Count("items"))

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from prompts.coach import Draft
 from prompts.exceptions import (
     NotYourPrompt,
     OnlyCurators,
@@ -56,6 +57,13 @@ def create_prompt(
     prompt.full_clean()
     prompt.save(force_insert=True)
     return prompt
+
+
+def check_draft(**values: Any) -> Draft:
+    """Values as a draft, checked as a prompt's would be, but for a text that may still be missing."""
+    prompt = Prompt(**values)
+    prompt.full_clean(exclude=set() if prompt.text.strip() else {"text"}, validate_constraints=False)
+    return Draft(text=prompt.text, **prompt.attributes)
 
 
 def find_prompt(prompt_id: str | uuid.UUID) -> Prompt | None:
@@ -111,15 +119,26 @@ def save_template(*, actor: AbstractBaseUser, **values: Any) -> PromptTemplate:
 
 def update_template(*, actor: AbstractBaseUser, template: PromptTemplate, **changes: Any) -> PromptTemplate:
     """Change a template. Raises `SystemTemplate` for users, `TemplateNameTaken`."""
-    _require_owner(actor, template)
+    require_editable(actor=actor, template=template)
     for name, value in changes.items():
         setattr(template, name, value)
     return _store(template)
 
 
+def may_edit_template(*, actor: Any, template: PromptTemplate) -> bool:
+    """Whether `actor` may change a template that they can see: their own, or a system one for curators."""
+    return bool(actor.is_staff or not template.is_system)
+
+
+def require_editable(*, actor: Any, template: PromptTemplate) -> None:
+    """Raise `SystemTemplate` unless `may_edit_template`."""
+    if not may_edit_template(actor=actor, template=template):
+        raise SystemTemplate
+
+
 def delete_template(*, actor: AbstractBaseUser, template: PromptTemplate) -> None:
     """Delete a template for good; prompts made from it stay as they are. Raises `SystemTemplate` for users."""
-    _require_owner(actor, template)
+    require_editable(actor=actor, template=template)
     template.delete()
 
 
@@ -168,13 +187,18 @@ def create_suite(
     return suite
 
 
-def update_suite(*, actor: AbstractBaseUser, suite: PromptSuite, **changes: str) -> PromptSuite:
-    """Change an open suite's name or description. Raises `SuiteIsFrozen`."""
+def update_suite(
+    *, actor: AbstractBaseUser, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID] | None = None, **changes: str
+) -> PromptSuite:
+    """Change an open suite's name, description, or its whole list. Raises `SuiteIsFrozen`, `UnknownPrompts`."""
     with _open_suite(actor, suite) as locked:
         for name, value in changes.items():
             setattr(locked, name, value.strip())
         locked.full_clean()
         locked.save()
+        if prompt_ids is not None:
+            locked.items.all().delete()
+            add_prompts(actor=actor, suite=locked, prompt_ids=prompt_ids)
     return locked
 
 
@@ -201,13 +225,6 @@ def remove_prompt(*, actor: AbstractBaseUser, suite: PromptSuite, prompt: Prompt
     """Take a prompt out of an open suite; one that is not in it is no error. Raises `SuiteIsFrozen`."""
     with _open_suite(actor, suite) as locked:
         locked.items.filter(prompt=prompt).delete()
-
-
-def set_prompts(*, actor: AbstractBaseUser, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID]) -> None:
-    """Make an open suite hold exactly these prompts, in this order. Raises as `add_prompts`."""
-    with _open_suite(actor, suite) as locked:
-        locked.items.all().delete()
-        add_prompts(actor=actor, suite=locked, prompt_ids=prompt_ids)
 
 
 def freeze_suite(*, actor: AbstractBaseUser, suite: PromptSuite) -> PromptSuite:
@@ -240,11 +257,6 @@ def _open_suite(actor: AbstractBaseUser, suite: PromptSuite) -> Iterator[PromptS
 def _require_curator(actor: Any) -> None:
     if not actor.is_staff:
         raise OnlyCurators
-
-
-def _require_owner(actor: Any, template: PromptTemplate) -> None:
-    if template.is_system and not actor.is_staff:
-        raise SystemTemplate
 
 
 def _store(template: PromptTemplate) -> PromptTemplate:

@@ -1,0 +1,175 @@
+"""Shapes of the prompts API. The rules themselves are the models'; services apply them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from prompts.forms import TEMPO_MESSAGE, TEXT_MESSAGE
+from prompts.models import Prompt, PromptSuite, PromptTemplate
+from prompts.vocabulary import MAX_TEMPO, MIN_TEMPO
+from text2song.api_serializers import StrictFieldsMixin
+
+ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
+UNSET = {"required": False, "allow_blank": True}
+
+
+class TempoField(serializers.IntegerField):
+    """Whole numbers only: 5.5, true and "fast" are refused in the words of the range."""
+
+    default_error_messages = {"invalid": TEMPO_MESSAGE, "min_value": TEMPO_MESSAGE, "max_value": TEMPO_MESSAGE}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=MIN_TEMPO, max_value=MAX_TEMPO, required=False, allow_null=True, **kwargs)
+
+
+class InstrumentsField(serializers.ListField):
+    child = serializers.CharField(max_length=2000)
+
+
+class AttributesSerializer(StrictFieldsMixin, serializers.ModelSerializer):
+    """Text and attributes, as sent and as answered."""
+
+    text = serializers.CharField(
+        help_text="1 to 2000 characters after trimming.",
+        error_messages=dict.fromkeys(("blank", "required", "null"), TEXT_MESSAGE),
+    )
+    style = serializers.CharField(help_text="A style's slug (`GET prompts/vocabulary/`), or empty for any.", **UNSET)
+    mood = serializers.CharField(help_text="A mood's slug, or empty for any.", **UNSET)
+    tempo = TempoField(help_text="BPM; null for none.")
+    primary_instruments = InstrumentsField(required=False, help_text="Slugs; these are featured.")
+    secondary_instruments = InstrumentsField(required=False, help_text="Slugs; these stay in the background.")
+
+
+class PromptSerializer(AttributesSerializer):
+    author = serializers.CharField(source="author.username", default=None, read_only=True, allow_null=True)
+    is_favorite = serializers.BooleanField(read_only=True, default=False)
+
+    class Meta:
+        model = Prompt
+        fields = ("id", *ATTRIBUTES, "rendered_text", "author", "is_favorite", "created_at")
+        read_only_fields = ("id", "rendered_text", "created_at")
+
+
+class PromptSampleSerializer(serializers.Serializer):
+    """A sample made from a prompt, ready to be played."""
+
+    id = serializers.UUIDField()
+    job = serializers.UUIDField(source="job_id")
+    label = serializers.CharField(help_text="A to H, by position in the job.")
+    seed = serializers.IntegerField()
+    duration = serializers.FloatField(help_text="Seconds")
+    stream_url = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field(serializers.CharField())
+    def get_stream_url(self, sample: Any) -> str:
+        try:
+            return reverse("api-audio-stream", args=[sample.pk])
+        except NoReverseMatch:
+            return reverse("audio-stream", args=[sample.pk])
+
+
+class PromptDetailSerializer(PromptSerializer):
+    """One prompt with all samples made from it, the newest job first."""
+
+    samples = PromptSampleSerializer(many=True, read_only=True)
+
+    class Meta(PromptSerializer.Meta):
+        fields = (*PromptSerializer.Meta.fields, "samples")
+
+
+class PreviewSerializer(AttributesSerializer):
+    """A draft; unlike a prompt it may still be empty."""
+
+    text = serializers.CharField(required=False, allow_blank=True, default="")
+
+    class Meta:
+        model = Prompt
+        fields = ATTRIBUTES
+
+
+class OptionSerializer(serializers.Serializer):
+    value = serializers.CharField(help_text="A slug, a tempo, or several slugs joined by commas.")
+    label = serializers.CharField()
+
+
+class SuggestionSerializer(serializers.Serializer):
+    field = serializers.CharField()
+    title = serializers.CharField()
+    why = serializers.CharField()
+    options = OptionSerializer(many=True)
+
+
+class PreviewAnswerSerializer(serializers.Serializer):
+    """What the model would be given, and what would help most, in that order."""
+
+    rendered_text = serializers.CharField()
+    used = serializers.IntegerField(help_text="Characters of text, trimmed.")
+    limit = serializers.IntegerField()
+    missing = serializers.ListField(child=serializers.CharField())
+    suggestions = SuggestionSerializer(many=True)
+
+
+class TermSerializer(serializers.Serializer):
+    slug = serializers.CharField()
+    label = serializers.CharField()
+
+
+class InstrumentGroupSerializer(TermSerializer):
+    instruments = TermSerializer(many=True)
+
+
+class TempoRangeSerializer(serializers.Serializer):
+    min = serializers.IntegerField()
+    max = serializers.IntegerField()
+
+
+class VocabularySerializer(serializers.Serializer):
+    styles = TermSerializer(many=True)
+    moods = TermSerializer(many=True)
+    instrument_groups = InstrumentGroupSerializer(many=True)
+    tempo = TempoRangeSerializer()
+    max_text_length = serializers.IntegerField()
+
+
+class PromptTemplateSerializer(AttributesSerializer):
+    name = serializers.CharField(max_length=100)
+    description = serializers.CharField(max_length=500, **UNSET)
+    category = serializers.CharField(max_length=50, help_text=", ".join(PromptTemplate.Category.values))
+    duration = serializers.IntegerField(
+        min_value=1, max_value=120, required=False, allow_null=True, help_text="Seconds"
+    )
+    is_system = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = PromptTemplate
+        fields = (
+            "id",
+            "name",
+            "description",
+            "category",
+            *ATTRIBUTES,
+            "duration",
+            "is_system",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("id", "created_at", "updated_at")
+
+
+class PromptSuiteSerializer(StrictFieldsMixin, serializers.ModelSerializer):
+    """A suite with the ids of its prompts, in order. Writing `prompts` replaces the whole list."""
+
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(max_length=5000, **UNSET)
+    prompts = serializers.ListField(source="prompt_ids", child=serializers.UUIDField(), required=False, max_length=1000)
+    is_frozen = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = PromptSuite
+        fields = ("id", "name", "description", "prompts", "is_frozen", "frozen_at", "created_at")
+        read_only_fields = ("id", "frozen_at", "created_at")

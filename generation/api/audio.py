@@ -19,6 +19,7 @@ from generation import services
 from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, idempotency_key
 from generation.api.filters import AudioFilter
 from generation.comparison import samples_to_compare
+from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
 from generation.sample_files import load_codes_bytes
 from generation.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
@@ -26,6 +27,7 @@ from generation.views import audio as audio_views
 from text2song.api_schema import CONFLICT
 from text2song.api_serializers import shown
 from text2song.api_throttles import RequestThrottle, SubmitThrottle
+from text2song.exceptions import NotFound
 
 SUBMITTING = {"methods": ["post"], "throttle_classes": [RequestThrottle, SubmitThrottle]}
 READING = {"filterset_class": None, "pagination_class": None}
@@ -63,7 +65,7 @@ class AudioViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
     @extend_schema(
         summary="Play a sample",
-        description="FLAC. A `Range` is answered with 206 and those bytes. On S3: a redirect to a link that soon expires.",
+        description="FLAC. A `Range` is answered with 206 and those bytes. On S3: a redirect to a short-lived link.",
         responses={
             (200, "audio/flac"): OpenApiTypes.BINARY,
             (206, "audio/flac"): OpenApiTypes.BINARY,
@@ -73,7 +75,7 @@ class AudioViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     )
     @action(detail=True, **READING)
     def stream(self, request: Request, pk: str) -> HttpResponseBase:
-        return audio_views.stream(request._request, sample_id=self.get_object().pk)
+        return _in_shape(audio_views.stream(request._request, sample_id=self.get_object().pk))
 
     @extend_schema(
         summary="Download a sample as WAV, FLAC or MP3",
@@ -87,7 +89,8 @@ class AudioViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     )
     @action(detail=True, url_path=r"download/(?P<file_format>[a-z0-9]+)", **READING)
     def download(self, request: Request, pk: str, file_format: str) -> HttpResponseBase:
-        return audio_views.download(request._request, sample_id=self.get_object().pk, file_format=file_format)
+        made = audio_views.download(request._request, sample_id=self.get_object().pk, file_format=file_format)
+        return _in_shape(made)
 
     @extend_schema(
         summary="Download a sample's codes",
@@ -153,6 +156,13 @@ class AudioViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             sample=sample, actor=request.user, idempotency_key=idempotency_key(request), **values
         )
         return accepted(job, request)
+
+
+def _in_shape(answer: HttpResponseBase) -> HttpResponseBase:
+    """A file's answer as it is; the page's words for a missing or unreadable file in the API's error shape."""
+    if isinstance(answer, HttpResponse) and answer.status_code in (404, 503):
+        raise (NotFound if answer.status_code == 404 else StorageUnavailable)(answer.text)
+    return answer
 
 
 def _ids(listed: str) -> list[uuid.UUID]:

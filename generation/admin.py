@@ -1,0 +1,322 @@
+"""The curators' desk: models and their fetches, jobs, samples, hearts, defaults.
+
+Nothing here writes a state: actions call the same services as the pages, in the curator's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from generation import model_registry, services
+from generation.models import AudioSample, BaseModel, Favorite, GenerationDefaults, GenerationJob, ModelFetch
+from text2song.exceptions import DomainError
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that only services make and change; they can be looked at, found and acted upon."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return self.fieldsets or [(None, {"fields": self.fields or ()})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return flatten_fieldsets(self.get_fieldsets(request, obj))
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        kwargs["extra_context"] = (kwargs.get("extra_context") or {}) | {
+            "show_save": False,
+            "show_save_and_continue": False,
+        }
+        return super().changeform_view(request, *args, **kwargs)
+
+
+def act(
+    modeladmin: admin.ModelAdmin,
+    request: HttpRequest,
+    rows: Iterable[Model],
+    service: Callable[[Any], object],
+    done: str,
+) -> None:
+    """Call `service` for each row; say how many it was done to, and for each other row why not."""
+    changed = 0
+    for row in rows:
+        try:
+            service(row)
+            changed += 1
+        except DomainError as error:
+            modeladmin.message_user(request, f"{row}: {error.message}", messages.WARNING)
+    if changed:
+        modeladmin.message_user(request, f"{done}: {changed}.", messages.SUCCESS)
+
+
+@admin.register(BaseModel)
+class BaseModelAdmin(admin.ModelAdmin):
+    list_display = ("display_name", "key", "source", "ready", "is_active", "max_duration", "memory_gb", "licence")
+    list_filter = ("source", "is_active", "channels")
+    search_fields = ("key", "display_name", "location", "description")
+    ordering = ("quality", "display_name")
+    actions = ("activate", "fetch", "remove")
+    readonly_fields = (
+        "key",
+        "source",
+        "location",
+        "family",
+        "sample_rate",
+        "channels",
+        "codebooks",
+        "frame_rate",
+        "revision",
+        "is_active",
+        "ready",
+        "created_at",
+    )
+    fields = (
+        ("display_name", "key"),
+        "description",
+        "licence",
+        ("source", "location", "hub_revision"),
+        ("revision", "ready", "is_active"),
+        ("max_duration", "recommended_duration", "memory_gb", "quality"),
+        ("family", "sample_rate", "channels", "codebooks", "frame_rate"),
+        "created_at",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # models come from the catalogue, or from a folder under Settings › Models
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False  # the action “Remove” knows what may go
+
+    @admin.display(boolean=True, description="files here")
+    def ready(self, model: BaseModel) -> bool:
+        return model.is_ready
+
+    @admin.action(description="Make active", permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
+        if len(queryset) != 1:
+            self.message_user(request, "Choose exactly one model to make active.", messages.WARNING)
+            return
+        done = f"New jobs use {queryset[0]} from now on; models made active"
+        act(self, request, queryset, lambda m: model_registry.activate_model(model=m, actor=request.user), done)
+
+    @admin.action(description="Fetch files from the hub", permissions=["change"])
+    def fetch(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
+        done = "Fetches put in the queue"
+        act(self, request, queryset, lambda m: model_registry.request_fetch(model=m, actor=request.user), done)
+
+    @admin.action(description="Remove (models from folders)", permissions=["change"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
+        done = "Models removed; their files stay"
+        act(self, request, queryset, lambda m: model_registry.remove_model(model=m, actor=request.user), done)
+
+
+@admin.register(ModelFetch)
+class ModelFetchAdmin(ReadOnlyAdmin):
+    list_display = ("base_model", "state", "percent_done", "stage", "requested_by", "created_at", "finished_at")
+    list_filter = ("state", "base_model")
+    list_select_related = ("base_model", "requested_by")
+    search_fields = ("base_model__key", "base_model__display_name", "error")
+    date_hierarchy = "created_at"
+    actions = ("cancel",)
+    fields = (
+        "base_model",
+        ("state", "percent_done", "stage"),
+        ("files_done", "files_total"),
+        ("bytes_done", "bytes_total", "bytes_per_second"),
+        "error",
+        ("requested_by", "worker"),
+        ("created_at", "started_at", "finished_at"),
+    )
+
+    @admin.display(description="%")
+    def percent_done(self, fetch: ModelFetch) -> int:
+        return fetch.percent
+
+    @admin.action(description="Stop", permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[ModelFetch]) -> None:
+        done = "Fetches stopped"
+        act(self, request, queryset, lambda f: model_registry.cancel_fetch(fetch=f, actor=request.user), done)
+
+
+class SampleInline(admin.TabularInline):
+    """The clips of a job, to listen to."""
+
+    model = AudioSample
+    fields = ("label", "listen", "seed", "duration", "loudness_lufs", "true_peak_db", "deleted_at")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(description="audio")
+    def listen(self, sample: AudioSample) -> SafeString:
+        return audio_link(sample)
+
+
+def audio_link(sample: AudioSample) -> SafeString:
+    """A link that plays the stored audio."""
+    return format_html('<a href="{}">Listen</a>', reverse("audio-stream", args=[sample.pk]))
+
+
+@admin.register(GenerationJob)
+class GenerationJobAdmin(ReadOnlyAdmin):
+    list_display = (
+        "short_id",
+        "prompt",
+        "state",
+        "percent_done",
+        "base_model",
+        "num_samples",
+        "duration",
+        "requested_by",
+        "created_at",
+        "deleted_at",
+    )
+    list_display_links = ("short_id", "prompt")
+    list_filter = ("state", "kind", "base_model", "preset", "created_at", ("deleted_at", admin.EmptyFieldListFilter))
+    list_select_related = ("prompt", "base_model", "requested_by")
+    search_fields = ("id", "prompt__text", "prompt__rendered_text", "requested_by__username", "error")
+    search_help_text = "Words of the prompt, a job's id or the beginning of it, a user's name, words of an error."
+    date_hierarchy = "created_at"
+    actions = ("cancel", "requeue", "delete_jobs")
+    inlines = (SampleInline,)
+    fieldsets = (
+        (None, {"fields": ("id", "prompt", "base_model", "requested_by")}),
+        ("State", {"fields": ("state", "percent_done", "error", "attempts", "worker", "seconds_taken", "deleted_at")}),
+        ("Times", {"fields": ("created_at", "queued_at", "started_at", "finished_at")}),
+        (
+            "Settings",
+            {
+                "fields": (
+                    "num_samples",
+                    "duration",
+                    "long_form",
+                    "preset",
+                    "temperature",
+                    "top_k",
+                    "top_p",
+                    "guidance_scale",
+                    "seed",
+                )
+            },
+        ),
+        ("Source", {"fields": ("kind", "source_sample", "prefix_seconds"), "classes": ("collapse",)}),
+    )
+
+    @admin.display(description="%")
+    def percent_done(self, job: GenerationJob) -> int:
+        return job.percent
+
+    @admin.action(description="Cancel", permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
+        act(self, request, queryset, lambda j: services.cancel_job(job=j, actor=request.user), "Jobs cancelled")
+
+    @admin.action(description="Put back in the queue", permissions=["change"])
+    def requeue(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
+        done = "Jobs put back in the queue"
+        act(self, request, queryset, lambda j: services.requeue_job(job=j, actor=request.user), done)
+
+    @admin.action(description="Delete (hides them and their samples)", permissions=["change"])
+    def delete_jobs(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
+        act(self, request, queryset, lambda j: services.delete_job(job=j, actor=request.user), "Jobs deleted")
+
+
+@admin.register(AudioSample)
+class AudioSampleAdmin(ReadOnlyAdmin):
+    list_display = (
+        "short_id",
+        "label",
+        "prompt",
+        "listen",
+        "duration",
+        "loudness_lufs",
+        "true_peak_db",
+        "model",
+        "created_at",
+        "deleted_at",
+    )
+    list_filter = ("job__base_model", "created_at", ("deleted_at", admin.EmptyFieldListFilter))
+    list_select_related = ("job__prompt", "job__base_model")
+    search_fields = ("id", "job__id", "rendered_text", "sha256")
+    search_help_text = "Words of the prompt, the id of a sample or its job, or the beginning of one."
+    date_hierarchy = "created_at"
+    actions = ("delete_samples",)
+    fieldsets = (
+        (None, {"fields": ("id", "job", "label", "listen", "rendered_text", "seed", "deleted_at", "created_at")}),
+        ("Measured", {"fields": ("duration", "sample_rate", "channels", "loudness_lufs", "true_peak_db", "gain_db")}),
+        ("Made with", {"fields": ("model", "base_revision")}),
+        ("Files", {"fields": ("audio_name", "codes_name", "size", "sha256")}),
+    )
+
+    @admin.display(description="prompt")
+    def prompt(self, sample: AudioSample) -> str:
+        return str(sample.job.prompt)
+
+    @admin.display(description="model")
+    def model(self, sample: AudioSample) -> str:
+        return str(sample.job.base_model)
+
+    @admin.display(description="audio")
+    def listen(self, sample: AudioSample) -> SafeString:
+        return audio_link(sample)
+
+    @admin.display(description="audio file")
+    def audio_name(self, sample: AudioSample) -> str:
+        return sample.audio_file.name or "-"
+
+    @admin.display(description="codes file")
+    def codes_name(self, sample: AudioSample) -> str:
+        return sample.codes_file.name or "-"
+
+    @admin.action(description="Delete (hides them)", permissions=["change"])
+    def delete_samples(self, request: HttpRequest, queryset: QuerySet[AudioSample]) -> None:
+        rows = queryset.filter(deleted_at__isnull=True)
+        act(self, request, rows, lambda s: services.delete_sample(sample=s, actor=request.user), "Samples deleted")
+
+
+@admin.register(Favorite)
+class FavoriteAdmin(ReadOnlyAdmin):
+    list_display = ("user", "kind", "target", "note", "created_at")
+    list_filter = (("sample", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("user", "prompt", "sample__job__prompt")
+    search_fields = ("user__username", "note", "prompt__text", "sample__rendered_text")
+    date_hierarchy = "created_at"
+    fields = ("user", "kind", "prompt", "sample", "note", ("created_at", "updated_at"))
+
+    @admin.display(description="type")
+    def kind(self, favorite: Favorite) -> str:
+        return "Prompt" if favorite.sample_id is None else "Audio"
+
+    @admin.display(description="what")
+    def target(self, favorite: Favorite) -> str:
+        return str(favorite.prompt or favorite.sample.job.prompt)
+
+
+@admin.register(GenerationDefaults)
+class GenerationDefaultsAdmin(admin.ModelAdmin):
+    """The one row of starting values."""
+
+    list_display = ("__str__", "num_samples", "duration", "temperature", "top_k", "top_p", "guidance_scale")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not GenerationDefaults.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False

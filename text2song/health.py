@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -13,6 +14,11 @@ from django.core.files.storage import storages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import api_view, renderer_classes
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from text2song.models import WorkerPresence
 
@@ -87,11 +93,23 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse(body, status=200 if ready else 503)
 
 
-@require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures for Prometheus, computed when asked."""
+class PrometheusRenderer(BaseRenderer):
+    """Passes the text through that prometheus-client has written."""
+
+    media_type = "text/plain"
+    format = "prometheus"
+    charset = "utf-8"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return data if isinstance(data, bytes) else str(data).encode()
+
+
+@extend_schema(exclude=True)
+@api_view(["GET"])
+@renderer_classes([PrometheusRenderer])
+def metrics(request: Request) -> Response:
+    """Figures for Prometheus, computed when asked; it signs in with an API key."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
-    from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
     from generation.models import AudioSample, GenerationJob
 
@@ -107,4 +125,4 @@ def metrics(request: HttpRequest) -> HttpResponse:
     workers = Gauge("studio_workers_alive", "Living workers by queue", ["cluster"], registry=registry)
     for cluster in CLUSTERS:
         workers.labels(cluster=cluster).set(WorkerPresence.objects.alive().filter(cluster=cluster).count())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry))

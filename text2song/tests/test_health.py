@@ -1,0 +1,71 @@
+"""Alive, ready, measured: each part named by itself."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.storage import storages
+from django.db import OperationalError, connection
+from django.test import Client
+
+from text2song import health
+from text2song.api_keys import create_key
+from text2song.models import WorkerPresence
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def workers():
+    for cluster in health.CLUSTERS:
+        WorkerPresence.objects.create(name=f"host:1:{cluster}", cluster=cluster)
+
+
+def test_alive_without_signing_in():
+    answer = Client().get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok")
+
+
+def test_ready_names_every_part(workers, storage_backend, stored_files):
+    answer = Client().get("/readyz")
+    assert answer.status_code == 200
+    assert set(answer.json()["checks"]) == {"database", "storage", "queue"}
+    assert all(part["ok"] for part in answer.json()["checks"].values())
+    assert stored_files() == [], "the probe cleans up after itself"
+
+
+def test_no_worker_is_not_ready(workers):
+    WorkerPresence.objects.filter(cluster="generation").delete()
+    answer = Client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["queue"] == {"ok": False, "detail": "no worker for: generation"}
+    assert answer.json()["checks"]["database"]["ok"]
+
+
+def test_a_store_that_refuses_is_named_alone(workers, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("disk full at /secret/place")
+
+    monkeypatch.setattr(type(storages["default"]), "_save", refuse)
+    answer = Client().get("/readyz")
+    assert answer.status_code == 503
+    assert [name for name, part in answer.json()["checks"].items() if not part["ok"]] == ["storage"]
+    assert "secret" not in answer.content.decode()
+
+
+def test_a_database_that_is_away_does_not_hide_the_others(monkeypatch):
+    def gone():
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection, "cursor", gone)
+    by_name = {check.name: check.ok for check in health.checks()}
+    assert by_name["database"] is False
+    assert by_name["storage"] is True
+
+
+def test_metrics_need_a_key_and_count(workers, user):
+    assert Client().get("/metrics").status_code == 401
+    _, token = create_key(user=user, name="prometheus", scopes=["read"])
+    answer = Client().get("/metrics", headers={"Authorization": f"Api-Key {token}"})
+    assert answer.status_code == 200
+    assert 'studio_workers_alive{cluster="generation"} 1.0' in answer.content.decode()
+    assert 'studio_jobs{state="queued"} 0.0' in answer.content.decode()

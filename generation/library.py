@@ -12,9 +12,8 @@ from django.http import QueryDict
 
 from generation.models import AudioSample
 from generation.querysets import AudioSampleQuerySet
+from prompts.search import parse_words
 from prompts.vocabulary import INSTRUMENT_BY_SLUG, MOOD_BY_SLUG, STYLE_BY_SLUG
-
-MOST_WORDS = 12
 
 Narrow: TypeAlias = Callable[[AudioSampleQuerySet, Any], AudioSampleQuerySet]
 
@@ -44,7 +43,7 @@ def active_filters(query: QueryDict, filters: dict[str, Any]) -> list[dict[str, 
 
 
 def _words(samples: AudioSampleQuerySet, text: str) -> AudioSampleQuerySet:
-    return samples.matching(text.split()[:MOST_WORDS])
+    return samples.matching(parse_words(text))
 
 
 def _instrument(samples: AudioSampleQuerySet, slug: str) -> AudioSampleQuerySet:

@@ -18,9 +18,9 @@ from text2song.models import WorkerPresence
 EXPLANATIONS = {
     "database": "The database does not answer. Check DATABASE_URL and that the server runs.",
     "storage": "Files cannot be written, read or removed. Check the folder's rights and its free space, or S3.",
-    "queue": "Jobs wait until these workers run. `make run` starts them; elsewhere run `manage.py qcluster`.",
+    "queue": "Jobs wait until these workers run; make run starts them beside the pages.",
 }
-LOW_DISK_SHARE = 0.05
+LOW_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,8 @@ class Disk:
     free: int
 
     @property
-    def used_percent(self) -> int:
-        return round(100 * (self.total - self.free) / self.total) if self.total else 0
-
-    @property
     def is_low(self) -> bool:
-        return self.free < LOW_DISK_SHARE * self.total
+        return self.free < LOW_SHARE * self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +55,8 @@ class Memory:
     available: int
 
     @property
-    def used_percent(self) -> int:
-        return round(100 * (self.total - self.available) / self.total) if self.total else 0
+    def is_low(self) -> bool:
+        return self.available < LOW_SHARE * self.total
 
 
 def parts() -> list[Part]:

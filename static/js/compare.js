@@ -1,46 +1,37 @@
-// Synchronous comparison (templates/components/compare.html): all clips run together, muted but one.
-// Switching only moves the mute, so the position is kept; clips that drift are pulled back to the one that is heard.
+// Synchronous comparison (templates/components/compare.html): all clips run together and one is heard, so switching
+// keeps the position. The <audio> of the clip that is heard tells the position in its currentTime.
 
+import { ElementDeck, SampleDeck } from "./deck.js";
 import { isTyping } from "./keys.js";
 import { clock, drawWaveform } from "./waveform.js";
 
-const DRIFT_SECONDS = 0.03;
-const SYNC_MS = 250;
+const SHOW_MS = 40;
 const SEEK_SECONDS = 2;
 
 class Track {
-  constructor(root, compare) {
+  constructor(root, longest) {
     this.root = root;
-    this.compare = compare;
     this.audio = root.querySelector("audio");
-    this.switch = root.querySelector("[data-switch]");
-    this.duration = Number(root.dataset.duration);
     this.audio.controls = false;
-    this.audio.muted = true;
-    this.drawing = drawWaveform(root.querySelector("[data-wave]"), {
+    this.button = root.querySelector("[data-switch]");
+    this.duration = Number(root.dataset.duration);
+    const wave = root.querySelector("[data-wave]");
+    wave.style.width = `${100 * (this.duration / longest)}%`; // one time axis for all
+    this.drawing = drawWaveform(wave, {
       media: this.audio,
       peaks: JSON.parse(root.dataset.peaks || "[]"),
       duration: this.duration,
     });
-    this.drawing.surfer.on("interaction", (seconds) => {
-      compare.choose(this);
-      compare.seek(seconds);
-    });
-    this.switch.addEventListener("click", () => compare.choose(this));
   }
 
-  get inStep() {
-    return Math.abs(this.audio.currentTime - this.compare.position) <= DRIFT_SECONDS;
+  /** Where the clip stands. Nothing is fetched by it: an element that has not loaded only notes the time. */
+  showPosition(seconds) {
+    this.drawing.surfer.setTime(Math.min(seconds, this.duration));
   }
 
-  follow(seconds) {
-    this.audio.currentTime = Math.min(seconds, this.duration);
-  }
-
-  show(current) {
-    this.audio.muted = !current;
-    this.root.toggleAttribute("data-current", current);
-    this.switch.setAttribute("aria-pressed", String(current));
+  showHeard(heard) {
+    this.root.toggleAttribute("data-current", heard);
+    this.button.setAttribute("aria-pressed", String(heard));
   }
 }
 
@@ -49,62 +40,99 @@ class Compare {
     this.root = root;
     this.playing = false;
     this.looping = false;
-    this.button = root.querySelector("[data-play]");
-    this.loopButton = root.querySelector("[data-loop]");
-    this.tracks = [...root.querySelectorAll("[data-track]")].map((element) => new Track(element, this));
-    this.current = this.tracks[0];
+    this.rest = 0; // the position while nothing plays
+    const elements = [...root.querySelectorAll("[data-track]")];
+    const longest = Math.max(...elements.map((element) => Number(element.dataset.duration)));
+    this.tracks = elements.map((element) => new Track(element, longest));
+    this.deck = new SampleDeck(this.tracks.map((track) => track.audio));
+    this.wire();
+    this.choose(this.tracks[0]);
     root.dataset.ready = "";
+  }
+
+  wire() {
+    this.button = this.root.querySelector("[data-play]");
+    this.loopButton = this.root.querySelector("[data-loop]");
     this.button.addEventListener("click", () => this.toggle());
     this.loopButton.addEventListener("click", () => this.toggleLoop());
     for (const track of this.tracks) {
-      track.audio.addEventListener("ended", () => { if (track === this.current) this.ended(); });
-      track.audio.addEventListener("timeupdate", () => { if (track === this.current) this.showTime(); });
+      track.button.addEventListener("click", () => this.choose(track));
+      track.drawing.surfer.on("interaction", (seconds) => {
+        this.choose(track);
+        this.seek(seconds);
+      });
     }
-    this.choose(this.current);
+    document.addEventListener("play", (event) => {
+      if (this.playing && !this.root.contains(event.target)) this.pause();
+    }, { capture: true });
   }
 
   get position() {
-    return this.current.audio.currentTime;
+    return this.playing && !this.loading ? this.deck.position : this.rest;
   }
 
-  /** Hear `track` from the position the other one is at. */
+  /** Hear `track` from where the other one is; from the start if it is over by then. */
   choose(track) {
-    const { position } = this;
+    const at = this.position;
     this.current = track;
-    const at = position < track.duration ? position : 0;
-    if (!track.audio.ended && Math.abs(track.audio.currentTime - at) > DRIFT_SECONDS) track.follow(at);
-    else if (track.audio.ended) track.follow(at);
-    for (const other of this.tracks) other.show(other === track);
-    if (this.playing && track.audio.paused) track.audio.play().catch(() => {});
+    this.deck.hear(this.tracks.indexOf(track));
+    for (const other of this.tracks) other.showHeard(other === track);
+    if (at >= track.duration) this.seek(0);
     this.root.querySelector("[data-total]").textContent = clock(track.duration);
-    this.root.querySelector("[data-announce]").textContent = track.switch.getAttribute("aria-label");
-    this.showTime();
+    this.root.querySelector("[data-announce]").textContent = track.button.getAttribute("aria-label");
+    this.show();
   }
 
   async play() {
-    for (const other of document.querySelectorAll("audio")) if (!this.root.contains(other)) other.pause();
+    for (const other of document.querySelectorAll("audio")) other.pause();
     this.playing = true;
+    this.loading = true;
     this.showState();
-    const from = this.current.audio.ended ? 0 : this.position;
-    await Promise.all(this.tracks.map((track) => ready(track.audio)));
+    const loaded = await this.load();
+    this.loading = false;
+    if (!loaded) this.pause();
     if (!this.playing) return;
-    for (const track of this.tracks) if (Math.abs(track.audio.currentTime - from) > 0.001 || track.audio.ended) track.follow(from);
-    await Promise.allSettled(this.tracks.filter((track) => from < track.duration).map((track) => track.audio.play()));
+    this.deck.start(this.rest);
+    this.showState();
     clearInterval(this.timer);
-    this.timer = setInterval(() => this.sync(), SYNC_MS);
+    this.timer = setInterval(() => this.tick(), SHOW_MS);
+  }
+
+  /** Make the deck ready, falling back to media elements where the files may not be read; false if neither works. */
+  async load() {
+    try {
+      await this.deck.load();
+    } catch {
+      if (this.deck instanceof ElementDeck) return this.fail();
+      this.deck.close();
+      this.deck = new ElementDeck(this.tracks.map((track) => track.audio));
+      this.deck.hear(this.tracks.indexOf(this.current));
+      return this.load();
+    }
+    this.root.querySelector("[data-problem]").textContent = "";
+    return true;
+  }
+
+  fail() {
+    this.root.querySelector("[data-problem]").textContent = "The audio could not be loaded. Press play to try again.";
+    this.deck = new SampleDeck(this.tracks.map((track) => track.audio));
+    this.deck.hear(this.tracks.indexOf(this.current));
+    return false;
   }
 
   pause() {
+    if (!this.loading) this.rest = Math.min(this.position, this.current.duration);
     this.playing = false;
     clearInterval(this.timer);
-    for (const track of this.tracks) track.audio.pause();
-    for (const track of this.tracks) if (track !== this.current) track.follow(this.position);
+    this.deck.stop();
     this.showState();
+    this.show();
   }
 
   toggle() {
-    if (this.playing) this.pause();
-    else this.play();
+    if (this.playing) return this.pause();
+    if (this.rest >= this.current.duration - 0.05) this.rest = 0;
+    return this.play();
   }
 
   toggleLoop() {
@@ -113,39 +141,33 @@ class Compare {
   }
 
   seek(seconds) {
-    const to = Math.min(Math.max(0, seconds), this.current.duration - 0.05);
-    for (const track of this.tracks) {
-      track.follow(to);
-      if (this.playing && track.audio.paused && to < track.duration) track.audio.play().catch(() => {});
-    }
-    this.showTime();
+    this.rest = Math.min(Math.max(0, seconds), this.current.duration);
+    if (this.playing && !this.loading) this.deck.start(this.rest);
+    this.show();
   }
 
-  sync() {
-    if (!this.root.isConnected) return this.pause();
-    for (const track of this.tracks) {
-      if (track === this.current || track.audio.seeking || track.inStep || this.position >= track.duration) continue;
-      track.follow(this.position);
-      if (track.audio.paused) track.audio.play().catch(() => {});
+  tick() {
+    if (!this.root.isConnected) return this.destroy();
+    if (this.position >= this.current.duration - 0.01) {
+      if (this.looping) this.seek(0);
+      else this.pause();
     }
-  }
-
-  ended() {
-    if (!this.looping) return this.pause();
-    for (const track of this.tracks) {
-      track.follow(0);
-      track.audio.play().catch(() => {});
-    }
+    return this.show();
   }
 
   showState() {
-    this.button.parentElement.toggleAttribute("data-playing", this.playing);
     this.root.toggleAttribute("data-playing", this.playing);
+    this.button.parentElement.toggleAttribute("data-playing", this.playing);
     this.button.setAttribute("aria-label", this.playing ? "Pause" : "Play");
+    this.button.toggleAttribute("aria-busy", Boolean(this.loading));
   }
 
-  showTime() {
-    this.root.querySelector("[data-time]").textContent = clock(this.position);
+  show() {
+    const { position } = this;
+    this.root.dataset.position = position.toFixed(3);
+    this.root.querySelector("[data-time]").textContent = clock(position);
+    const shown = this.deck instanceof SampleDeck || !this.playing ? this.tracks : [];
+    for (const track of shown) track.showPosition(position);
   }
 
   key(event) {
@@ -163,26 +185,15 @@ class Compare {
 
   destroy() {
     clearInterval(this.timer);
-    for (const track of this.tracks) {
-      track.audio.pause();
-      track.drawing.destroy();
-    }
+    this.playing = false;
+    this.deck.close();
+    for (const track of this.tracks) track.drawing.destroy();
   }
 }
 
-/** Resolves once `audio` can play through from where it stands, or has failed. */
-function ready(audio) {
-  if (audio.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) return Promise.resolve();
-  audio.preload = "auto";
-  audio.load();
-  return new Promise((resolve) => {
-    audio.addEventListener("canplay", resolve, { once: true });
-    audio.addEventListener("error", resolve, { once: true });
-  });
-}
+const comparisons = new Map(); // root element -> Compare
 
-const comparisons = new Map();
-
+/** Take up comparisons that appeared and let go of those that left; safe to call at any time. */
 export function refreshComparisons() {
   for (const [root, compare] of comparisons) {
     if (root.isConnected) continue;
@@ -197,7 +208,7 @@ export function refreshComparisons() {
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
   if (document.querySelector("dialog[open]")) return;
-  if (event.key === " " && event.target.closest?.("a, button, summary") && !event.target.closest("[data-compare] button")) return;
+  if (event.key === " " && event.target.closest?.("a, button:not([data-switch]), summary, input")) return;
   const compare = comparisons.values().next().value;
   if (compare?.key(event)) event.preventDefault();
 });

@@ -55,7 +55,10 @@ class Player {
       peaks: JSON.parse(this.root.dataset.peaks || "[]"),
       duration: this.duration,
     });
-    this.drawing.surfer.on("interaction", () => { latest = this; });
+    this.drawing.surfer.on("interaction", (seconds) => {
+      latest = this;
+      this.showTime(seconds);
+    });
   }
 
   wireWave() {
@@ -229,8 +232,8 @@ export function refreshPlayers() {
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
   if (document.querySelector("dialog[open], [data-compare]") || players.size === 0) return;
-  const player = latest ?? players.values().next().value;
-  const onControl = event.target.closest?.("a, button, summary, input");
+  const player = players.get(event.target.closest?.("[data-player]")) ?? latest ?? players.values().next().value;
+  const onControl = event.target.closest?.("a, button, summary, input, [role=button]");
   if (event.key === " " && !onControl) player.toggle();
   else if (event.key === "n") player.step(1);
   else if (event.key === "p") player.step(-1);

@@ -2,6 +2,7 @@
 
 import WaveSurfer from "../vendor/wavesurfer/wavesurfer.esm.js";
 
+const QUIETEST = 0.1; // clips are loudness-matched, so each fills its height, but noise is not blown up into music
 const nonce = document.querySelector("link[nonce]")?.nonce;
 
 export function clock(seconds) {
@@ -17,6 +18,7 @@ function colours(container) {
 
 /** Draw `peaks` (floats, -1..1) of `duration` seconds in `container`; clicks and drags seek `media`. */
 export function drawWaveform(container, { media, peaks, duration }) {
+  container.replaceChildren(); // a fragment may bring an old drawing along
   const surfer = WaveSurfer.create({
     container,
     media,
@@ -27,7 +29,8 @@ export function drawWaveform(container, { media, peaks, duration }) {
     barGap: 1,
     barRadius: 1,
     barMinHeight: 1,
-    normalize: false,
+    normalize: true,
+    maxPeak: Math.max(QUIETEST, ...peaks.map(Math.abs)),
     cursorWidth: 1,
     dragToSeek: { debounceTime: 0 },
     hideScrollbar: true,

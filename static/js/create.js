@@ -1,0 +1,78 @@
+// The Create page: presets fill the fields and a change by hand makes them Custom, the slider and its number follow
+// each other, and Ctrl+Enter generates. Everything is delegated: the form is replaced when it was refused.
+
+const SAMPLING = ["temperature", "top_k", "top_p", "guidance_scale"];
+const LONG_FORM_LIMIT = 120;
+
+const formOf = (element) => element.closest?.("[data-create-form]");
+const field = (form, name) => form.elements.namedItem(name);
+const presetRadios = (form) => [...form.querySelectorAll('[data-presets] input[name="preset"]')];
+
+function showNote(form, preset) {
+  for (const note of form.querySelectorAll("[data-preset-note]")) {
+    note.toggleAttribute("data-current", note.dataset.presetNote === preset);
+  }
+}
+
+function applyPreset(form, radio) {
+  showNote(form, radio.value);
+  if (radio.value === "custom") {
+    field(form, "temperature").closest("details").open = true;
+    return;
+  }
+  for (const name of SAMPLING) field(form, name).value = radio.dataset[name];
+  if (radio.dataset.model) field(form, "model").value = radio.dataset.model;
+  followLimit(form);
+}
+
+/** The label follows values changed by hand: the preset they make up, else Custom. */
+function recognisePreset(form) {
+  const fits = (radio) =>
+    SAMPLING.every((name) => Number(field(form, name).value) === Number(radio.dataset[name])) &&
+    (!radio.dataset.model || field(form, "model").value === radio.dataset.model);
+  const radios = presetRadios(form);
+  const chosen = radios.find((radio) => radio.value !== "custom" && fits(radio)) ?? radios.find((radio) => radio.value === "custom");
+  chosen.checked = true;
+  showNote(form, chosen.value);
+}
+
+/** The slider ends at what the chosen model can do; a longer duration stays as it was typed, and is marked. */
+function followLimit(form) {
+  const model = field(form, "model").selectedOptions[0];
+  const limit = field(form, "long_form").checked ? LONG_FORM_LIMIT : Number(model?.dataset.limit ?? LONG_FORM_LIMIT);
+  const slider = form.querySelector("[data-duration-slider]");
+  field(form, "duration").max = limit;
+  slider.max = limit;
+  slider.value = field(form, "duration").value;
+}
+
+document.addEventListener("input", (event) => {
+  const form = formOf(event.target);
+  if (!form) return;
+  if (event.target.matches("[data-duration-slider]")) field(form, "duration").value = event.target.value;
+  else if (event.target.name === "duration") form.querySelector("[data-duration-slider]").value = event.target.value;
+  else if (SAMPLING.includes(event.target.name)) recognisePreset(form);
+});
+
+document.addEventListener("change", (event) => {
+  const form = formOf(event.target);
+  if (!form) return;
+  if (event.target.name === "preset") applyPreset(form, event.target);
+  if (event.target.name === "model") recognisePreset(form);
+  if (["model", "long_form"].includes(event.target.name)) followLimit(form);
+});
+
+document.addEventListener("keydown", (event) => {
+  const form = formOf(event.target);
+  if (!form || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  form.requestSubmit(form.querySelector("#generate"));
+});
+
+// A new job's card is brought into view, once, without taking the focus away from the prompt.
+document.body.addEventListener("job-created", (event) => {
+  requestAnimationFrame(() => {
+    const card = document.getElementById(`job-${event.detail.id}`);
+    card?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  });
+});

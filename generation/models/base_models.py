@@ -141,6 +141,11 @@ class ModelFetch(UUIDModel):
     def percent(self) -> int:
         return int(100 * self.bytes_done / self.bytes_total) if self.bytes_total else 0
 
+    @property
+    def file_now(self) -> int:
+        """The number of the file being fetched, counted from 1."""
+        return min(self.files_done + 1, self.files_total)
+
     def start(self, worker: str) -> bool:
         """Claim the fetch for `worker`; False when somebody else has it or it was cancelled."""
         now = timezone.now()

@@ -1,0 +1,52 @@
+"""The Create page's use case: a prompt and its job, both or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from generation.models import BaseModel, GenerationJob
+from generation.services import job_of_key, submit_job
+from prompts.models import Prompt
+from prompts.services import create_prompt
+
+
+def create_music(
+    *,
+    actor: AbstractBaseUser,
+    prompt_values: Mapping[str, Any],
+    earlier_prompt: Prompt | None = None,
+    base_model: BaseModel | None = None,
+    seed: int | None = None,
+    idempotency_key: str = "",
+    **settings_: Any,
+) -> GenerationJob:
+    """Save the prompt and send a job for it, in one transaction.
+
+    `earlier_prompt` is used again when text and attributes are the same as its own. With an `idempotency_key` seen
+    before, the first job is returned and nothing is stored. Raises what `submit_job` and `create_prompt` raise.
+    """
+    with transaction.atomic():
+        if idempotency_key and (job := job_of_key(actor, idempotency_key)):
+            return job
+        reuse = earlier_prompt is not None and says_the_same(earlier_prompt, prompt_values)
+        prompt = earlier_prompt if reuse else create_prompt(actor=actor, **prompt_values)
+        job = submit_job(
+            actor=actor,
+            prompt=prompt,
+            base_model=base_model,
+            seed=seed,
+            idempotency_key=idempotency_key,
+            **settings_,
+        )
+        if job.prompt_id != prompt.pk and not reuse:
+            prompt.delete()  # the same request won a race a moment ago, with a prompt of its own
+        return job
+
+
+def says_the_same(prompt: Prompt, values: Mapping[str, Any]) -> bool:
+    """Whether a saved prompt has exactly these text and attributes."""
+    return {"text": prompt.text, **prompt.attributes} == {**values, "text": values["text"].strip()}

@@ -1,0 +1,37 @@
+"""Jobs as cards and rows show them, in a fixed number of queries whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Prefetch, QuerySet
+
+from generation.models import AudioSample, GenerationJob
+
+
+def cards_for(user: AbstractBaseUser, jobs: QuerySet[GenerationJob]) -> list[GenerationJob]:
+    """The jobs with everything a card shows: `visible_samples` with the user's hearts, `place`, `may_manage`."""
+    samples = AudioSample.objects.visible().hearted_by(user).order_by("index")
+    related = jobs.select_related("prompt", "base_model", "requested_by", "source_sample").prefetch_related(
+        Prefetch("samples", queryset=samples, to_attr="visible_samples")
+    )
+    return rows_for(user, related)
+
+
+def rows_for(user: AbstractBaseUser, jobs: Iterable[GenerationJob]) -> list[GenerationJob]:
+    """The jobs with `place` (1 for the next in the queue, else None) and `may_manage` (whether it is the user's)."""
+    shown = list(jobs)
+    places: dict[object, int] = {}
+    if any(job.state == GenerationJob.State.QUEUED for job in shown):
+        waiting = GenerationJob.objects.pending().values_list("pk", flat=True)
+        places = {pk: place for place, pk in enumerate(waiting, 1)}
+    for job in shown:
+        job.place = places.get(job.pk)
+        job.may_manage = may_manage(user, job)
+    return shown
+
+
+def may_manage(user: AbstractBaseUser, job: GenerationJob) -> bool:
+    """Whether `user` may cancel and delete the job: who sent it, and curators."""
+    return bool(user.is_staff or (job.requested_by_id is not None and job.requested_by_id == user.pk))

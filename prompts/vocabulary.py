@@ -130,6 +130,4 @@ INSTRUMENT_GROUPS: tuple[InstrumentGroup, ...] = (
 
 STYLE_BY_SLUG: dict[str, Term] = {term.slug: term for term in STYLES}
 MOOD_BY_SLUG: dict[str, Term] = {term.slug: term for term in MOODS}
-INSTRUMENT_BY_SLUG: dict[str, Term] = {
-    term.slug: term for group in INSTRUMENT_GROUPS for term in group.instruments
-}
+INSTRUMENT_BY_SLUG: dict[str, Term] = {term.slug: term for group in INSTRUMENT_GROUPS for term in group.instruments}

@@ -70,7 +70,7 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
         )
         read_only_fields = fields
 
-    def get_adapter(self, sample: AudioSample) -> None:
+    def get_adapter(self, sample: AudioSample) -> dict[str, str] | None:
         return None
 
     def get_codes_url(self, sample: AudioSample) -> str:

@@ -195,7 +195,7 @@ class JobSerializer(serializers.ModelSerializer):
     def get_error(self, job: GenerationJob) -> str | None:
         return job.error or None
 
-    def get_adapter(self, job: GenerationJob) -> None:
+    def get_adapter(self, job: GenerationJob) -> dict[str, str] | None:
         return None
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))

@@ -11,6 +11,7 @@ from prompts import validators
 from prompts.coach import Draft
 from prompts.models import Prompt, PromptSuite, PromptTemplate
 from prompts.rendering import render_prompt
+from prompts.validators import TEMPO_MESSAGE, TEXT_MESSAGE
 from prompts.vocabulary import (
     INSTRUMENT_BY_SLUG,
     INSTRUMENT_GROUPS,
@@ -21,8 +22,6 @@ from prompts.vocabulary import (
     Term,
 )
 
-TEMPO_MESSAGE = f"Tempo must be a whole number from {MIN_TEMPO} to {MAX_TEMPO} BPM."
-TEXT_MESSAGE = f"Write what you want to hear, in 1 to {MAX_TEXT_LENGTH} characters."
 ATTRIBUTE_FIELDS = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
 
 

@@ -33,7 +33,7 @@ from text2song.models import SoftDeleteModel, UUIDModel
 class MusicalAttributes(models.Model):
     """Text and musical attributes, shared by prompts and templates. Attributes are vocabulary slugs."""
 
-    text = models.TextField(validators=[validators.validate_text])
+    text = models.TextField(validators=[validators.validate_text], error_messages={"blank": validators.TEXT_MESSAGE})
     style = models.CharField(
         max_length=32,
         blank=True,

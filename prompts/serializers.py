@@ -8,8 +8,8 @@ from django.urls import NoReverseMatch, reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from prompts.forms import TEMPO_MESSAGE, TEXT_MESSAGE
 from prompts.models import Prompt, PromptSuite, PromptTemplate
+from prompts.validators import TEMPO_MESSAGE, TEXT_MESSAGE
 from prompts.vocabulary import MAX_TEMPO, MIN_TEMPO
 from text2song.api_serializers import StrictFieldsMixin
 

@@ -16,6 +16,9 @@ from prompts.vocabulary import (
     Term,
 )
 
+TEXT_MESSAGE = f"Write what you want to hear, in 1 to {MAX_TEXT_LENGTH} characters."
+TEMPO_MESSAGE = f"Tempo must be a whole number from {MIN_TEMPO} to {MAX_TEMPO} BPM."
+
 
 def normal_text(value: str) -> str:
     """A text as it is counted and stored: trimmed, with line ends as one character (browsers send two)."""
@@ -33,7 +36,7 @@ def validate_text(value: str) -> None:
     validate_characters(value)
     length = len(normal_text(value))
     if length == 0:
-        raise ValidationError(f"Write what you want to hear, in 1 to {MAX_TEXT_LENGTH} characters.", code="blank")
+        raise ValidationError(TEXT_MESSAGE, code="blank")
     if length > MAX_TEXT_LENGTH:
         raise ValidationError(
             f"The text has {length} characters; at most {MAX_TEXT_LENGTH} are allowed.", code="max_length"

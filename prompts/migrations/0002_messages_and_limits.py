@@ -14,6 +14,22 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterField(
             model_name="prompt",
+            name="text",
+            field=models.TextField(
+                error_messages={"blank": prompts.validators.TEXT_MESSAGE},
+                validators=[prompts.validators.validate_text],
+            ),
+        ),
+        migrations.AlterField(
+            model_name="prompttemplate",
+            name="text",
+            field=models.TextField(
+                error_messages={"blank": prompts.validators.TEXT_MESSAGE},
+                validators=[prompts.validators.validate_text],
+            ),
+        ),
+        migrations.AlterField(
+            model_name="prompt",
             name="mood",
             field=models.CharField(
                 blank=True,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
 from django.utils.text import slugify
 
 from generation import audio
+from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
 from generation.sample_files import load_audio_bytes
+
+log = structlog.get_logger(__name__)
 
 CONTENT_TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
 DOWNLOAD_FORMATS = tuple(CONTENT_TYPES)
@@ -25,8 +29,16 @@ class Download:
 
 
 def make_download(sample: AudioSample, file_format: str) -> Download:
-    """The sample as "wav", "flac" or "mp3". Raises `StorageUnavailable` when its file cannot be read."""
-    content = audio.convert(load_audio_bytes(sample), file_format, provenance(sample))
+    """The sample as "wav", "flac" or "mp3". Raises `StorageUnavailable` when its file cannot be read or converted."""
+    stored = load_audio_bytes(sample)
+    try:
+        content = audio.convert(stored, file_format, provenance(sample))
+    except Exception as error:
+        log.exception("conversion_failed", sample_id=str(sample.pk), file_format=file_format)
+        raise StorageUnavailable(
+            f"The stored audio of this sample cannot be made into {file_format.upper()}: it is damaged, "
+            "or of a kind this format does not have. The log has the details."
+        ) from error
     return Download(content, f"{_stem(sample)}.{file_format}", CONTENT_TYPES[file_format])
 
 
@@ -35,8 +47,8 @@ def provenance(sample: AudioSample) -> dict[str, str]:
     job = sample.job
     return {
         "title": f"{job.prompt} ({sample.label})",
-        "software": "Text2Song Studio",
-        "date": f"{sample.created_at:%Y-%m-%d}",
+        "artist": "Text2Song Studio",
+        "created": sample.created_at.isoformat(timespec="seconds"),
         "prompt": sample.rendered_text,
         "seed": str(sample.seed),
         "model": f"{job.base_model.display_name} ({job.base_model.key})",

@@ -9,6 +9,7 @@ from generation import audio
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
 from generation.sample_files import load_audio_bytes
+from generation.specs import Waveform
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +30,21 @@ def spectrogram_of(sample: AudioSample, theme: str) -> bytes:
     name = picture_name(sample, theme)
     if finished and (kept := _read(sample, name)) is not None:
         return kept
-    picture = audio.spectrogram_png(load_audio_bytes(sample), theme=theme)
+    waveform, sample_rate = decoded(sample)
+    picture = audio.spectrogram_png(waveform, sample_rate, dark=theme == "dark")
     if finished:
         _keep(sample, name, picture)
     return picture
+
+
+def decoded(sample: AudioSample) -> tuple[Waveform, int]:
+    """The stored audio `[C, N]` and its sample rate. Raises `StorageUnavailable` when the file is gone or damaged."""
+    stored = load_audio_bytes(sample)
+    try:
+        return audio.read_flac(stored)
+    except Exception as error:
+        log.exception("audio_file_damaged", sample_id=str(sample.pk))
+        raise StorageUnavailable("The stored audio of this sample is damaged.") from error
 
 
 def _read(sample: AudioSample, name: str) -> bytes | None:

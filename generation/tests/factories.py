@@ -17,6 +17,7 @@ from typing import Any
 import factory
 import numpy as np
 import soundfile
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.utils import timezone
@@ -54,6 +55,13 @@ class PromptFactory(factory.django.DjangoModelFactory):
         return prompt
 
 
+def _location(model: Any) -> str:
+    """A hub id; for a local folder a path among the models of the test."""
+    if model.source == BaseModel.Source.FOLDER:
+        return str(settings.MODELS_DIR / "folders" / model.key)
+    return f"example/{model.key}"
+
+
 class BaseModelFactory(factory.django.DjangoModelFactory):
     class Meta:
         model = BaseModel
@@ -62,7 +70,7 @@ class BaseModelFactory(factory.django.DjangoModelFactory):
     key = factory.Sequence(lambda n: f"test-model-{n}")
     display_name = factory.Sequence(lambda n: f"Test Model {n}")
     source = BaseModel.Source.HUB
-    location = factory.LazyAttribute(lambda model: f"example/{model.key}")
+    location = factory.LazyAttribute(_location)
     description = "Good for tests."
     licence = "MIT"
     sample_rate = SAMPLE_RATE

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -36,12 +36,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        kwargs["extra_context"] = (kwargs.get("extra_context") or {}) | {
-            "show_save": False,
-            "show_save_and_continue": False,
-        }
-        return super().changeform_view(request, *args, **kwargs)
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        unsavable = {"show_save": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context | unsavable, **kwargs)
 
 
 def act(
@@ -248,7 +245,7 @@ class AudioSampleAdmin(ReadOnlyAdmin):
         "duration",
         "loudness_lufs",
         "true_peak_db",
-        "model",
+        "base_model",
         "created_at",
         "deleted_at",
     )
@@ -261,7 +258,7 @@ class AudioSampleAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("id", "job", "label", "listen", "rendered_text", "seed", "deleted_at", "created_at")}),
         ("Measured", {"fields": ("duration", "sample_rate", "channels", "loudness_lufs", "true_peak_db", "gain_db")}),
-        ("Made with", {"fields": ("model", "base_revision")}),
+        ("Made with", {"fields": ("base_model", "base_revision")}),
         ("Files", {"fields": ("audio_name", "codes_name", "size", "sha256")}),
     )
 
@@ -269,8 +266,8 @@ class AudioSampleAdmin(ReadOnlyAdmin):
     def prompt(self, sample: AudioSample) -> str:
         return str(sample.job.prompt)
 
-    @admin.display(description="model")
-    def model(self, sample: AudioSample) -> str:
+    @admin.display(description="base model")
+    def base_model(self, sample: AudioSample) -> str:
         return str(sample.job.base_model)
 
     @admin.display(description="audio")

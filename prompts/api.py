@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import uuid
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -30,6 +29,7 @@ from prompts.serializers import (
 )
 from prompts.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MAX_TEXT_LENGTH, MIN_TEMPO, MOODS, STYLES
 from text2song.api_auth import IsCurator
+from text2song.api_lookups import UUIDLookup
 from text2song.api_schema import CONFLICT
 
 PROMPT_EXAMPLE = OpenApiExample(
@@ -66,18 +66,6 @@ SUITE_EXAMPLE = OpenApiExample(
     },
     request_only=True,
 )
-
-
-class UUIDLookup:
-    """A malformed id in the address is wrong input (400), not an unknown thing (404)."""
-
-    def get_object(self) -> Any:
-        given = self.kwargs["pk"]  # type: ignore[attr-defined]
-        try:
-            uuid.UUID(given)
-        except ValueError as error:
-            raise serializers.ValidationError({"id": [f"“{given[:80]}” is not a UUID."]}) from error
-        return super().get_object()  # type: ignore[misc]
 
 
 @extend_schema_view(

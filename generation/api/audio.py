@@ -24,6 +24,7 @@ from generation.models import AudioSample
 from generation.sample_files import load_codes_bytes
 from generation.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
 from generation.views import audio as audio_views
+from text2song.api_lookups import UUIDLookup
 from text2song.api_schema import CONFLICT
 from text2song.api_serializers import shown
 from text2song.api_throttles import RequestThrottle, SubmitThrottle
@@ -38,7 +39,7 @@ FILE_ACTIONS = ("stream", "download", "codes")
     list=extend_schema(summary="Find samples, newest first"),
     retrieve=extend_schema(summary="Read a sample"),
 )
-class AudioViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Finished clips that are not deleted. Everyone reads; the person who made one, or a curator, deletes it."""
 
     queryset = AudioSample.objects.all()

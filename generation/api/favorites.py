@@ -17,6 +17,7 @@ from generation.models import AudioSample, Favorite
 from generation.serializers import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
 from prompts.models import Prompt
 from prompts.services import find_prompt
+from text2song.api_lookups import UUIDLookup
 from text2song.api_schema import CONFLICT
 from text2song.exceptions import NotFound
 
@@ -25,7 +26,7 @@ from text2song.exceptions import NotFound
     list=extend_schema(summary="List your favourites, newest first"),
     retrieve=extend_schema(summary="Read a favourite"),
 )
-class FavoriteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class FavoriteViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Favourites belong to the user who set them; nobody else sees them."""
 
     queryset = Favorite.objects.all()

@@ -23,6 +23,7 @@ from generation.serializers import GenerateSerializer, JobSerializer
 from generation.serializers.jobs import ATTRIBUTES
 from prompts.models import Prompt
 from prompts.services import create_prompt, find_prompt
+from text2song.api_lookups import UUIDLookup
 from text2song.api_schema import CONFLICT
 from text2song.api_throttles import SubmitThrottle
 from text2song.exceptions import NotFound
@@ -37,7 +38,7 @@ DEFAULT_SECONDS = 10
         "finished; a sentence when it failed.",
     )
 )
-class GenerateViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class GenerateViewSet(UUIDLookup, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """The short way from a prompt to music: send, poll, listen."""
 
     queryset = GenerationJob.objects.all()

@@ -14,6 +14,7 @@ from generation.api.answers import ACCEPTED, accepted
 from generation.api.filters import JobApiFilter
 from generation.models import GenerationJob
 from generation.serializers import JobSerializer, JobStatisticsSerializer
+from text2song.api_lookups import UUIDLookup
 from text2song.api_schema import CONFLICT
 from text2song.api_throttles import RequestThrottle, SubmitThrottle
 
@@ -22,7 +23,7 @@ from text2song.api_throttles import RequestThrottle, SubmitThrottle
     list=extend_schema(summary="List jobs, newest first"),
     retrieve=extend_schema(summary="Read a job"),
 )
-class JobViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class JobViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """All jobs that are not deleted. Everyone reads; only the person who sent a job, or a curator, changes it."""
 
     queryset = GenerationJob.objects.all()

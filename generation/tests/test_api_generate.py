@@ -317,11 +317,12 @@ def test_polling_a_failed_job_gives_a_sentence(api):
     assert body["state"] == "failed" and body["error"].endswith("samples.")
 
 
-def test_unknown_deleted_and_malformed_ids_are_not_found(api):
+def test_unknown_and_deleted_ids_are_not_found_and_malformed_ones_refused(api):
     gone = GenerationJobFactory(deleted_at=timezone.now())
-    for job_id in (uuid.uuid4(), gone.pk, "nonsense"):
+    for job_id in (uuid.uuid4(), gone.pk):
         answer = api.get(f"{URL}{job_id}/")
         assert answer.status_code == 404 and answer.json()["code"] == "not_found"
+    assert api.get(f"{URL}nonsense/").status_code == 400
 
 
 # -- cancelling --------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 from django.utils import timezone
+from django_q.conf import Conf
 
 from generation.models import GenerationJob, ModelFetch
 from text2song import queue
@@ -52,3 +53,10 @@ def recover_at_start() -> None:
     """A worker that replaces a dead one need not wait for the sweep."""
     forget_dead_workers()
     recover_jobs()
+
+
+@on_worker_start
+def warm_up() -> None:
+    """Import what decodes before the first job comes: some ten seconds nobody should wait for after a click."""
+    if Conf.CLUSTER_NAME == "generation":
+        import generation.engine  # noqa: F401

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django_q.models import Schedule
@@ -14,6 +16,8 @@ from django_q.models import Schedule
 from generation.catalogue import sync_catalogue
 
 FIRST_USER = "studio"
+NOT_SERVED = ["__tests__", "*.d.ts", "*.cjs", "redoc*"]
+"""Parts of front-end packages that no page loads."""
 
 
 class Command(BaseCommand):
@@ -22,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        self._collect_static()
         self._ensure_bucket()
         sync_catalogue()
         Schedule.objects.update_or_create(
@@ -36,6 +40,14 @@ class Command(BaseCommand):
             },
         )
         self._ensure_first_user()
+
+    def _collect_static(self) -> None:
+        """Collect what pages load, unless what was collected is newer than every source."""
+        collected = settings.STATIC_ROOT / "staticfiles.json"
+        found = [storage.path(name) for finder in get_finders() for name, storage in finder.list(NOT_SERVED)]
+        newest = max(max(os.path.getmtime(path), os.path.getctime(path)) for path in found)
+        if not collected.exists() or collected.stat().st_mtime < newest:
+            call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=NOT_SERVED)
 
     def _ensure_bucket(self) -> None:
         """Create the S3 bucket if the store has none of that name yet."""

@@ -11,7 +11,9 @@ def model_cards(models: QuerySet[BaseModel] | None = None) -> list[BaseModel]:
     """Models with `latest_fetch` (a ModelFetch or None) and `job_count`."""
     newest = ModelFetch.objects.filter(base_model=OuterRef("pk")).order_by("-created_at", "-id").values("pk")[:1]
     queryset = BaseModel.objects.all() if models is None else models
-    cards = list(queryset.annotate(latest_fetch_id=Subquery(newest), job_count=Count("jobs")))
+    cards = list(
+        queryset.annotate(latest_fetch_id=Subquery(newest), job_count=Count("jobs")).order_by("quality", "display_name")
+    )
     fetches = ModelFetch.objects.in_bulk([card.latest_fetch_id for card in cards if card.latest_fetch_id])
     for card in cards:
         card.latest_fetch = fetches.get(card.latest_fetch_id)

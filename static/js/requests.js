@@ -28,7 +28,13 @@ function toast(words, retry) {
     box.remove();
     retry();
   });
-  box.append(text, again);
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "toast-close";
+  close.dataset.closeToast = "";
+  close.setAttribute("aria-label", "Dismiss");
+  close.textContent = "×";
+  box.append(text, again, close);
   document.getElementById("toasts")?.append(box);
   return box;
 }
@@ -42,7 +48,8 @@ function failed(event, words) {
   open.set(key, toast(words, () => {
     const values = Object.fromEntries(requestConfig.formData ?? []);
     const source = elt.isConnected ? elt : document.body;
-    window.htmx.ajax(requestConfig.verb, requestConfig.path, { source, target: requestConfig.target, values });
+    const again = window.htmx.ajax(requestConfig.verb, requestConfig.path, { source, target: requestConfig.target, values });
+    again.catch(() => {}); // a second failure offers the same again
   }));
 }
 

@@ -1,0 +1,363 @@
+"""The Create page: a prompt and a job, both or neither; presets, limits, what is typed stays."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+from django.urls import reverse
+
+from generation.models import BaseModel, GenerationDefaults, GenerationJob
+from generation.models.jobs import MAX_SEED
+from generation.tests.factories import (
+    AudioSampleFactory,
+    BaseModelFactory,
+    GenerationJobFactory,
+    PromptFactory,
+)
+from prompts.models import Prompt, PromptTemplate
+
+pytestmark = pytest.mark.django_db
+URL = "/create/"
+HTMX = {"HX-Request": "true"}
+BEST = {"preset": "best", "preset_shown": "custom"}
+
+
+@pytest.fixture(autouse=True)
+def model() -> BaseModel:
+    return BaseModelFactory(key="tiny", display_name="Tiny", is_active=True, max_duration=10)
+
+
+@pytest.fixture
+def absent() -> BaseModel:
+    return BaseModelFactory(key="absent", display_name="Absent One", installed=False, quality=90)
+
+
+def typed(**changes: object) -> dict[str, object]:
+    """A filled form, as a browser sends it."""
+    values = {
+        "text": "calm piano at dusk",
+        "style": "jazz",
+        "mood": "peaceful",
+        "tempo": "80",
+        "role-acoustic-piano": "primary",
+        "role-shaker": "secondary",
+        "model": "tiny",
+        "num_samples": "2",
+        "duration": "8",
+        "temperature": "1.0",
+        "top_k": "250",
+        "top_p": "0",
+        "guidance_scale": "3.0",
+        "seed": "",
+        "preset": "custom",
+        "preset_shown": "custom",
+        "token": "t1",
+        "prompt_id": "",
+    }
+    return {**values, **changes}
+
+
+def field_value(html: str, name: str) -> str:
+    tag = re.search(rf'<input[^>]*name="{name}"[^>]*>', html)
+    assert tag, f"no field {name}"
+    value = re.search(r'value="([^"]*)"', tag[0])
+    return value[1] if value else ""
+
+
+def nothing_is_stored() -> bool:
+    return not Prompt.objects.exists() and not GenerationJob.objects.exists()
+
+
+# -- what the page shows ------------------------------------------------------------------------------------------
+
+
+def test_the_page_starts_with_the_defaults_and_two_candidates(page):
+    html = page.get(URL).content.decode()
+    assert field_value(html, "num_samples") == "2"
+    assert field_value(html, "temperature") == "1.0"
+    assert field_value(html, "top_k") == "250"
+    assert field_value(html, "seed") == ""
+    assert "Tiny (Active)" in html
+    assert '<select name="model"' in html
+
+
+def test_saved_defaults_take_effect_and_are_cut_to_the_model(page):
+    defaults = GenerationDefaults.load()
+    defaults.duration, defaults.num_samples, defaults.top_k = 30, 5, 180
+    defaults.save()
+    html = page.get(URL).content.decode()
+    assert (field_value(html, "duration"), field_value(html, "num_samples")) == ("10", "5")
+    assert field_value(html, "top_k") == "180"
+
+
+def test_a_model_whose_files_are_not_here_is_listed(page, absent):
+    assert "Absent One — files not here" in page.get(URL).content.decode()
+
+
+def test_presets_are_shown_with_their_values(page):
+    html = page.get(URL).content.decode()
+    for label in ("Draft", "Balanced", "Best", "Custom"):
+        assert label in html
+    assert "temperature 0.7, top-k 150, top-p 0.9, guidance 3.5" in html
+
+
+def test_an_earlier_prompt_fills_the_form_and_its_jobs_are_shown(page):
+    prompt = PromptFactory(text="a waltz for two", mood="happy", tempo=90)
+    job = GenerationJobFactory(prompt=prompt, completed=True)
+    AudioSampleFactory(job=job)
+    html = page.get(URL, {"prompt": str(prompt.pk)}).content.decode()
+    assert "a waltz for two</textarea>" in html
+    assert field_value(html, "tempo") == "90"
+    assert field_value(html, "prompt_id") == str(prompt.pk)
+    assert f'id="job-{job.pk}"' in html
+
+
+def test_a_job_gives_its_settings_but_not_its_seed(page):
+    job = GenerationJobFactory(prompt=PromptFactory(text="again"), temperature=0.6, num_samples=7, duration=5)
+    html = page.get(URL, {"job": str(job.pk)}).content.decode()
+    assert (field_value(html, "temperature"), field_value(html, "num_samples")) == ("0.6", "7")
+    assert (field_value(html, "duration"), field_value(html, "seed")) == ("5", "")
+    assert "again</textarea>" in html
+
+
+def test_a_template_fills_prompt_and_duration_cut_to_the_limit(page, user):
+    template = PromptTemplate.objects.create(
+        owner=user, name="Long", text="long drone", category="ambient", duration=60
+    )
+    html = page.get(URL, {"template": str(template.pk)}).content.decode()
+    assert "long drone</textarea>" in html
+    assert field_value(html, "duration") == "10"
+
+
+@pytest.mark.parametrize("name", ["prompt", "template", "job"])
+@pytest.mark.parametrize("value", ["nonsense", str(uuid.uuid4()), ""])
+def test_an_unknown_or_malformed_id_gives_an_empty_form(page, name, value):
+    response = page.get(URL, {name: value})
+    assert response.status_code == 200
+
+
+def test_the_number_of_queries_does_not_grow_with_jobs(page, user, django_assert_max_num_queries):
+    page.get(URL)  # the first visit writes the defaults
+    prompt = PromptFactory(author=user)
+
+    def queries() -> int:
+        with django_assert_max_num_queries(40) as counted:
+            page.get(URL, {"prompt": str(prompt.pk)})
+        return len(counted)
+
+    for _ in range(2):
+        AudioSampleFactory(job=GenerationJobFactory(prompt=prompt, requested_by=user, completed=True))
+        GenerationJobFactory(prompt=prompt, requested_by=user)
+    few = queries()
+    for _ in range(2):
+        job = GenerationJobFactory(prompt=prompt, requested_by=user, running=True)
+        AudioSampleFactory(job=job, index=0)
+        AudioSampleFactory(job=job, index=1)
+    assert queries() == few
+
+
+def test_without_signing_in_there_is_no_page(client):
+    assert client.get(URL).status_code == 302
+    assert client.post(URL, typed()).status_code == 302
+    assert nothing_is_stored()
+
+
+# -- sending --------------------------------------------------------------------------------------------------------
+
+
+def test_a_plain_form_makes_prompt_and_job_and_leads_to_the_job(page, user):
+    response = page.post(URL, typed())
+    job = GenerationJob.objects.get()
+    assert response["Location"] == reverse("job-detail", args=[job.pk])
+    assert (job.state, job.requested_by, job.num_samples, job.duration) == ("queued", user, 2, 8)
+    assert (job.prompt.primary_instruments, job.prompt.secondary_instruments) == (["acoustic-piano"], ["shaker"])
+    assert job.prompt.rendered_text.startswith("peaceful jazz, calm piano at dusk")
+    assert 0 <= job.seed <= MAX_SEED
+
+
+def test_htmx_gets_the_card_that_follows_the_job(page):
+    response = page.post(URL, typed(), headers=HTMX)
+    job = GenerationJob.objects.get()
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert f'id="job-{job.pk}"' in html
+    assert reverse("job-card", args=[job.pk]) in html
+    assert "Queued" in html
+    assert "next in the queue" in html
+    assert field_value(html, "prompt_id") == str(job.prompt_id)
+    assert field_value(html, "token") not in ("", "t1")
+    assert "<html" not in html
+
+
+def test_the_form_is_shown_afresh_after_a_refusal_was_put_right(page):
+    html = page.post(URL, typed(refused="1"), headers=HTMX).content.decode()
+    assert 'id="create-form"' in html
+    assert 'hx-swap-oob="true"' in html
+    assert "form-errors" not in html
+    assert "calm piano at dusk</textarea>" in html
+
+
+def test_a_double_click_makes_one_job_and_one_prompt(page):
+    first, second = page.post(URL, typed()), page.post(URL, typed())
+    assert first["Location"] == second["Location"]
+    assert (GenerationJob.objects.count(), Prompt.objects.count()) == (1, 1)
+
+
+def test_the_same_page_with_other_content_is_another_job(page):
+    page.post(URL, typed())
+    page.post(URL, typed(text="something else"))
+    assert GenerationJob.objects.count() == 2
+
+
+def test_an_unchanged_prompt_is_used_again(page):
+    prompt = PromptFactory(text="calm piano at dusk", style="jazz", tempo=80)
+    unchanged = {
+        "prompt_id": str(prompt.pk),
+        "mood": "",
+        "role-acoustic-piano": "",
+        "role-shaker": "",
+        "text": " calm piano at dusk ",
+    }
+    page.post(URL, typed(**unchanged))
+    assert GenerationJob.objects.get().prompt == prompt
+    page.post(URL, typed(**unchanged | {"mood": "dark", "token": "t2"}))
+    assert Prompt.objects.count() == 2
+
+
+def test_a_given_seed_is_kept(page):
+    page.post(URL, typed(seed="0"))
+    assert GenerationJob.objects.get().seed == 0
+
+
+# -- presets --------------------------------------------------------------------------------------------------------
+
+
+def test_a_chosen_preset_sets_model_and_sampling_without_script(page):
+    best = BaseModelFactory(key="best", quality=90)
+    page.post(URL, typed(**BEST))
+    job = GenerationJob.objects.get()
+    assert (job.temperature, job.top_k, job.top_p, job.guidance_scale) == (0.7, 150, 0.9, 3.5)
+    assert (job.base_model, job.preset) == (best, "best")
+
+
+def test_values_changed_by_hand_under_a_preset_count_and_are_custom(page):
+    page.post(URL, typed(preset="balanced", preset_shown="balanced", temperature="0.85"))
+    job = GenerationJob.objects.get()
+    assert (job.temperature, job.preset) == (0.85, "custom")
+
+
+def test_values_that_are_a_preset_are_called_so(page):
+    page.post(URL, typed(temperature="0.9", top_k="200", top_p="0.9", guidance_scale="3"))
+    assert GenerationJob.objects.get().preset == "draft"
+
+
+# -- what is refused ------------------------------------------------------------------------------------------------
+
+WRONG = [
+    ({"text": "   "}, "1 to 2000 characters"),
+    ({"text": "x" * 2001}, "2000"),
+    ({"style": "polka-core"}, "polka-core"),
+    ({"mood": "hungry"}, "hungry"),
+    ({"primary_instruments": "kazoo"}, "Unknown instrument: kazoo"),
+    ({"tempo": "39"}, "40 to 200 BPM"),
+    ({"tempo": "201"}, "40 to 200 BPM"),
+    ({"tempo": "80.5"}, "40 to 200 BPM"),
+    ({"num_samples": "0"}, "from 1 to 8, not 0"),
+    ({"num_samples": "9"}, "from 1 to 8, not 9"),
+    ({"num_samples": "two"}, "from 1 to 8"),
+    ({"num_samples": ""}, "from 1 to 8"),
+    ({"temperature": "0.05"}, "from 0.1 to 2, not 0.05"),
+    ({"temperature": "2.1"}, "from 0.1 to 2"),
+    ({"temperature": "nan"}, "from 0.1 to 2"),
+    ({"top_k": "0"}, "from 1 to 1000, not 0"),
+    ({"top_k": "1001"}, "from 1 to 1000, not 1001"),
+    ({"top_p": "1.01"}, "from 0 to 1, not 1.01"),
+    ({"top_p": "-0.1"}, "from 0 to 1"),
+    ({"guidance_scale": "0.5"}, "from 1 to 10, not 0.5"),
+    ({"guidance_scale": "11"}, "from 1 to 10, not 11"),
+    ({"duration": "0"}, "at least 1"),
+    ({"duration": "1.5"}, "whole number of seconds"),
+    ({"duration": "11"}, "11 s is over the 10 s limit of Tiny"),
+    ({"duration": "500"}, "500 s is over the 10 s limit of Tiny"),
+    ({"duration": "121", "long_form": "on"}, "121 s is over the 120 s limit of Tiny"),
+    ({"seed": "-1"}, "from 0 to 2147483647"),
+    ({"seed": "2147483648"}, "from 0 to 2147483647"),
+    ({"seed": "lucky"}, "from 0 to 2147483647"),
+    ({"model": "no-such-model"}, "Known models: absent, tiny"),
+    ({"model": "absent"}, "The files of Absent One are not on this machine"),
+    ({"preset": "superb"}, "superb"),
+]
+
+
+@pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain"])
+@pytest.mark.parametrize(("change", "message"), WRONG, ids=[str(change)[:40] for change, _ in WRONG])
+def test_bad_input_is_named_kept_and_stores_nothing(page, absent, change, message, htmx):
+    response = page.post(URL, typed(**change), headers=HTMX if htmx else {})
+    html = response.content.decode()
+    assert response.status_code == 400
+    assert message in html
+    assert nothing_is_stored()
+    if htmx:
+        assert response["HX-Retarget"] == "#create-form"
+        assert "<html" not in html
+    for name, value in {**typed(), **change}.items():
+        if name in {"num_samples", "temperature", "top_k", "top_p", "duration", "seed", "tempo"}:
+            assert field_value(html, name) == value, name
+    assert change.get("text", "calm piano at dusk") in html
+    assert re.search(r'name="role-shaker" value="secondary" checked', html)
+
+
+def test_every_mistake_is_named_at_once(page):
+    html = page.post(URL, typed(text="", tempo="500", duration="99", top_k="0")).content.decode()
+    for message in ("1 to 2000 characters", "40 to 200 BPM", "99 s is over the 10 s limit", "from 1 to 1000"):
+        assert message in html
+
+
+def test_the_quota_of_unfinished_jobs_is_told_and_stores_no_prompt(page, user, settings):
+    settings.MAX_ACTIVE_JOBS_PER_USER = 1
+    GenerationJobFactory(requested_by=user)
+    before = Prompt.objects.count()
+    html = page.post(URL, typed()).content.decode()
+    assert "1 unfinished jobs, which is the limit" in html
+    assert (Prompt.objects.count(), GenerationJob.objects.count()) == (before, 1)
+
+
+def test_what_a_refused_form_says_cannot_carry_markup(page):
+    html = page.post(URL, typed(model="<script>alert(1)</script>")).content.decode()
+    assert "<script>alert(1)" not in html
+
+
+# -- how a duration is made ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "level", "words"),
+    [
+        ({"duration": "8"}, "ok", "one window"),
+        ({"duration": "9"}, "warning", "Close to the 10 s limit of Tiny"),
+        ({"duration": "11"}, "over", "11 s is over the 10 s limit of Tiny. Shorten it, or turn on long form."),
+        ({"duration": "22", "long_form": "on"}, "ok", "3 windows of up to 10 s"),
+        ({"duration": "97", "long_form": "on"}, "warning", "Close to the 120 s limit"),
+        ({"duration": "10", "model": "wide"}, "ok", "Wide does up to 30 s"),
+    ],
+)
+def test_the_plan_tells_windows_and_warns_beforehand(page, query, level, words):
+    BaseModelFactory(key="wide", display_name="Wide", max_duration=30)
+    html = page.get("/create/plan/", {"model": "tiny", **query}).content.decode()
+    assert f"plan-{level}" in html
+    assert words in " ".join(html.split())
+
+
+@pytest.mark.parametrize("duration", ["", "many", "-3", "0", "9" * 5000])
+def test_the_plan_of_nonsense_says_nothing(page, duration):
+    response = page.get("/create/plan/", {"model": "none", "duration": duration})
+    assert response.status_code == 200
+    assert "window" not in response.content.decode()
+
+
+def test_a_long_form_is_accepted_and_planned_like_the_job(page):
+    page.post(URL, typed(duration="22", long_form="on"))
+    job = GenerationJob.objects.get()
+    assert (job.duration, job.long_form, job.window_count) == (22, True, 3)

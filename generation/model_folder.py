@@ -146,7 +146,7 @@ def _facts(folder: Path, config: dict[str, Any], parameters: int, weights_bytes:
         channels = int(decoder.get("audio_channels", 1))
         frame_rate = sample_rate / math.prod(codec.get("upsampling_ratios", (8, 5, 4, 2)))
         codebook_size = int(codec.get("codebook_size", 1024))
-        window = _window_frames(folder, decoder, codebooks // channels)
+        window = _window_frames(folder, decoder, codebooks // channels) / frame_rate
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise BrokenModelFolder(f"“{CONFIG}” has a value of the wrong kind.") from error
     if int(decoder.get("vocab_size", 2048)) < codebook_size:
@@ -160,7 +160,8 @@ def _facts(folder: Path, config: dict[str, Any], parameters: int, weights_bytes:
         frame_rate=frame_rate,
         parameters=parameters,
         weights_bytes=weights_bytes,
-        max_duration=window / frame_rate,
+        # Whole seconds, because exports differ on whether the delay of the last codebook counts in the limit.
+        max_duration=float(math.floor(window)) or window,
     )
 
 

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
 from generation.engine.weights import DecoderWeights
 
@@ -92,8 +92,8 @@ class TextAttention:
         distinct = {id(state): state for state in states}
         return [
             (
-                self._split({i: linear(s, layer.cross_key) for i, s in distinct.items()}, states),
-                self._split({i: linear(s, layer.cross_value) for i, s in distinct.items()}, states),
+                self._split({i: torch.mm(s, layer.cross_key) for i, s in distinct.items()}, states),
+                self._split({i: torch.mm(s, layer.cross_value) for i, s in distinct.items()}, states),
             )
             for layer in weights.layers
         ]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import layer_norm, linear
+from torch.nn.functional import layer_norm
 
 from generation.engine.attention import SelfAttentionCache, TextAttention, attend
 from generation.engine.weights import DecoderWeights, LayerWeights, Norm
@@ -37,10 +37,10 @@ def row_quantum(weights: DecoderWeights) -> int | None:
 
 def _rows_agree(matrix: Tensor, quantum: int, generator: torch.Generator) -> bool:
     most = 4 * QUANTA[-1]
-    rows = torch.randn(most, matrix.shape[1], generator=generator).to(matrix.device, matrix.dtype)
-    whole = linear(rows, matrix)
+    rows = torch.randn(most, matrix.shape[0], generator=generator).to(matrix.device, matrix.dtype)
+    whole = torch.mm(rows, matrix)
     counts = (quantum, 2 * quantum, 3 * quantum, most // 2 - quantum, most - quantum)
-    return all(torch.equal(linear(rows[:count], matrix), whole[:count]) for count in counts)
+    return all(torch.equal(torch.mm(rows[:count], matrix), whole[:count]) for count in counts)
 
 
 def round_up(count: int, quantum: int) -> int:
@@ -98,7 +98,7 @@ class BatchDecoder:
             self._self_attention(hidden, layer, index, position)
             self._cross_attention(hidden, layer, index)
             self._feed_forward(hidden, layer)
-        logits = linear(normalise(hidden, weights.final_norm), weights.heads)
+        logits = torch.mm(normalise(hidden, weights.final_norm), weights.heads)
         logits = logits.view(-1, weights.codebooks, weights.vocabulary)
         return logits[: self._conditional], logits[self._conditional : self._rows]
 
@@ -111,23 +111,23 @@ class BatchDecoder:
 
     def _self_attention(self, hidden: Tensor, layer: LayerWeights, index: int, position: int) -> None:
         weights, rows = self._weights, self._rows
-        qkv = linear(normalise(hidden, layer.self_norm), layer.qkv)
+        qkv = torch.mm(normalise(hidden, layer.self_norm), layer.qkv)
         qkv = qkv[:rows].view(rows, 3, weights.attention_heads, weights.head_size)
         self._cache.write(index, position, qkv[:, 1:])
         key, value = self._cache.read(index, position + 1)
         query = qkv[:, 0].reshape(-1, 1, weights.head_size)
         self._self_out[:rows] = attend(query, key, value).view(rows, -1)
-        hidden += linear(self._self_out, layer.self_out)
+        hidden += torch.mm(self._self_out, layer.self_out)
 
     def _cross_attention(self, hidden: Tensor, layer: LayerWeights, index: int) -> None:
         rows = hidden[: self._text_rows]
-        query = linear(normalise(rows, layer.cross_norm), layer.cross_query)
+        query = torch.mm(normalise(rows, layer.cross_norm), layer.cross_query)
         self._text_attention.read(index, query, self._text_out)
-        rows += linear(self._text_out, layer.cross_out)
+        rows += torch.mm(self._text_out, layer.cross_out)
 
     def _feed_forward(self, hidden: Tensor, layer: LayerWeights) -> None:
-        inner = self._weights.activation(linear(normalise(hidden, layer.ffn_norm), layer.ffn_in))
-        hidden += linear(inner, layer.ffn_out)
+        inner = self._weights.activation(torch.mm(normalise(hidden, layer.ffn_norm), layer.ffn_in))
+        hidden += torch.mm(inner, layer.ffn_out)
 
     @torch.inference_mode()
     def prefill(self, row: int, tokens: Tensor) -> None:
@@ -155,17 +155,17 @@ class BatchDecoder:
     def _prefill_self(
         self, hidden: Tensor, layer: LayerWeights, index: int, row: int, start: int, count: int
     ) -> Tensor:
-        qkv = linear(normalise(hidden, layer.self_norm), layer.qkv)
+        qkv = torch.mm(normalise(hidden, layer.self_norm), layer.qkv)
         qkv = qkv.view(-1, 3, self._weights.attention_heads, self._weights.head_size)
         key, value = self._cache.write_row(index, row, start, qkv[:count, 1:])
         later = torch.ones(count, start + count, dtype=torch.bool, device=hidden.device).triu(start + 1)
         attended = attend(qkv[:count, 0].transpose(0, 1), key, value, later)
         out = torch.zeros_like(hidden)
         out[:count] = attended.transpose(0, 1).reshape(count, -1)
-        return linear(out, layer.self_out)
+        return torch.mm(out, layer.self_out)
 
     def _prefill_cross(self, hidden: Tensor, layer: LayerWeights, text: Tensor) -> Tensor:
-        query = linear(normalise(hidden, layer.cross_norm), layer.cross_query)
-        parts = [query, linear(text, layer.cross_key), linear(text, layer.cross_value)]
+        query = torch.mm(normalise(hidden, layer.cross_norm), layer.cross_query)
+        parts = [query, torch.mm(text, layer.cross_key), torch.mm(text, layer.cross_value)]
         split = [part.unflatten(-1, (self._weights.attention_heads, -1)).transpose(0, 1) for part in parts]
-        return linear(attend(*split).transpose(0, 1).flatten(1), layer.cross_out)
+        return torch.mm(attend(*split).transpose(0, 1).flatten(1), layer.cross_out)

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoTokenizer, MusicgenForConditionalGeneration, PreTrainedTokenizerBase
 
 from generation.engine.exceptions import ModelLoadError
-from generation.engine.weights import stack_parameters
+from generation.engine.weights import join_parameters
 from generation.model_folder import BrokenModelFolder, inspect_model_folder
 from generation.specs import ModelFacts, ModelSpec
 
@@ -59,7 +59,7 @@ def load_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Loa
         part.set_attn_implementation("sdpa")
     model.to(device).eval().requires_grad_(False)
     model.decoder.to(dtype)
-    stack_parameters(model.decoder)
+    join_parameters(model.decoder)
     return LoadedModel(model, tokenizer, facts)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
+    AutoTokenizer,
     EncodecConfig,
     GenerationConfig,
     MusicgenConfig,
@@ -102,9 +104,72 @@ def random_engine(random_folder) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def reference(model_folder) -> MusicgenForConditionalGeneration:
+def stereo_engine(stereo_folder) -> Engine:
+    return Engine(ModelSpec(key="stereo", path=str(stereo_folder), revision="test"), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def reference(model_folder) -> Transformers:
     """The same weights in `transformers`' own model, loaded apart from the engine's."""
-    return load_reference(model_folder)
+    return Transformers(model_folder)
+
+
+@pytest.fixture(scope="session")
+def stereo_reference(stereo_folder) -> Transformers:
+    return Transformers(stereo_folder)
+
+
+@pytest.fixture(scope="session")
+def random_reference(random_folder) -> Transformers:
+    return Transformers(random_folder)
+
+
+@pytest.fixture
+def prefix(engine) -> np.ndarray:
+    """Codes `[K, 23]` to continue."""
+    facts = engine.facts
+    return np.random.default_rng(5).integers(0, facts.codebook_size, (facts.codebooks, 23)).astype(np.int16)
+
+
+class Transformers:
+    """`transformers`' own generation, reduced to the codes it hands to the codec."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = load_reference(folder)
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        config = self.model.decoder.config
+        self.channels = config.audio_channels
+        self.codebooks = config.num_codebooks
+
+    def greedy(self, texts, frames: int, guidance: float, prefix=None) -> tuple[np.ndarray, np.ndarray]:
+        """Codes `[B, K, T]` and audio `[B, C, N]` of greedy decoding; `prefix` `[B, K, P]` is continued."""
+        inputs = self.tokenizer(texts, return_tensors="pt", padding=True)
+        extra = {}
+        known = 0
+        if prefix is not None:
+            known = prefix.shape[-1]
+            extra["decoder_input_ids"] = torch.from_numpy(prefix.astype("int64")).flatten(0, 1)
+        decoded = []
+        decode = self.model.audio_encoder.decode
+
+        def listen(codes, *args, **kwargs):
+            decoded.append(codes[0])
+            return decode(codes, *args, **kwargs)
+
+        self.model.audio_encoder.decode = listen
+        try:
+            audio = self.model.generate(
+                input_ids=inputs.input_ids,
+                attention_mask=inputs.attention_mask,
+                do_sample=False,
+                guidance_scale=guidance,
+                max_new_tokens=frames - known + self.codebooks // self.channels - 1,
+                **extra,
+            )
+        finally:
+            self.model.audio_encoder.decode = decode
+        codes = torch.stack(decoded, dim=2).flatten(1, 2) if self.channels == 2 else decoded[0]
+        return codes.numpy(), audio.numpy()
 
 
 def load_reference(folder: Path) -> MusicgenForConditionalGeneration:

@@ -13,15 +13,15 @@ register = template.Library()
 
 @register.filter
 def seconds(value: float | None) -> str:
-    """Seconds in words: "8.4 s", "12 s", "3 min 05 s"; empty for None.
+    """Seconds in words, to the tenth below ten; empty for None.
 
-    >>> seconds(8.41), seconds(12.6), seconds(185)
-    ('8.4 s', '13 s', '3 min 05 s')
+    >>> seconds(8.41), seconds(8.0), seconds(12.6), seconds(185)
+    ('8.4 s', '8 s', '13 s', '3 min 05 s')
     """
     if value is None:
         return ""
-    if value < 9.95 and value != int(value):
-        return f"{value:.1f} s"
+    if value < 9.95:
+        return f"{f'{value:.1f}'.removesuffix('.0')} s"
     whole = round(value)
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
 

@@ -1,0 +1,172 @@
+"""Players and the comparison in a real browser, against the pages of a test server: no worker, no model."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from conftest import missing_part
+from generation.models import AudioSample
+from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+SECONDS = 5.0
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--mute-audio"]
+TIMES = "() => [...document.querySelectorAll('audio')].map(audio => audio.currentTime)"
+PLAYING = "() => [...document.querySelectorAll('audio')].map(audio => !audio.paused)"
+FETCHED = "() => performance.getEntriesByType('resource').filter(e => e.name.includes('/stream/')).length"
+
+
+@pytest.fixture
+def samples(monkeypatch: pytest.MonkeyPatch) -> list[AudioSample]:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
+    job = GenerationJobFactory(completed=True)
+    return [AudioSampleFactory(job=job, index=index, duration=SECONDS) for index in range(3)]
+
+
+@pytest.fixture
+def tab(samples: list[AudioSample], user: Any, live_server: Any) -> Iterator[Any]:
+    """A signed-in tab that fails the test on any script error or policy violation."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing_part("the package playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        missing_part("Chromium is not installed")
+    client = Client()
+    client.force_login(user)
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
+        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        yield page
+        browser.close()
+    assert not problems, problems
+
+
+def test_players_draw_play_seek_and_follow_one_another(tab: Any):
+    tab.goto(reverse("library"))
+    players = tab.locator("[data-player]")
+    tab.wait_for_function(
+        "() => [...document.querySelectorAll('[data-wave]')]"
+        ".every(wave => wave.firstElementChild?.shadowRoot?.querySelector('canvas'))"
+    )
+    assert players.count() == 3
+    assert tab.evaluate(FETCHED) == 0, "audio was fetched before anybody pressed play"
+    assert players.first.locator("[data-time]").inner_text() == "0:00"
+    assert players.first.locator("[data-total]").inner_text() == "0:05"
+
+    players.first.locator("[data-play]").click()
+    tab.wait_for_function(f"() => ({TIMES})()[0] > 1.2")
+    assert tab.locator("[data-played]").first.inner_text() == "1 of 3 played"
+
+    players.nth(1).locator("[data-play]").click()
+    tab.wait_for_function(f"() => ({PLAYING})()[1]")
+    assert tab.evaluate(PLAYING) == [False, True, False], "only one plays at a time"
+
+    wave = players.nth(1).locator("[data-wave]")
+    wave.press("End")
+    tab.wait_for_function(f"() => ({PLAYING})()[2]")
+    players.nth(2).locator("[data-previous]").click()
+    tab.wait_for_function(f"() => ({PLAYING})()[1]")
+    tab.locator("h1").click()
+    tab.keyboard.press("Space")
+    assert not any(tab.evaluate(PLAYING))
+    wave.press("Home")
+    wave.press("ArrowRight")
+    assert tab.evaluate(TIMES)[1] == pytest.approx(2.0, abs=0.05)
+    assert wave.get_attribute("aria-valuetext") == "0:02 of 0:05"
+
+
+def test_a_seek_before_the_first_play_is_kept(tab: Any):
+    tab.goto(reverse("library"))
+    tab.locator("[data-player][data-ready]").first.wait_for()
+    wave = tab.locator("[data-wave]").first
+    box = wave.bounding_box()
+    wave.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    assert tab.evaluate(FETCHED) == 0
+    assert tab.locator("[data-time]").first.inner_text() == "0:02"
+    tab.locator("[data-play]").first.click()
+    tab.wait_for_function(f"() => ({TIMES})()[0] > 2.6")
+
+
+def test_a_swapped_fragment_gets_one_player_of_its_own(tab: Any):
+    tab.goto(reverse("library"))
+    tab.locator("[data-player][data-ready]").first.wait_for()
+    tab.evaluate(
+        "() => { const old = document.querySelector('[data-player]');"
+        " htmx.swap(old, old.outerHTML, {swapStyle: 'outerHTML'}); }"
+    )
+    tab.wait_for_timeout(400)
+    assert tab.locator("[data-wave]").first.evaluate("wave => wave.children.length") == 1
+    tab.locator("[data-play]").first.click()
+    tab.wait_for_function(f"() => ({TIMES})()[0] > 0.3")
+
+
+def test_switching_keeps_the_position(tab: Any, samples: list[AudioSample]):
+    query = "&".join(f"ids={sample.pk}" for sample in samples)
+    tab.goto(f"{reverse('compare')}?{query}")
+    compare = tab.locator("[data-compare][data-ready]")
+    compare.wait_for()
+    assert tab.evaluate(FETCHED) == 0
+    tab.keyboard.press("Space")
+    tab.wait_for_function("() => document.querySelector('[data-compare]').dataset.position > 1")
+    jump = tab.evaluate(
+        """async () => {
+            const root = document.querySelector("[data-compare]");
+            const before = Number(root.dataset.position);
+            const start = performance.now();
+            document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "2", bubbles: true }));
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            return Number(root.dataset.position) - before - (performance.now() - start) / 1000;
+        }"""
+    )
+    assert abs(jump) < 0.15, f"the position jumped by {jump} s"
+    assert compare.locator("[data-switch][aria-pressed=true]").inner_text() == "2"
+    times = tab.evaluate(TIMES)
+    assert max(times) - min(times) < 0.05, times
+    tab.keyboard.press("l")
+    tab.wait_for_function("() => document.querySelector('[data-compare]').dataset.position < 0.9", timeout=8000)
+    assert compare.get_attribute("data-playing") is not None, "a loop goes on"
+    tab.keyboard.press("Space")
+    assert compare.get_attribute("data-playing") is None
+
+
+def test_the_theme_is_kept_and_every_page_follows(tab: Any):
+    tab.goto(reverse("settings"))
+    light = tab.evaluate("() => getComputedStyle(document.body).color")
+    tab.locator(".user-menu summary").click()
+    tab.get_by_text("Dark", exact=True).click()
+    assert tab.evaluate("() => getComputedStyle(document.body).color") != light
+    for name in ("overview", "library", "create"):
+        tab.goto(reverse(name))
+        assert tab.evaluate("() => document.documentElement.dataset.theme") == "dark"
+
+
+def test_a_question_opens_in_a_dialog_and_can_be_declined(tab: Any, user: Any):
+    from text2song.api_keys import create_key
+    from text2song.models import ApiKey
+
+    create_key(user=user, name="notebook")
+    tab.goto(reverse("settings-keys"))
+    tab.get_by_role("link", name="Revoke…").click()
+    dialog = tab.get_by_role("dialog")
+    dialog.wait_for()
+    dialog.get_by_text("Keep").click()
+    assert dialog.count() == 0
+    assert ApiKey.objects.count() == 1
+    tab.get_by_role("link", name="Revoke…").click()
+    dialog.get_by_role("button", name="Revoke").click()
+    tab.get_by_text("no longer works").wait_for()
+    assert not ApiKey.objects.exists()

@@ -1,7 +1,8 @@
 """Captions: what a person, or the studio's prompt form, might have written to get a clip.
 
-Half of them follow the studio's rendered form ("peaceful jazz, ..., featuring acoustic piano, 80 BPM"), half are free ("slow sad cello", "a fast techno beat with synth"). Words come from the tables of styles, moods and
-timbres; `vocabulary()` lists every word a caption can hold.
+Half of them follow the studio's rendered form ("peaceful jazz, ..., featuring acoustic piano, 80 BPM"), half are free
+("slow sad cello", "a fast techno beat with synth"). Words come from the tables of styles, moods and timbres;
+`vocabulary()` lists every word a caption can hold.
 """
 
 from __future__ import annotations
@@ -43,14 +44,15 @@ SCENES = (
     "for sleeping", "in an old house", "on the road", "with a friend", "for a walk in the park", "in a big hall",
 )
 FILLERS = (
-    "a", "an", "the", "of", "and", "with", "for", "to", "in", "on", "at", "by", "from", "like", "over", "some", "very",
-    "bit", "little", "simple", "nice", "beautiful", "warm", "cold", "clean", "deep", "big", "small", "short", "long",
-    "old", "new", "modern", "vintage", "retro", "catchy", "groovy", "smooth", "rich", "light", "heavy", "busy", "sparse",
-    "high", "low", "played", "playing", "featuring", "subtle", "background", "gentle", "strong", "main", "melodic", "rhythmic",
-    "style", "mood", "feel", "feeling", "vibe", "tempo", "bpm", "around", "about", "minor", "major", "key", "chords",
-    "chord", "riff", "solo", "line", "accompaniment", "ensemble", "band", "duo", "trio", "sound", "sounds", "love",
-    "night", "day", "rain", "sun", "moon", "sea", "ocean", "river", "forest", "dream", "dance", "coffee", "shop",
-    "steady", "pulse", "beat", "rhythm", "make", "me", "please", "i", "want", "something", "that", "is", "no", "not",
+    "a", "an", "the", "of", "and", "with", "for", "to", "in", "on", "at", "by", "from", "like", "over", "some",
+    "very", "bit", "little", "simple", "nice", "beautiful", "warm", "cold", "clean", "deep", "big", "small",
+    "short", "long", "old", "new", "modern", "vintage", "retro", "catchy", "groovy", "smooth", "rich", "light",
+    "heavy", "busy", "sparse", "high", "low", "played", "playing", "featuring", "subtle", "background", "gentle",
+    "strong", "main", "melodic", "rhythmic", "style", "mood", "feel", "feeling", "vibe", "tempo", "bpm", "around",
+    "about", "minor", "major", "key", "chords", "chord", "riff", "solo", "line", "accompaniment", "ensemble",
+    "band", "duo", "trio", "sound", "sounds", "love", "night", "day", "rain", "sun", "moon", "sea", "ocean",
+    "river", "forest", "dream", "dance", "coffee", "shop", "steady", "pulse", "beat", "rhythm", "make", "me",
+    "please", "i", "want", "something", "that", "is", "no", "not",
 )
 
 

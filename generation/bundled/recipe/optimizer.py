@@ -63,7 +63,7 @@ class Muon(torch.optim.Optimizer):
 def build_optimizers(
     model: nn.Module, *, matrix_lr: float, other_lr: float, weight_decay: float = 0.0
 ) -> list[torch.optim.Optimizer]:
-    """Split a model's parameters: hidden matrices and convolutions to Muon, embeddings, norms, biases to AdamW.
+    """Split a model's parameters: hidden matrices and convolutions to Muon, the rest (and text encoders) to AdamW.
 
     Muon's step is scaled to AdamW's usual update size (0.2 times the root of the longer side), so both rates are
     AdamW-like numbers. A parameter counts as an embedding or output layer by its module's name.
@@ -73,7 +73,7 @@ def build_optimizers(
         if not parameter.requires_grad:
             continue
         hidden = parameter.ndim >= 2 and min(parameter.flatten(1).shape) > 1
-        aside = any(part in name for part in ("embed", "shared", "lm_head", "relative_attention_bias"))
+        aside = any(part in name for part in ("embed", "shared", "lm_head", "text_encoder"))
         (matrices if hidden and not aside else others).append(parameter)
     optimizers: list[torch.optim.Optimizer] = [
         Muon(matrices, lr=matrix_lr, weight_decay=weight_decay),

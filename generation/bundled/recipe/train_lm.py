@@ -113,7 +113,7 @@ def lm_path(data_dir: Path) -> Path:
 
 def train_lm(
     data_dir: Path, *, steps: int, short_batch: int, long_batch: int, seed: int, device: str, check_every: int = 200,
-    save_every: int = 100, max_minutes: float = 0.0,
+    save_every: int = 50, max_minutes: float = 0.0,
 ) -> None:
     """Train, checkpoint to `lm.safetensors`, and log one JSON line per validation to `lm_log.jsonl`."""
     model, tokenizer = build_model(seed)
@@ -130,7 +130,7 @@ def train_lm(
     for step in (bar := tqdm(range(first, steps), desc="lm", unit="step", initial=first, total=steps)):
         set_learning_rate(optimizers, warmup_cosine(step, steps, warmup=min(60, steps // 5 + 1), floor=0.02))
         source, size = (short, short_batch) if step < SHORT_SHARE * steps else (long, long_batch)
-        if step % 50 == 0:
+        if step % 25 == 0:
             source.refresh()
         rng = np.random.default_rng([seed, step])
         batch = source.batch(rng.integers(len(source.clips), size=size), tokenizer, rng, device)
@@ -161,8 +161,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the language model.")
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
     parser.add_argument("--steps", type=int, default=2600)
-    parser.add_argument("--short-batch", type=int, default=10)
-    parser.add_argument("--long-batch", type=int, default=4)
+    parser.add_argument("--short-batch", type=int, default=8)
+    parser.add_argument("--long-batch", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--max-minutes", type=float, default=0.0, help="stop early, with a checkpoint (0: never)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -35,8 +35,6 @@ class Player {
     this.button = root.querySelector("[data-play]");
     this.wave = root.querySelector("[data-wave]");
     this.duration = Number(root.dataset.duration);
-    this.playedSeconds = 0;
-    this.lastTime = null;
     this.audio.controls = false;
     root.querySelector("[data-total]").textContent = clock(this.duration);
     root.dataset.ready = "";
@@ -91,7 +89,6 @@ class Player {
       this.count();
       this.showTime();
     });
-    audio.addEventListener("seeking", () => { this.lastTime = null; });
     audio.addEventListener("seeked", () => this.showTime());
     audio.addEventListener("ended", () => {
       this.markHeard();
@@ -146,12 +143,10 @@ class Player {
   }
 
   count() {
-    const now = this.audio.currentTime;
-    if (this.lastTime !== null && !this.audio.paused) {
-      this.playedSeconds += Math.max(0, Math.min(now - this.lastTime, 1));
-    }
-    this.lastTime = now;
-    if (this.playedSeconds >= Math.min(HEARD_SECONDS, this.duration)) this.markHeard();
+    const { played } = this.audio;
+    let seconds = 0;
+    for (let index = 0; index < played.length; index += 1) seconds += played.end(index) - played.start(index);
+    if (seconds >= Math.min(HEARD_SECONDS, this.duration)) this.markHeard();
   }
 
   markHeard() {

@@ -69,7 +69,7 @@ def test_players_draw_play_seek_and_follow_one_another(tab: Any):
 
     players.first.locator("[data-play]").click()
     tab.wait_for_function(f"() => ({TIMES})()[0] > 1.2")
-    assert tab.locator("[data-played]").first.inner_text() == "1 of 3 played"
+    tab.get_by_text("1 of 3 played").first.wait_for()
 
     players.nth(1).locator("[data-play]").click()
     tab.wait_for_function(f"() => ({PLAYING})()[1]")

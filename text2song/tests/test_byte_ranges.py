@@ -152,6 +152,7 @@ def test_large_files_are_sent_in_chunks(monkeypatch):
     assert b"".join(chunks) == CONTENT[10:260]
 
 
+@pytest.mark.django_db  # the end of a request looks after the database connection
 def test_a_client_that_goes_away_leaves_no_open_file():
     response, file = respond(range="bytes=10-19")
     assert not file.closed

@@ -172,10 +172,12 @@ def _suggest_instruments(draft: Draft, hints: Hints) -> Suggestion:
         slugs = hints.instruments[:MAX_HINTED_INSTRUMENTS]
         why = f"You mention {_spoken(INSTRUMENT_BY_SLUG, *slugs)}; marked as primary, it will be featured."
         return Suggestion("primary_instruments", "Name the instruments", why, (_together(slugs),), True)
-    style = draft.style or next(iter(hints.styles or _fitting_styles(draft, hints)))
     why = "Named instruments are what listeners notice first; without them the arrangement is left to chance."
-    profile = STYLE_PROFILES[style]
-    options = (_together(profile.instruments[:2]), *_options(INSTRUMENT_BY_SLUG, profile.instruments))
+    if style := draft.style or next(iter(hints.styles), ""):
+        usual = STYLE_PROFILES[style].instruments
+        options = (_together(usual[:2]), *_options(INSTRUMENT_BY_SLUG, usual))
+    else:
+        options = _options(INSTRUMENT_BY_SLUG, ("acoustic-piano", "acoustic-guitar", "analog-synth-pad"))
     return Suggestion("primary_instruments", "Name the instruments", why, options[:MAX_OPTIONS])
 
 

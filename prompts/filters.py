@@ -50,7 +50,7 @@ class MomentFilter(filters.Filter):
     field_class = MomentField
 
 
-class TruthInput(forms.CheckboxInput):
+class CheckboxInput(forms.CheckboxInput):
     """A check box that hands on what was sent instead of taking anything for true."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class TruthField(forms.Field):
     """true or false; anything else is refused."""
 
     TRUE, FALSE = ("true", "1", "on"), ("false", "0", "off")
-    widget = TruthInput
+    widget = CheckboxInput
 
     def to_python(self, value: Any) -> bool | None:
         text = str(value if value is not None else "").lower()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from prompts import validators
 from prompts.coach import Draft
@@ -117,8 +118,12 @@ class AttributesForm(forms.ModelForm):
         return Draft(**values)
 
     def _initial(self, name: str) -> Any:
-        value = self.get_initial_for_field(self.fields[name], name)
-        return value if value is not None or name == "tempo" else {"text": "", "style": "", "mood": ""}.get(name, ())
+        """An initial value as the draft holds it; one that is not valid counts as not set."""
+        field = self.fields[name]
+        try:
+            return field.clean(self.get_initial_for_field(field, name))
+        except ValidationError:
+            return getattr(Draft(), name)
 
     @property
     def typed_values(self) -> dict[str, Any]:

@@ -58,13 +58,24 @@ class History:
         return [Chip(label, self._url_without(GROUPS[name])) for name, label in self.active.items()]
 
     def loosenings(self) -> list[Chip]:
-        """What to leave out so that something is found, the most fruitful first. For an empty result."""
+        """What to leave out so that something is found, the most fruitful first. For an empty result.
+
+        Where leaving out one thing is not enough, what to keep as the only one.
+        """
         parts = {label: GROUPS[name] for name, label in self.active.items()}
         if self.words:
             parts[f"the words “{self.request.GET['q'].strip()}”"] = ("q",)
+        without = self._fruitful({f"Without {label}": fields for label, fields in parts.items()})
+        if without or len(parts) < 3:
+            return without
+        everything = {field for fields in parts.values() for field in fields}
+        return self._fruitful({f"Only {label}": everything - set(fields) for label, fields in parts.items()})
+
+    def _fruitful(self, choices: dict[str, Iterable[str]]) -> list[Chip]:
+        """The choices (label, fields to leave out) that find something, the most first."""
         chips = [
             Chip(label, self._url_without(fields), self._filter(self._query_without(fields)).qs.count())
-            for label, fields in parts.items()
+            for label, fields in choices.items()
         ]
         return sorted((chip for chip in chips if chip.count), key=lambda chip: -(chip.count or 0))
 

@@ -262,6 +262,7 @@ def _require_curator(actor: Any) -> None:
 def _store(template: PromptTemplate) -> PromptTemplate:
     """Validate and save; a name its owner already uses is a conflict, whoever was faster."""
     template.name = template.name.strip()
+    template.clean_fields()
     namesakes = PromptTemplate.objects.filter(owner=template.owner, name=template.name).exclude(pk=template.pk)
     if template.name and namesakes.exists():
         raise TemplateNameTaken(template.name)

@@ -20,12 +20,13 @@ from prompts.models import PromptTemplate
 @require_http_methods(["GET", "HEAD", "POST"])
 def preview(request: HttpRequest) -> HttpResponse:
     """What the model would read and what the coach says, after `add`ing one thing where asked."""
-    form = PromptForm(with_addition(request.POST if request.method == "POST" else request.GET))
+    data = with_addition(request.POST if request.method == "POST" else request.GET)
+    form = PromptForm(data)
     form.is_valid()
     if request.htmx:
         if not form.text_used:
             form.errors.pop("text", None)  # somebody who has not started yet has made no mistake
-        return render(request, "prompts/_preview_answer.html", preview_context(form))
+        return render(request, "prompts/_preview_answer.html", preview_context(form) | {"bare": data.get("bare")})
     keep_draft(request, form.typed_values)
     return redirect(reverse("create", query={"draft": 1}))
 

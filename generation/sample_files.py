@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import numpy as np
 
@@ -19,9 +20,13 @@ def pack_codes(codes: Codes) -> bytes:
 
 
 def load_codes(sample: AudioSample) -> Codes:
-    """The `[K, T]` int16 codes of a stored sample."""
-    with np.load(io.BytesIO(load_codes_bytes(sample)), allow_pickle=False) as archive:
-        return archive["codes"]
+    """The `[K, T]` int16 codes of a stored sample; raises `StorageUnavailable` for a file that is no such npz."""
+    stored = load_codes_bytes(sample)
+    try:
+        with np.load(io.BytesIO(stored), allow_pickle=False) as archive:
+            return archive["codes"]
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise StorageUnavailable("The stored codes of this sample are damaged.") from error
 
 
 def load_codes_bytes(sample: AudioSample) -> bytes:

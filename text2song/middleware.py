@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -31,15 +32,24 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         return super().handle_no_permission(request, view_func)
 
 
+@cache
+def known_zones() -> frozenset[str]:
+    """Names of all time zones; read from disk once."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 class TimeZoneMiddleware:
-    """Show times in the browser's zone, which the pages' script keeps in the cookie `tz`; UTC without it."""
+    """Show times in the browser's zone, which the pages' script keeps in the cookie `tz`; UTC without it.
+
+    The API speaks UTC to everybody.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         zone = request.COOKIES.get("tz", "")
-        if zone in zoneinfo.available_timezones():
+        if zone in known_zones() and not request.path.startswith(API_PREFIX):
             with timezone.override(zone):
                 return self.get_response(request)
         return self.get_response(request)

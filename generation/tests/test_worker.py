@@ -12,6 +12,7 @@ from django.db import DatabaseError, OperationalError
 
 from generation import services, worker
 from generation.engine.exceptions import EngineError
+from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
 from generation.sample_files import load_audio_bytes, load_codes
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory, PromptFactory
@@ -40,7 +41,9 @@ def test_a_job_ends_completed_with_its_samples(model, storage_backend, stored_fi
     assert [first.label, second.label] == ["A", "B"]
     assert [first.seed, second.seed] == [5, 6]
     assert first.rendered_text == job.prompt.rendered_text
-    assert stored_files("samples") == sorted(f"samples/{s.pk}.{end}" for s in (first, second) for end in ("flac", "npz"))
+    assert stored_files("samples") == sorted(
+        f"samples/{s.pk}.{end}" for s in (first, second) for end in ("flac", "npz")
+    )
     assert load_codes(first).shape == (4, 100)
     assert load_codes(first).dtype == np.int16
     audio, rate = soundfile.read(io.BytesIO(load_audio_bytes(first)))
@@ -260,3 +263,14 @@ def test_queue_position_counts_those_before(model):
     first.claim(ME)
     assert second.queue_position == 1
     assert first.queue_position is None
+
+
+@pytest.mark.parametrize("stored", [b"", b"PK\x03\x04 no archive", b"just text"])
+def test_damaged_codes_are_told_as_such(model, stored):
+    job = queued(model, num_samples=1)
+    worker.drain(FakeEngine(), ME)
+    sample = job.samples.get()
+    with sample.codes_file.storage.open(sample.codes_file.name, "wb") as file:
+        file.write(stored)
+    with pytest.raises(StorageUnavailable, match="damaged"):
+        load_codes(sample)

@@ -157,8 +157,12 @@ class PromptViewSet(
         responses={201: PromptTemplateSerializer} | CONFLICT,
     ),
     retrieve=extend_schema(summary="A template"),
-    update=extend_schema(summary="Replace a template", responses={200: PromptTemplateSerializer} | CONFLICT),
-    partial_update=extend_schema(summary="Change a template", responses={200: PromptTemplateSerializer} | CONFLICT),
+    update=extend_schema(
+        summary="Replace a template", examples=[TEMPLATE_EXAMPLE], responses={200: PromptTemplateSerializer} | CONFLICT
+    ),
+    partial_update=extend_schema(
+        summary="Change a template", examples=[TEMPLATE_EXAMPLE], responses={200: PromptTemplateSerializer} | CONFLICT
+    ),
     destroy=extend_schema(summary="Delete a template", description="Prompts made from it stay as they are."),
 )
 class PromptTemplateViewSet(UUIDLookup, viewsets.ModelViewSet):
@@ -201,8 +205,12 @@ class CuratorsWrite(BasePermission):
     list=extend_schema(summary="List evaluation suites"),
     create=extend_schema(summary="Make a suite", examples=[SUITE_EXAMPLE]),
     retrieve=extend_schema(summary="A suite with the ids of its prompts"),
-    update=extend_schema(summary="Replace an open suite", responses={200: PromptSuiteSerializer} | CONFLICT),
-    partial_update=extend_schema(summary="Change an open suite", responses={200: PromptSuiteSerializer} | CONFLICT),
+    update=extend_schema(
+        summary="Replace an open suite", examples=[SUITE_EXAMPLE], responses={200: PromptSuiteSerializer} | CONFLICT
+    ),
+    partial_update=extend_schema(
+        summary="Change an open suite", examples=[SUITE_EXAMPLE], responses={200: PromptSuiteSerializer} | CONFLICT
+    ),
     destroy=extend_schema(summary="Delete an open suite", responses={204: None} | CONFLICT),
 )
 class PromptSuiteViewSet(UUIDLookup, viewsets.ModelViewSet):

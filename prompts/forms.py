@@ -23,6 +23,7 @@ from prompts.vocabulary import (
     Term,
 )
 
+_ORDER = {slug: place for place, slug in enumerate(INSTRUMENT_BY_SLUG)}
 ATTRIBUTE_FIELDS = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
 
 
@@ -43,13 +44,16 @@ class RoleInput(forms.SelectMultiple):
 
 
 class InstrumentsField(forms.Field):
-    """A list of instrument slugs in one role."""
+    """A list of instrument slugs in one role, in the vocabulary's order: the picker knows no other.
+
+    So what a form shows when it is filled from a template or prompt is what it sends, word for word.
+    """
 
     def __init__(self, role: str) -> None:
         super().__init__(required=False, widget=RoleInput(role), label=f"{role.capitalize()} instruments")
 
     def to_python(self, value: Any) -> list[str]:
-        return list(value or [])
+        return sorted(value or [], key=lambda slug: _ORDER.get(slug, len(_ORDER)))
 
     def validate(self, value: Any) -> None:
         validators.validate_instruments(value)

@@ -86,6 +86,17 @@ def test_an_unbound_form_renders_its_initial_values() -> None:
     assert PromptForm().rendered_text == ""
 
 
+def test_a_filled_editor_shows_what_it_will_send() -> None:  # P-09, P-28
+    shown = PromptForm(initial={"text": "a walk", "primary_instruments": ["rain", "cello"], "tempo": 90})
+    sent = form_of("text=a+walk&tempo=90&role-rain=primary&role-cello=primary")
+    assert shown.rendered_text == sent.rendered_text == "a walk, featuring cello and rain, 90 BPM"
+
+
+def test_a_tampered_draft_is_not_rendered() -> None:
+    form = PromptForm(initial={"text": "a walk", "style": "polka", "tempo": "fast", "primary_instruments": ["kazoo"]})
+    assert form.rendered_text == "a walk"
+
+
 def test_editor_context(user: Any) -> None:
     PromptTemplateFactory(owner=user, category="jazz", name="Mine")
     PromptTemplateFactory(category="jazz", name="Another user's")

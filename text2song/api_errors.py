@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
@@ -21,6 +22,8 @@ from rest_framework.views import set_rollback
 from text2song.exceptions import DomainError
 
 log = structlog.get_logger(__name__)
+
+LONGEST_MESSAGE = 1000
 
 
 class ErrorSerializer(serializers.Serializer):
@@ -44,6 +47,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         answer = 404, {"code": "not_found", "detail": "There is nothing with this id here."}
     elif isinstance(error, PermissionDenied):
         answer = 403, {"code": "permission_denied", "detail": "You may not do this."}
+    elif isinstance(error, RequestDataTooBig):
+        limit = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1e6:g} MB"
+        answer = 413, {"code": "body_too_large", "detail": f"The request body is over the limit of {limit}."}
     elif isinstance(error, OperationalError):
         log.exception("database_unavailable")
         answer = 503, {"code": "database_unavailable", "detail": "The database does not answer. Try again shortly."}
@@ -53,7 +59,17 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     else:
         return None
     set_rollback()
-    return Response(answer[1], status=answer[0], headers=headers)
+    return Response(_sayable(answer[1]), status=answer[0], headers=headers)
+
+
+def _sayable(value: Any) -> Any:
+    """What a caller sent may be echoed in a message: cut to a readable length, and free of what cannot be encoded."""
+    if isinstance(value, dict):
+        return {_sayable(key): _sayable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_sayable(item) for item in value]
+    text = str(value).encode("utf-8", "replace").decode()
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 1]}…"
 
 
 def _domain_error(error: DomainError, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:

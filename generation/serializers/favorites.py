@@ -53,6 +53,7 @@ class FavoriteAddSerializer(StrictSerializer):
         return data
 
 
+@extend_schema_serializer(examples=[OpenApiExample("A note", {"note": "the second half is better"})])
 class FavoriteNoteSerializer(StrictFieldsMixin, serializers.ModelSerializer):
     """The note of a heart; the rest cannot be changed."""
 

@@ -57,7 +57,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
     if not request.htmx:
         context["jobs"] = recent_jobs(request.user, None)
         return render(request, "generation/create.html", context, status=400)
-    response = render(request, "generation/_create_form.html", context, status=400)
+    response = render(request, "generation/_create_form.html", context)
     return reswap(retarget(response, "#create-form"), "outerHTML show:none")
 
 

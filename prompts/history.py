@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from prompts.filters import PromptFilter
@@ -79,14 +79,24 @@ class History:
         ]
         return sorted((chip for chip in chips if chip.count), key=lambda chip: -(chip.count or 0))
 
-    def _query_without(self, fields: Iterable[str]) -> Any:
+    @property
+    def address(self) -> str:
+        """The page's address without the fields left empty."""
+        return self._address(self._query_without(()))
+
+    def _query_without(self, fields: Iterable[str]) -> QueryDict:
         query = self.request.GET.copy()
-        for name in (*fields, "page"):
-            query.pop(name, None)
+        for name in [name for name, value in query.items() if name in fields or not value]:
+            del query[name]
+        if fields:
+            query.pop("page", None)
         return query
 
     def _url_without(self, fields: Iterable[str]) -> str:
-        return f"{reverse('prompts')}?{self._query_without(fields).urlencode()}"
+        return self._address(self._query_without(fields))
+
+    def _address(self, query: QueryDict) -> str:
+        return f"{reverse('prompts')}{'?' if query else ''}{query.urlencode()}"
 
 
 def recent_searches(request: HttpRequest) -> list[str]:

@@ -90,6 +90,12 @@ def test_a_badge_counts_active_filters(page: Client) -> None:  # P-23
     assert "style" not in chips[0].url and "tempo_min=80" in chips[0].url and "q=melody" in chips[0].url
 
 
+def test_the_address_of_a_live_search_is_short(page: Client) -> None:
+    query = {"q": "rain", "style": "", "tempo_min": "80", "page": "1"}
+    answer = page.get(reverse("prompts"), query, headers={"hx-request": "true"})
+    assert answer.headers["HX-Push-Url"] == f"{reverse('prompts')}?q=rain&tempo_min=80&page=1"
+
+
 def test_nothing_found_suggests_what_to_loosen(page: Client) -> None:  # P-24
     PromptFactory(text="rain", style="jazz")
     PromptFactory(text="rain again", style="jazz")

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import push_url
 
 from prompts import services
 from prompts.exceptions import NotYourPrompt, PromptInFrozenSuite
@@ -36,7 +37,8 @@ def prompt_list(request: HttpRequest) -> HttpResponse:
         "recent": recent_searches(request),
         "loosenings": history.loosenings() if not page.paginator.count else [],
     }
-    return render(request, "prompts/list.html", context)
+    response = render(request, "prompts/list.html", context)
+    return push_url(response, history.address) if request.htmx else response
 
 
 @require_POST

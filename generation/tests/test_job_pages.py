@@ -237,6 +237,7 @@ def test_a_poll_brings_what_is_new_and_leaves_players_alone(page):
     assert f'data-player="{first.pk}"' not in html
     assert f'hx-swap-oob="beforeend:#job-{job.pk}-samples"' in html
     assert "have=0-1" in html
+    assert f"job-{job.pk}-actions" not in html
     again = page.get(card_url(job, have="0-1", view="create"), headers=HTMX).content.decode()
     assert "data-player" not in again
     assert f"job-{job.pk}-samples" not in again
@@ -247,6 +248,7 @@ def test_polling_stops_by_itself_at_the_end(page):
     AudioSampleFactory(job=job)
     html = page.get(card_url(job, have="", view="create"), headers=HTMX).content.decode()
     assert 'data-state="completed"' in html
+    assert f'id="job-{job.pk}-actions" hx-swap-oob="true"' in html
     assert "every 1s" not in html
 
 

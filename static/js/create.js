@@ -69,6 +69,15 @@ document.addEventListener("keydown", (event) => {
   form.requestSubmit(form.querySelector("#generate"));
 });
 
+// A refused form tells first what to correct.
+document.addEventListener("htmx:afterSettle", () => {
+  const errors = document.querySelector("#create-form[data-create-form] [data-form-errors]:not([data-told])");
+  if (!errors) return;
+  errors.dataset.told = "";
+  errors.focus({ preventScroll: true });
+  errors.scrollIntoView({ block: "center" });
+});
+
 // A new job's card is brought into view, once, without taking the focus away from the prompt.
 document.body.addEventListener("job-created", (event) => {
   requestAnimationFrame(() => {

@@ -25,11 +25,15 @@ from generation.specs import Waveform
 
 TARGET_LUFS = -16.0
 MAX_TRUE_PEAK_DB = -1.0
-SHORTEST_MEASURABLE_SECONDS = 0.4
+GATING_BLOCK_SECONDS = 0.4
+SHORTEST_MEASURABLE_SECONDS = 0.05
 SILENCE = 1e-5
 OVERSAMPLING = 4
 LOOK_AHEAD_SECONDS = 0.005
 FADE_SECONDS = 0.01
+LOUDNESS_TOLERANCE = 0.2
+MAX_LIMITING_DB = 12.0
+MAKE_UP_ROUNDS = 5
 FORMATS = ("wav", "flac", "mp3")
 
 
@@ -44,12 +48,17 @@ class Normalised:
 
 
 def loudness(audio: Waveform, sample_rate: int) -> float | None:
-    """Integrated loudness in LUFS (ITU-R BS.1770-4); None for silence and for clips too short to gate (< 0.4 s)."""
-    if audio.shape[1] < SHORTEST_MEASURABLE_SECONDS * sample_rate or np.abs(audio).max() < SILENCE:
+    """Integrated loudness in LUFS (ITU-R BS.1770-4); None for silence and below 0.05 s.
+
+    A clip shorter than the standard's gating block of 0.4 s is measured as one block.
+    """
+    seconds = audio.shape[1] / sample_rate
+    if seconds < SHORTEST_MEASURABLE_SECONDS or np.abs(audio).max() < SILENCE:
         return None
+    meter = pyloudnorm.Meter(sample_rate, block_size=min(GATING_BLOCK_SECONDS, seconds))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        value = float(pyloudnorm.Meter(sample_rate).integrated_loudness(audio.T.astype(np.float64)))
+        value = float(meter.integrated_loudness(audio.T.astype(np.float64)))
     return value if np.isfinite(value) else None
 
 
@@ -67,14 +76,28 @@ def normalise(
 ) -> Normalised:
     """Bring a clip to `target_lufs` with a true peak of at most `max_true_peak_db`.
 
-    Where the gain would lift peaks over the limit, a look-ahead limiter lowers just those. Silence stays silence.
+    Where the gain would lift peaks over the limit, a look-ahead limiter lowers just those, and the loudness this
+    costs is made up for as long as no peak is lowered by more than `MAX_LIMITING_DB`: a clip of a few sharp hits
+    stays below the target rather than being crushed. `gain_db` is the gain before limiting. Silence stays silence.
     """
     finished = fade_edges(audio, sample_rate)
-    before = loudness(finished, sample_rate)
-    gain_db = 0.0 if before is None else target_lufs - before
-    levelled = (finished * np.float32(10 ** (gain_db / 20))).astype(np.float32)
-    limited = limit_peaks(levelled, sample_rate, max_true_peak_db)
-    return Normalised(limited, loudness(limited, sample_rate), true_peak(limited), gain_db)
+    measured = loudness(finished, sample_rate)
+    if measured is None:
+        limited = limit_peaks(finished, sample_rate, max_true_peak_db)
+        return Normalised(limited, None, true_peak(limited), 0.0)
+    most = max_true_peak_db - (true_peak(finished) or 0.0) + MAX_LIMITING_DB
+    gain_db = 0.0
+    for _ in range(MAKE_UP_ROUNDS):
+        gain_db, before = min(gain_db + target_lufs - measured, most), gain_db
+        limited = limit_peaks(_amplify(finished, gain_db), sample_rate, max_true_peak_db)
+        measured = loudness(limited, sample_rate) or target_lufs
+        if abs(measured - target_lufs) < LOUDNESS_TOLERANCE or gain_db == before:
+            break
+    return Normalised(limited, measured, true_peak(limited), gain_db)
+
+
+def _amplify(audio: Waveform, gain_db: float) -> Waveform:
+    return (audio * np.float32(10 ** (gain_db / 20))).astype(np.float32)
 
 
 def fade_edges(audio: Waveform, sample_rate: int) -> Waveform:
@@ -117,7 +140,7 @@ def peaks(audio: Waveform, buckets: int = 400) -> list[float]:
 def encode_flac(audio: Waveform, sample_rate: int, tags: Mapping[str, str] | None = None) -> bytes:
     """16-bit FLAC with TPDF dither, which keeps quiet endings clean; its seed is fixed: same clip, same bytes."""
     dither = np.random.default_rng(0).random((2, *audio.shape)).sum(axis=0) - 1.0
-    samples = np.clip(np.round(audio * 32767.0 + dither * (np.abs(audio) > 0)), -32768, 32767).astype(np.int16)
+    samples = np.clip(np.round(audio * 32768.0 + dither * (np.abs(audio) > 0)), -32768, 32767).astype(np.int16)
     buffer = io.BytesIO()
     soundfile.write(buffer, samples.T, sample_rate, format="FLAC", subtype="PCM_16")
     return _tag_flac(buffer.getvalue(), tags) if tags else buffer.getvalue()
@@ -133,7 +156,7 @@ def convert(flac: bytes, file_format: str, tags: Mapping[str, str]) -> bytes:
     samples, rate = soundfile.read(io.BytesIO(flac), dtype="int16", always_2d=True)
     buffer = io.BytesIO()
     if file_format == "wav":
-        soundfile.write(buffer, samples, rate, format="WAV", subtype="PCM_16")
+        _write_wav(buffer, samples, rate, tags)
         return _tag_id3(buffer, WAVE, tags)
     if file_format == "mp3":
         soundfile.write(buffer, samples, rate, format="MP3", subtype="MPEG_LAYER_III")
@@ -184,6 +207,15 @@ def _oversampled_peaks(audio: Waveform) -> npt.NDArray[np.float64]:
         return np.zeros(0)
     dense = np.abs(signal.resample_poly(audio.astype(np.float64), OVERSAMPLING, 1, axis=1)).max(axis=0)
     return np.maximum(dense.reshape(-1, OVERSAMPLING).max(axis=1), np.abs(audio).max(axis=0))
+
+
+def _write_wav(buffer: io.BytesIO, samples: npt.NDArray[np.int16], rate: int, tags: Mapping[str, str]) -> None:
+    """A WAV file with the standard fields in its RIFF INFO list, for programs that read no ID3 chunk."""
+    with soundfile.SoundFile(buffer, "w", rate, samples.shape[1], "PCM_16", format="WAV") as file:
+        for name, value in tags.items():
+            if name.lower() in ("title", "artist", "comment"):
+                setattr(file, name.lower(), value)
+        file.write(samples)
 
 
 def _tag_flac(flac: bytes, tags: Mapping[str, str]) -> bytes:

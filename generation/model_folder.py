@@ -40,7 +40,7 @@ def inspect_model_folder(path: str | Path) -> ModelFacts:
     config = _read_json(folder / CONFIG)
     _check_family(config)
     files = weight_files(folder)
-    shapes = _tensor_shapes(files)
+    shapes = tensor_shapes(files)
     _check_parts(shapes)
     _check_tokenizer(folder)
     weights_bytes = sum(file.stat().st_size for file in files)
@@ -111,7 +111,8 @@ def _check_family(config: dict[str, Any]) -> None:
             raise BrokenModelFolder(f"“{CONFIG}” does not describe the {part.replace('_', ' ')}.")
 
 
-def _tensor_shapes(files: list[Path]) -> dict[str, list[int]]:
+def tensor_shapes(files: list[Path]) -> dict[str, list[int]]:
+    """Name and shape of every tensor in `files`, from their headers. Raises BrokenModelFolder for a damaged file."""
     shapes = {}
     for file in files:
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer, MusicgenForConditionalGeneration, PreTrainedTokenizerBase
 
 from generation.engine.exceptions import ModelLoadError
 from generation.engine.weights import join_parameters
-from generation.model_folder import BrokenModelFolder, inspect_model_folder
+from generation.model_folder import BrokenModelFolder, inspect_model_folder, tensor_shapes, weight_files
 from generation.specs import ModelFacts, ModelSpec
 
 # Older exports stored the sinusoidal position table, which is computed and not learned.
@@ -67,8 +68,9 @@ def _read_weights(spec: ModelSpec) -> MusicgenForConditionalGeneration:
     model, report = MusicgenForConditionalGeneration.from_pretrained(
         spec.path, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
     )
-    unexpected = [key for key in report["unexpected_keys"] if not key.endswith(HARMLESS_KEYS)]
-    for problem, keys in (("lack", report["missing_keys"]), ("have the unknown", unexpected)):
+    unexpected = {*report["unexpected_keys"], *_unknown_decoder_tensors(spec.path, model)}
+    unexpected = [key for key in unexpected if not key.endswith(HARMLESS_KEYS)]
+    for problem, keys in (("lack the", report["missing_keys"]), ("have an unknown", unexpected)):
         if keys:
             example = sorted(keys)[0]
             raise ModelLoadError(
@@ -76,3 +78,9 @@ def _read_weights(spec: ModelSpec) -> MusicgenForConditionalGeneration:
                 "they do not belong to its config.json."
             )
     return model
+
+
+def _unknown_decoder_tensors(path: str, model: MusicgenForConditionalGeneration) -> set[str]:
+    """Stored decoder tensors the model has no place for; the library hides these, because T5 encoders may do so."""
+    stored = {key for key in tensor_shapes(weight_files(Path(path))) if key.startswith("decoder.")}
+    return stored - model.state_dict().keys()

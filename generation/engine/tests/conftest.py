@@ -72,6 +72,12 @@ def save_random_model(folder: Path, channels: int = 1, window_frames: int = 200,
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Models this small gain nothing from threads, and wait for each other on a busy machine."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def random_folder(tmp_path_factory) -> Path:
     return save_random_model(tmp_path_factory.mktemp("models") / "random-mono")

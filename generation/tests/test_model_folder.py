@@ -1,0 +1,189 @@
+"""Folders that are a model, and the many ways not to be one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from generation.model_folder import BrokenModelFolder, content_revision, inspect_model_folder
+
+CONFIG = {
+    "model_type": "musicgen",
+    "text_encoder": {"model_type": "t5"},
+    "audio_encoder": {
+        "model_type": "encodec",
+        "sampling_rate": 32000,
+        "upsampling_ratios": [8, 5, 4, 4],
+        "codebook_size": 2048,
+    },
+    "decoder": {"num_codebooks": 4, "audio_channels": 1, "vocab_size": 2048, "max_position_embeddings": 2048},
+}
+TENSORS = {
+    "text_encoder.a": np.zeros((2, 3), np.float32),
+    "audio_encoder.b": np.zeros(5, np.float16),
+    "decoder.c": np.zeros((4, 4), np.float32),
+}
+
+
+def write_json(file: Path, content: object) -> None:
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """The least a MusicGen folder holds."""
+    write_json(tmp_path / "config.json", CONFIG)
+    write_json(tmp_path / "generation_config.json", {"max_length": 1500})
+    write_json(tmp_path / "tokenizer.json", {"model": {}})
+    write_json(tmp_path / "tokenizer_config.json", {})
+    save_file(TENSORS, tmp_path / "model.safetensors")
+    return tmp_path
+
+
+def shard(folder: Path) -> Path:
+    """Spread the weights over two files with an index, as large models come."""
+    (folder / "model.safetensors").unlink()
+    names = list(TENSORS)
+    parts = {"model-00001-of-00002.safetensors": names[:1], "model-00002-of-00002.safetensors": names[1:]}
+    for file, keys in parts.items():
+        save_file({key: TENSORS[key] for key in keys}, folder / file)
+    weight_map = {key: file for file, keys in parts.items() for key in keys}
+    write_json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": weight_map})
+    return folder
+
+
+def change_config(folder: Path, **parts: object) -> None:
+    write_json(folder / "config.json", CONFIG | parts)
+
+
+def test_facts_of_musicgen(folder):
+    facts = inspect_model_folder(folder)
+    assert (facts.family, facts.sample_rate, facts.channels, facts.codebooks) == ("musicgen", 32000, 1, 4)
+    assert (facts.codebook_size, facts.frame_rate, facts.max_duration) == (2048, 50.0, 30.0)
+    assert facts.parameters == 6 + 5 + 16
+    assert facts.weights_bytes == (folder / "model.safetensors").stat().st_size
+
+
+def test_sharded_weights_are_counted_together(folder):
+    whole = inspect_model_folder(folder)
+    sharded = inspect_model_folder(str(shard(folder)))
+    assert sharded.parameters == whole.parameters
+    assert sharded.weights_bytes > 0
+
+
+def test_stereo_and_values_left_at_their_defaults(folder):
+    change_config(folder, decoder={"num_codebooks": 8, "audio_channels": 2}, audio_encoder={"sampling_rate": 24000})
+    (folder / "generation_config.json").unlink()
+    facts = inspect_model_folder(folder)
+    assert (facts.channels, facts.codebooks, facts.codebook_size, facts.frame_rate) == (2, 8, 1024, 75.0)
+    assert facts.max_duration == 27.0
+
+
+@pytest.mark.parametrize(("max_length", "seconds"), [(1500, 30.0), (504, 10.0), (500, 10.0), (20, 40.0), (None, 40.0)])
+def test_the_window_is_whole_seconds(folder, max_length, seconds):
+    write_json(folder / "generation_config.json", {"max_length": max_length})
+    assert inspect_model_folder(folder).max_duration == seconds
+
+
+def cut(folder: Path) -> None:
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[:-7])
+
+
+def only_pickle(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def outside(folder: Path) -> None:
+    shard(folder)
+    write_json(folder / "model.safetensors.index.json", {"weight_map": {"decoder.c": "../other.safetensors"}})
+
+
+def without_codec(folder: Path) -> None:
+    save_file({k: v for k, v in TENSORS.items() if "audio" not in k}, folder / "model.safetensors")
+
+
+def without_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+
+
+BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no config": (lambda f: (f / "config.json").unlink(), "no “config.json”"),
+    "config is no JSON": (lambda f: (f / "config.json").write_text("{"), "“config.json” cannot be read as JSON"),
+    "config is no text": (lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00"), "cannot be read as JSON"),
+    "config is a list": (lambda f: write_json(f / "config.json", []), "does not hold a JSON object"),
+    "another family": (lambda f: change_config(f, model_type="bert"), "not a MusicGen model: its type is “bert”"),
+    "no decoder described": (lambda f: change_config(f, decoder=None), "does not describe the decoder"),
+    "nonsense values": (lambda f: change_config(f, decoder={"num_codebooks": "many"}), "value of the wrong kind"),
+    "codebooks differ": (lambda f: change_config(f, decoder={"vocab_size": 512}), "do not belong together"),
+    "no weights": (lambda f: (f / "model.safetensors").unlink(), "has no weights: “model.safetensors” is missing"),
+    "weights cut short": (cut, "“model.safetensors” is damaged or was not copied completely"),
+    "weights empty": (lambda f: (f / "model.safetensors").write_bytes(b""), "is damaged"),
+    "weights are a page": (lambda f: (f / "model.safetensors").write_text("<html>" * 99), "is damaged"),
+    "pickle only": (only_pickle, "a pickle that could run code"),
+    "a shard missing": (lambda f: (shard(f) / "model-00002-of-00002.safetensors").unlink(), "one of 2 parts, is missing"),
+    "index without files": (
+        lambda f: write_json(shard(f) / "model.safetensors.index.json", {"weight_map": {}}),
+        "does not list any",
+    ),
+    "index leads outside": (outside, "lies outside the folder"),
+    "no codec weights": (without_codec, "weights of the audio codec are missing"),
+    "no tokenizer": (without_tokenizer, "The tokenizer is missing"),
+    "broken tokenizer": (lambda f: (f / "tokenizer.json").write_text("{"), "“tokenizer.json” cannot be read"),
+    "broken settings": (lambda f: (f / "generation_config.json").write_text("{"), "“generation_config.json” cannot"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_broken_folder_is_refused_in_one_sentence(folder, name):
+    break_it, words = BREAKS[name]
+    break_it(folder)
+    with pytest.raises(BrokenModelFolder) as caught:
+        inspect_model_folder(folder)
+    message = str(caught.value)
+    assert words in message
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+def test_what_is_no_folder_is_refused(folder):
+    for path in (folder / "nowhere", folder / "config.json"):
+        with pytest.raises(BrokenModelFolder, match="There is no folder"):
+            inspect_model_folder(path)
+
+
+def test_the_revision_follows_the_content_and_nothing_else(folder, tmp_path_factory):
+    before = content_revision(folder)
+    assert len(before) == 64
+    (folder / "README.md").write_text("notes")
+    assert content_revision(folder) == before
+    copy = tmp_path_factory.mktemp("copy")
+    for file in folder.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    assert content_revision(copy) == before
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "generation_config.json"])
+def test_any_change_of_substance_changes_the_revision(folder, name):
+    before = content_revision(folder)
+    content = bytearray((folder / name).read_bytes())
+    content[-1] ^= 1
+    (folder / name).write_bytes(content)
+    assert content_revision(folder) != before
+
+
+def test_no_torch_is_needed(folder):
+    code = (
+        "import sys; from generation.model_folder import *; import generation.long_form, generation.audio;"
+        f"inspect_model_folder({str(folder)!r}); content_revision({str(folder)!r}); print('torch' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.strip() == "False"

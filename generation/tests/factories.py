@@ -18,41 +18,15 @@ import factory
 import numpy as np
 import soundfile
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob, ModelFetch
-from prompts.models import Prompt
+from prompts.tests.factories import PromptFactory
+from text2song.tests.factories import UserFactory
 
 SAMPLE_RATE = 8_000
 SECONDS = 1.0
-
-
-class UserFactory(factory.django.DjangoModelFactory):
-    """A person who may create; `UserFactory(is_staff=True)` is a curator."""
-
-    class Meta:
-        model = get_user_model()
-        skip_postgeneration_save = True
-
-    username = factory.Sequence(lambda n: f"person-{n}")
-    password = factory.django.Password("correct horse battery")
-
-
-class PromptFactory(factory.django.DjangoModelFactory):
-    class Meta:
-        model = Prompt
-
-    author = factory.SubFactory(UserFactory)
-    text = factory.Sequence(lambda n: f"calm piano at dusk, take {n}")
-
-    @classmethod
-    def _create(cls, model_class: type[Prompt], *args: Any, **kwargs: Any) -> Prompt:
-        prompt = model_class(**kwargs)
-        prompt.full_clean()
-        prompt.save()
-        return prompt
 
 
 def _location(model: Any) -> str:
@@ -163,9 +137,7 @@ def tone_flac(seconds: float = SECONDS, sample_rate: int = SAMPLE_RATE, hertz: f
 
 def codes_npz(seconds: float = SECONDS, codebooks: int = 4, frame_rate: int = 50, seed: int = 0) -> bytes:
     """Random codes `[K, T]` as a sample stores them."""
-    codes = np.random.default_rng(seed).integers(
-        0, 512, (codebooks, round(seconds * frame_rate)), dtype=np.int16
-    )
+    codes = np.random.default_rng(seed).integers(0, 512, (codebooks, round(seconds * frame_rate)), dtype=np.int16)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, codes=codes)
     return buffer.getvalue()
@@ -199,9 +171,7 @@ class AudioSampleFactory(factory.django.DjangoModelFactory):
             return
         flac = tone_flac(self.duration, self.sample_rate, hertz=220.0 * (self.index + 1))
         self.audio_file.save("", ContentFile(flac, name="clip.flac"), save=False)
-        self.codes_file.save(
-            "", ContentFile(codes_npz(self.duration, seed=self.seed), name="c.npz"), save=False
-        )
+        self.codes_file.save("", ContentFile(codes_npz(self.duration, seed=self.seed), name="c.npz"), save=False)
         self.sha256, self.size = hashlib.sha256(flac).hexdigest(), len(flac)
         self.save()
 

@@ -149,7 +149,8 @@ def print_table(rows: list[Measurement]) -> None:
         theirs = "-" if row.reference is None else f"{row.reference:.2f}"
         gain = "-" if row.reference is None else f"{row.ratio / row.reference:.1f}x"
         print(
-            f"{row.batch_size:>5} {row.guidance_scale:>8g} {row.seconds:>8.2f} {row.ratio:>11.2f} {theirs:>12} {gain:>6}"
+            f"{row.batch_size:>5} {row.guidance_scale:>8g} {row.seconds:>8.2f} "
+            f"{row.ratio:>11.2f} {theirs:>12} {gain:>6}"
         )
 
 

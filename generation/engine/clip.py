@@ -94,7 +94,7 @@ def _check_prefix(spec: SampleSpec, codebooks: int, codebook_size: int) -> None:
     prefix = spec.prefix_codes
     if prefix.ndim != 2 or prefix.shape[0] != codebooks:
         raise InvalidSpec(
-            f"The clip to continue has codes of shape {list(prefix.shape)}, this model works with {codebooks} codebooks."
+            f"The clip to continue has codes of shape {list(prefix.shape)}; this model has {codebooks} codebooks."
         )
     if prefix.size and (prefix.min() < 0 or prefix.max() >= codebook_size):
         raise InvalidSpec("The clip to continue was made by another model: its codes do not exist in this one.")

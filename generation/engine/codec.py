@@ -46,7 +46,7 @@ class Codec:
 
     @torch.inference_mode()
     def encode(self, audio: Waveform, sample_rate: int) -> Codes:
-        """A waveform `[C, N]` at `sample_rate` Hz to codes `[K, T]` int16; channels are mixed down or doubled to fit."""
+        """A waveform `[C, N]` at `sample_rate` Hz to codes `[K, T]` int16; channels are mixed or doubled to fit."""
         device = next(self._model.parameters()).device
         wave = resample(torch.from_numpy(np.array(audio, dtype=np.float32)), sample_rate, self.sample_rate)
         wave = _fit_channels(wave, self._channels).to(device)

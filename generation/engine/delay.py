@@ -1,9 +1,9 @@
 """The delay pattern of MusicGen: codebook k is predicted k steps after codebook 0.
 
-Copet et al., "Simple and Controllable Music Generation" (2023), section 2.2. A *pattern* has one column per position of
-the decoder: column 0 holds the start token everywhere, and frame f of a codebook with delay d stands in column f + d + 1.
-Cells that belong to no frame hold the padding token. Stereo models interleave left and right (left of codebook 0, right
-of codebook 0, left of codebook 1, ...), and both of a pair share their delay.
+Copet et al., "Simple and Controllable Music Generation" (2023), section 2.2. A *pattern* has one column per position
+of the decoder: column 0 holds the start token everywhere, and frame f of a codebook with delay d stands in column
+f + d + 1. Cells that belong to no frame hold the padding token. Stereo models interleave left and right (left of
+codebook 0, right of codebook 0, left of codebook 1, ...), and both of a pair share their delay.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class Engine:
     ) -> Iterator[SampleResult]:
         """Make all `specs`, of one or of many jobs; yields each clip as soon as it is finished.
 
-        `should_stop(job_id)` is asked and `on_progress` told about every quarter of a second. Clips of a stopped job are
-        dropped and never yielded. Raises InvalidSpec (at once, before anything is made), AdapterError, OutOfMemory.
+        `should_stop(job_id)` is asked and `on_progress` told about every quarter of a second. Clips of a stopped job
+        are dropped and never yielded. Raises InvalidSpec (at once, before anything is made), AdapterError, OutOfMemory.
         """
         clips = {}
         for spec in specs:

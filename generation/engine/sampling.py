@@ -69,14 +69,11 @@ def _rows_by_value(values: Sequence[float], device: torch.device) -> list[tuple[
     if len(distinct) == 1 and all(value > 0 for value in values):
         return [(distinct[0], None)]
     return [
-        (value, torch.tensor([row for row, v in enumerate(values) if v == value], device=device))
-        for value in distinct
+        (value, torch.tensor([row for row, v in enumerate(values) if v == value], device=device)) for value in distinct
     ]
 
 
-def _filter(
-    scores: Tensor, rows: Tensor | None, threshold: Callable[[Tensor, float], Tensor], value: float
-) -> Tensor:
+def _filter(scores: Tensor, rows: Tensor | None, threshold: Callable[[Tensor, float], Tensor], value: float) -> Tensor:
     chosen = scores if rows is None else scores[rows]
     kept = chosen.masked_fill(chosen < threshold(chosen, value), NEGATIVE_INFINITY)
     return kept if rows is None else scores.index_copy(0, rows, kept)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from generation.long_form import Window, windows
@@ -29,7 +31,7 @@ def test_any_plan_is_gapless_and_within_the_window(duration, overlap, known):
     assert plan[0].known == known
     assert plan[-1].end == duration
     assert all(window.end - window.start <= 30 and window.known < window.end for window in plan)
-    assert all(after.known == before.end for before, after in zip(plan, plan[1:], strict=False))
+    assert all(after.known == before.end for before, after in pairwise(plan))
     assert all(after.known - after.start == overlap for after in plan[1:])
 
 

@@ -128,7 +128,10 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights empty": (lambda f: (f / "model.safetensors").write_bytes(b""), "is damaged"),
     "weights are a page": (lambda f: (f / "model.safetensors").write_text("<html>" * 99), "is damaged"),
     "pickle only": (only_pickle, "a pickle that could run code"),
-    "a shard missing": (lambda f: (shard(f) / "model-00002-of-00002.safetensors").unlink(), "one of 2 parts, is missing"),
+    "a shard missing": (
+        lambda f: (shard(f) / "model-00002-of-00002.safetensors").unlink(),
+        "one of 2 parts, is missing",
+    ),
     "index without files": (
         lambda f: write_json(shard(f) / "model.safetensors.index.json", {"weight_map": {}}),
         "does not list any",

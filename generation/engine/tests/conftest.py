@@ -37,17 +37,37 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 def make_config(channels: int = 1) -> MusicgenConfig:
     text = T5Config(
-        vocab_size=len(WORDS), d_model=24, d_kv=8, d_ff=32, num_layers=2, num_heads=2, dropout_rate=0.0,
+        vocab_size=len(WORDS),
+        d_model=24,
+        d_kv=8,
+        d_ff=32,
+        num_layers=2,
+        num_heads=2,
+        dropout_rate=0.0,
         feed_forward_proj="gated-gelu",
     )
     codec = EncodecConfig(
-        sampling_rate=3200, upsampling_ratios=[4, 4, 2, 2], num_filters=4, hidden_size=16, codebook_dim=16,
-        codebook_size=CODES, target_bandwidths=[1.2], num_lstm_layers=1,
+        sampling_rate=3200,
+        upsampling_ratios=[4, 4, 2, 2],
+        num_filters=4,
+        hidden_size=16,
+        codebook_dim=16,
+        codebook_size=CODES,
+        target_bandwidths=[1.2],
+        num_lstm_layers=1,
     )
     decoder = MusicgenDecoderConfig(
-        vocab_size=CODES, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, ffn_dim=64,
-        num_codebooks=4 * channels, audio_channels=channels, pad_token_id=CODES, bos_token_id=CODES,
-        max_position_embeddings=512, dropout=0.0,
+        vocab_size=CODES,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        ffn_dim=64,
+        num_codebooks=4 * channels,
+        audio_channels=channels,
+        pad_token_id=CODES,
+        bos_token_id=CODES,
+        max_position_embeddings=512,
+        dropout=0.0,
     )
     return MusicgenConfig(text_encoder=text, audio_encoder=codec, decoder=decoder)
 
@@ -57,15 +77,19 @@ def save_random_model(folder: Path, channels: int = 1, window_frames: int = 200,
     torch.manual_seed(seed)
     model = MusicgenForConditionalGeneration(make_config(channels)).eval()
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "decoder.model" in name or "lm_heads" in name or "enc_to_dec" in name or "text_encoder" in name:
-                if parameter.ndim == 2:
-                    parameter.normal_(std=0.25)
+        matrices = {name: p for name, p in model.named_parameters() if p.ndim == 2}
+        for name, matrix in matrices.items():
+            if name.startswith(("decoder.", "enc_to_dec", "text_encoder.")):
+                matrix.normal_(std=0.25)
         for layer in model.audio_encoder.quantizer.layers:
             layer.codebook.embed.normal_()
     model.generation_config = GenerationConfig(
-        max_length=window_frames, pad_token_id=CODES, bos_token_id=CODES, decoder_start_token_id=CODES,
-        do_sample=True, guidance_scale=3.0,
+        max_length=window_frames,
+        pad_token_id=CODES,
+        bos_token_id=CODES,
+        decoder_start_token_id=CODES,
+        do_sample=True,
+        guidance_scale=3.0,
     )
     model.save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)

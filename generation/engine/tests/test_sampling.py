@@ -23,7 +23,9 @@ def possible(settings: SamplingSpec, logits: torch.Tensor, allowed: int = V) -> 
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
-@pytest.mark.parametrize(("top_k", "top_p"), [(0, 0.0), (5, 0.0), (0, 0.6), (12, 0.8), (1, 0.0), (0, 1e-6), (1000, 1.0)])
+@pytest.mark.parametrize(
+    ("top_k", "top_p"), [(0, 0.0), (5, 0.0), (0, 0.6), (12, 0.8), (1, 0.0), (0, 1e-6), (1000, 1.0)]
+)
 def test_filters_are_those_of_transformers(temperature, top_k, top_p):
     logits = torch.randn(1, V, generator=torch.Generator().manual_seed(1)) * 2
     expected = TemperatureLogitsWarper(temperature)(None, logits)
@@ -60,7 +62,12 @@ def test_greedy_ignores_the_other_settings():
 
 
 def test_each_row_is_filtered_by_its_own_settings():
-    settings = [SamplingSpec(1.0, 3, 0.0), SamplingSpec(1.0, 0, 0.4), SamplingSpec(2.0, 9, 0.7), SamplingSpec(greedy=True)]
+    settings = [
+        SamplingSpec(1.0, 3, 0.0),
+        SamplingSpec(1.0, 0, 0.4),
+        SamplingSpec(2.0, 9, 0.7),
+        SamplingSpec(greedy=True),
+    ]
     logits = torch.randn(4, 2, V, generator=torch.Generator().manual_seed(4))
     noise = torch.stack([NoiseStream(i, 2, V).draw(1)[0] for i in range(4)])
     together = Sampler(settings, V, CPU).draw(logits, noise)

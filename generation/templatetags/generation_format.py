@@ -30,3 +30,9 @@ def seconds(value: float | None) -> str:
 def indices(samples: Iterable[AudioSample]) -> str:
     """The indices of samples as a poll sends them: "0-1-3"."""
     return "-".join(str(sample.index) for sample in samples)
+
+
+@register.filter
+def kilohertz(hertz: int) -> str:
+    """A sample rate: "32 kHz", "44.1 kHz"."""
+    return f"{f'{hertz / 1000:.1f}'.removesuffix('.0')} kHz"

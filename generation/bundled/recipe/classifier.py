@@ -1,7 +1,7 @@
 """A listener for the evaluation: hears style family, mood, sounds and drums in ten seconds of audio.
 
-Trained on true renders only of clips that neither codec nor language model has seen, half of them through the codec,
-so that what is measured on generated audio is music and not codec noise.
+Trained on true renders of clips that neither codec nor language model has seen; in every batch half of them come
+through the codec, so that what is measured on generated audio is music and not codec noise.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MELS = 64
 class Listener(nn.Module):
     """Convolutions over a level-independent log-mel spectrogram, pooled over time, one linear head per question."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 24) -> None:
         super().__init__()
         self.mel = torchaudio.transforms.MelSpectrogram(
             SAMPLE_RATE, n_fft=1024, hop_length=HOP_LENGTH, f_min=30.0, n_mels=MELS, norm=None
@@ -94,34 +94,38 @@ def round_trip(codec: EncodecModel, waves: np.ndarray) -> np.ndarray:
 
 
 def train_listener(
-    bank: NoteBank, codec: EncodecModel, path: Path, *, clips: int = 2400, epochs: int = 12, seed: int = 1
+    bank: NoteBank, codec: EncodecModel, path: Path, *, clips: int = 1600, coded: int = 256,
+    steps: int = 450, seed: int = 1,
 ) -> Listener:
-    """Train a listener, or load the one at `path`."""
+    """Train a listener, or load the one at `path`.
+
+    Of `clips` true renders the first `coded` are heard through the codec too.
+    """
     torch.manual_seed(seed)
     listener = Listener()
     if path.exists():
         load_checkpoint(path, listener)
         return listener.eval()
     specs = [clip_spec(seed, "classifier", number) for number in range(clips)]
-    features = []
+    true, through_codec = [], []
     for start in tqdm(range(0, clips, 32), desc="listener's clips", unit="batch"):
         waves = np.stack([render(spec, bank) for spec in specs[start : start + 32]])
-        waves[: len(waves) // 2] = round_trip(codec, waves[: len(waves) // 2])
-        with torch.no_grad():
-            features.append(listener.features(torch.from_numpy(waves)).half())
-    data, wanted = torch.cat(features), targets(specs)
+        true.append(listener.features(torch.from_numpy(waves)).half())
+        if start < coded:
+            through_codec.append(listener.features(torch.from_numpy(round_trip(codec, waves))).half())
+    data = torch.cat([*true, *through_codec])
+    wanted = targets(specs + specs[: len(data) - clips])
     optimizer = torch.optim.AdamW(listener.parameters(), lr=2e-3, weight_decay=0.02)
     optimizer.param_groups[0]["base_lr"] = 2e-3
-    steps = epochs * (clips // 32)
     listener.train()
     for step in tqdm(range(steps), desc="listener", unit="step"):
         set_learning_rate([optimizer], warmup_cosine(step, steps, warmup=20))
-        picks = torch.randint(clips, (32,))
+        picks = torch.cat([torch.randint(clips, (16,)), torch.randint(clips, len(data), (16,))])
         loss = _loss(listener(data[picks].float()), {name: value[picks] for name, value in wanted.items()})
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    save_checkpoint(path, listener, [], {"clips": clips, "epochs": epochs, "seed": seed})
+    save_checkpoint(path, listener, [], {"clips": clips, "coded": coded, "steps": steps, "seed": seed})
     return listener.eval()
 
 

@@ -36,7 +36,10 @@ SILENT_DBFS, CLIPPED_SHARE = -50.0, 1e-3
 LEAST_EXAMPLES = 3
 """A sound's AUC is taken only where at least so many prompts name it, and so many do not."""
 
-BATCH = 16
+BATCH = 96
+KEPT = 8
+"""How many grammar prompts' clips are kept for the picture."""
+
 
 
 @torch.no_grad()
@@ -58,6 +61,10 @@ def generate(
         )
         waves.append(made[:, 0].float().numpy())
     return np.concatenate(waves)
+
+
+def waves_path(data_dir: Path) -> Path:
+    return data_dir / "evaluation.npz"
 
 
 def judge(waves: np.ndarray, prompts: Sequence[JudgedPrompt], listener: Listener) -> dict[str, float]:
@@ -129,14 +136,19 @@ def evaluate(
     true = np.stack([render(spec, bank) for _, spec in pairs])
     coded = round_trip(model.audio_encoder, true)
     fidelity = si_sdr(torch.from_numpy(coded), torch.from_numpy(true)).numpy()
-    made = generate(model, tokenizer, [prompt.text for prompt in prompts], settings, seed)
-    by_hand = generate(model, tokenizer, [prompt.text for prompt in HAND_WRITTEN], settings, seed + 1)
+    texts = [prompt.text for prompt in (*prompts, *HAND_WRITTEN)]
+    everything = generate(model, tokenizer, texts, settings, seed)
+    made, by_hand = everything[:count], everything[count:]
+    np.savez_compressed(
+        waves_path(data_dir), made=made[:KEPT].astype(np.float16), true=true[:KEPT].astype(np.float16),
+        texts=[prompt.text for prompt in prompts[:KEPT]],
+    )
     result: dict[str, Any] = {
         "settings": {**settings, "seconds": CLIP_FRAMES / 50, "seed": seed, "grammar_prompts": count,
                      "hand_written_prompts": len(HAND_WRITTEN)},
         "grammar": judge(made, prompts, listener),
         "hand_written": judge(by_hand, HAND_WRITTEN, listener),
-        "all": judge(np.concatenate([made, by_hand]), [*prompts, *HAND_WRITTEN], listener),
+        "all": judge(everything, [*prompts, *HAND_WRITTEN], listener),
         "true_render": judge(true, prompts, listener),
         "codec_round_trip": judge(coded, prompts, listener),
         "chance": chance(),

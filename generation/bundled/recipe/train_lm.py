@@ -1,6 +1,7 @@
 """Train the language model on encoded clips.
 
     python -m generation.bundled.recipe.train_lm [--steps N] [--data-dir DIR] [--device cpu|cuda] [--smoke]
+    torchrun --nproc-per-node 2 -m generation.bundled.recipe.train_lm ...      (several processes, gradients averaged)
 
 Short clips come first: the text decides their first bars, so many short clips teach more about text than a few long
 ones. Then full-length clips teach to go on. Captions are drawn anew every time a clip is seen; one text in eight is
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import distributed, nn
 from tqdm import tqdm
 from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerFast
 
@@ -36,7 +38,7 @@ TEXT_DROPOUT = 0.12
 SHORT_SHARE = 0.55
 """Share of the steps spent on short clips."""
 
-MATRIX_RATE, OTHER_RATE = 2e-3, 3e-3
+MATRIX_RATE, OTHER_RATE = 4e-3, 4e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,25 @@ def validate(
     return {"text": [round(float(x), 3) for x in with_text], "no_text": [round(float(x), 3) for x in without]}
 
 
+def join_group() -> tuple[int, int]:
+    """Join the processes that `torchrun` started; returns this one's rank and their number (0, 1 when alone)."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1:
+        distributed.init_process_group("gloo")
+    return int(os.environ.get("RANK", "0")), world
+
+
+def average_gradients(model: nn.Module, world: int) -> None:
+    """Replace every gradient by its mean over all processes."""
+    if world == 1:
+        return
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    for gradient, mean in zip(gradients, (flat / world).split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
 def lm_path(data_dir: Path) -> Path:
     return data_dir / "lm.safetensors"
 
@@ -116,6 +137,7 @@ def train_lm(
     save_every: int = 50, max_minutes: float = 0.0,
 ) -> None:
     """Train, checkpoint to `lm.safetensors`, and log one JSON line per validation to `lm_log.jsonl`."""
+    rank, world = join_group()
     model, tokenizer = build_model(seed)
     del model.audio_encoder
     model.to(device)
@@ -127,16 +149,18 @@ def train_lm(
     held_out = CodeShards(data_dir, "validation", CLIP_FRAMES)
     weights = torch.tensor(BOOK_WEIGHTS, device=device)
     started, smoothed = time.monotonic(), np.zeros(0)
-    for step in (bar := tqdm(range(first, steps), desc="lm", unit="step", initial=first, total=steps)):
-        set_learning_rate(optimizers, warmup_cosine(step, steps, warmup=min(60, steps // 5 + 1), floor=0.02))
+    bar = tqdm(range(first, steps), desc="lm", unit="step", initial=first, total=steps, disable=rank > 0)
+    for step in bar:
+        set_learning_rate(optimizers, warmup_cosine(step, steps, warmup=min(40, steps // 5 + 1), floor=0.02))
         source, size = (short, short_batch) if step < SHORT_SHARE * steps else (long, long_batch)
         if step % 25 == 0:
             source.refresh()
-        rng = np.random.default_rng([seed, step])
+        rng = np.random.default_rng([seed, step, rank])
         batch = source.batch(rng.integers(len(source.clips), size=size), tokenizer, rng, device)
         hidden = torch.from_numpy(rng.random(size) < TEXT_DROPOUT).to(device)
         losses = book_losses(model, batch, batch.mask * ~hidden[:, None])
         (losses * weights).sum().backward()
+        average_gradients(model, world)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
@@ -145,9 +169,9 @@ def train_lm(
         smoothed = 0.98 * smoothed + 0.02 * values if len(smoothed) else values
         bar.set_postfix_str(" ".join(f"{value:.2f}" for value in smoothed))
         out_of_time = max_minutes > 0 and time.monotonic() - started > 60 * max_minutes
-        if (step + 1) % save_every == 0 or step + 1 == steps or out_of_time:
+        if rank == 0 and ((step + 1) % save_every == 0 or step + 1 == steps or out_of_time):
             save_checkpoint(path, model, optimizers, {"step": step + 1, "steps": steps, "seed": seed})
-        if (step + 1) % check_every == 0 or step + 1 == steps:
+        if rank == 0 and ((step + 1) % check_every == 0 or step + 1 == steps):
             line = {"step": step + 1, "frames": source.frames, "clips": len(source.clips),
                     "train": [round(float(x), 3) for x in smoothed],
                     **validate(model, held_out, tokenizer, device)}
@@ -160,7 +184,7 @@ def train_lm(
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the language model.")
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--short-batch", type=int, default=8)
     parser.add_argument("--long-batch", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)

@@ -1,8 +1,8 @@
 """Attention for decoding one position at a time, and the caches it reads.
 
 On a CPU the products are written out as batched matrix multiplications: one small product per row and head, whose
-result cannot depend on what else is in the batch or on the number of threads (`scaled_dot_product_attention` splits a single
-query over threads and so changes in the last bits). On a GPU the fused kernel is used.
+result cannot depend on what else is in the batch or on the number of threads (`scaled_dot_product_attention` splits a
+single query over threads and so changes in the last bits). On a GPU the fused kernel is used.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class BatchDecoder:
         self._text_out = heads.new_zeros(self._text_rows, hidden)
 
     def keep(self, kept: Sequence[int], length: int) -> None:
-        """Drop all conditional rows but `kept` (ascending) and their unconditional ones; `length` positions are used."""
+        """Drop all conditional rows but `kept` (ascending) and their partners; `length` positions are used."""
         unconditional = [self._conditional + row for row in kept if row < self._unconditional]
         rows = torch.tensor([*kept, *unconditional], device=self._offsets.device)
         self._cache.keep(rows, length)

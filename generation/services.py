@@ -81,17 +81,18 @@ def build_job(
         seed=random.SystemRandom().randint(0, MAX_SEED) if seed is None else seed,
         **settings_,
     )
+    _check_duration(job)
     job.full_clean(exclude=["prompt", "base_model", "requested_by"], validate_constraints=False)
     job.preset = preset_of({key: getattr(job, key) for key in SAMPLING_KEYS})
-    _check_duration(job)
     _check_source(job)
     job.base_model.spec()  # raises when the files are not here
     return job
 
 
 def _check_duration(job: GenerationJob) -> None:
+    """Told first and in the model's terms; what is no whole number is left to the field."""
     limit = LONG_FORM_MAX_SECONDS if job.long_form else job.base_model.max_duration
-    if job.duration > limit:
+    if isinstance(job.duration, int) and job.duration > limit:
         raise DurationOverLimit(job.duration, limit, job.base_model.display_name)
 
 

@@ -57,6 +57,9 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
     secondary_instruments = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="With `text`."
     )
+    duration = serializers.IntegerField(
+        required=False, min_value=1, help_text="Seconds; 10, or the model's limit if that is less, when left out."
+    )
     model = serializers.CharField(required=False, help_text="A model's key; the active model when left out.")
     preset = serializers.CharField(
         required=False,
@@ -85,7 +88,6 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
         )
         extra_kwargs = {
             "num_samples": {"default": 1},
-            "duration": {"help_text": "Seconds; 10, or the model's limit if that is less, when left out."},
             "seed": {"required": False, "allow_null": True, "help_text": "Drawn at random when left out."},
         }
 

@@ -71,6 +71,8 @@ def test_duration_over_the_limit_names_both_numbers_and_the_model(user, model, p
     assert "11 s" in caught.value.message
     assert "10 s" in caught.value.message
     assert model.display_name in caught.value.message
+    with pytest.raises(DurationOverLimit, match="999 s is over the 10 s limit"):
+        services.submit_job(actor=user, prompt=prompt, duration=999)
     assert not GenerationJob.objects.exists()
     assert not OrmQ.objects.exists()
 
@@ -78,7 +80,7 @@ def test_duration_over_the_limit_names_both_numbers_and_the_model(user, model, p
 def test_long_form_goes_to_120_seconds_in_overlapping_windows(user, model, prompt):
     job = services.submit_job(actor=user, prompt=prompt, duration=120, long_form=True)
     assert job.window_count > 12
-    with pytest.raises(ValidationError):
+    with pytest.raises(DurationOverLimit, match="121 s is over the 120 s"):
         services.submit_job(actor=user, prompt=prompt, duration=121, long_form=True)
 
 

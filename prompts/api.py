@@ -28,9 +28,9 @@ from prompts.serializers import (
     VocabularySerializer,
 )
 from prompts.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MAX_TEXT_LENGTH, MIN_TEMPO, MOODS, STYLES
-from text2song.api_auth import IsCurator
-from text2song.api_lookups import UUIDLookup
-from text2song.api_schema import CONFLICT
+from text2song.api.auth import IsCurator
+from text2song.api.lookups import UUIDLookup
+from text2song.api.schema import CONFLICT
 
 PROMPT_EXAMPLE = OpenApiExample(
     "A prompt with every attribute",

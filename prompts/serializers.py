@@ -11,7 +11,7 @@ from rest_framework import serializers
 from prompts.models import Prompt, PromptSuite, PromptTemplate
 from prompts.validators import TEMPO_MESSAGE, TEXT_MESSAGE
 from prompts.vocabulary import MAX_TEMPO, MIN_TEMPO
-from text2song.api_serializers import StrictFieldsMixin
+from text2song.api.serializers import StrictFieldsMixin
 
 ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
 UNSET = {"required": False, "allow_blank": True}

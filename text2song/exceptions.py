@@ -1,6 +1,6 @@
 """Domain errors: a sentence for people, a code for machines, a status for HTTP.
 
-Services raise these; `text2song.api_errors` turns them into API answers and pages show the message.
+Services raise these; `text2song.api.errors` turns them into API answers and pages show the message.
 """
 
 from __future__ import annotations

@@ -227,24 +227,24 @@ FIRST_PASSWORD = env.str("STUDIO_PASSWORD", default="")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "text2song.api_auth.ApiKeyAuthentication",
+        "text2song.api.auth.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["text2song.api_auth.IsSignedInWithScope"],
-    "DEFAULT_PARSER_CLASSES": ["text2song.api_parsers.BoundedJSONParser"],
+    "DEFAULT_PERMISSION_CLASSES": ["text2song.api.auth.IsSignedInWithScope"],
+    "DEFAULT_PARSER_CLASSES": ["text2song.api.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PAGINATION_CLASS": "text2song.pagination.ApiPagination",
+    "DEFAULT_PAGINATION_CLASS": "text2song.api.pagination.ApiPagination",
     "DEFAULT_FILTER_BACKENDS": [
-        "text2song.api_filters.StrictFilterBackend",
-        "text2song.api_filters.StrictOrderingFilter",
+        "text2song.api.filters.StrictFilterBackend",
+        "text2song.api.filters.StrictOrderingFilter",
     ],
-    "DEFAULT_THROTTLE_CLASSES": ["text2song.api_throttles.RequestThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["text2song.api.throttles.RequestThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "user": env.str("API_RATE", default="600/min"),
         "generate": env.str("API_GENERATE_RATE", default="60/min"),
     },
-    "DEFAULT_SCHEMA_CLASS": "text2song.api_schema.StudioSchema",
-    "EXCEPTION_HANDLER": "text2song.api_errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "text2song.api.schema.StudioSchema",
+    "EXCEPTION_HANDLER": "text2song.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 REST_KNOX = {

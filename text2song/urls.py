@@ -7,7 +7,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from text2song import api_errors, health, views
+from text2song import health, views
+from text2song.api import errors as api_errors
 
 handler404 = "text2song.views.not_found"
 handler500 = "text2song.views.server_error"

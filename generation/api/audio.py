@@ -18,16 +18,16 @@ from rest_framework.response import Response
 from generation import services
 from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, idempotency_key
 from generation.api.filters import AudioFilter
-from generation.comparison import samples_to_compare
 from generation.exceptions import StorageUnavailable
+from generation.listening.comparison import samples_to_compare
 from generation.models import AudioSample
 from generation.sample_files import load_codes_bytes
 from generation.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
 from generation.views import audio as audio_views
-from text2song.api_lookups import UUIDLookup
-from text2song.api_schema import CONFLICT
-from text2song.api_serializers import shown
-from text2song.api_throttles import RequestThrottle, SubmitThrottle
+from text2song.api.lookups import UUIDLookup
+from text2song.api.schema import CONFLICT
+from text2song.api.serializers import shown
+from text2song.api.throttles import RequestThrottle, SubmitThrottle
 from text2song.exceptions import NotFound
 
 SUBMITTING = {"methods": ["post"], "throttle_classes": [RequestThrottle, SubmitThrottle]}

@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from generation import model_registry
 from generation.models import BaseModel, ModelFetch
 from generation.serializers import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
-from text2song.api_auth import IsCurator
-from text2song.api_schema import CONFLICT
+from text2song.api.auth import IsCurator
+from text2song.api.schema import CONFLICT
 from text2song.exceptions import NotFound
 
 

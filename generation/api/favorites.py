@@ -10,15 +10,15 @@ from rest_framework import mixins, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from generation import favorites
 from generation.api.filters import FavoriteFilter
 from generation.exceptions import SampleNotFound
+from generation.listening import favorites
 from generation.models import AudioSample, Favorite
 from generation.serializers import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
 from prompts.models import Prompt
 from prompts.services import find_prompt
-from text2song.api_lookups import UUIDLookup
-from text2song.api_schema import CONFLICT
+from text2song.api.lookups import UUIDLookup
+from text2song.api.schema import CONFLICT
 from text2song.exceptions import NotFound
 
 

@@ -23,9 +23,9 @@ from generation.serializers import GenerateSerializer, JobSerializer
 from generation.serializers.jobs import ATTRIBUTES
 from prompts.models import Prompt
 from prompts.services import create_prompt, find_prompt
-from text2song.api_lookups import UUIDLookup
-from text2song.api_schema import CONFLICT
-from text2song.api_throttles import SubmitThrottle
+from text2song.api.lookups import UUIDLookup
+from text2song.api.schema import CONFLICT
+from text2song.api.throttles import SubmitThrottle
 from text2song.exceptions import NotFound
 
 DEFAULT_SECONDS = 10

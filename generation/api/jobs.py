@@ -14,9 +14,9 @@ from generation.api.answers import ACCEPTED, accepted
 from generation.api.filters import JobApiFilter
 from generation.models import GenerationJob
 from generation.serializers import JobSerializer, JobStatisticsSerializer
-from text2song.api_lookups import UUIDLookup
-from text2song.api_schema import CONFLICT
-from text2song.api_throttles import RequestThrottle, SubmitThrottle
+from text2song.api.lookups import UUIDLookup
+from text2song.api.schema import CONFLICT
+from text2song.api.throttles import RequestThrottle, SubmitThrottle
 
 
 @extend_schema_view(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer, MusicgenForConditionalGeneration, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from generation.engine.exceptions import ModelLoadError
 from generation.engine.weights import join_parameters
@@ -64,10 +67,23 @@ def load_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Loa
     return LoadedModel(model, tokenizer, facts)
 
 
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """A worker's log is no terminal."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
 def _read_weights(spec: ModelSpec) -> MusicgenForConditionalGeneration:
-    model, report = MusicgenForConditionalGeneration.from_pretrained(
-        spec.path, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
-    )
+    with _no_progress_bars():
+        model, report = MusicgenForConditionalGeneration.from_pretrained(
+            spec.path, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
     unexpected = {*report["unexpected_keys"], *_unknown_decoder_tensors(spec.path, model)}
     unexpected = [key for key in unexpected if not key.endswith(HARMLESS_KEYS)]
     for problem, keys in (("lack the", report["missing_keys"]), ("have an unknown", unexpected)):

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from generation.models import AudioSample, GenerationJob
 from generation.serializers.references import AudioLinks, ModelReferenceSerializer, PromptReferenceSerializer
-from text2song.api_serializers import StrictSerializer
+from text2song.api.serializers import StrictSerializer
 
 
 class SampleSettingsSerializer(serializers.ModelSerializer):

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from generation.models import BaseModel, ModelFetch
-from text2song.api_serializers import StrictSerializer
+from text2song.api.serializers import StrictSerializer
 
 
 class ModelFetchSerializer(serializers.ModelSerializer):

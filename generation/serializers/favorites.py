@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from generation.models import Favorite
 from generation.serializers.references import PromptReferenceSerializer, SampleReferenceSerializer
-from text2song.api_serializers import StrictFieldsMixin, StrictSerializer
+from text2song.api.serializers import StrictFieldsMixin, StrictSerializer
 
 
 class FavoriteSerializer(serializers.ModelSerializer):

@@ -15,7 +15,7 @@ from generation.serializers.references import (
     PromptReferenceSerializer,
     SampleReferenceSerializer,
 )
-from text2song.api_serializers import StrictFieldsMixin, shown
+from text2song.api.serializers import StrictFieldsMixin, shown
 
 ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
 

@@ -17,7 +17,7 @@ from generation.tests.factories import (
     UserFactory,
 )
 from prompts.models import Prompt
-from text2song.api_throttles import SubmitThrottle
+from text2song.api.throttles import SubmitThrottle
 from text2song.tests.clients import caller
 
 pytestmark = pytest.mark.django_db

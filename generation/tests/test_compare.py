@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from generation.comparison import rows, samples_to_compare
+from generation.listening.comparison import rows, samples_to_compare
 from generation.models import AudioSample
 from generation.tests.factories import (
     AudioSampleFactory,

@@ -16,8 +16,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
+from generation.listening.replay import replay_body, replay_command, replay_warnings
 from generation.models import AudioSample, Favorite, GenerationJob
-from generation.replay import replay_body, replay_command, replay_warnings
 from generation.tests.factories import (
     AudioSampleFactory,
     FavoriteFactory,

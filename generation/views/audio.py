@@ -13,11 +13,11 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from generation.downloads import DOWNLOAD_FORMATS, make_download
 from generation.exceptions import StorageUnavailable
+from generation.listening.downloads import DOWNLOAD_FORMATS, make_download
+from generation.listening.playback import CONTENT_TYPE, INLINE, local_path, presigned_url
+from generation.listening.spectrograms import THEMES, spectrogram_of
 from generation.models import AudioSample
-from generation.playback import CONTENT_TYPE, INLINE, local_path, presigned_url
-from generation.spectrograms import THEMES, spectrogram_of
 from text2song.byte_ranges import file_response
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from generation.comparison import MOST, others_of_prompt, rows, samples_to_compare
+from generation.listening.comparison import MOST, others_of_prompt, rows, samples_to_compare
 from generation.models import AudioSample
 from text2song.exceptions import DomainError, Refused
 

@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from generation.favorite_lists import favorite_counts, favorites_of
-from generation.favorites import annotate_favorite, toggle_favorite
-from generation.listening_forms import HeartForm, NoteForm
+from generation.listening.favorite_lists import favorite_counts, favorites_of
+from generation.listening.favorites import annotate_favorite, toggle_favorite
+from generation.listening.forms import HeartForm, NoteForm
 from generation.models import AudioSample
 from prompts.models import Prompt
 from text2song.safe_redirect import next_url, redirect_back

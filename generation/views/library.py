@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from generation.library import active_filters, find_samples
-from generation.listening_forms import LibraryFilter
+from generation.listening.forms import LibraryFilter
+from generation.listening.library import active_filters, find_samples
 from generation.models import AudioSample
 
 PAGE_SIZE = 20

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from generation import model_registry
 from generation.forms import FolderForm
-from generation.listening_forms import add_refusal
+from generation.listening.forms import add_refusal
 from generation.model_cards import model_cards
 from generation.models import BaseModel, ModelFetch
 from text2song.confirm import confirm_page

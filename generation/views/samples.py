@@ -13,12 +13,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from generation.downloads import DOWNLOAD_FORMATS
-from generation.lineage import descendants_of, is_visible, siblings_of
-from generation.listening_forms import ExtendForm, VaryForm, add_refusal
+from generation.listening.downloads import DOWNLOAD_FORMATS
+from generation.listening.forms import ExtendForm, VaryForm, add_refusal
+from generation.listening.lineage import descendants_of, is_visible, siblings_of
+from generation.listening.replay import replay_body, replay_command, replay_warnings
+from generation.listening.sample_facts import codes_shape
 from generation.models import AudioSample
-from generation.replay import replay_body, replay_command, replay_warnings
-from generation.sample_facts import codes_shape
 from generation.services import delete_sample, extend_sample, vary_sample
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError, Forbidden

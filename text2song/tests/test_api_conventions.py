@@ -12,7 +12,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory, PromptFactory
-from text2song.api_throttles import RequestThrottle
+from text2song.api.throttles import RequestThrottle
 from text2song.models import ApiKey
 from text2song.tests.clients import caller, caller_with_key
 

@@ -115,7 +115,7 @@ def world(curator):
 @pytest.fixture(autouse=True)
 def _no_limits(settings, monkeypatch):
     settings.MAX_ACTIVE_JOBS_PER_USER = 10**6
-    monkeypatch.setattr("text2song.api_throttles.RequestThrottle.allow_request", lambda *args: True)
+    monkeypatch.setattr("text2song.api.throttles.RequestThrottle.allow_request", lambda *args: True)
 
 
 def judge(answer, what):

@@ -35,7 +35,7 @@ from generation.bundled.recipe.tokenizer import MAX_TOKENS
 
 BOOK_WEIGHTS = (0.45, 0.25, 0.17, 0.13)
 TEXT_DROPOUT = 0.12
-SHORT_SHARE = 0.55
+SHORT_SHARE = 0.6
 """Share of the steps spent on short clips."""
 
 MATRIX_RATE, OTHER_RATE = 4e-3, 4e-3
@@ -99,11 +99,12 @@ def book_losses(model: MusicgenForConditionalGeneration, batch: Batch, mask: tor
 @torch.no_grad()
 def validate(
     model: MusicgenForConditionalGeneration, shards: CodeShards, tokenizer: PreTrainedTokenizerFast, device: str,
-    count: int = 24,
+    frames: int, count: int = 24,
 ) -> dict[str, list[float]]:
-    """Cross-entropy by codebook on held-out clips, with their text and without."""
+    """Cross-entropy by codebook on the first `frames` of held-out clips, with their text and without."""
     rng = np.random.default_rng(123)
     batch = shards.batch(np.arange(min(count, len(shards.clips))), tokenizer, rng, device)
+    batch = Batch(batch.codes[..., :frames], batch.tokens, batch.mask)
     with_text = book_losses(model, batch, batch.mask)
     without = book_losses(model, batch, torch.zeros_like(batch.mask))
     return {"text": [round(float(x), 3) for x in with_text], "no_text": [round(float(x), 3) for x in without]}
@@ -174,7 +175,7 @@ def train_lm(
         if rank == 0 and ((step + 1) % check_every == 0 or step + 1 == steps):
             line = {"step": step + 1, "frames": source.frames, "clips": len(source.clips),
                     "train": [round(float(x), 3) for x in smoothed],
-                    **validate(model, held_out, tokenizer, device)}
+                    **validate(model, held_out, tokenizer, device, source.frames)}
             with (data_dir / "lm_log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
         if out_of_time:
@@ -184,9 +185,9 @@ def train_lm(
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the language model.")
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--short-batch", type=int, default=8)
-    parser.add_argument("--long-batch", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=2100)
+    parser.add_argument("--short-batch", type=int, default=12)
+    parser.add_argument("--long-batch", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--max-minutes", type=float, default=0.0, help="stop early, with a checkpoint (0: never)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from generation.engine import Engine, InvalidSpec
+from generation.engine import Engine, InvalidSpec, OutOfMemory
 from generation.engine import monitor as monitor_module
 from generation.specs import ModelSpec, Progress, SampleSpec, SamplingSpec
 
@@ -48,6 +48,26 @@ def test_splitting_a_batch_changes_nothing(random_folder, random_engine, prefix_
     whole, split = codes_of(random_engine, specs), codes_of(small, specs)
     for key in whole:
         np.testing.assert_array_equal(whole[key], split[key])
+
+
+def test_with_little_memory_free_the_clips_are_made_one_by_one(random_folder, random_engine, monkeypatch):
+    engine = Engine(ModelSpec("random", str(random_folder), "test"), device="cpu")
+    specs = [replace(PLAIN, index=i, seed=i) for i in range(3)]
+    taken = []
+    take = engine._take_batch
+    monkeypatch.setattr(engine, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(engine, "_take_batch", lambda waiting: taken.append(take(waiting)) or taken[-1])
+    made = codes_of(engine, specs)
+    assert [len(clips) for clips in taken] == [1, 1, 1]
+    for key, codes in codes_of(random_engine, specs).items():
+        np.testing.assert_array_equal(made[key], codes)
+
+
+def test_running_out_of_memory_says_what_to_try(random_folder, monkeypatch):
+    engine = Engine(ModelSpec("random", str(random_folder), "test"), device="cpu")
+    monkeypatch.setattr(engine, "_weights_for", lambda adapters: torch.empty(1 << 58))
+    with pytest.raises(OutOfMemory, match=r"fewer samples.*shorter duration.*smaller model"):
+        list(engine.generate([PLAIN, replace(PLAIN, index=1)]))
 
 
 def test_logits_are_the_same_bit_for_bit_where_the_engine_says_so(random_engine):

@@ -11,13 +11,13 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
-from prompts.services import create_prompt
 
 from generation import worker
 from generation.models import AudioSample, GenerationJob
 from generation.sample_files import load_audio_bytes, load_codes, pack_codes
 from generation.services import build_job, model_for
 from prompts.models import Prompt
+from prompts.services import create_prompt
 from text2song.exceptions import DomainError
 from text2song.workers import presence
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from generation.lineage import is_visible
+from generation.listening.lineage import is_visible
 from generation.models import AudioSample, GenerationJob
 
 OUT_FOLDER = "replay"

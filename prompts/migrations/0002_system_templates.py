@@ -109,6 +109,6 @@ def remove_templates(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("prompts", "0002_messages_and_limits")]
+    dependencies = [("prompts", "0001_initial")]
 
     operations = [migrations.RunPython(add_templates, remove_templates)]

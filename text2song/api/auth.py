@@ -39,7 +39,7 @@ class ApiKeyAuthentication(TokenAuthentication):
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
-    target_class = "text2song.api_auth.ApiKeyAuthentication"
+    target_class = "text2song.api.auth.ApiKeyAuthentication"
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:

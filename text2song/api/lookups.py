@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from text2song.api_serializers import shown
+from text2song.api.serializers import shown
 
 
 class UUIDLookup:

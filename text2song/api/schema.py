@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
-from text2song.api_errors import ErrorSerializer
+from text2song.api.errors import ErrorSerializer
 
 EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "400": (

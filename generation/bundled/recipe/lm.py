@@ -54,6 +54,7 @@ def build_model(seed: int) -> tuple[MusicgenForConditionalGeneration, PreTrained
     use_sdpa(model)
     for table in model.decoder.model.decoder.embed_tokens:
         nn.init.normal_(table.weight, std=EMBEDDING_STD)
+    open_cross_attention(model)
     smooth_number_embeddings(model.text_encoder.get_input_embeddings(), tokenizer, seed)
     return model, tokenizer
 
@@ -65,6 +66,17 @@ def use_sdpa(model: MusicgenForConditionalGeneration) -> None:
     """
     model.decoder.set_attn_implementation("sdpa")
     model.text_encoder.set_attn_implementation("sdpa")
+
+
+@torch.no_grad()
+def open_cross_attention(model: MusicgenForConditionalGeneration) -> None:
+    """Let text states reach the decoder at full scale from the start; the usual small start hides them for long."""
+    nn.init.normal_(model.enc_to_dec_proj.weight, std=model.enc_to_dec_proj.in_features**-0.5)
+    for layer in model.decoder.model.decoder.layers:
+        attention = layer.encoder_attn
+        for linear in (attention.q_proj, attention.k_proj, attention.v_proj):
+            nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
+        nn.init.normal_(attention.out_proj.weight, std=0.5 * attention.out_proj.in_features**-0.5)
 
 
 @torch.no_grad()

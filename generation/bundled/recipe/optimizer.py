@@ -13,6 +13,9 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+TEXT_RATE_SHARE = 0.2
+"""A text encoder comes trained (`train_text`) and is only tuned: its share of the rate for `other` parameters."""
+
 NEWTON_SCHULZ_STEPS = 5
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -68,16 +71,19 @@ def build_optimizers(
     Muon's step is scaled to AdamW's usual update size (0.2 times the root of the longer side), so both rates are
     AdamW-like numbers. A parameter counts as an embedding or output layer by its module's name.
     """
-    matrices, others = [], []
+    matrices, others, texts = [], [], []
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         hidden = parameter.ndim >= 2 and min(parameter.flatten(1).shape) > 1
-        aside = any(part in name for part in ("embed", "shared", "lm_head", "text_encoder"))
-        (matrices if hidden and not aside else others).append(parameter)
+        aside = any(part in name for part in ("embed", "lm_head"))
+        kind = texts if "text_encoder" in name else matrices if hidden and not aside else others
+        kind.append(parameter)
+    groups = [{"params": others, "lr": other_lr}]
+    groups += [{"params": texts, "lr": TEXT_RATE_SHARE * other_lr}] if texts else []
     optimizers: list[torch.optim.Optimizer] = [
         Muon(matrices, lr=matrix_lr, weight_decay=weight_decay),
-        torch.optim.AdamW(others, lr=other_lr, betas=(0.9, 0.95), weight_decay=0.0),
+        torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0),
     ]
     for optimizer in optimizers:
         for group in optimizer.param_groups:

@@ -32,9 +32,13 @@ from generation.bundled.recipe.constants import CLIP_FRAMES, CODEBOOK_SIZE, DEFA
 from generation.bundled.recipe.lm import IGNORED, build_model, code_logits, delay
 from generation.bundled.recipe.optimizer import build_optimizers, set_learning_rate, warmup_cosine
 from generation.bundled.recipe.tokenizer import MAX_TOKENS
+from generation.bundled.recipe.train_text import text_path, train_text
 
 BOOK_WEIGHTS = (0.45, 0.25, 0.17, 0.13)
 TEXT_DROPOUT = 0.12
+EARLY_WEIGHT, EARLY_FRAMES = 3.0, 40.0
+"""Extra weight of a clip's first frames, where only the text can tell what comes, and how fast it fades."""
+
 SHORT_SHARE = 0.6
 """Share of the steps spent on short clips."""
 
@@ -84,16 +88,21 @@ class CodeShards:
         return Batch(codes.to(device), texts.input_ids.to(device), texts.attention_mask.to(device))
 
 
-def book_losses(model: MusicgenForConditionalGeneration, batch: Batch, mask: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy in nats of each codebook: `[books]`."""
+def book_losses(
+    model: MusicgenForConditionalGeneration, batch: Batch, mask: torch.Tensor, *, early: float = 0.0
+) -> torch.Tensor:
+    """Cross-entropy in nats of each codebook, `[books]`, averaged over clips and frames.
+
+    With `early` above 0 the first frames weigh up to `1 + early` times the later ones.
+    """
     inputs, targets = delay(batch.codes)
     logits = code_logits(model, batch.tokens, mask, inputs)
-    return torch.stack([
-        nn.functional.cross_entropy(
-            logits[:, book].reshape(-1, CODEBOOK_SIZE), targets[:, book].reshape(-1), ignore_index=IGNORED
-        )
-        for book in range(targets.shape[1])
-    ])
+    losses = nn.functional.cross_entropy(
+        logits.reshape(-1, CODEBOOK_SIZE), targets.reshape(-1), ignore_index=IGNORED, reduction="none"
+    ).view(targets.shape)
+    weights = 1 + early * torch.exp(-torch.arange(targets.shape[-1], device=losses.device) / EARLY_FRAMES)
+    weights = weights * (targets != IGNORED)
+    return (losses * weights).sum((0, 2)) / weights.sum((0, 2))
 
 
 @torch.no_grad()
@@ -141,6 +150,8 @@ def train_lm(
     rank, world = join_group()
     model, tokenizer = build_model(seed)
     del model.audio_encoder
+    if text_path(data_dir).exists():
+        train_text(model.text_encoder, tokenizer, data_dir, steps=0, batch=0, seed=seed)
     model.to(device)
     optimizers = build_optimizers(model, matrix_lr=MATRIX_RATE, other_lr=OTHER_RATE, weight_decay=0.05)
     path, first = lm_path(data_dir), 0
@@ -159,7 +170,7 @@ def train_lm(
         rng = np.random.default_rng([seed, step, rank])
         batch = source.batch(rng.integers(len(source.clips), size=size), tokenizer, rng, device)
         hidden = torch.from_numpy(rng.random(size) < TEXT_DROPOUT).to(device)
-        losses = book_losses(model, batch, batch.mask * ~hidden[:, None])
+        losses = book_losses(model, batch, batch.mask * ~hidden[:, None], early=EARLY_WEIGHT)
         (losses * weights).sum().backward()
         average_gradients(model, world)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

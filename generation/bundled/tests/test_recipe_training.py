@@ -104,7 +104,7 @@ def test_hidden_text_is_the_null_branch():
 def test_smoke_run_of_the_whole_recipe(tmp_path):
     """Corpus, codec, codes, language model and export, each by its documented command, in under three minutes."""
     started = time.monotonic()
-    for command in ("notes", "train_codec", "codes", "train_lm", "export"):
+    for command in ("notes", "train_codec", "codes", "train_text", "train_lm", "export"):
         arguments = ["--data-dir", str(tmp_path)]
         arguments += ["--out", str(tmp_path / "model")] if command == "export" else ["--smoke"]
         subprocess.run(

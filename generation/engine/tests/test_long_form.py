@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from generation.engine import batch as batch_module
 from generation.engine import decoder as decoder_module
 from generation.engine.decoder import BatchDecoder
 from generation.engine.tests.test_logprobs import teacher_forced
@@ -38,6 +39,13 @@ def test_long_and_short_clips_share_a_batch_without_touching_each_other(random_e
     for result in results:
         (alone,) = random_engine.generate([specs[result.index]])
         np.testing.assert_array_equal(result.codes, alone.codes)
+
+
+def test_how_much_noise_is_drawn_at_once_does_not_matter(random_engine, monkeypatch):
+    (before,) = random_engine.generate([LONG])
+    monkeypatch.setattr(batch_module, "NOISE_STEPS", 5)
+    (after,) = random_engine.generate([LONG])
+    np.testing.assert_array_equal(before.codes, after.codes)
 
 
 def test_progress_counts_all_windows(random_engine):

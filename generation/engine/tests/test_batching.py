@@ -81,18 +81,18 @@ def test_logits_are_the_same_bit_for_bit_where_the_engine_says_so(random_engine)
     np.testing.assert_array_equal(alone.logprobs, among.logprobs)
 
 
-def test_the_number_of_threads_does_not_matter(random_engine):
+def test_the_number_of_threads_does_not_matter(engine):
     """Not even in bits that codes may hide, where the engine says so."""
     threads = torch.get_num_threads()
     spec = replace(PLAIN, duration=2.0, record_logprobs=True)
-    (before,) = random_engine.generate([spec])
+    (before,) = engine.generate([spec])
     try:
         torch.set_num_threads(1 if threads > 1 else 2)
-        (after,) = random_engine.generate([spec])
+        (after,) = engine.generate([spec])
     finally:
         torch.set_num_threads(threads)
     np.testing.assert_array_equal(before.codes, after.codes)
-    if random_engine.batch_invariant:
+    if engine.batch_invariant:
         np.testing.assert_array_equal(before.logprobs, after.logprobs)
 
 

@@ -172,8 +172,13 @@ def split_words(text: str) -> list[str]:
     return re.findall(r"[a-z]+|[0-9]+", text.lower().replace("&", " and "))
 
 
+def named_numbers() -> list[str]:
+    """Numbers that are names: of drum machines."""
+    return sorted({word for kit in DRUM_KITS for slug in kit.slugs for word in split_words(slug) if word.isdigit()})
+
+
 def numbers() -> range:
-    """All numbers that are tokens: the tempi a prompt may ask for."""
+    """All numbers that are tempi: those a prompt may ask for."""
     return range(MIN_TEMPO, MAX_TEMPO + 1)
 
 

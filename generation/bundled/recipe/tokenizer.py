@@ -5,7 +5,7 @@ from __future__ import annotations
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from generation.bundled.recipe.captions import numbers, vocabulary
+from generation.bundled.recipe.captions import named_numbers, numbers, vocabulary
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "[UNK]"
 MAX_TOKENS = 64
@@ -13,7 +13,7 @@ MAX_TOKENS = 64
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """Lower-case words and numbers; everything else separates; unknown words become `[UNK]`; `</s>` ends a text."""
-    words = [PAD, END, UNKNOWN, *vocabulary(), *(str(number) for number in numbers())]
+    words = [PAD, END, UNKNOWN, *vocabulary(), *(str(number) for number in numbers()), *named_numbers()]
     core = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=UNKNOWN))
     core.normalizer = normalizers.Sequence([
         normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(), normalizers.Replace("&", " and "),

@@ -36,10 +36,14 @@ from generation.bundled.recipe.train_text import text_path, train_text
 
 BOOK_WEIGHTS = (0.45, 0.25, 0.17, 0.13)
 TEXT_DROPOUT = 0.12
+WORD_DROPOUT = 0.03
+"""Share of words replaced by `[UNK]`, so that an unknown word means nothing in particular."""
+
+FRESH_CLIPS = 4096
 EARLY_WEIGHT, EARLY_FRAMES = 3.0, 40.0
 """Extra weight of a clip's first frames, where only the text can tell what comes, and how fast it fades."""
 
-SHORT_SHARE = 0.6
+SHORT_SHARE = 0.74
 """Share of the steps spent on short clips."""
 
 MATRIX_RATE, OTHER_RATE = 4e-3, 4e-3
@@ -75,6 +79,11 @@ class CodeShards:
                 seed, first = int(shard["seed"]), int(shard["first"])
             self.clips.extend((seed, first + i) for i in range(len(self.codes) - len(self.clips)))
 
+    def picks(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Indices among the newest `FRESH_CLIPS`: a small model learns few clips by heart, and then no rules."""
+        count = len(self.clips)
+        return rng.integers(max(0, count - FRESH_CLIPS), count, size)
+
     def batch(
         self, picks: np.ndarray, tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator, device: str
     ) -> Batch:
@@ -84,8 +93,12 @@ class CodeShards:
             [caption(spec, rng) for spec in specs], padding=True, truncation=True, max_length=MAX_TOKENS,
             return_tensors="pt",
         )
+        words = texts.input_ids
+        words[(words > tokenizer.unk_token_id) & torch.from_numpy(rng.random(words.shape) < WORD_DROPOUT)] = (
+            tokenizer.unk_token_id
+        )
         codes = torch.from_numpy(np.stack([self.codes[i] for i in picks]).astype(np.int64))
-        return Batch(codes.to(device), texts.input_ids.to(device), texts.attention_mask.to(device))
+        return Batch(codes.to(device), words.to(device), texts.attention_mask.to(device))
 
 
 def book_losses(
@@ -168,7 +181,7 @@ def train_lm(
         if step % 25 == 0:
             source.refresh()
         rng = np.random.default_rng([seed, step, rank])
-        batch = source.batch(rng.integers(len(source.clips), size=size), tokenizer, rng, device)
+        batch = source.batch(source.picks(rng, size), tokenizer, rng, device)
         hidden = torch.from_numpy(rng.random(size) < TEXT_DROPOUT).to(device)
         losses = book_losses(model, batch, batch.mask * ~hidden[:, None], early=EARLY_WEIGHT)
         (losses * weights).sum().backward()
@@ -196,7 +209,7 @@ def train_lm(
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the language model.")
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
-    parser.add_argument("--steps", type=int, default=2100)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--short-batch", type=int, default=12)
     parser.add_argument("--long-batch", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)

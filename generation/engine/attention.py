@@ -12,7 +12,7 @@ from itertools import groupby
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from generation.engine.weights import DecoderWeights
 
@@ -29,6 +29,17 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     if mask is not None:
         scores.masked_fill_(mask, float("-inf"))
     return torch.bmm(torch.softmax(scores, dim=-1), value)
+
+
+def round_up(count: int, quantum: int) -> int:
+    """The next multiple of `quantum`."""
+    return -(-count // quantum) * quantum
+
+
+def project(rows: Tensor, matrix: Tensor, quantum: int) -> Tensor:
+    """`rows` `[N, in]` times `matrix` `[in, out]`, computed on a row count that is a multiple of `quantum`."""
+    missing = round_up(len(rows), quantum) - len(rows)
+    return torch.mm(pad(rows, (0, 0, 0, missing)), matrix)[: len(rows)]
 
 
 class SelfAttentionCache:
@@ -77,8 +88,9 @@ class TextAttention:
     a text's length cannot influence another row. A text without any token contributes nothing.
     """
 
-    def __init__(self, weights: DecoderWeights, states: Sequence[Tensor]) -> None:
+    def __init__(self, weights: DecoderWeights, states: Sequence[Tensor], quantum: int) -> None:
         """`states` holds each row's text states `[L, H]`, as the decoder receives them."""
+        self._quantum = quantum
         self._heads = weights.attention_heads
         self._groups: list[tuple[int, int, list[tuple[Tensor, Tensor]]]] = []
         start = 0
@@ -91,14 +103,12 @@ class TextAttention:
     def _project(self, weights: DecoderWeights, states: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         distinct = {id(state): state for state in states}
         return [
-            (
-                self._split({i: torch.mm(s, layer.cross_key) for i, s in distinct.items()}, states),
-                self._split({i: torch.mm(s, layer.cross_value) for i, s in distinct.items()}, states),
-            )
+            (self._split(distinct, layer.cross_key, states), self._split(distinct, layer.cross_value, states))
             for layer in weights.layers
         ]
 
-    def _split(self, projected: dict[int, Tensor], states: list[Tensor]) -> Tensor:
+    def _split(self, distinct: dict[int, Tensor], matrix: Tensor, states: list[Tensor]) -> Tensor:
+        projected = {key: project(state, matrix, self._quantum) for key, state in distinct.items()}
         rows = torch.stack([projected[id(state)] for state in states])
         return rows.unflatten(-1, (self._heads, -1)).transpose(1, 2).flatten(0, 1).contiguous()
 

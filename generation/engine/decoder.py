@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from generation.engine.attention import SelfAttentionCache, TextAttention, attend
+from generation.engine.attention import SelfAttentionCache, TextAttention, attend, project, round_up
 from generation.engine.weights import DecoderWeights, LayerWeights, Norm
 
 PREFILL_CHUNK = 256
@@ -41,11 +41,6 @@ def _rows_agree(matrix: Tensor, quantum: int, generator: torch.Generator) -> boo
     whole = torch.mm(rows, matrix)
     counts = (quantum, 2 * quantum, 3 * quantum, most // 2 - quantum, most - quantum)
     return all(torch.equal(torch.mm(rows[:count], matrix), whole[:count]) for count in counts)
-
-
-def round_up(count: int, quantum: int) -> int:
-    """The next multiple of `quantum`."""
-    return -(-count // quantum) * quantum
 
 
 def normalise(hidden: Tensor, norm: Norm) -> Tensor:
@@ -75,7 +70,7 @@ class BatchDecoder:
         self._texts = list(texts)
         self._conditional, self._unconditional = len(texts), unconditional
         self._rows = self._conditional + unconditional
-        self._text_attention = TextAttention(self._weights, texts)
+        self._text_attention = TextAttention(self._weights, texts, self._quantum)
         heads, hidden = self._weights.heads, self._weights.hidden_size
         padded = round_up(self._rows, self._quantum)
         self._text_rows = round_up(self._conditional, self._quantum)
@@ -166,6 +161,7 @@ class BatchDecoder:
 
     def _prefill_cross(self, hidden: Tensor, layer: LayerWeights, text: Tensor) -> Tensor:
         query = torch.mm(normalise(hidden, layer.cross_norm), layer.cross_query)
-        parts = [query, torch.mm(text, layer.cross_key), torch.mm(text, layer.cross_value)]
-        split = [part.unflatten(-1, (self._weights.attention_heads, -1)).transpose(0, 1) for part in parts]
+        keys, values = (project(text, matrix, self._quantum) for matrix in (layer.cross_key, layer.cross_value))
+        heads = (self._weights.attention_heads, -1)
+        split = [part.unflatten(-1, heads).transpose(0, 1) for part in (query, keys, values)]
         return torch.mm(attend(*split).transpose(0, 1).flatten(1), layer.cross_out)

@@ -38,9 +38,10 @@ class Engine:
     """A loaded base model that turns specs into clips.
 
     Given one machine and one model, the codes of a clip depend on its own spec only. Where `batch_invariant` is True
-    this holds bit for bit, whatever else is in the batch and however many threads run. Where it is False (the matrix
-    library was found to round differently for different batch sizes, as GPU libraries do), a draw may differ when its
-    two best candidates are equal within rounding.
+    this holds bit for bit, whatever else is in the batch and however many threads decode (only the text encoder's last
+    bits may depend on the number of threads). Where it is False, because the matrix library was found to round
+    differently for different batch sizes, as GPU libraries do, a draw may differ when its two best candidates are equal
+    within rounding.
     """
 
     def __init__(

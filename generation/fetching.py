@@ -41,10 +41,15 @@ def run_fetch(fetch_id: str, *, worker: str) -> None:
     except FetchStopped:
         log.info("fetch_cancelled", model=fetch.base_model.key)
     except Exception as error:
-        log.warning("fetch_failed", model=fetch.base_model.key, exc_info=True)
+        log.warning("fetch_failed", model=fetch.base_model.key, error=repr(error), exc_info=not _is_expected(error))
         fetch.end(ModelFetch.State.FAILED, sentence_for(error, fetch.base_model))
     else:
         fetch.end(ModelFetch.State.COMPLETED)
+
+
+def _is_expected(error: Exception) -> bool:
+    """Hubs out of reach, missing files and full disks happen; only the rest needs a stack trace in the log."""
+    return isinstance(error, ModelFolderRefused | HfHubHTTPError | httpx.HTTPError | OSError)
 
 
 def sentence_for(error: Exception, model: BaseModel) -> str:

@@ -16,6 +16,14 @@ from django_q.models import Schedule
 from generation.catalogue import sync_catalogue
 
 FIRST_USER = "studio"
+LISTENING = {
+    "AllowedMethods": ["GET", "HEAD"],
+    "AllowedOrigins": ["*"],
+    "AllowedHeaders": ["Range"],
+    "ExposeHeaders": ["Accept-Ranges", "Content-Length", "Content-Range"],
+}
+"""Lets pages read audio by presigned link, which alone gives access; comparing decodes it in the page."""
+
 NOT_SERVED = ["__tests__", "*.d.ts", "*.cjs", "redoc*"]
 """Parts of front-end packages that no page loads."""
 
@@ -61,6 +69,7 @@ class Command(BaseCommand):
             client.head_bucket(Bucket=settings.S3_BUCKET)
         except ClientError:
             client.create_bucket(Bucket=settings.S3_BUCKET)
+            client.put_bucket_cors(Bucket=settings.S3_BUCKET, CORSConfiguration={"CORSRules": [LISTENING]})
             self.stdout.write(f"Created the bucket {settings.S3_BUCKET}.")
 
     def _ensure_first_user(self) -> None:

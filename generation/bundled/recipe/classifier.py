@@ -40,13 +40,16 @@ class Listener(nn.Module):
             SAMPLE_RATE, n_fft=1024, hop_length=HOP_LENGTH, f_min=30.0, n_mels=MELS, norm=None
         )
         sizes = (1, width, 2 * width, 3 * width, 4 * width)
-        self.body = nn.Sequential(*(
-            nn.Sequential(
-                nn.Conv2d(inner, outer, (5, 5) if inner == 1 else (3, 3), stride=2, padding=2 if inner == 1 else 1),
-                nn.BatchNorm2d(outer), nn.ReLU(),
+        self.body = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.Conv2d(inner, outer, (5, 5) if inner == 1 else (3, 3), stride=2, padding=2 if inner == 1 else 1),
+                    nn.BatchNorm2d(outer),
+                    nn.ReLU(),
+                )
+                for inner, outer in itertools.pairwise(sizes)
             )
-            for inner, outer in itertools.pairwise(sizes)
-        ))
+        )
         features = sizes[-1] * (MELS // 16) * 2
         self.mix = nn.Sequential(nn.Dropout(0.2), nn.Linear(features, 256), nn.ReLU(), nn.Dropout(0.2))
         self.heads = nn.ModuleDict({name: nn.Linear(256, size) for name, size in HEADS.items()})
@@ -94,8 +97,14 @@ def round_trip(codec: EncodecModel, waves: np.ndarray) -> np.ndarray:
 
 
 def train_listener(
-    bank: NoteBank, codec: EncodecModel, path: Path, *, clips: int = 1600, coded: int = 256,
-    steps: int = 450, seed: int = 1,
+    bank: NoteBank,
+    codec: EncodecModel,
+    path: Path,
+    *,
+    clips: int = 1600,
+    coded: int = 256,
+    steps: int = 450,
+    seed: int = 1,
 ) -> Listener:
     """Train a listener, or load the one at `path`.
 

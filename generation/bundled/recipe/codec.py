@@ -16,9 +16,20 @@ from generation.bundled.recipe.constants import CODEBOOK_SIZE, NUM_CODEBOOKS, SA
 def codec_config(num_filters: int = 16) -> EncodecConfig:
     """Causal convolutions with zero padding: a code depends on no later sample, so codes can be continued exactly."""
     return EncodecConfig(
-        sampling_rate=SAMPLE_RATE, audio_channels=1, num_filters=num_filters, hidden_size=64, codebook_dim=64,
-        codebook_size=CODEBOOK_SIZE, upsampling_ratios=[5, 4, 4, 4], target_bandwidths=[2.2], num_residual_layers=1,
-        use_causal_conv=True, pad_mode="constant", use_conv_shortcut=False, num_lstm_layers=1, normalize=False,
+        sampling_rate=SAMPLE_RATE,
+        audio_channels=1,
+        num_filters=num_filters,
+        hidden_size=64,
+        codebook_dim=64,
+        codebook_size=CODEBOOK_SIZE,
+        upsampling_ratios=[5, 4, 4, 4],
+        target_bandwidths=[2.2],
+        num_residual_layers=1,
+        use_causal_conv=True,
+        pad_mode="constant",
+        use_conv_shortcut=False,
+        num_lstm_layers=1,
+        normalize=False,
     )
 
 

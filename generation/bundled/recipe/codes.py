@@ -41,7 +41,14 @@ def encode(codec: EncodecModel, waves: np.ndarray, device: str) -> np.ndarray:
 
 
 def write_shard(
-    codec: EncodecModel, bank: NoteBank, path: Path, seed: int, split: str, frames: int, first: int, count: int,
+    codec: EncodecModel,
+    bank: NoteBank,
+    path: Path,
+    seed: int,
+    split: str,
+    frames: int,
+    first: int,
+    count: int,
     device: str,
 ) -> None:
     """Encode clips `first` to `first + count` of a split and store them as one shard."""

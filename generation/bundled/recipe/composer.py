@@ -116,8 +116,15 @@ def draw_spec(rng: np.random.Generator, *, style: str = "", mood: str = "", fram
     heard = [*parts, "drums"] if kit else list(parts)
     subtle = tuple(role for role in heard if role != "bass" and len(heard) > 1 and rng.random() < 0.15)
     return ClipSpec(
-        chosen.slug, feeling.name, _draw_eighth(rng, chosen, feeling), parts, kit, texture, subtle,
-        int(rng.integers(2**31)), frames,
+        chosen.slug,
+        feeling.name,
+        _draw_eighth(rng, chosen, feeling),
+        parts,
+        kit,
+        texture,
+        subtle,
+        int(rng.integers(2**31)),
+        frames,
     )
 
 
@@ -231,8 +238,16 @@ def _melody(
     base = 72 + 12 * mood.lead_octave
     root = degree if degree < 4 else degree - 7
     return [
-        _play(spec, timbre, _key(root + contour[index % len(contour)], base), start, step, length,
-              1.0 if mood.staccato > 0.8 else 0.8, gain * accent)
+        _play(
+            spec,
+            timbre,
+            _key(root + contour[index % len(contour)], base),
+            start,
+            step,
+            length,
+            1.0 if mood.staccato > 0.8 else 0.8,
+            gain * accent,
+        )
         for index, (step, length, accent) in enumerate(_hits(rhythm))
     ]
 

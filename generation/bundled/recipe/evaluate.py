@@ -41,23 +41,32 @@ KEPT = 8
 """How many grammar prompts' clips are kept for the picture."""
 
 
-
 @torch.no_grad()
 def generate(
-    model: MusicgenForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str],
-    settings: dict[str, Any], seed: int, frames: int = CLIP_FRAMES,
+    model: MusicgenForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    settings: dict[str, Any],
+    seed: int,
+    frames: int = CLIP_FRAMES,
 ) -> np.ndarray:
     """Waveforms `[n, frames * 320]` for prompts, by `transformers`' own `generate`."""
     waves = []
     for start in tqdm(range(0, len(texts), BATCH), desc="generating", unit="batch"):
         torch.manual_seed(seed + start)
         inputs = tokenizer(
-            list(texts[start : start + BATCH]), padding=True, truncation=True, max_length=MAX_TOKENS,
+            list(texts[start : start + BATCH]),
+            padding=True,
+            truncation=True,
+            max_length=MAX_TOKENS,
             return_tensors="pt",
         )
         made = model.generate(
-            input_ids=inputs.input_ids, attention_mask=inputs.attention_mask, do_sample=True,
-            max_new_tokens=frames + model.decoder.config.num_codebooks - 1, **settings,
+            input_ids=inputs.input_ids,
+            attention_mask=inputs.attention_mask,
+            do_sample=True,
+            max_new_tokens=frames + model.decoder.config.num_codebooks - 1,
+            **settings,
         )
         waves.append(made[:, 0].float().numpy())
     return np.concatenate(waves)
@@ -80,10 +89,15 @@ def judge(waves: np.ndarray, prompts: Sequence[JudgedPrompt], listener: Listener
     figures["instruments"] = _mean_sound_auc(heard["sounds"], prompts)
     told = [i for i, prompt in enumerate(prompts) if prompt.drums is not None]
     figures["drums"] = auc(heard["drums"][told, 0], np.array([float(bool(prompts[i].drums)) for i in told]))
-    figures["tempo"] = float(np.mean([
-        same_tempo(estimate_tempo(wave), prompt.tempo)
-        for wave, prompt in zip(waves, prompts, strict=True) if prompt.tempo is not None
-    ]))
+    figures["tempo"] = float(
+        np.mean(
+            [
+                same_tempo(estimate_tempo(wave), prompt.tempo)
+                for wave, prompt in zip(waves, prompts, strict=True)
+                if prompt.tempo is not None
+            ]
+        )
+    )
     rms = 20 * np.log10(np.sqrt((waves**2).mean(axis=1)) + 1e-9)
     clipped = (np.abs(waves) >= 0.999).mean(axis=1)
     figures["silent_or_clipped"] = float(((rms < SILENT_DBFS) | (clipped > CLIPPED_SHARE)).mean())
@@ -119,7 +133,11 @@ def chance() -> dict[str, float]:
     pairs = rng.permutation(len(tempi))
     lucky = float(np.mean([same_tempo(tempi[a], tempi[b]) for a, b in enumerate(pairs)]))
     return {
-        "style": 1 / len(FAMILIES), "mood": 1 / len(MOOD_FAMILIES), "instruments": 0.5, "drums": 0.5, "tempo": lucky,
+        "style": 1 / len(FAMILIES),
+        "mood": 1 / len(MOOD_FAMILIES),
+        "instruments": 0.5,
+        "drums": 0.5,
+        "tempo": lucky,
     }
 
 
@@ -140,12 +158,19 @@ def evaluate(
     everything = generate(model, tokenizer, texts, settings, seed)
     made, by_hand = everything[:count], everything[count:]
     np.savez_compressed(
-        waves_path(data_dir), made=made[:KEPT].astype(np.float16), true=true[:KEPT].astype(np.float16),
+        waves_path(data_dir),
+        made=made[:KEPT].astype(np.float16),
+        true=true[:KEPT].astype(np.float16),
         texts=[prompt.text for prompt in prompts[:KEPT]],
     )
     result: dict[str, Any] = {
-        "settings": {**settings, "seconds": CLIP_FRAMES / 50, "seed": seed, "grammar_prompts": count,
-                     "hand_written_prompts": len(HAND_WRITTEN)},
+        "settings": {
+            **settings,
+            "seconds": CLIP_FRAMES / 50,
+            "seed": seed,
+            "grammar_prompts": count,
+            "hand_written_prompts": len(HAND_WRITTEN),
+        },
         "grammar": judge(made, prompts, listener),
         "hand_written": judge(by_hand, HAND_WRITTEN, listener),
         "all": judge(everything, [*prompts, *HAND_WRITTEN], listener),
@@ -177,14 +202,18 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=64, help="prompts of the corpus grammar")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--guidance", type=float, default=3.0)
-    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--temperature", type=float, default=0.8)
     parser.add_argument("--top-k", type=int, default=250)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--no-speed", action="store_true")
     options = parser.parse_args()
     settings = {"guidance_scale": options.guidance, "temperature": options.temperature, "top_k": options.top_k}
     result = evaluate(
-        options.model, options.data_dir, count=options.prompts, seed=options.seed, settings=settings,
+        options.model,
+        options.data_dir,
+        count=options.prompts,
+        seed=options.seed,
+        settings=settings,
         speed=not options.no_speed,
     )
     print(table(result))

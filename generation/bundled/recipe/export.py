@@ -34,14 +34,19 @@ from generation.bundled.recipe.train_codec import load_codec
 from generation.bundled.recipe.train_lm import lm_path
 
 STORED_DTYPE = torch.float16
-GUIDANCE_SCALE, TOP_K, TEMPERATURE = 3.0, 250, 1.0
+GUIDANCE_SCALE, TOP_K, TEMPERATURE = 3.0, 250, 0.8
 
 
 def generation_config() -> GenerationConfig:
     """Sampling defaults: T frames take T + 3 new tokens after the start token."""
     return GenerationConfig(
-        do_sample=True, guidance_scale=GUIDANCE_SCALE, top_k=TOP_K, temperature=TEMPERATURE,
-        max_length=CLIP_FRAMES + NUM_CODEBOOKS, pad_token_id=PAD_CODE, bos_token_id=PAD_CODE,
+        do_sample=True,
+        guidance_scale=GUIDANCE_SCALE,
+        top_k=TOP_K,
+        temperature=TEMPERATURE,
+        max_length=CLIP_FRAMES + NUM_CODEBOOKS,
+        pad_token_id=PAD_CODE,
+        bos_token_id=PAD_CODE,
         decoder_start_token_id=PAD_CODE,
     )
 

@@ -31,17 +31,37 @@ EMBEDDING_STD = 0.35
 
 def model_config(tokenizer: PreTrainedTokenizerFast) -> MusicgenConfig:
     text = T5Config(
-        vocab_size=len(tokenizer), d_model=96, d_kv=24, d_ff=384, num_layers=2, num_heads=4, dropout_rate=0.0,
-        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, is_encoder_decoder=False,
+        vocab_size=len(tokenizer),
+        d_model=96,
+        d_kv=24,
+        d_ff=384,
+        num_layers=2,
+        num_heads=4,
+        dropout_rate=0.0,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        is_encoder_decoder=False,
         use_cache=False,
     )
     decoder = MusicgenDecoderConfig(
-        vocab_size=CODEBOOK_SIZE, num_codebooks=NUM_CODEBOOKS, hidden_size=128, num_hidden_layers=4,
-        num_attention_heads=4, ffn_dim=512, dropout=0.0, audio_channels=1, max_position_embeddings=2048,
-        pad_token_id=PAD_CODE, bos_token_id=PAD_CODE, is_decoder=True, add_cross_attention=True,
+        vocab_size=CODEBOOK_SIZE,
+        num_codebooks=NUM_CODEBOOKS,
+        hidden_size=128,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        ffn_dim=512,
+        dropout=0.0,
+        audio_channels=1,
+        max_position_embeddings=2048,
+        pad_token_id=PAD_CODE,
+        bos_token_id=PAD_CODE,
+        is_decoder=True,
+        add_cross_attention=True,
     )
     return MusicgenConfig(
-        text_encoder=text.to_dict(), audio_encoder=codec_config().to_dict(), decoder=decoder.to_dict(),
+        text_encoder=text.to_dict(),
+        audio_encoder=codec_config().to_dict(),
+        decoder=decoder.to_dict(),
         tie_encoder_decoder=False,
     )
 

@@ -103,9 +103,25 @@ def _render_slots(soundfont: Path, keys: list[int], program: int, channel: int) 
         midi, wav = Path(folder, "notes.mid"), Path(folder, "notes.wav")
         song.save(midi)
         subprocess.run(
-            ["fluidsynth", "-ni", "-q", "-R", "0", "-C", "0", "-g", "0.5", "-r", str(RENDER_RATE), "-F", str(wav),
-             str(soundfont), str(midi)],
-            check=True, capture_output=True,
+            [
+                "fluidsynth",
+                "-ni",
+                "-q",
+                "-R",
+                "0",
+                "-C",
+                "0",
+                "-g",
+                "0.5",
+                "-r",
+                str(RENDER_RATE),
+                "-F",
+                str(wav),
+                str(soundfont),
+                str(midi),
+            ],
+            check=True,
+            capture_output=True,
         )
         stereo, rate = soundfile.read(wav, dtype="float32", always_2d=True)
     slot = int(SLOT_SECONDS * rate)

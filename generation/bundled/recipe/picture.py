@@ -41,7 +41,12 @@ def draw(texts: list[str], pairs: list[tuple[np.ndarray, np.ndarray]], out: Path
         for axis, wave, kind in zip(axes[row], pair, ("true render", "generated"), strict=True):
             picture = log_mel(wave)
             axis.imshow(
-                picture, origin="lower", aspect="auto", cmap="magma", vmin=-70, vmax=0,
+                picture,
+                origin="lower",
+                aspect="auto",
+                cmap="magma",
+                vmin=-70,
+                vmax=0,
                 extent=(0, picture.shape[1] / FRAME_RATE, 0, MELS),
             )
             axis.set_yticks([])

@@ -87,8 +87,12 @@ def train_codec(
 
 
 def _step_loss(
-    codec: EncodecModel, quantizer: TrainableQuantizer, loss_of: ReconstructionLoss, wave: torch.Tensor,
-    quantise: bool, decoder_only: bool,
+    codec: EncodecModel,
+    quantizer: TrainableQuantizer,
+    loss_of: ReconstructionLoss,
+    wave: torch.Tensor,
+    quantise: bool,
+    decoder_only: bool,
 ) -> torch.Tensor:
     with torch.set_grad_enabled(not decoder_only):
         latents = codec.encoder(wave)
@@ -134,7 +138,11 @@ def main() -> None:
     options = parser.parse_args()
     steps, batch = (20, 2) if options.smoke else (options.steps, options.batch)
     train_codec(
-        load_bank(options.data_dir), options.data_dir, steps=steps, batch=batch, seed=options.seed,
+        load_bank(options.data_dir),
+        options.data_dir,
+        steps=steps,
+        batch=batch,
+        seed=options.seed,
         device=options.device,
     )
 

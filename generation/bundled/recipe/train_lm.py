@@ -90,7 +90,10 @@ class CodeShards:
         """The clips `picks`, each under a new caption."""
         specs = [clip_spec(seed, self.split, number, self.frames) for seed, number in (self.clips[i] for i in picks)]
         texts = tokenizer(
-            [caption(spec, rng) for spec in specs], padding=True, truncation=True, max_length=MAX_TOKENS,
+            [caption(spec, rng) for spec in specs],
+            padding=True,
+            truncation=True,
+            max_length=MAX_TOKENS,
             return_tensors="pt",
         )
         words = texts.input_ids
@@ -120,8 +123,12 @@ def book_losses(
 
 @torch.no_grad()
 def validate(
-    model: MusicgenForConditionalGeneration, shards: CodeShards, tokenizer: PreTrainedTokenizerFast, device: str,
-    frames: int, count: int = 24,
+    model: MusicgenForConditionalGeneration,
+    shards: CodeShards,
+    tokenizer: PreTrainedTokenizerFast,
+    device: str,
+    frames: int,
+    count: int = 24,
 ) -> dict[str, list[float]]:
     """Cross-entropy by codebook on the first `frames` of held-out clips, with their text and without."""
     rng = np.random.default_rng(123)
@@ -156,8 +163,16 @@ def lm_path(data_dir: Path) -> Path:
 
 
 def train_lm(
-    data_dir: Path, *, steps: int, short_batch: int, long_batch: int, seed: int, device: str, check_every: int = 200,
-    save_every: int = 50, max_minutes: float = 0.0,
+    data_dir: Path,
+    *,
+    steps: int,
+    short_batch: int,
+    long_batch: int,
+    seed: int,
+    device: str,
+    check_every: int = 200,
+    save_every: int = 50,
+    max_minutes: float = 0.0,
 ) -> None:
     """Train, checkpoint to `lm.safetensors`, and log one JSON line per validation to `lm_log.jsonl`."""
     rank, world = join_group()
@@ -197,9 +212,13 @@ def train_lm(
         if rank == 0 and ((step + 1) % save_every == 0 or step + 1 == steps or out_of_time):
             save_checkpoint(path, model, optimizers, {"step": step + 1, "steps": steps, "seed": seed})
         if rank == 0 and ((step + 1) % check_every == 0 or step + 1 == steps):
-            line = {"step": step + 1, "frames": source.frames, "clips": len(source.clips),
-                    "train": [round(float(x), 3) for x in smoothed],
-                    **validate(model, held_out, tokenizer, device, source.frames)}
+            line = {
+                "step": step + 1,
+                "frames": source.frames,
+                "clips": len(source.clips),
+                "train": [round(float(x), 3) for x in smoothed],
+                **validate(model, held_out, tokenizer, device, source.frames),
+            }
             with (data_dir / "lm_log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
         if out_of_time:
@@ -218,10 +237,14 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few steps only")
     options = parser.parse_args()
     train_lm(
-        options.data_dir, steps=12 if options.smoke else options.steps,
+        options.data_dir,
+        steps=12 if options.smoke else options.steps,
         short_batch=2 if options.smoke else options.short_batch,
-        long_batch=2 if options.smoke else options.long_batch, seed=options.seed, device=options.device,
-        check_every=12 if options.smoke else 200, max_minutes=options.max_minutes,
+        long_batch=2 if options.smoke else options.long_batch,
+        seed=options.seed,
+        device=options.device,
+        check_every=12 if options.smoke else 200,
+        max_minutes=options.max_minutes,
     )
 
 

@@ -82,7 +82,10 @@ def train_text(
         set_learning_rate([optimizer], warmup_cosine(step, steps, warmup=min(50, steps // 5 + 1)))
         specs = [clip_spec(seed, "train", 10**7 + step * batch + i) for i in range(batch)]
         texts = tokenizer(
-            [caption(spec, rng) for spec in specs], padding=True, truncation=True, max_length=MAX_TOKENS,
+            [caption(spec, rng) for spec in specs],
+            padding=True,
+            truncation=True,
+            max_length=MAX_TOKENS,
             return_tensors="pt",
         )
         states = encoder(input_ids=texts.input_ids, attention_mask=texts.attention_mask).last_hidden_state
@@ -107,8 +110,12 @@ def main() -> None:
     model, tokenizer = build_model(options.seed)
     options.data_dir.mkdir(parents=True, exist_ok=True)
     train_text(
-        model.text_encoder, tokenizer, options.data_dir, steps=10 if options.smoke else options.steps,
-        batch=options.batch, seed=options.seed,
+        model.text_encoder,
+        tokenizer,
+        options.data_dir,
+        steps=10 if options.smoke else options.steps,
+        batch=options.batch,
+        seed=options.seed,
     )
 
 

@@ -108,8 +108,12 @@ def test_smoke_run_of_the_whole_recipe(tmp_path):
         arguments = ["--data-dir", str(tmp_path)]
         arguments += ["--out", str(tmp_path / "model")] if command == "export" else ["--smoke"]
         subprocess.run(
-            [sys.executable, "-m", f"generation.bundled.recipe.{command}", *arguments], cwd=ROOT, check=True,
-            env={**os.environ, "TQDM_DISABLE": "1"}, capture_output=True, timeout=180,
+            [sys.executable, "-m", f"generation.bundled.recipe.{command}", *arguments],
+            cwd=ROOT,
+            check=True,
+            env={**os.environ, "TQDM_DISABLE": "1"},
+            capture_output=True,
+            timeout=180,
         )
     assert time.monotonic() - started < 180
     assert (tmp_path / "model" / "model.safetensors").stat().st_size < 40_000_000

@@ -54,14 +54,14 @@ def draw(texts: list[str], pairs: list[tuple[np.ndarray, np.ndarray]], out: Path
     for axis in axes[-1]:
         axis.set_xlabel("seconds", fontsize=7)
     figure.tight_layout(h_pad=0.4)
-    figure.savefig(out, dpi=100)
+    figure.savefig(out, dpi=85)
     pyplot.close(figure)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Draw spectrograms, true render beside generated.")
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
-    parser.add_argument("--out", type=Path, default=MODEL_DIR / "spectrograms.png")
+    parser.add_argument("--out", type=Path, default=MODEL_DIR / "spectrograms.jpg")
     options = parser.parse_args()
     with np.load(waves_path(options.data_dir)) as kept:
         texts = [str(text) for text in kept["texts"]]

@@ -254,6 +254,7 @@ REST_KNOX = {
     "TOKEN_PREFIX": "t2s_",
 }
 KNOX_TOKEN_MODEL = "text2song.ApiKey"
+MIGRATION_MODULES = {"knox": None}  # its own token table would stand unused beside ours
 SPECTACULAR_SETTINGS = {
     "TITLE": "Text2Song Studio API",
     "DESCRIPTION": "Write prompts, generate music, listen and judge. "

@@ -55,6 +55,7 @@ def _fresh_state(settings: Any, tmp_path: Path) -> Iterator[None]:
         },
     }
     settings.MODELS_DIR = tmp_path / "models"
+    settings.ADAPTERS_DIR = tmp_path / "adapters"
     yield
 
 

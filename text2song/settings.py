@@ -20,6 +20,7 @@ env.read_env(env.str("STUDIO_ENV_FILE", default=str(BASE_DIR / ".env")))
 
 DATA_DIR = Path(env.str("STUDIO_DATA_DIR", default=str(BASE_DIR / "var"))).expanduser().resolve()
 MODELS_DIR = DATA_DIR / "models"
+ADAPTERS_DIR = DATA_DIR / "adapters"
 BUNDLED_MODEL_DIR = BASE_DIR / "generation" / "bundled" / "studio-tiny"
 
 
@@ -54,7 +55,9 @@ if host := env.str("HOST", default=""):
 INSTALLED_APPS = [
     "text2song.apps.StudioConfig",
     "prompts.apps.PromptsConfig",
+    "adapters.apps.AdaptersConfig",
     "generation.apps.GenerationConfig",
+    "feedback.apps.FeedbackConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -34,6 +34,9 @@ class AudioSample(SoftDeleteModel, UUIDModel):
     seed = models.PositiveBigIntegerField()
     rendered_text = models.TextField(help_text="Exactly what the model was given.")
     base_revision = models.CharField(max_length=64)
+    adapter_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of the adapter's weights; empty for the base model."
+    )
     audio_file = models.FileField(upload_to=audio_path, max_length=200)
     codes_file = models.FileField(upload_to=codes_path, max_length=200)
     peaks = models.JSONField(default=list, help_text="Waveform outline, for drawing without the audio.")

@@ -20,6 +20,7 @@ from prompts.models import Prompt
 from text2song.models import SoftDeleteModel, UUIDModel
 
 MAX_SEED = 2**31 - 1
+MAX_STRENGTH = 1.5
 LONG_FORM_MAX_SECONDS = 120
 OVERLAP_SHARE = 0.4
 """Of each further window, how much repeats the end of the one before: 12 of MusicGen's 30 s, as its authors use."""
@@ -150,6 +151,15 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="generation_jobs"
     )
     base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="jobs")
+    adapter = models.ForeignKey(
+        "adapters.Adapter", null=True, blank=True, on_delete=models.PROTECT, related_name="jobs"
+    )
+    adapter_strength = models.FloatField(
+        "strength",
+        default=1.0,
+        validators=[validate_finite, MinValueValidator(0.0), MaxValueValidator(MAX_STRENGTH)],
+        help_text="How much of the adapter is applied: 0 is the base model, 1 the adapter as trained.",
+    )
     seed = models.PositiveBigIntegerField(validators=[MaxValueValidator(MAX_SEED)])
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PROMPT)
     source_sample = models.ForeignKey(
@@ -182,6 +192,9 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
             *SamplingSettings.Meta.constraints,
             models.CheckConstraint(condition=models.Q(seed__range=(0, MAX_SEED)), name="job_seed"),
             models.CheckConstraint(
+                condition=models.Q(adapter_strength__range=(0.0, MAX_STRENGTH)), name="job_adapter_strength"
+            ),
+            models.CheckConstraint(
                 condition=models.Q(kind="prompt", source_sample__isnull=True)
                 | models.Q(~models.Q(kind="prompt"), source_sample__isnull=False, prefix_seconds__gt=0),
                 name="job_source_fits_kind",
@@ -199,6 +212,13 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
     @property
     def short_id(self) -> str:
         return str(self.pk)[:8]
+
+    @property
+    def adapter_label(self) -> str:
+        """What the base model wears, in words: “Base Model”, “warm-keys@1.2.0” or “Deleted Adapter”."""
+        if self.adapter is None:
+            return "Base Model"
+        return "Deleted Adapter" if self.adapter.is_deleted else self.adapter.label
 
     @property
     def is_unfinished(self) -> bool:

@@ -1,0 +1,191 @@
+"""The registry of LoRA adapters, and adapters on their way into it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from adapters import querysets, validators
+from text2song.models import SoftDeleteModel, UUIDModel
+
+CONFIG_FILE = "adapter_config.json"
+WEIGHTS_FILE = "adapter_model.safetensors"
+README_FILE = "README.md"
+KEPT_FILES = (CONFIG_FILE, WEIGHTS_FILE, README_FILE)
+
+
+class AdapterFiles(models.Model):
+    """What a LoRA adapter is: its name and version, the base model it belongs to, and its files."""
+
+    class Source(models.TextChoices):
+        UPLOAD = "upload", "Uploaded"
+        TRAINING = "training", "Trained here"
+        COMMAND = "command", "Registered by command"
+
+    name = models.CharField(
+        max_length=validators.NAME_LENGTH,
+        validators=[validators.validate_name],
+        error_messages={"blank": validators.NAME_MESSAGE},
+    )
+    version = models.CharField(
+        max_length=validators.VERSION_LENGTH, default="1.0.0", validators=[validators.validate_version]
+    )
+    description = models.TextField(blank=True, max_length=5000, validators=[validators.validate_characters])
+    base_model = models.ForeignKey("generation.BaseModel", on_delete=models.PROTECT, related_name="%(class)ss")
+    base_revision = models.CharField(max_length=64, blank=True, help_text="The base model's files it was made for.")
+    source = models.CharField(max_length=10, choices=Source.choices)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    files = models.CharField(max_length=200, editable=False, help_text="Prefix of its files on the default storage.")
+    sha256 = models.CharField(max_length=64, editable=False, help_text="Of adapter_model.safetensors.")
+    size = models.PositiveBigIntegerField(editable=False, help_text="Bytes of all files")
+    trained_parameters = models.PositiveBigIntegerField(editable=False)
+    peft_config = models.JSONField(default=dict, editable=False)
+    training_config = models.JSONField(
+        default=dict, blank=True, help_text="How it was trained; empty for adapters from elsewhere."
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def label(self) -> str:
+        """As in “warm-keys@1.2.0”."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def config_bytes(self) -> bytes:
+        """adapter_config.json as it is stored, downloaded and applied."""
+        return json.dumps(self.peft_config, indent=2, sort_keys=True).encode() + b"\n"
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 of configuration and weights together: the same weights at another alpha are another sound."""
+        return hashlib.sha256(self.config_bytes + self.sha256.encode()).hexdigest()
+
+    @property
+    def rank(self) -> int | None:
+        return self.peft_config.get("r")
+
+    @property
+    def alpha(self) -> float | None:
+        return self.peft_config.get("lora_alpha")
+
+    def file_name(self, name: str) -> str:
+        """Where `name` (one of `KEPT_FILES`) is on the default storage."""
+        return f"{self.files}/{name}"
+
+
+class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
+    """A LoRA adapter that was found to load onto its base and to change what it makes.
+
+    *Active* adapters can be chosen for new jobs; at most one per base model is its *default*, which is preselected.
+    """
+
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="children",
+        help_text="The adapter it goes on from.",
+    )
+    is_active = models.BooleanField(default=True)
+    is_default = models.BooleanField(default=False)
+    previous_default = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The default this one took the place of; rolling back returns to it.",
+    )
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = querysets.AdapterQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name", "-created_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name", "version"],
+                condition=models.Q(deleted_at__isnull=True),
+                name="adapter_name_and_version_once",
+            ),
+            models.UniqueConstraint(
+                fields=["base_model"], condition=models.Q(is_default=True), name="one_default_adapter_per_base_model"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_default=False) | models.Q(is_active=True), name="default_adapter_is_active"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_active=False) | models.Q(deleted_at__isnull=True),
+                name="deleted_adapter_is_inactive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def short_id(self) -> str:
+        return str(self.pk)[:8]
+
+
+class AdapterRegistration(AdapterFiles, UUIDModel):
+    """An upload whose files are in order, waiting for a worker to load it onto its base.
+
+    checking -> registered | refused. Nothing but a worker ends it, by one filtered update.
+    """
+
+    class State(models.TextChoices):
+        CHECKING = "checking", "Checking"
+        REGISTERED = "registered", "Registered"
+        REFUSED = "refused", "Refused"
+
+    MAX_ATTEMPTS: ClassVar[int] = 3
+
+    parent = models.ForeignKey(Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    activate = models.BooleanField(default=True, help_text="Make it selectable as soon as it is registered.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.CHECKING, db_index=True)
+    error = models.TextField(blank=True, help_text="Why it was refused.")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    adapter = models.OneToOneField(
+        Adapter, null=True, blank=True, on_delete=models.CASCADE, related_name="registration"
+    )
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name", "version"], condition=models.Q(state="checking"), name="one_check_per_name_and_version"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="registered", adapter__isnull=False)
+                | models.Q(~models.Q(state="registered"), adapter__isnull=True),
+                name="registered_has_an_adapter",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.state})"
+
+    @property
+    def is_checking(self) -> bool:
+        return self.state == self.State.CHECKING
+
+    def end(self, state: str, **changes: Any) -> bool:
+        """checking -> `state`; False when another worker was faster."""
+        ended = AdapterRegistration.objects.filter(pk=self.pk, state=self.State.CHECKING).update(
+            state=state, finished_at=timezone.now(), **changes
+        )
+        self.refresh_from_db()
+        return bool(ended)

@@ -1,0 +1,40 @@
+"""Collections of adapters in the domain's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, Max, Q
+
+from text2song.models import SoftDeleteQuerySet
+
+if TYPE_CHECKING:
+    from generation.models import BaseModel
+
+
+class AdapterQuerySet(SoftDeleteQuerySet):
+    def active(self) -> AdapterQuerySet:
+        """Adapters new jobs may use."""
+        return self.visible().filter(is_active=True)
+
+    def selectable_for(self, base_model: BaseModel) -> AdapterQuerySet:
+        """Active adapters of this base model, its default first, then the newest."""
+        return self.active().filter(base_model=base_model).order_by("-is_default", "-created_at", "-id")
+
+    def default_of(self, base_model: BaseModel) -> Any:
+        """The adapter preselected for this base model, or None."""
+        return self.active().filter(base_model=base_model, is_default=True).first()
+
+    def with_context(self) -> AdapterQuerySet:
+        """With base model, parent and creator, as pages show them."""
+        return self.select_related("base_model", "parent", "created_by")
+
+    def with_usage(self) -> AdapterQuerySet:
+        """With `sample_count` and `job_count` (deleted ones left out) and `last_used_at`."""
+        jobs = Q(jobs__deleted_at__isnull=True)
+        samples = jobs & Q(jobs__samples__deleted_at__isnull=True)
+        return self.annotate(
+            sample_count=Count("jobs__samples", filter=samples, distinct=True),
+            job_count=Count("jobs", filter=jobs, distinct=True),
+            last_used_at=Max("jobs__created_at", filter=jobs),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -12,6 +12,9 @@ from django.utils import timezone
 
 from adapters import querysets, validators
 from text2song.models import SoftDeleteModel, UUIDModel
+
+if TYPE_CHECKING:
+    from generation.models import BaseModel
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -133,6 +136,11 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
 
     def __str__(self) -> str:
         return self.label
+
+    def fits(self, base_model: BaseModel) -> bool:
+        """Whether it was made for this base model, and for the files that model has now."""
+        known_revisions = {self.base_revision, base_model.revision} - {""}
+        return self.base_model_id == base_model.pk and len(known_revisions) < 2
 
     @property
     def short_id(self) -> str:

@@ -18,12 +18,15 @@ class AdapterQuerySet(SoftDeleteQuerySet):
         return self.visible().filter(is_active=True)
 
     def selectable_for(self, base_model: BaseModel) -> AdapterQuerySet:
-        """Active adapters of this base model, its default first, then the newest."""
-        return self.active().filter(base_model=base_model).order_by("-is_default", "-created_at", "-id")
+        """Active adapters of this base model as its files are now, its default first, then the newest."""
+        fitting = self.active().filter(base_model=base_model)
+        if base_model.revision:
+            fitting = fitting.filter(base_revision__in=("", base_model.revision))
+        return fitting.order_by("-is_default", "-created_at", "-id")
 
     def default_of(self, base_model: BaseModel) -> Any:
         """The adapter preselected for this base model, or None."""
-        return self.active().filter(base_model=base_model, is_default=True).first()
+        return self.selectable_for(base_model).filter(is_default=True).first()
 
     def with_context(self) -> AdapterQuerySet:
         """With base model, parent and creator, as pages show them."""

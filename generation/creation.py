@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from adapters.models import Adapter
 from generation.models import BaseModel, GenerationJob
 from generation.services import job_of_key, submit_job
 from prompts.models import Prompt
@@ -20,6 +21,7 @@ def create_music(
     prompt_values: Mapping[str, Any],
     earlier_prompt: Prompt | None = None,
     base_model: BaseModel | None = None,
+    adapter: Adapter | None = None,
     seed: int | None = None,
     idempotency_key: str = "",
     **settings_: Any,
@@ -38,6 +40,7 @@ def create_music(
             actor=actor,
             prompt=prompt,
             base_model=base_model,
+            adapter=adapter,
             seed=seed,
             idempotency_key=idempotency_key,
             **settings_,

@@ -9,6 +9,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from adapters.models import Adapter
 from generation.models import BaseModel, GenerationJob
 from prompts.models import Prompt
 
@@ -17,7 +18,7 @@ ACTIVE = "active"
 
 
 class JobFilter(django_filters.FilterSet):
-    """Jobs by state, base model, prompt and day of creation (both ends included, in the reader's time zone)."""
+    """Jobs by state, base model, adapter, prompt and day of creation (ends included, in the reader's time zone)."""
 
     state = django_filters.ChoiceFilter(
         choices=[(ACTIVE, "Active"), *GenerationJob.State.choices],
@@ -34,6 +35,14 @@ class JobFilter(django_filters.FilterSet):
         label="Base model",
         error_messages={"invalid_choice": "There is no model of this key."},
         help_text="Key of a model.",
+    )
+    adapter = django_filters.ModelChoiceFilter(
+        queryset=Adapter.objects.visible(),
+        empty_label="All adapters",
+        null_label="Base Model",
+        label="Adapter",
+        error_messages={"invalid_choice": "There is no such adapter."},
+        help_text="Id of an adapter; “null” for the base model alone.",
     )
     prompt = django_filters.ModelChoiceFilter(
         queryset=Prompt.objects.visible(),
@@ -57,7 +66,7 @@ class JobFilter(django_filters.FilterSet):
 
     class Meta:
         model = GenerationJob
-        fields = ("state", "base_model", "prompt", "created_after", "created_before")
+        fields = ("state", "base_model", "adapter", "prompt", "created_after", "created_before")
 
     def by_state(self, jobs: QuerySet, name: str, value: str) -> QuerySet:
         return jobs.filter(state__in=GenerationJob.UNFINISHED if value == ACTIVE else (value,))

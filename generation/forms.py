@@ -11,6 +11,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.http import QueryDict
 
+from adapters.exceptions import AdapterNotFound, AdapterNotSelectable
+from adapters.models import Adapter
+from adapters.selection import find_adapter, require_selectable
 from generation.duration_plan import DurationPlan, plan_duration
 from generation.exceptions import DurationOverLimit, ModelNotReady, UnknownModel
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
@@ -18,7 +21,7 @@ from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIE
 from generation.presets import PRESET_BY_KEY, PRESETS, SAMPLING_KEYS, preset_of
 
 VALUE_FIELDS = tuple(name for name in SAMPLING_FIELDS if name != "preset")
-STEPS = {"temperature": "0.05", "top_p": "0.05", "guidance_scale": "0.1"}
+STEPS = {"adapter_strength": "0.05", "temperature": "0.05", "top_p": "0.05", "guidance_scale": "0.1"}
 
 
 def bounded(field: models.Field, **kwargs: Any) -> forms.Field | None:
@@ -63,12 +66,33 @@ class ModelSelect(forms.Select):
         return option
 
 
+class AdapterSelect(forms.Select):
+    """Adapters with what each requires on the options; those that do not fit the chosen model cannot be chosen."""
+
+    adapters: Mapping[str, Adapter] = {}
+    base_model: BaseModel | None = None
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if adapter := self.adapters.get(str(value)):
+            option["attrs"] |= {"data-model": adapter.base_model.key, "data-fits": option["label"]}
+            option["attrs"]["data-requires"] = f"{option['label']} — requires {adapter.base_model.display_name}"
+            if adapter.is_default:
+                option["attrs"]["data-default"] = True
+            if self.base_model is None or not adapter.fits(self.base_model):
+                option["attrs"]["disabled"] = True
+                option["label"] = option["attrs"]["data-requires"]
+        return option
+
+
 class GenerationForm(SamplingForm):
     """The Create page's settings. `values` is what `submit_job` takes.
 
     A preset other than the one the page was shown with (`preset_shown`) sets model and sampling; otherwise what stands
     in the fields counts. So choosing a preset works without a script, and so does changing a value by hand.
     """
+
+    OWN_FIELDS = ("adapter", "adapter_strength", "duration", "seed")
 
     preset = forms.ChoiceField(
         choices=GenerationJob.Preset.choices, required=False, widget=forms.RadioSelect, label="Preset"
@@ -79,6 +103,12 @@ class GenerationForm(SamplingForm):
         label="Model",
         widget=ModelSelect,
         help_text="What makes the music. Larger models sound better and take longer.",
+    )
+    adapter = forms.CharField(
+        required=False, label="Adapter", widget=AdapterSelect(attrs={"autocomplete": "off"}), empty_value=None
+    )
+    adapter_strength = bounded(
+        GenerationJob._meta.get_field("adapter_strength"), required=False, initial=1.0, label="Strength"
     )
     duration = forms.IntegerField(
         min_value=1,
@@ -114,6 +144,20 @@ class GenerationForm(SamplingForm):
         widget.models = self.models
         widget.choices = [(key, model_label(model)) for key, model in self.models.items()]
         self.fields["duration"].widget.attrs["max"] = self.duration_limit
+        self._offer_adapters()
+
+    def _offer_adapters(self) -> None:
+        offered = [adapter for adapter in Adapter.objects.active().with_context() if self._may_be_chosen(adapter)]
+        widget, model = self.fields["adapter"].widget, self.chosen_model
+        widget.adapters = {str(adapter.pk): adapter for adapter in offered}
+        widget.base_model = model
+        offered.sort(key=lambda adapter: not (model and adapter.fits(model)))
+        labels = [(str(a.pk), f"{a.label} (default)" if a.is_default else a.label) for a in offered]
+        widget.choices = [("", "None (base model)"), *labels]
+
+    def _may_be_chosen(self, adapter: Adapter) -> bool:
+        """Not one whose base has other files now: no choice of model would make it fit."""
+        return adapter.fits(adapter.base_model)
 
     def _with_preset(self, data: QueryDict | None) -> QueryDict | None:
         preset = PRESET_BY_KEY.get(data.get("preset", "")) if data is not None else None
@@ -136,9 +180,26 @@ class GenerationForm(SamplingForm):
             raise ValidationError(error.message, code=error.code) from error
         return self.models[key]
 
+    def clean_adapter(self) -> Adapter | None:
+        if not (given := self.cleaned_data["adapter"]):
+            return None
+        try:
+            return find_adapter(given)
+        except AdapterNotFound as error:
+            raise ValidationError(error.message, code=error.code) from error
+
+    def clean_adapter_strength(self) -> float:
+        strength = self.cleaned_data["adapter_strength"]
+        return 1.0 if strength is None else strength
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         model, duration = cleaned.get("model") or self.chosen_model, cleaned.get("duration")
+        if model is not None and cleaned.get("adapter") is not None:
+            try:
+                require_selectable(cleaned["adapter"], model)
+            except AdapterNotSelectable as error:
+                self.add_error("adapter", error.message)
         if model is not None and duration is not None:
             limit = LONG_FORM_MAX_SECONDS if cleaned.get("long_form") else model.max_duration
             if duration > limit:
@@ -148,7 +209,7 @@ class GenerationForm(SamplingForm):
     @property
     def values(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
-        chosen = {name: cleaned[name] for name in (*self.Meta.fields, "duration", "seed")}
+        chosen = {name: cleaned[name] for name in (*self.Meta.fields, *self.OWN_FIELDS)}
         return chosen | {"base_model": cleaned["model"]}
 
     # -- what the page shows ---------------------------------------------------------------------------------------
@@ -157,6 +218,12 @@ class GenerationForm(SamplingForm):
     def chosen_model(self) -> BaseModel | None:
         """The model standing in the form, for its limits; None when there is no such model."""
         return self.models.get(str(self["model"].value() or "")) or self.active
+
+    @property
+    def has_fitting_adapter(self) -> bool:
+        """Whether any adapter can be chosen with the model standing in the form."""
+        model = self.chosen_model
+        return model is not None and any(a.fits(model) for a in self.fields["adapter"].widget.adapters.values())
 
     @property
     def has_sampling_errors(self) -> bool:

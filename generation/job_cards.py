@@ -13,7 +13,7 @@ from generation.models import AudioSample, GenerationJob
 def cards_for(user: AbstractBaseUser, jobs: QuerySet[GenerationJob]) -> list[GenerationJob]:
     """The jobs with everything a card shows: `visible_samples` with the user's hearts, `place`, `may_manage`."""
     samples = AudioSample.objects.visible().hearted_by(user).order_by("index")
-    related = jobs.select_related("prompt", "base_model", "requested_by", "source_sample").prefetch_related(
+    related = jobs.select_related("prompt", "base_model", "adapter", "requested_by", "source_sample").prefetch_related(
         Prefetch("samples", queryset=samples, to_attr="visible_samples")
     )
     return rows_for(user, related)

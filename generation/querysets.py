@@ -44,7 +44,7 @@ class GenerationJobQuerySet(SoftDeleteQuerySet):
         from generation.models import AudioSample
 
         samples = AudioSample.objects.visible().order_by("index")
-        return self.select_related("prompt", "base_model", "requested_by", "source_sample").prefetch_related(
+        return self.select_related("prompt", "base_model", "adapter", "requested_by", "source_sample").prefetch_related(
             Prefetch("samples", queryset=samples, to_attr="visible_samples")
         )
 
@@ -77,8 +77,8 @@ class AudioSampleQuerySet(SoftDeleteQuerySet):
         return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True)
 
     def with_context(self) -> AudioSampleQuerySet:
-        """With job, prompt and model, as every list of samples shows them."""
-        return self.select_related("job", "job__prompt", "job__base_model")
+        """With job, prompt, model and adapter, as every list of samples shows them."""
+        return self.select_related("job", "job__prompt", "job__base_model", "job__adapter")
 
     def hearted_by(self, user: AbstractBaseUser) -> AudioSampleQuerySet:
         """Annotate `is_favorite`: whether `user` set a heart."""

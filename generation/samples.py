@@ -46,6 +46,7 @@ def _measure(job: GenerationJob, result: SampleResult) -> tuple[AudioSample, byt
         seed=job.sample_seed(result.index),
         rendered_text=job.prompt.rendered_text,
         base_revision=job.base_model.revision,
+        adapter_sha256=job.adapter.sha256 if job.adapter else "",
         peaks=audio.peaks(finished.audio),
         duration=frames / result.sample_rate,
         sample_rate=result.sample_rate,

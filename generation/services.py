@@ -11,6 +11,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from adapters.models import Adapter
+from adapters.selection import require_selectable
 from generation.exceptions import ActiveJobQuota, DurationOverLimit, UnknownModel
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
@@ -39,17 +41,19 @@ def submit_job(
     actor: AbstractBaseUser | None,
     prompt: Prompt,
     base_model: BaseModel | None = None,
+    adapter: Adapter | None = None,
     seed: int | None = None,
     idempotency_key: str = "",
     **settings_: Any,
 ) -> GenerationJob:
     """Store a queued job and wake a worker. The same `idempotency_key` of the same actor gives the first job again.
 
-    Raises `ValidationError` (fields out of range), `DurationOverLimit`, `ModelNotReady`, `ActiveJobQuota`.
+    Raises `ValidationError` (fields out of range), `DurationOverLimit`, `ModelNotReady`, `AdapterNotSelectable`,
+    `ActiveJobQuota`.
     """
     if idempotency_key and (earlier := job_of_key(actor, idempotency_key)):
         return earlier
-    job = build_job(actor=actor, prompt=prompt, base_model=base_model, seed=seed, **settings_)
+    job = build_job(actor=actor, prompt=prompt, base_model=base_model, adapter=adapter, seed=seed, **settings_)
     job.idempotency_key = idempotency_key
     try:
         with transaction.atomic():
@@ -68,6 +72,7 @@ def build_job(
     actor: AbstractBaseUser | None,
     prompt: Prompt,
     base_model: BaseModel | None = None,
+    adapter: Adapter | None = None,
     seed: int | None = None,
     **settings_: Any,
 ) -> GenerationJob:
@@ -78,13 +83,18 @@ def build_job(
         requested_by=actor,
         prompt=prompt,
         base_model=base_model or model_for(None),
+        adapter=adapter,
         seed=random.SystemRandom().randint(0, MAX_SEED) if seed is None else seed,
         **settings_,
     )
     _check_duration(job)
-    job.full_clean(exclude=["prompt", "base_model", "requested_by"], validate_constraints=False)
+    job.full_clean(exclude=["prompt", "base_model", "adapter", "requested_by"], validate_constraints=False)
     job.preset = preset_of({key: getattr(job, key) for key in SAMPLING_KEYS})
     _check_source(job)
+    if job.adapter is None:
+        job.adapter_strength = 1.0  # says nothing without an adapter, and shall not differ between equal jobs
+    else:
+        require_selectable(job.adapter, job.base_model)
     job.base_model.spec()  # raises when the files are not here
     return job
 
@@ -193,6 +203,8 @@ def _relative(
         actor=actor,
         prompt=job.prompt,
         base_model=job.base_model,
+        adapter=job.adapter,
+        adapter_strength=job.adapter_strength,
         idempotency_key=idempotency_key,
         source_sample=sample,
         **(inherited | changes),
@@ -209,6 +221,8 @@ def retry_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
         actor=actor,
         prompt=job.prompt,
         base_model=job.base_model,
+        adapter=job.adapter,
+        adapter_strength=job.adapter_strength,
         seed=job.seed,
         kind=job.kind,
         source_sample=job.source_sample,

@@ -11,12 +11,13 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from generation.exceptions import ModelNotReady, StorageUnavailable
+from adapters.files import local_folder
 from generation.models import GenerationJob
 from generation.recovery import take_up
 from generation.sample_files import load_codes
 from generation.samples import store_result
-from generation.specs import ModelSpec, Progress, ProgressCallback, SampleSpec, SamplingSpec
+from generation.specs import AdapterSpec, ModelSpec, Progress, ProgressCallback, SampleSpec, SamplingSpec
+from text2song.exceptions import DomainError
 
 if TYPE_CHECKING:
     from generation.engine import EngineCache
@@ -25,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 WATCH_SECONDS = 0.5
 """How often the database is asked whether jobs were cancelled, and progress is written."""
+
+
+NEEDED = ("base_model", "adapter", "prompt", "source_sample")
+"""What a job is decoded from."""
 
 
 def drain(engines: EngineCache, worker: str) -> int:
@@ -47,7 +52,7 @@ def gather(worker: str) -> list[GenerationJob]:
     """Claim the longest waiting job and others of the same base model, up to the batch limit in samples."""
     claimed: list[GenerationJob] = []
     samples = 0
-    for job in GenerationJob.objects.pending().select_related("base_model", "prompt", "source_sample")[:64]:
+    for job in GenerationJob.objects.pending().select_related(*NEEDED)[:64]:
         if claimed and job.base_model_id != claimed[0].base_model_id:
             continue
         if claimed and samples + job.num_samples > settings.GENERATION_BATCH_SAMPLES:
@@ -93,6 +98,7 @@ def sample_specs(job: GenerationJob) -> list[SampleSpec]:
     if job.source_sample is not None and job.prefix_seconds is not None:
         frames = round(job.prefix_seconds * job.base_model.frame_rate)
         prefix = load_codes(job.source_sample)[:, :frames]
+    adapters = adapter_specs(job)
     return [
         SampleSpec(
             job_id=str(job.pk),
@@ -101,12 +107,21 @@ def sample_specs(job: GenerationJob) -> list[SampleSpec]:
             seed=job.sample_seed(index),
             duration=float(job.duration),
             sampling=sampling,
+            adapters=adapters,
             prefix_codes=prefix,
             overlap=job.overlap_seconds,
         )
         for index in range(job.num_samples)
         if index not in stored
     ]
+
+
+def adapter_specs(job: GenerationJob) -> tuple[AdapterSpec, ...]:
+    """The job's adapter with its files on this machine. Raises `AdapterFilesUnavailable`."""
+    adapter = job.adapter
+    if adapter is None:
+        return ()
+    return (AdapterSpec(str(local_folder(adapter)), adapter.sha256, job.adapter_strength),)
 
 
 def _decode(
@@ -144,7 +159,7 @@ def sentence_for(error: Exception) -> str:
 
     if isinstance(error, EngineError):
         return str(error)
-    if isinstance(error, StorageUnavailable | ModelNotReady):
+    if isinstance(error, DomainError):
         return error.message
     return "Something unexpected went wrong while generating. Try again; if it stays, show the log to an administrator."
 

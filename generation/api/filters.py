@@ -5,6 +5,7 @@ from __future__ import annotations
 import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from adapters.models import Adapter
 from generation.filters import ACTIVE, JobFilter
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.querysets import AudioSampleQuerySet
@@ -39,11 +40,25 @@ class PromptIdFilter(django_filters.ModelChoiceFilter):
         )
 
 
+class AdapterIdFilter(django_filters.ModelChoiceFilter):
+    """An adapter that is not deleted, by its id; "null" for the base model alone."""
+
+    def __init__(self, *, field_name: str) -> None:
+        super().__init__(
+            field_name=field_name,
+            queryset=Adapter.objects.visible(),
+            null_label="Base Model",
+            error_messages={"invalid_choice": "There is no such adapter."},
+            help_text="Id of an adapter; “null” for the base model alone.",
+        )
+
+
 class JobApiFilter(JobFilter):
     """The jobs page's filters, with times as well as days, and whose jobs they are."""
 
     base_model = None
     model = ModelKeyFilter(field_name="base_model")
+    adapter = AdapterIdFilter(field_name="adapter")
     prompt = PromptIdFilter(field_name="prompt")
     state = django_filters.ChoiceFilter(
         choices=[(ACTIVE, "Active"), *GenerationJob.State.choices],
@@ -76,6 +91,7 @@ class AudioFilter(django_filters.FilterSet):
         help_text="Id of a job.",
     )
     model = ModelKeyFilter(field_name="job__base_model")
+    adapter = AdapterIdFilter(field_name="job__adapter")
     style = django_filters.ChoiceFilter(
         field_name="job__prompt__style", choices=[(term.slug, term.label) for term in STYLES]
     )

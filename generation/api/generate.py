@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
+from adapters.selection import find_adapter
 from generation import services
 from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, idempotency_key
 from generation.exceptions import SampleNotFound
@@ -81,11 +82,18 @@ def submit(actor: AbstractBaseUser, values: dict[str, Any], key: str) -> Generat
     attributes = {name: values.pop(name) for name in ATTRIBUTES if name in values}
     source = _source(values.pop("source_sample", None))
     model = _model(values.pop("model", None), values.pop("preset", None), source)
+    adapter = find_adapter(given) if (given := values.pop("adapter", None)) else None
     prompt = create_prompt(actor=actor, **attributes) if attributes else _prompt(values["prompt"])
     values.pop("prompt", None)
     values.setdefault("duration", min(DEFAULT_SECONDS, model.max_duration))
     return services.submit_job(
-        actor=actor, prompt=prompt, base_model=model, source_sample=source, idempotency_key=key, **values
+        actor=actor,
+        prompt=prompt,
+        base_model=model,
+        adapter=adapter,
+        source_sample=source,
+        idempotency_key=key,
+        **values,
     )
 
 

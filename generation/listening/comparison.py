@@ -83,6 +83,8 @@ def _origin(sample: AudioSample) -> str:
 _PROPERTIES: tuple[tuple[str, Callable[[AudioSample], str]], ...] = (
     ("Model", lambda sample: sample.job.base_model.display_name),
     ("Model revision", lambda sample: sample.base_revision[:12] or "unknown"),
+    ("Adapter", lambda sample: sample.job.adapter_label),
+    ("Strength", lambda sample: f"{sample.job.adapter_strength:g}" if sample.job.adapter_id else "none"),
     ("Job", lambda sample: sample.job.short_id),
     ("Made from", _origin),
     ("Preset", lambda sample: sample.job.get_preset_display()),

@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from generation import audio
 from generation.exceptions import StorageUnavailable
-from generation.models import AudioSample
+from generation.models import AudioSample, GenerationJob
 from generation.sample_files import load_audio_bytes
 
 log = structlog.get_logger(__name__)
@@ -53,10 +53,16 @@ def provenance(sample: AudioSample) -> dict[str, str]:
         "seed": str(sample.seed),
         "model": f"{job.base_model.display_name} ({job.base_model.key})",
         "model_revision": sample.base_revision,
+        "adapter": _adapter(sample.job),
+        "adapter_sha256": sample.adapter_sha256,
         "settings": _settings(sample),
         "sample": str(sample.pk),
         "job": str(job.pk),
     }
+
+
+def _adapter(job: GenerationJob) -> str:
+    return f"{job.adapter_label}, strength {job.adapter_strength:g}" if job.adapter else job.adapter_label
 
 
 def _settings(sample: AudioSample) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from adapters.models import Adapter
 from generation.models import AudioSample, BaseModel, Favorite
 from generation.models.jobs import LONG_FORM_MAX_SECONDS
 from prompts.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
@@ -40,6 +41,12 @@ class LibraryFilter(forms.Form):
         to_field_name="key",
         empty_label="Any model",
         error_messages={"invalid_choice": "There is no such model."},
+    )
+    adapter = forms.ModelChoiceField(
+        queryset=Adapter.objects.visible(),
+        required=False,
+        empty_label="Any adapter",
+        error_messages={"invalid_choice": "There is no such adapter."},
     )
     date_from = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     date_to = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))

@@ -36,6 +36,8 @@ def replay_body(sample: AudioSample) -> str:
         "top_p": job.top_p,
         "guidance_scale": job.guidance_scale,
     }
+    if job.adapter is not None:
+        body |= {"adapter": str(job.adapter_id), "adapter_strength": job.adapter_strength}
     if job.kind != GenerationJob.Kind.PROMPT:
         body |= {
             "kind": job.kind,
@@ -56,6 +58,8 @@ def replay_warnings(sample: AudioSample) -> list[str]:
             f"{job.base_model.display_name} has other files now than when this was made, "
             "so the replay will sound different."
         )
+    if job.adapter is not None and (job.adapter.is_deleted or not job.adapter.is_active):
+        warnings.append(f"{job.adapter_label} is not active any more, so this cannot be made again.")
     if job.source_sample is not None and not is_visible(job.source_sample):
         warnings.append("The sample this one continues was deleted, so it cannot be made again.")
     if job.prompt.is_deleted:
@@ -79,6 +83,8 @@ def _arguments(sample: AudioSample) -> list[str]:
     arguments += ["--seed", str(sample.seed), "--temperature", repr(job.temperature), "--top-k", str(job.top_k)]
     arguments += ["--top-p", repr(job.top_p), "--guidance-scale", repr(job.guidance_scale)]
     arguments += ["--model", job.base_model.key]
+    if job.adapter is not None:
+        arguments += ["--adapter", str(job.adapter_id), "--strength", repr(job.adapter_strength)]
     if job.kind != GenerationJob.Kind.PROMPT:
         arguments += ["--source-sample", str(job.source_sample_id)]
         arguments += ["--prefix-seconds", repr(job.prefix_seconds), "--kind", job.kind]

@@ -6,7 +6,12 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from generation.models import AudioSample, GenerationJob
-from generation.serializers.references import AudioLinks, ModelReferenceSerializer, PromptReferenceSerializer
+from generation.serializers.references import (
+    AdapterReferenceSerializer,
+    AudioLinks,
+    ModelReferenceSerializer,
+    PromptReferenceSerializer,
+)
 from text2song.api.serializers import StrictSerializer
 
 
@@ -16,6 +21,7 @@ class SampleSettingsSerializer(serializers.ModelSerializer):
     class Meta:
         model = GenerationJob
         fields = (
+            "adapter_strength",
             "preset",
             "temperature",
             "top_k",
@@ -35,7 +41,12 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
 
     prompt = PromptReferenceSerializer(source="job.prompt", read_only=True)
     model = ModelReferenceSerializer(source="job.base_model", read_only=True)
-    adapter = serializers.SerializerMethodField(help_text="The adapter it was made with; null is the base model.")
+    adapter = AdapterReferenceSerializer(
+        source="job.adapter",
+        read_only=True,
+        allow_null=True,
+        help_text="The adapter it was made with; null is the base model.",
+    )
     settings = SampleSettingsSerializer(source="job", read_only=True)
     is_favorite = serializers.BooleanField(read_only=True, help_text="Whether the caller set a heart.")
     codes_url = serializers.SerializerMethodField(help_text="The codes as npz: `codes`, `[K, T]` int16.")
@@ -52,6 +63,7 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
             "model",
             "base_revision",
             "adapter",
+            "adapter_sha256",
             "settings",
             "seed",
             "duration",
@@ -69,9 +81,6 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
             "created_at",
         )
         read_only_fields = fields
-
-    def get_adapter(self, sample: AudioSample) -> dict[str, str] | None:
-        return None
 
     def get_codes_url(self, sample: AudioSample) -> str:
         return self._url("api-audio-codes", pk=sample.pk)

@@ -11,6 +11,7 @@ from rest_framework.reverse import reverse
 from generation.models import GenerationJob
 from generation.presets import PRESET_BY_KEY
 from generation.serializers.references import (
+    AdapterReferenceSerializer,
     ModelReferenceSerializer,
     PromptReferenceSerializer,
     SampleReferenceSerializer,
@@ -29,6 +30,15 @@ ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondar
         OpenApiExample(
             "From a text",
             {"text": "calm piano at dusk", "mood": "peaceful", "tempo": 70, "model": "studio-tiny", "seed": 42},
+        ),
+        OpenApiExample(
+            "With an adapter",
+            {
+                "text": "calm piano at dusk",
+                "model": "studio-tiny",
+                "adapter": "9b1d6a0e-52a8-4c3e-8a43-2f8d0c1f7f10",
+                "adapter_strength": 0.8,
+            },
         ),
         OpenApiExample(
             "Continuing a sample",
@@ -61,6 +71,11 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
         required=False, min_value=1, help_text="Seconds; 10, or the model's limit if that is less, when left out."
     )
     model = serializers.CharField(required=False, help_text="A model's key; the active model when left out.")
+    adapter = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="Id of an active adapter of this model; the base model alone without.",
+    )
     preset = serializers.CharField(
         required=False,
         help_text="draft, balanced or best set model and sampling; values given beside it win. custom sets nothing.",
@@ -73,6 +88,8 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
             "prompt",
             *ATTRIBUTES,
             "model",
+            "adapter",
+            "adapter_strength",
             "preset",
             "num_samples",
             "duration",
@@ -142,7 +159,9 @@ class JobSerializer(serializers.ModelSerializer):
     error = serializers.SerializerMethodField(help_text="What happened and what to try, when it failed.")
     prompt = PromptReferenceSerializer(read_only=True)
     model = ModelReferenceSerializer(source="base_model", read_only=True)
-    adapter = serializers.SerializerMethodField(help_text="The adapter it is made with; null is the base model.")
+    adapter = AdapterReferenceSerializer(
+        read_only=True, allow_null=True, help_text="The adapter it is made with; null is the base model."
+    )
     sample_ids = serializers.SerializerMethodField()
     samples = SampleReferenceSerializer(source="visible_samples", many=True, read_only=True)
     requested_by = serializers.CharField(source="requested_by.username", default=None, read_only=True)
@@ -165,6 +184,7 @@ class JobSerializer(serializers.ModelSerializer):
             "prompt",
             "model",
             "adapter",
+            "adapter_strength",
             "kind",
             "source_sample",
             "prefix_seconds",
@@ -196,9 +216,6 @@ class JobSerializer(serializers.ModelSerializer):
 
     def get_error(self, job: GenerationJob) -> str | None:
         return job.error or None
-
-    def get_adapter(self, job: GenerationJob) -> dict[str, str] | None:
-        return None
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_sample_ids(self, job: GenerationJob) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from adapters.models import Adapter
 from generation.models import AudioSample, BaseModel
 from prompts.models import Prompt
 
@@ -37,6 +38,20 @@ class ModelReferenceSerializer(serializers.ModelSerializer):
         model = BaseModel
         fields = ("key", "display_name")
         read_only_fields = fields
+
+
+class AdapterReferenceSerializer(serializers.ModelSerializer):
+    """An adapter where something else is the subject; a deleted one is called "Deleted Adapter"."""
+
+    name = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Adapter
+        fields = ("id", "name", "version")
+        read_only_fields = fields
+
+    def get_name(self, adapter: Adapter) -> str:
+        return "Deleted Adapter" if adapter.is_deleted else adapter.name
 
 
 class AudioLinks(serializers.Serializer):

@@ -32,7 +32,7 @@ VIEWS = ("create", "detail")
 @require_safe
 def job_list(request: HttpRequest) -> HttpResponse:
     """Jobs, newest first, by the filters in the address; HTMX asks for the part it replaces."""
-    jobs = GenerationJob.objects.visible().select_related("prompt", "base_model")
+    jobs = GenerationJob.objects.visible().select_related("prompt", "base_model", "adapter")
     filters = JobFilter(request.GET, queryset=jobs)
     found = filters.qs if filters.form.is_valid() else jobs.none()
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
@@ -173,7 +173,7 @@ def _losses(job: GenerationJob) -> list[str]:
 
 
 def _job(job_id: UUID) -> GenerationJob:
-    jobs = GenerationJob.objects.visible().select_related("prompt", "base_model", "source_sample")
+    jobs = GenerationJob.objects.visible().select_related("prompt", "base_model", "adapter", "source_sample")
     return get_object_or_404(jobs, pk=job_id)
 
 

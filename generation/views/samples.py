@@ -23,7 +23,7 @@ from generation.services import delete_sample, extend_sample, vary_sample
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError, Forbidden
 
-_SHOWN = ("job__prompt", "job__base_model", "job__requested_by", "job__source_sample__job")
+_SHOWN = ("job__prompt", "job__base_model", "job__adapter", "job__requested_by", "job__source_sample__job")
 
 
 @require_safe

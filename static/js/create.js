@@ -1,5 +1,5 @@
-// The Create page: presets fill the fields and a change by hand makes them Custom, the slider and its number follow
-// each other, and Ctrl+Enter generates. Everything is delegated: the form is replaced when it was refused.
+// The Create page: presets fill the fields and a change by hand makes them Custom, sliders and their numbers follow
+// each other, adapters follow the model, and Ctrl+Enter generates. Everything is delegated: the form is replaced when it was refused.
 
 const SAMPLING = ["temperature", "top_k", "top_p", "guidance_scale"];
 const LONG_FORM_LIMIT = 120;
@@ -23,6 +23,7 @@ function applyPreset(form, radio) {
   for (const name of SAMPLING) field(form, name).value = radio.dataset[name];
   if (radio.dataset.model) field(form, "model").value = radio.dataset.model;
   followLimit(form);
+  followModel(form);
 }
 
 /** The label follows values changed by hand: the preset they make up, else Custom. */
@@ -46,11 +47,27 @@ function followLimit(form) {
   slider.value = field(form, "duration").value;
 }
 
+/** Adapters that require another model cannot be chosen; in place of one that no longer fits stands the default. */
+function followModel(form) {
+  const select = field(form, "adapter");
+  const model = field(form, "model").value;
+  const adapters = [...select.options].filter((option) => option.value);
+  for (const option of adapters) {
+    option.disabled = option.dataset.model !== model;
+    option.textContent = option.disabled ? option.dataset.requires : option.dataset.fits;
+  }
+  if (!select.selectedOptions[0] || select.selectedOptions[0].disabled) {
+    select.value = adapters.find((option) => !option.disabled && "default" in option.dataset)?.value ?? "";
+  }
+}
+
 document.addEventListener("input", (event) => {
   const form = formOf(event.target);
   if (!form) return;
   if (event.target.matches("[data-duration-slider]")) field(form, "duration").value = event.target.value;
   else if (event.target.name === "duration") form.querySelector("[data-duration-slider]").value = event.target.value;
+  else if (event.target.matches("[data-strength-slider]")) field(form, "adapter_strength").value = event.target.value;
+  else if (event.target.name === "adapter_strength") form.querySelector("[data-strength-slider]").value = event.target.value;
   else if (SAMPLING.includes(event.target.name)) recognisePreset(form);
 });
 
@@ -59,6 +76,7 @@ document.addEventListener("change", (event) => {
   if (!form) return;
   if (event.target.name === "preset") applyPreset(form, event.target);
   if (event.target.name === "model") recognisePreset(form);
+  if (event.target.name === "model") followModel(form);
   if (["model", "long_form"].includes(event.target.name)) followLimit(form);
 });
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from adapters.selection import find_adapter
 from generation import worker
 from generation.models import AudioSample, GenerationJob
 from generation.sample_files import load_audio_bytes, load_codes, pack_codes
@@ -41,6 +42,8 @@ class Command(BaseCommand):
         parser.add_argument("--top-p", type=float, default=0.0)
         parser.add_argument("--guidance-scale", type=float, default=3.0)
         parser.add_argument("--model", help="key of a base model (default: the active one)")
+        parser.add_argument("--adapter", metavar="NAME@VERSION", help="adapter of the model, by name or id")
+        parser.add_argument("--strength", type=float, default=1.0, help="of the adapter, 0 to 1.5 (default: 1)")
         parser.add_argument("--source-sample", help="id of a sample to continue or vary")
         parser.add_argument("--prefix-seconds", type=float, help="how much of the source to keep")
         parser.add_argument("--kind", choices=GenerationJob.Kind.values, default=GenerationJob.Kind.PROMPT)
@@ -73,6 +76,8 @@ class Command(BaseCommand):
                 actor=actor,
                 prompt=prompt,
                 base_model=model,
+                adapter=find_adapter(options["adapter"]) if options["adapter"] else None,
+                adapter_strength=options["strength"],
                 seed=options["seed"],
                 num_samples=options["samples"],
                 duration=options["duration"] or min(10, model.max_duration),
@@ -87,7 +92,8 @@ class Command(BaseCommand):
     def _run(self, job: GenerationJob, name: str) -> None:
         from generation.engine import EngineCache
 
-        self.stderr.write(f"{job}: {job.num_samples} x {job.duration} s with {job.base_model} ...")
+        wearing = f" and {job.adapter_label}" if job.adapter else ""
+        self.stderr.write(f"{job}: {job.num_samples} x {job.duration} s with {job.base_model}{wearing} ...")
         worker.run_batch(EngineCache(), [job], name, on_progress=_Bar())
         job.refresh_from_db()
         if job.state != GenerationJob.State.COMPLETED:

@@ -1,0 +1,69 @@
+"""What can go wrong with adapters, in words for users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from text2song.exceptions import Conflict, DomainError, NotFound, Refused
+
+
+class AdapterNotFound(NotFound):
+    code = "adapter_not_found"
+
+    def __init__(self, given: object) -> None:
+        super().__init__(f"There is no adapter “{given}”.")
+
+
+class AdapterNotSelectable(Refused):
+    """A job asked for an adapter that cannot be used with its base model."""
+
+    code = "adapter_not_selectable"
+
+    def __init__(self, reason: str, fitting: Sequence[str], base_model: str) -> None:
+        if fitting:
+            advice = f"Adapters that fit {base_model}: {', '.join(fitting)}."
+        else:
+            advice = f"No adapter fits {base_model} yet; generate with the base model alone."
+        message = f"{reason} {advice}"
+        super().__init__(message, fields={"adapter": [message]})
+
+
+class AdapterDeleted(AdapterNotSelectable):
+    code = "adapter_deleted"
+
+
+class AdapterInactive(AdapterNotSelectable):
+    code = "adapter_inactive"
+
+
+class AdapterOfAnotherBase(AdapterNotSelectable):
+    code = "adapter_of_another_base"
+
+
+class AdapterExists(Conflict):
+    code = "adapter_exists"
+
+    def __init__(self, name: str, version: str, free: str) -> None:
+        self.free_version = free
+        message = f"“{name}” has a version {version} already. The next free one is {free}."
+        super().__init__(message, fields={"version": [message]})
+
+
+class AdapterFilesRefused(Refused):
+    """The files are no LoRA adapter this studio can keep."""
+
+    code = "adapter_files_refused"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, fields={"files": [message]})
+
+
+class AdapterNotActive(Conflict):
+    code = "adapter_inactive"
+
+
+class AdapterFilesUnavailable(DomainError):
+    """The store does not have, or does not give, an adapter's files."""
+
+    code = "adapter_files_unavailable"
+    status = 503

@@ -1,0 +1,97 @@
+"""An adapter's files: on the configured storage for good, and beside a worker for as long as it needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import storages
+
+from adapters.exceptions import AdapterFilesUnavailable
+from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE, AdapterFiles
+
+READ_SIZE = 1 << 20
+
+
+def store_files(files: AdapterFiles, *, weights: Path, readme: bytes) -> None:
+    """Write configuration, weights and README below the row's prefix; all of them, or none."""
+    store = storages["default"]
+    try:
+        store.save(files.file_name(CONFIG_FILE), ContentFile(files.config_bytes))
+        with weights.open("rb") as stream:
+            store.save(files.file_name(WEIGHTS_FILE), File(stream))
+        if readme:
+            store.save(files.file_name(README_FILE), ContentFile(readme))
+    except Exception as error:
+        remove_files(files)
+        raise AdapterFilesUnavailable(
+            "The store refused to write the adapter's files. Check its free space and access under Settings."
+        ) from error
+
+
+def remove_files(files: AdapterFiles) -> None:
+    """Take the files off the storage; missing ones are fine."""
+    for name in (CONFIG_FILE, WEIGHTS_FILE, README_FILE):
+        storages["default"].delete(files.file_name(name))
+
+
+def open_weights(files: AdapterFiles) -> IO[bytes]:
+    """The stored weights for reading. Raises `AdapterFilesUnavailable`."""
+    try:
+        return storages["default"].open(files.file_name(WEIGHTS_FILE), "rb")
+    except Exception as error:
+        raise AdapterFilesUnavailable(
+            f"The weights of the adapter “{files.label}” are not on the store. "
+            "Check the store under Settings, or register the adapter again."
+        ) from error
+
+
+def read_readme(files: AdapterFiles) -> bytes:
+    """The README, empty where there is none."""
+    store = storages["default"]
+    name = files.file_name(README_FILE)
+    if not store.exists(name):
+        return b""
+    with store.open(name, "rb") as stream:
+        return stream.read()
+
+
+def local_folder(files: AdapterFiles) -> Path:
+    """A folder on this machine that peft can load, named by its content; brought from the storage the first time.
+
+    Raises `AdapterFilesUnavailable` when the stored weights are missing, or are not those that were registered.
+    """
+    folder = settings.ADAPTERS_DIR / files.content_hash
+    if not folder.is_dir():
+        settings.ADAPTERS_DIR.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=settings.ADAPTERS_DIR, prefix="fetch-") as scratch:
+            _bring(files, Path(scratch) / "adapter")
+            try:
+                (Path(scratch) / "adapter").rename(folder)
+            except OSError:
+                if not folder.is_dir():  # otherwise another worker was faster with the same content
+                    raise
+    return folder
+
+
+def _bring(files: AdapterFiles, folder: Path) -> None:
+    folder.mkdir()
+    (folder / CONFIG_FILE).write_bytes(files.config_bytes)
+    with open_weights(files) as stored, (folder / WEIGHTS_FILE).open("wb") as local:
+        shutil.copyfileobj(stored, local, READ_SIZE)
+    if sha256_of(folder / WEIGHTS_FILE) != files.sha256:
+        raise AdapterFilesUnavailable(
+            f"The stored weights of the adapter “{files.label}” are damaged: their SHA-256 is not the one registered. "
+            "Register the adapter again."
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -866,7 +866,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("end__isnull", True), ("start__isnull", True)),
-                    models.Q(("end__gt", models.F("start")), ("end__isnull", False), ("start__gte", 0)),
+                    models.Q(
+                        ("end__gt", models.F("start")),
+                        ("end__isnull", False),
+                        ("start__gte", 0),
+                        ("start__isnull", False),
+                    ),
                     _connector="OR",
                 ),
                 name="sample_tag_span",

@@ -230,7 +230,7 @@ class SampleTag(Judgement):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(start__isnull=True, end__isnull=True)
-                | models.Q(start__gte=0, end__isnull=False, end__gt=models.F("start")),
+                | models.Q(start__isnull=False, end__isnull=False, start__gte=0, end__gt=models.F("start")),
                 name="sample_tag_span",
             ),
             models.UniqueConstraint(

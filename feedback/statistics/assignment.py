@@ -112,9 +112,15 @@ def urgency(state: Fit) -> Floats:
     shared = covariances[..., :, None] - covariances[..., None, :]
     chance = win_chance(state.strengths[..., :, None] - state.strengths[..., None, :])
     information = chance * (1 - chance)
-    shrink = shared**2 * (information / (1 + information * _spread(state.covariance)))[..., None, :, :]
+    shrink = shared**2 * (information / (1 + information * difference_variance(state.covariance)))[..., None, :, :]
     weights = order_doubts(state) / _variances(contrasts, state.covariance)
     return (weights[..., None, None] * shrink).sum(-3)
+
+
+def difference_variance(covariance: Floats) -> Floats:
+    """`[..., n, n]`: the variance of every difference of two strengths."""
+    own = np.diagonal(covariance, axis1=-2, axis2=-1)
+    return own[..., :, None] + own[..., None, :] - 2 * covariance
 
 
 def _neighbours(state: Fit) -> Floats:
@@ -125,12 +131,6 @@ def _neighbours(state: Fit) -> Floats:
 
 def _variances(contrasts: Floats, covariance: Floats) -> Floats:
     return ((contrasts @ covariance) * contrasts).sum(-1)
-
-
-def _spread(covariance: Floats) -> Floats:
-    """`[..., n, n]`: the variance of every difference of two strengths."""
-    own = np.diagonal(covariance, axis1=-2, axis2=-1)
-    return own[..., :, None] + own[..., None, :] - 2 * covariance
 
 
 def _rarity(candidates: Iterable[Candidate]) -> dict[frozenset[Arm], float]:

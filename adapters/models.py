@@ -170,6 +170,8 @@ class AdapterRegistration(AdapterFiles, UUIDModel):
         Adapter, null=True, blank=True, on_delete=models.CASCADE, related_name="registration"
     )
 
+    objects = querysets.AdapterRegistrationQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = [

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from text2song.models import SoftDeleteQuerySet
 
 if TYPE_CHECKING:
     from generation.models import BaseModel
+
+
+class AdapterRegistrationQuerySet(QuerySet):
+    def checking(self) -> AdapterRegistrationQuerySet:
+        """Those waiting for their trial, the longest waiting first."""
+        return self.filter(state="checking").order_by("created_at", "id")
 
 
 class AdapterQuerySet(SoftDeleteQuerySet):

@@ -8,6 +8,8 @@ import structlog
 from django.utils import timezone
 from django_q.conf import Conf
 
+from adapters.models import AdapterRegistration
+from adapters.registration import CHECK
 from generation.models import GenerationJob, ModelFetch
 from text2song import queue
 from text2song.models import WorkerPresence
@@ -28,9 +30,17 @@ def recover_jobs() -> None:
     waiting = GenerationJob.objects.pending().filter(queued_at__lt=timezone.now() - LOST_AFTER).first()
     if waiting is not None:
         queue.enqueue(RUN_JOB, waiting.pk, cluster="generation")
+    _recheck_adapters()
     alive = WorkerPresence.objects.alive().values("name")
     for fetch in ModelFetch.objects.filter(state=ModelFetch.State.RUNNING).exclude(worker__in=alive):
         fetch.end(ModelFetch.State.FAILED, "The worker stopped while fetching. Fetch again; it goes on where it was.")
+
+
+def _recheck_adapters() -> None:
+    """Wake a worker again for an adapter that still waits for its trial, or whose worker died over it."""
+    overdue = AdapterRegistration.objects.checking().filter(created_at__lt=timezone.now() - LOST_AFTER).first()
+    if overdue is not None:
+        queue.enqueue(CHECK, overdue.pk, cluster="generation")
 
 
 def take_up(job: GenerationJob) -> None:

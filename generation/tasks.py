@@ -46,6 +46,13 @@ def run_job(job_id: str) -> None:
     worker.drain(engines(), worker_name())
 
 
+def check_adapter(registration_id: str) -> None:
+    """Try all adapters that wait for it on their bases."""
+    from generation.adapter_trial import try_waiting
+
+    try_waiting(engines())
+
+
 def sweep() -> None:
     """Scheduled every minute: forget dead workers, take up their jobs, send lost wake-ups again."""
     forget_dead_workers()

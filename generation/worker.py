@@ -153,15 +153,15 @@ def _fail(job: GenerationJob, error: Exception, worker: str) -> None:
         job.samples.all().delete()
 
 
-def sentence_for(error: Exception) -> str:
-    """What to tell the owner of a job that ended with `error`: never a stack trace."""
+def sentence_for(error: Exception, doing: str = "generating") -> str:
+    """What to tell the owner of work that ended with `error`: never a stack trace."""
     from generation.engine.exceptions import EngineError
 
     if isinstance(error, EngineError):
         return str(error)
     if isinstance(error, DomainError):
         return error.message
-    return "Something unexpected went wrong while generating. Try again; if it stays, show the log to an administrator."
+    return f"Something unexpected went wrong while {doing}. Try again; if it stays, show the log to an administrator."
 
 
 class JobWatch:

@@ -1,10 +1,12 @@
-"""Forms of the studio as a whole."""
+"""Forms of the studio as a whole, and what its forms have in common."""
 
 from __future__ import annotations
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from text2song.api_keys import NAME_LENGTH
+from text2song.exceptions import DomainError
 from text2song.models import ApiKey
 
 
@@ -24,3 +26,16 @@ class ApiKeyForm(forms.Form):
     expires_days = forms.TypedChoiceField(
         choices=EXPIRIES, coerce=int, empty_value=None, required=False, label="Expires"
     )
+
+
+def add_refusal(form: forms.Form, error: DomainError | ValidationError) -> None:
+    """Show what a service refused beside the fields it names, or above the form."""
+    if isinstance(error, ValidationError):
+        fields, message = error.message_dict if hasattr(error, "error_dict") else {}, " ".join(error.messages)
+    else:
+        fields, message = error.fields, error.message
+    for name, messages in fields.items():
+        if name in form.fields:
+            form.add_error(name, messages)
+    if not form.errors:
+        form.add_error(None, message)

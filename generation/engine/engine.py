@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import psutil
 import torch
 
+from generation.engine.adapter_check import PROBE_TEXT, logit_change
 from generation.engine.adapters import active, weight_deltas
 from generation.engine.batch import NOISE_STEPS, Batch, Layout
 from generation.engine.clip import Clip, check_spec, decoding_steps, plan_windows
@@ -90,6 +91,13 @@ class Engine:
     def encode(self, audio: Waveform, sample_rate: int) -> Codes:
         """A waveform `[C, N]` at `sample_rate` Hz to codes `[K, T]` int16, for continuing a given recording."""
         return self._codec.encode(audio, sample_rate)
+
+    def adapter_effect(self, adapter: AdapterSpec) -> float:
+        """Largest change of any logit that `adapter` makes on a fixed probe; always above 0.
+
+        Raises AdapterError when it does not fit this model, changes nothing, or holds values that are not finite.
+        """
+        return logit_change(self._model, adapter, self._text_encoder.encode(PROBE_TEXT), self._layout)
 
     def generate(
         self,

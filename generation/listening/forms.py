@@ -11,7 +11,6 @@ from adapters.models import Adapter
 from generation.models import AudioSample, BaseModel, Favorite
 from generation.models.jobs import LONG_FORM_MAX_SECONDS
 from prompts.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
-from text2song.exceptions import DomainError
 
 _INSTRUMENT_CHOICES = [
     ("", "Any instrument"),
@@ -122,16 +121,3 @@ class NoteForm(forms.Form):
         max_length=Favorite._meta.get_field("note").max_length,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "What you like about it"}),
     )
-
-
-def add_refusal(form: forms.Form, error: DomainError | ValidationError) -> None:
-    """Show what a service refused beside the fields it names, or above the form."""
-    if isinstance(error, ValidationError):
-        fields, message = error.message_dict if hasattr(error, "error_dict") else {}, " ".join(error.messages)
-    else:
-        fields, message = error.fields, error.message
-    for name, messages in fields.items():
-        if name in form.fields:
-            form.add_error(name, messages)
-    if not form.errors:
-        form.add_error(None, message)

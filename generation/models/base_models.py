@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from generation.exceptions import ModelNotReady
+from generation.model_folder import BrokenModelFolder, tensor_shapes, weight_files
 from generation.specs import ModelSpec
 from text2song.models import UUIDModel
 
@@ -80,6 +81,22 @@ class BaseModel(UUIDModel):
         if not self.is_ready:
             raise ModelNotReady(self.display_name, self.key)
         return ModelSpec(key=self.key, path=str(self.folder), revision=self.revision)
+
+    def tensor_shapes(self) -> dict[str, list[int]]:
+        """Name and shape of every weight, from the headers of its files. Raises `ModelNotReady`."""
+        if not self.is_ready:
+            raise ModelNotReady(self.display_name, self.key)
+        try:
+            return tensor_shapes(weight_files(self.folder))
+        except BrokenModelFolder as error:
+            raise ModelNotReady(self.display_name, self.key) from error
+
+    def other_called(self, name: str) -> BaseModel | None:
+        """Another known model of this key or hub id, if `name` is one's and not this model's own."""
+        if name in (self.key, self.location):
+            return None
+        named = models.Q(key=name) | models.Q(source=self.Source.HUB, location=name)
+        return BaseModel.objects.filter(named).exclude(pk=self.pk).first()
 
     def activate(self) -> None:
         """Make this the model new jobs use unless they name one. Jobs already sent keep theirs."""

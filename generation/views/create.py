@@ -16,11 +16,11 @@ from generation.create_page import earlier_prompt, find_job, initial_settings, r
 from generation.creation import create_music
 from generation.forms import GenerationForm
 from generation.job_cards import cards_for
-from generation.listening.forms import add_refusal
 from generation.models import GenerationJob
 from prompts.editor import editor_context, form_for, values_of
 from prompts.forms import PromptForm
 from text2song.exceptions import DomainError
+from text2song.forms import add_refusal
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

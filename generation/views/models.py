@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from generation import model_registry
 from generation.forms import FolderForm
-from generation.listening.forms import add_refusal
 from generation.model_cards import model_cards
 from generation.models import BaseModel, ModelFetch
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError, Forbidden
+from text2song.forms import add_refusal
 
 
 @require_safe

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.downloads import DOWNLOAD_FORMATS
-from generation.listening.forms import ExtendForm, VaryForm, add_refusal
+from generation.listening.forms import ExtendForm, VaryForm
 from generation.listening.lineage import descendants_of, is_visible, siblings_of
 from generation.listening.replay import replay_body, replay_command, replay_warnings
 from generation.listening.sample_facts import codes_shape
@@ -22,6 +22,7 @@ from generation.models import AudioSample
 from generation.services import delete_sample, extend_sample, vary_sample
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError, Forbidden
+from text2song.forms import add_refusal
 
 _SHOWN = ("job__prompt", "job__base_model", "job__adapter", "job__requested_by", "job__source_sample__job")
 

@@ -1,0 +1,229 @@
+"""What can be known of adapter files without torch: is it a plain LoRA, and does it fit its base model?"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from adapters.exceptions import AdapterFilesRefused
+from adapters.files import sha256_of
+from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE
+
+if TYPE_CHECKING:
+    from generation.models import BaseModel
+
+Shapes = Mapping[str, Sequence[int]]
+
+MOST_RANK = 512
+MODULE_NAME = re.compile(r"[\w.]{1,200}")
+TENSOR_NAME = re.compile(r"base_model\.model\.(?P<module>[\w.]+)\.(?P<part>lora_(?:embedding_)?[AB])(?:\.weight)?")
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+APPLIED = ("r", "lora_alpha", "target_modules", "rank_pattern", "alpha_pattern", "use_rslora", "layers_to_transform")
+"""Options of peft's LoraConfig that decide what an adapter does, as far as they are applied here."""
+
+UNSUPPORTED = (
+    "use_dora",
+    "use_qalora",
+    "use_bdlora",
+    "lora_bias",
+    "modules_to_save",
+    "trainable_token_indices",
+    "layer_replication",
+    "layers_pattern",
+    "exclude_modules",
+    "megatron_config",
+    "target_parameters",
+    "arrow_config",
+    "kasa_config",
+    "velora_config",
+    "monteclora_config",
+    "alora_invocation_tokens",
+    "fan_in_fan_out",
+)
+"""Options that change more than weight differences can say, or that would be read as code or patterns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Adapter files that are in order. `config` is what is kept of adapter_config.json."""
+
+    config: dict[str, Any]
+    weights: Path
+    readme: bytes
+    sha256: str
+    size: int
+    trained_parameters: int
+
+
+def inspect_folder(folder: Path, base_model: BaseModel) -> Inspection:
+    """Check the files in `folder` against `base_model`'s. Raises `AdapterFilesRefused`, `ModelNotReady`."""
+    stated = read_config(folder / CONFIG_FILE)
+    config = checked_config(stated)
+    _check_base(stated, base_model)
+    shapes = tensor_shapes(folder / WEIGHTS_FILE)
+    check_fit(shapes, base_model.tensor_shapes(), base_model.display_name)
+    readme = (folder / README_FILE).read_bytes() if (folder / README_FILE).is_file() else b""
+    config |= {"base_model_name_or_path": base_model.location or base_model.key, "revision": base_model.revision}
+    weights = folder / WEIGHTS_FILE
+    return Inspection(
+        config=config,
+        weights=weights,
+        readme=readme,
+        sha256=sha256_of(weights),
+        size=weights.stat().st_size + len(readme) + len(json.dumps(config)),
+        trained_parameters=sum(math.prod(shape) for shape in shapes.values()),
+    )
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """adapter_config.json as it is. Raises `AdapterFilesRefused` unless it is a JSON object."""
+    try:
+        stated = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise AdapterFilesRefused(f"{CONFIG_FILE} cannot be read as JSON.") from error
+    if not isinstance(stated, dict):
+        raise AdapterFilesRefused(f"{CONFIG_FILE} does not hold a JSON object.")
+    return stated
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def checked_config(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of the configuration of a plain LoRA. Raises `AdapterFilesRefused` for any other."""
+    if stated.get("peft_type") != "LORA":
+        raise AdapterFilesRefused(f"{CONFIG_FILE} does not describe a LoRA: its peft_type is another.")
+    for name in UNSUPPORTED:
+        if stated.get(name):
+            raise AdapterFilesRefused(f"The adapter uses “{name}”; only plain LoRA can be applied here.")
+    if stated.get("bias", "none") != "none":
+        raise AdapterFilesRefused("The adapter changes biases; only plain LoRA can be applied here.")
+    if stated.get("init_lora_weights", True) not in (True, False, "gaussian"):
+        raise AdapterFilesRefused(
+            "The adapter starts from changed base weights (init_lora_weights); convert it to a plain LoRA with peft."
+        )
+    config = {name: stated[name] for name in APPLIED if stated.get(name) is not None}
+    _check_numbers(config)
+    _check_names(config)
+    kept = {"peft_type": "LORA", "task_type": None, "bias": "none", "inference_mode": True, "init_lora_weights": True}
+    dropout = stated.get("lora_dropout", 0.0)
+    return kept | {"lora_dropout": dropout if _is_number(dropout, 0, 1) else 0.0} | config
+
+
+def _check_numbers(config: Mapping[str, Any]) -> None:
+    ranks = [config.get("r"), *_values(config, "rank_pattern")]
+    if not all(isinstance(rank, int) and _is_number(rank, 1, MOST_RANK) for rank in ranks):
+        raise AdapterFilesRefused(f"The rank (r) must be a whole number from 1 to {MOST_RANK}.")
+    alphas = [config.get("lora_alpha"), *_values(config, "alpha_pattern")]
+    if not all(_is_number(alpha, 1e-6, 1e6) for alpha in alphas):
+        raise AdapterFilesRefused("lora_alpha must be a number above 0.")
+    if not isinstance(config.get("use_rslora", False), bool):
+        raise AdapterFilesRefused("use_rslora must be true or false.")
+
+
+def _check_names(config: Mapping[str, Any]) -> None:
+    targets = config.get("target_modules")
+    patterns = [*(config.get("rank_pattern") or ()), *(config.get("alpha_pattern") or ())]
+    if not isinstance(targets, list) or not targets:
+        raise AdapterFilesRefused("target_modules must be a list of module names.")
+    if not all(isinstance(name, str) and MODULE_NAME.fullmatch(name) for name in [*targets, *patterns]):
+        raise AdapterFilesRefused("target_modules and patterns must be plain module names.")
+    layers = config.get("layers_to_transform", [])
+    if not all(
+        isinstance(layer, int) and 0 <= layer < 1000 for layer in (layers if isinstance(layers, list) else [layers])
+    ):
+        raise AdapterFilesRefused("layers_to_transform must be a list of layer numbers.")
+
+
+def _values(config: Mapping[str, Any], name: str) -> list[Any]:
+    pattern = config.get(name) or {}
+    if not isinstance(pattern, dict):
+        raise AdapterFilesRefused(f"{name} must map module names to numbers.")
+    return list(pattern.values())
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _check_base(stated: Mapping[str, Any], base_model: BaseModel) -> None:
+    """Refuse an adapter that says itself it belongs to another model the studio knows, or to other files of this."""
+    named = stated.get("base_model_name_or_path")
+    other = base_model.other_called(named) if isinstance(named, str) else None
+    if other is not None:
+        raise AdapterFilesRefused(
+            f"The adapter says it was made for {other.display_name}; it does not fit {base_model.display_name}."
+        )
+    revision = stated.get("revision")
+    if isinstance(revision, str) and COMMIT.fullmatch(revision) and base_model.revision:
+        require_revision(revision, base_model)
+
+
+def require_revision(revision: str, base_model: BaseModel) -> None:
+    """Raise `AdapterFilesRefused` unless `revision` is that of the base model's files here."""
+    if revision != base_model.revision:
+        raise AdapterFilesRefused(
+            f"The adapter was made for revision {revision[:12]} of {base_model.display_name}; "
+            f"the files here are of revision {base_model.revision[:12] or 'unknown'}."
+        )
+
+
+def tensor_shapes(file: Path) -> dict[str, list[int]]:
+    """Name and shape of every tensor, from the header alone. Raises `AdapterFilesRefused` for a damaged file."""
+    try:
+        with safe_open(file, framework="np") as tensors:
+            return {key: tensors.get_slice(key).get_shape() for key in tensors.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise AdapterFilesRefused(f"{WEIGHTS_FILE} is no safetensors file, or it is damaged.") from error
+
+
+def check_fit(shapes: Shapes, base: Shapes, base_name: str) -> None:
+    """Compare every pair of LoRA matrices, A `[r, in]` and B `[out, r]`, with the base weight `[out, in]`.
+
+    Raises `AdapterFilesRefused` for tensors that are no such pairs, and for the first that does not fit.
+    """
+    modules: dict[str, dict[str, Sequence[int]]] = {}
+    for key, shape in shapes.items():
+        match = TENSOR_NAME.fullmatch(key)
+        if match is None or len(shape) != 2:
+            raise AdapterFilesRefused(f"The tensor “{key[:120]}” is no part of a plain LoRA.")
+        modules.setdefault(match["module"], {})[match["part"]] = shape
+    if not modules:
+        raise AdapterFilesRefused(f"{WEIGHTS_FILE} holds no tensors.")
+    for module, parts in modules.items():
+        weight = _base_weight(module, base)
+        if weight is None:
+            raise AdapterFilesRefused(f"{base_name} has no “{module[:120]}”: the adapter was made for another model.")
+        expected = _product_shape(parts)
+        if expected is None or list(weight) != expected:
+            raise AdapterFilesRefused(
+                f"The sizes of “{module[:120]}” do not fit {base_name}: the adapter was made for another model."
+            )
+
+
+def _base_weight(module: str, base: Shapes) -> Sequence[int] | None:
+    """The decoder's weight that `module` names, within the decoder or within the whole model around it."""
+    for name in (f"{module}.weight", f"decoder.{module}.weight"):
+        if name.startswith("decoder.") and name in base:
+            return base[name]
+    return None
+
+
+def _product_shape(parts: Mapping[str, Sequence[int]]) -> list[int] | None:
+    """Shape of the weight that the two matrices change together; None when they do not belong together."""
+    if set(parts) == {"lora_A", "lora_B"}:
+        (rank, inner), (outer, other_rank) = parts["lora_A"], parts["lora_B"]
+        return [outer, inner] if rank == other_rank else None
+    if set(parts) == {"lora_embedding_A", "lora_embedding_B"}:
+        (rank, entries), (width, other_rank) = parts["lora_embedding_A"], parts["lora_embedding_B"]
+        return [entries, width] if rank == other_rank else None
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import IO
 
@@ -59,6 +60,15 @@ def read_readme(files: AdapterFiles) -> bytes:
         return b""
     with store.open(name, "rb") as stream:
         return stream.read()
+
+
+def write_zip(files: AdapterFiles, archive: zipfile.ZipFile) -> None:
+    """Put the files into an archive, as a folder that peft loads. Raises `AdapterFilesUnavailable`."""
+    archive.writestr(CONFIG_FILE, files.config_bytes)
+    if readme := read_readme(files):
+        archive.writestr(README_FILE, readme)
+    with open_weights(files) as stored, archive.open(WEIGHTS_FILE, "w", force_zip64=True) as packed:
+        shutil.copyfileobj(stored, packed, READ_SIZE)
 
 
 def local_folder(files: AdapterFiles) -> Path:

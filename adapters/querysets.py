@@ -9,6 +9,8 @@ from django.db.models import Count, Max, Q, QuerySet
 from text2song.models import SoftDeleteQuerySet
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
     from generation.models import BaseModel
 
 
@@ -16,6 +18,10 @@ class AdapterRegistrationQuerySet(QuerySet):
     def checking(self) -> AdapterRegistrationQuerySet:
         """Those waiting for their trial, the longest waiting first."""
         return self.filter(state="checking").order_by("created_at", "id")
+
+    def visible_to(self, user: AbstractBaseUser) -> AdapterRegistrationQuerySet:
+        """A person's own uploads; all for curators."""
+        return self if user.is_staff else self.filter(created_by=user)
 
 
 class AdapterQuerySet(SoftDeleteQuerySet):

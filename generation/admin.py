@@ -5,59 +5,16 @@ Nothing here writes a state: actions call the same services as the pages, in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
 from django.contrib import admin, messages
-from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from generation import model_registry, services
 from generation.models import AudioSample, BaseModel, Favorite, GenerationDefaults, GenerationJob, ModelFetch
-from text2song.exceptions import DomainError
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that only services make and change; they can be looked at, found and acted upon."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        return self.fieldsets or [(None, {"fields": self.fields or ()})]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return flatten_fieldsets(self.get_fieldsets(request, obj))
-
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
-        unsavable = {"show_save": False, "show_save_and_continue": False}
-        return super().render_change_form(request, context | unsavable, **kwargs)
-
-
-def act(
-    modeladmin: admin.ModelAdmin,
-    request: HttpRequest,
-    rows: Iterable[Model],
-    service: Callable[[Any], object],
-    done: str,
-) -> None:
-    """Call `service` for each row; say how many it was done to, and for each other row why not."""
-    changed = 0
-    for row in rows:
-        try:
-            service(row)
-            changed += 1
-        except DomainError as error:
-            modeladmin.message_user(request, f"{row}: {error.message}", messages.WARNING)
-    if changed:
-        modeladmin.message_user(request, f"{done}: {changed}.", messages.SUCCESS)
+from text2song.curation import ReadOnlyAdmin, act
 
 
 @admin.register(BaseModel)
@@ -180,6 +137,7 @@ class GenerationJobAdmin(ReadOnlyAdmin):
         "state",
         "percent_done",
         "base_model",
+        "adapter",
         "num_samples",
         "duration",
         "requested_by",
@@ -187,15 +145,23 @@ class GenerationJobAdmin(ReadOnlyAdmin):
         "deleted_at",
     )
     list_display_links = ("short_id", "prompt")
-    list_filter = ("state", "kind", "base_model", "preset", "created_at", ("deleted_at", admin.EmptyFieldListFilter))
-    list_select_related = ("prompt", "base_model", "requested_by")
+    list_filter = (
+        "state",
+        "kind",
+        "base_model",
+        "adapter",
+        "preset",
+        "created_at",
+        ("deleted_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("prompt", "base_model", "adapter", "requested_by")
     search_fields = ("id", "prompt__text", "prompt__rendered_text", "requested_by__username", "error")
     search_help_text = "Words of the prompt, a job's id or the beginning of it, a user's name, words of an error."
     date_hierarchy = "created_at"
     actions = ("cancel", "requeue", "delete_jobs")
     inlines = (SampleInline,)
     fieldsets = (
-        (None, {"fields": ("id", "prompt", "base_model", "requested_by")}),
+        (None, {"fields": ("id", "prompt", "base_model", "adapter", "adapter_strength", "requested_by")}),
         ("State", {"fields": ("state", "percent_done", "error", "attempts", "worker", "seconds_taken", "deleted_at")}),
         ("Times", {"fields": ("created_at", "queued_at", "started_at", "finished_at")}),
         (
@@ -250,7 +216,7 @@ class AudioSampleAdmin(ReadOnlyAdmin):
         "deleted_at",
     )
     list_filter = ("job__base_model", "created_at", ("deleted_at", admin.EmptyFieldListFilter))
-    list_select_related = ("job__prompt", "job__base_model")
+    list_select_related = ("job__prompt", "job__base_model", "job__adapter")
     search_fields = ("id", "job__id", "rendered_text", "sha256")
     search_help_text = "Words of the prompt, the id of a sample or its job, or the beginning of one."
     date_hierarchy = "created_at"
@@ -258,7 +224,7 @@ class AudioSampleAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("id", "job", "label", "listen", "rendered_text", "seed", "deleted_at", "created_at")}),
         ("Measured", {"fields": ("duration", "sample_rate", "channels", "loudness_lufs", "true_peak_db", "gain_db")}),
-        ("Made with", {"fields": ("base_model", "base_revision")}),
+        ("Made with", {"fields": ("base_model", "base_revision", "adapter", "adapter_sha256")}),
         ("Files", {"fields": ("audio_name", "codes_name", "size", "sha256")}),
     )
 
@@ -269,6 +235,10 @@ class AudioSampleAdmin(ReadOnlyAdmin):
     @admin.display(description="base model")
     def base_model(self, sample: AudioSample) -> str:
         return str(sample.job.base_model)
+
+    @admin.display(description="adapter")
+    def adapter(self, sample: AudioSample) -> str:
+        return sample.job.adapter_label
 
     @admin.display(description="audio")
     def listen(self, sample: AudioSample) -> SafeString:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Sum
 
+from adapters.models import Adapter
 from generation.models import AudioSample, GenerationJob
 from text2song.navigation import url_or_empty
 
@@ -114,8 +115,15 @@ def stations(totals: Figures) -> list[Station]:
         ),
         Station("Dataset", "datasets", "Judgements become training data", url_or_empty("datasets")),
         Station("Train", "training", "A LoRA adapter learns the taste", url_or_empty("training")),
-        Station("Adapter", "adapters", "The better sound goes back in", url_or_empty("adapters")),
+        _adapters(),
     ]
+
+
+def _adapters() -> Station:
+    living = Adapter.objects.visible()
+    total, active = living.count(), living.filter(is_active=True).count()
+    url = url_or_empty("adapters")
+    return Station("Adapter", "adapters", "The better sound goes back in", url, active, f"of {total} active")
 
 
 def next_step(totals: Figures) -> NextStep | None:

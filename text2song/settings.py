@@ -269,6 +269,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "AdapterRegistrationState": "adapters.models.AdapterRegistration.State",
+        "JobState": "generation.models.GenerationJob.State",
+    },
 }
 
 ADAPTER_MAX_BYTES = env.int("ADAPTER_MAX_MB", default=2048) * 1024 * 1024

@@ -134,7 +134,7 @@ def test_uploads_over_the_limit_are_refused(base, settings):
     settings.ADAPTER_MAX_BYTES = 100
     with pytest.raises(AdapterFilesRefused, match="up to 100"):
         receive(base, [upload(b"x" * 101, WEIGHTS_FILE), upload(b"{}", CONFIG_FILE)])
-    with pytest.raises(AdapterFilesRefused, match="Send adapter_config.json"):
+    with pytest.raises(AdapterFilesRefused, match="Send adapter_config"):
         receive(base, [])
 
 
@@ -226,11 +226,11 @@ def test_names_and_versions_out_of_range_are_refused(base, values):
 
 def test_a_taken_version_is_refused_with_the_next_free_one(base):
     AdapterFactory(name="warm", version="1.0.0"), AdapterFactory(name="warm", version="1.10.9")
-    with pytest.raises(AdapterExists, match="next free one is 1.10.10") as refused:
+    with pytest.raises(AdapterExists, match=r"next free one is 1\.10\.10") as refused:
         receive(base)
     assert refused.value.free_version == "1.10.10"
     receive(base, version="1.10.10")
-    with pytest.raises(AdapterExists, match="1.10.11"):  # the one being checked counts as taken
+    with pytest.raises(AdapterExists, match=r"1\.10\.11"):  # the one being checked counts as taken
         receive(base, version="1.10.10")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from text2song.models import SoftDeleteQuerySet
@@ -14,42 +15,121 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 
-class OfOneSampleQuerySet(models.QuerySet):
+OPEN_STATES = ("generating", "active")
+"""States of a listening test that takes votes."""
+
+
+def samples_judged_by(rater: AbstractBaseUser) -> models.QuerySet:
+    """Ids of the samples `rater` has given any kind of feedback on."""
+    from feedback.models import Note, Preference, Rating, SampleTag
+
+    singles = (Rating, SampleTag, Note)
+    parts = [kind.objects.filter(rater=rater).order_by().values("sample_id") for kind in singles]
+    compared = Preference.objects.filter(rater=rater).order_by()
+    return parts[0].union(*parts[1:], compared.values("sample_a_id"), compared.values("sample_b_id"))
+
+
+class JudgementQuerySet(models.QuerySet):
+    """Feedback of any kind. `visible_to` is the one place that decides who sees whose answers."""
+
+    def visible(self) -> JudgementQuerySet:
+        """Only on samples that are not deleted, of jobs that are not deleted."""
+        raise NotImplementedError
+
+    def within(self, samples: models.QuerySet) -> JudgementQuerySet:
+        """Only those all of whose samples are among `samples` (a queryset of ids)."""
+        raise NotImplementedError
+
+    def concerning(self, samples: models.QuerySet) -> JudgementQuerySet:
+        """Only those at least one of whose samples is among `samples` (a queryset)."""
+        raise NotImplementedError
+
+    def visible_to(self, reader: AbstractBaseUser) -> JudgementQuerySet:
+        """What `reader` may see: their own, and others' on samples they have judged themselves. Curators see all.
+
+        An answer on several samples is seen once all of them are judged.
+        """
+        shown = self.visible()
+        if reader.is_staff:
+            return shown
+        own = self.model.objects.filter(rater=reader).order_by().values("pk")
+        judged = self.model.objects.within(samples_judged_by(reader)).order_by().values("pk")
+        return shown.filter(Q(pk__in=own) | Q(pk__in=judged))
+
+
+class OfOneSampleQuerySet(JudgementQuerySet):
     """Feedback on a single sample."""
 
     def visible(self) -> OfOneSampleQuerySet:
-        """On samples that are not deleted, of jobs that are not deleted."""
         return self.filter(sample__deleted_at__isnull=True, sample__job__deleted_at__isnull=True)
+
+    def within(self, samples: models.QuerySet) -> OfOneSampleQuerySet:
+        return self.filter(sample__in=samples)
+
+    def concerning(self, samples: models.QuerySet) -> OfOneSampleQuerySet:
+        return self.filter(sample__in=samples)
 
 
 class RatingQuerySet(OfOneSampleQuerySet):
-    pass
+    def with_context(self) -> RatingQuerySet:
+        """With everything a list shows."""
+        return self.select_related("rater", "criterion", "sample__job__prompt")
 
 
 class SampleTagQuerySet(OfOneSampleQuerySet):
-    pass
+    def with_context(self) -> SampleTagQuerySet:
+        """With everything a list shows."""
+        return self.select_related("rater", "tag", "sample__job__prompt")
 
 
 class NoteQuerySet(OfOneSampleQuerySet):
-    pass
+    def with_context(self) -> NoteQuerySet:
+        """With everything a list shows."""
+        return self.select_related("rater", "sample__job__prompt")
 
 
-class PreferenceQuerySet(models.QuerySet):
+class PreferenceQuerySet(JudgementQuerySet):
     def visible(self) -> PreferenceQuerySet:
-        """Between samples that are both not deleted."""
+        # A vote names its samples, which would unblind a listening test that still goes on.
         return self.filter(
             sample_a__deleted_at__isnull=True,
             sample_a__job__deleted_at__isnull=True,
             sample_b__deleted_at__isnull=True,
             sample_b__job__deleted_at__isnull=True,
-        )
+        ).exclude(trial__test__state__in=OPEN_STATES)
+
+    def within(self, samples: models.QuerySet) -> PreferenceQuerySet:
+        return self.filter(sample_a__in=samples, sample_b__in=samples)
+
+    def concerning(self, samples: models.QuerySet) -> PreferenceQuerySet:
+        return self.filter(Q(sample_a__in=samples) | Q(sample_b__in=samples))
+
+    def with_context(self) -> PreferenceQuerySet:
+        """With everything a list shows."""
+        return self.select_related("rater", "sample_a__job__prompt", "sample_b__job__prompt")
 
 
-class RankingQuerySet(models.QuerySet):
+class RankingQuerySet(JudgementQuerySet):
     def visible(self) -> RankingQuerySet:
-        """Of samples none of which is deleted."""
         gone = Q(places__sample__deleted_at__isnull=False) | Q(places__sample__job__deleted_at__isnull=False)
-        return self.exclude(pk__in=self.model.objects.filter(gone).values("pk"))
+        return self.exclude(pk__in=self.model.objects.filter(gone).order_by().values("pk"))
+
+    def within(self, samples: models.QuerySet) -> RankingQuerySet:
+        from feedback.models import RankingPlace
+
+        return self.exclude(pk__in=RankingPlace.objects.order_by().exclude(sample__in=samples).values("ranking"))
+
+    def concerning(self, samples: models.QuerySet) -> RankingQuerySet:
+        from feedback.models import RankingPlace
+
+        return self.filter(pk__in=RankingPlace.objects.order_by().filter(sample__in=samples).values("ranking"))
+
+    def with_context(self) -> RankingQuerySet:
+        """With everything a list shows: the places too, best first."""
+        from feedback.models import RankingPlace
+
+        places = RankingPlace.objects.order_by("place").select_related("sample__job__prompt")
+        return self.select_related("rater").prefetch_related(models.Prefetch("places", queryset=places))
 
 
 class TagQuerySet(models.QuerySet):
@@ -57,15 +137,57 @@ class TagQuerySet(models.QuerySet):
         """Without synonyms."""
         return self.filter(synonym_of__isnull=True)
 
+    def matching(self, text: str) -> TagQuerySet:
+        """Tags whose name, or the name of one of whose synonyms, holds `text`, written with blanks or underscores."""
+        part = "_".join(text.lower().split())
+        found = self.model.objects.filter(Q(name__contains=part) | Q(synonyms__name__contains=part))
+        return self.filter(pk__in=found.order_by().values("pk"))
+
 
 class ListeningTestQuerySet(SoftDeleteQuerySet):
+    def open(self) -> ListeningTestQuerySet:
+        """Tests that take votes: trials open as soon as pairs are there, while others are still being made."""
+        return self.visible().filter(state__in=OPEN_STATES)
+
     def open_to(self, rater: AbstractBaseUser) -> ListeningTestQuerySet:
-        """Active tests this rater may judge: all for members, those of their invitation for guests."""
-        tests = self.visible().filter(state="active")
+        """Open tests this rater may judge: all for members, those of their invitation for guests."""
         profile = getattr(rater, "rater_profile", None)
-        if profile is None or profile.kind != "guest" or profile.invitation is None:
-            return tests
-        return tests if profile.invitation.test_id is None else tests.filter(pk=profile.invitation.test_id)
+        if profile is None or profile.kind != "guest":
+            return self.open()
+        if profile.invitation is None:
+            return self.none()
+        return self.open() if profile.invitation.test_id is None else self.open().filter(pk=profile.invitation.test_id)
+
+    def visible_to(self, user: AbstractBaseUser) -> ListeningTestQuerySet:
+        """Tests this person may know of: all for curators, open and completed ones for members, theirs for guests."""
+        if user.is_staff:
+            return self.visible()
+        profile = getattr(user, "rater_profile", None)
+        if profile is not None and profile.kind == "guest":
+            return self.open_to(user)
+        return self.visible().exclude(state="draft")
+
+    def with_progress(self) -> ListeningTestQuerySet:
+        """With `pair_count`, `vote_count` (those that count) and `arm_count`, as lists show them."""
+        from feedback.models import Arm, ClipPair, Trial
+
+        def count(rows: models.QuerySet) -> Coalesce:
+            grouped = rows.filter(test=OuterRef("pk")).order_by().values("test").annotate(n=Count("pk"))
+            return Coalesce(Subquery(grouped.values("n")), 0)
+
+        return self.annotate(
+            pair_count=count(ClipPair.objects.filter(kind="regular")),
+            vote_count=count(Trial.objects.counted()),
+            arm_count=count(Arm.objects.all()),
+        )
+
+
+class ClipPairQuerySet(models.QuerySet):
+    def playable(self) -> ClipPairQuerySet:
+        """Pairs neither of whose clips was deleted."""
+        gone = Q(sample_x__deleted_at__isnull=False) | Q(sample_x__job__deleted_at__isnull=False)
+        gone |= Q(sample_y__deleted_at__isnull=False) | Q(sample_y__job__deleted_at__isnull=False)
+        return self.exclude(gone)
 
 
 class TrialQuerySet(models.QuerySet):

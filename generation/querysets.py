@@ -73,8 +73,13 @@ class GenerationJobQuerySet(SoftDeleteQuerySet):
 
 class AudioSampleQuerySet(SoftDeleteQuerySet):
     def visible(self) -> AudioSampleQuerySet:
-        """Samples of jobs that are not deleted, and not deleted themselves."""
-        return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True)
+        """Samples of jobs that are not deleted, and not deleted themselves.
+
+        Those of an open listening test are not visible either: whoever finds a clip beside its model's name is no
+        longer blind. They appear when the test is over.
+        """
+        judged_blind = Q(job__arm_job__arm__test__state__in=("generating", "active"))
+        return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True).exclude(judged_blind)
 
     def with_context(self) -> AudioSampleQuerySet:
         """With job, prompt, model and adapter, as every list of samples shows them."""

@@ -79,7 +79,14 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now, editable=False)),
                 ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("name", models.CharField(max_length=200)),
-                ("description", models.CharField(blank=True, max_length=500)),
+                (
+                    "description",
+                    models.CharField(
+                        blank=True,
+                        help_text="What raters are told. Name no model and no adapter here.",
+                        max_length=500,
+                    ),
+                ),
                 (
                     "samples_per_prompt",
                     models.PositiveSmallIntegerField(
@@ -574,6 +581,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("opened_at", models.DateTimeField()),
+                (
+                    "first_sent_at",
+                    models.DateTimeField(blank=True, help_text="When the sound of Sample 1 was first sent.", null=True),
+                ),
+                (
+                    "second_sent_at",
+                    models.DateTimeField(blank=True, help_text="When the sound of Sample 2 was first sent.", null=True),
+                ),
                 ("voted_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "pair",

@@ -40,7 +40,9 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
         UNCERTAINTY = "uncertainty", "Where doubt is greatest"
 
     name = models.CharField(max_length=200)
-    description = models.CharField(max_length=500, blank=True)
+    description = models.CharField(
+        max_length=500, blank=True, help_text="What raters are told. Name no model and no adapter here."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     suite = models.ForeignKey(PromptSuite, on_delete=models.PROTECT, related_name="listening_tests")
     samples_per_prompt = models.PositiveSmallIntegerField(
@@ -88,6 +90,16 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether votes are taken; they are as soon as the first pair is there."""
+        return self.state in (self.State.GENERATING, self.State.ACTIVE) and not self.is_deleted
+
+    @property
+    def blind_name(self) -> str:
+        """What raters may read while votes are taken; curators name tests after their arms."""
+        return f"Listening test {str(self.pk)[:4].upper()}"
 
 
 class Arm(UUIDModel):
@@ -156,6 +168,8 @@ class ClipPair(UUIDModel):
     sample_y = models.ForeignKey(AudioSample, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     gold_file = models.FileField(upload_to=gold_path, max_length=200, blank=True)
 
+    objects = querysets.ClipPairQuerySet.as_manager()
+
     class Meta:
         ordering = ("test", "created_at", "id")
         constraints = [
@@ -182,7 +196,8 @@ class Trial(UUIDModel):
     """One showing of a pair to one rater: what was where, what was heard, what was answered.
 
     The tokens are all a rater's browser ever sees; `x_is_first` maps them to clips, on the server only. `heard_first`
-    and `heard_second` are merged lists of `[from, to]` seconds of the clip, checked against the clock when reported.
+    and `heard_second` are merged lists of `[from, to]` seconds of the clip, checked when reported against the time
+    since the sound was sent; both stay empty for a vote from a page without script, which cannot report.
     """
 
     class Choice(models.TextChoices):
@@ -204,6 +219,8 @@ class Trial(UUIDModel):
     heard_second = models.JSONField(default=list)
     choice = models.CharField(max_length=8, choices=Choice.choices, blank=True)
     opened_at = models.DateTimeField()
+    first_sent_at = models.DateTimeField(null=True, blank=True, help_text="When the sound of Sample 1 was first sent.")
+    second_sent_at = models.DateTimeField(null=True, blank=True, help_text="When the sound of Sample 2 was first sent.")
     voted_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.TrialQuerySet.as_manager()
@@ -229,3 +246,15 @@ class Trial(UUIDModel):
 
     def __str__(self) -> str:
         return f"Trial {self.number} of {self.rater} in {self.test}"
+
+    @property
+    def is_control(self) -> bool:
+        """A hidden repeat or a gold pair: judged by the rater, left out of results."""
+        return self.repeat_of_id is not None or self.pair.kind == ClipPair.Kind.GOLD
+
+    @property
+    def winner(self) -> str:
+        """The answer in terms of the pair: "x", "y", "tie" or "both_bad"; "" before the vote."""
+        if self.choice in (self.Choice.FIRST, self.Choice.SECOND):
+            return "x" if (self.choice == self.Choice.FIRST) == self.x_is_first else "y"
+        return self.choice

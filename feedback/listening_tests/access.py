@@ -1,0 +1,41 @@
+"""Who may do what with a listening test."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from feedback.models import ListeningTest, RaterProfile
+from text2song.exceptions import Forbidden, NotFound
+
+
+def require_curator(actor: AbstractBaseUser, what: str) -> None:
+    """Raise `Forbidden` unless `actor` is a curator; `what` completes “Only curators can …”."""
+    if not actor.is_staff:
+        raise Forbidden(f"Only curators can {what}.")
+
+
+def profile_of(user: AbstractBaseUser) -> RaterProfile:
+    """The rater's profile, made at the first need."""
+    return RaterProfile.objects.get_or_create(user=user)[0]
+
+
+def is_guest(user: AbstractBaseUser) -> bool:
+    """Whether somebody came by an invitation. Guests have no password, so others cost no query."""
+    if not user.is_authenticated or user.has_usable_password():
+        return False
+    return RaterProfile.objects.filter(user=user, kind=RaterProfile.Kind.GUEST).exists()
+
+
+def find_test(user: AbstractBaseUser, test_id: UUID) -> ListeningTest:
+    """The test if this person may know of it; raises `NotFound` otherwise."""
+    test = ListeningTest.objects.visible_to(user).filter(pk=test_id).first()
+    if test is None:
+        raise NotFound("There is no such listening test, or it is not open to you.")
+    return test
+
+
+def may_see_results(user: AbstractBaseUser, test: ListeningTest) -> bool:
+    """Curators always; raters when it is over, so that nobody votes after others."""
+    return user.is_staff or test.state == ListeningTest.State.COMPLETED

@@ -1,0 +1,153 @@
+"""What the votes of one test say: between arms, by prompt, and how far the raters can be trusted."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Count, QuerySet
+
+from feedback.listening_tests.access import may_see_results
+from feedback.listening_tests.trials import winner_of
+from feedback.models import Arm, ListeningTest, Trial
+from feedback.statistics.agreement import Alpha, Judgement, PairAgreement, pair_agreement, preference_alpha
+from feedback.statistics.position_bias import PositionBias, estimate
+from feedback.statistics.win_rate import MIN_DECIDED, Claim, WinRate, summarise
+from prompts.models import Prompt
+from text2song.exceptions import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Duel:
+    """One arm against another; `rate` counts the first one's wins."""
+
+    arm: Arm
+    against: Arm
+    rate: WinRate
+
+    @property
+    def sentence(self) -> str:
+        """What may be said, and no more."""
+        rate = self.rate
+        if rate.claim == Claim.TOO_FEW:
+            missing = MIN_DECIDED - rate.decided
+            return f"Too few decided votes to claim anything: {missing} more are needed at least."
+        if rate.claim == Claim.UNDECIDED:
+            return f"Undecided. {self._needed}"
+        better, worse = (self.arm, self.against) if rate.claim == Claim.BETTER else (self.against, self.arm)
+        return f"“{better}” is preferred to “{worse}”."
+
+    @property
+    def _needed(self) -> str:
+        if self.rate.votes_needed is None:
+            return "At even votes no number would decide it."
+        return f"About {self.rate.votes_needed} more votes would decide it, if they fall as before."
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRow:
+    """The votes on one prompt between two arms."""
+
+    prompt: Prompt
+    arm: Arm
+    against: Arm
+    wins: int
+    ties: int
+    losses: int
+    both_bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything a test's page tells. `left_out` votes are those of raters a curator excluded."""
+
+    test: ListeningTest
+    duels: list[Duel]
+    prompts: list[PromptRow]
+    bias: PositionBias
+    alpha: Alpha
+    agreement: PairAgreement
+    votes: int
+    raters: int
+    both_bad: int
+    left_out: int
+
+    @property
+    def both_bad_share(self) -> float | None:
+        return self.both_bad / self.votes if self.votes else None
+
+
+def results(*, actor: AbstractBaseUser, test: ListeningTest) -> Results:
+    """Raises `Forbidden` for a rater while the test goes on: nobody should vote after others."""
+    if not may_see_results(actor, test):
+        raise Forbidden("Results are shown when the test is over, so that nobody votes after others.")
+    trusted = trusted_votes(test.trials.counted())
+    tally = _tally(trusted)
+    arms = list(test.arms.select_related("base_model", "adapter"))
+    judgements = _judgements(trusted)
+    sides = _sides(trusted)
+    return Results(
+        test=test,
+        duels=[_duel(tally, x, y) for x, y in combinations(arms, 2)],
+        prompts=_prompt_rows(test, tally, arms),
+        bias=estimate(sides[Trial.Choice.FIRST], sides[Trial.Choice.SECOND]),
+        alpha=preference_alpha(judgements),
+        agreement=pair_agreement(judgements),
+        votes=sum(sides.values()),
+        raters=len({judgement.rater for judgement in judgements}),
+        both_bad=sides[Trial.Choice.BOTH_BAD],
+        left_out=test.trials.counted().count() - sum(sides.values()),
+    )
+
+
+def trusted_votes(trials: QuerySet[Trial]) -> QuerySet[Trial]:
+    """Without those of excluded raters."""
+    return trials.exclude(rater__rater_profile__is_excluded=True)
+
+
+Tally = Counter[tuple[UUID, UUID, UUID, str]]
+"""Votes by prompt, arm x, arm y and winner."""
+
+
+def _tally(trials: QuerySet[Trial]) -> Tally:
+    keys = ("pair__prompt", "pair__arm_x", "pair__arm_y", "x_is_first", "choice")
+    tally: Tally = Counter()
+    for prompt, x, y, x_is_first, choice, count in trials.order_by().values_list(*keys).annotate(n=Count("pk")):
+        tally[prompt, x, y, winner_of(choice, x_is_first)] += count
+    return tally
+
+
+def _sides(trials: QuerySet[Trial]) -> Counter[str]:
+    return Counter(dict(trials.order_by().values_list("choice").annotate(n=Count("pk"))))
+
+
+def _duel(tally: Tally, arm: Arm, against: Arm) -> Duel:
+    won: Counter[str] = Counter()
+    for (_, x, y, winner), count in tally.items():
+        if (x, y) == (arm.pk, against.pk):
+            won[winner] += count
+    return Duel(arm, against, summarise(won["x"], won["y"], won["tie"], won["both_bad"]))
+
+
+def _prompt_rows(test: ListeningTest, tally: Tally, arms: Iterable[Arm]) -> list[PromptRow]:
+    by_id = {arm.pk: arm for arm in arms}
+    won: dict[tuple[UUID, UUID, UUID], Counter[str]] = defaultdict(Counter)
+    for (prompt, x, y, winner), count in tally.items():
+        won[prompt, x, y][winner] += count
+    prompts = [item.prompt for item in test.suite.items.select_related("prompt")]
+    return [
+        PromptRow(prompt, x, y, counts["x"], counts["tie"], counts["y"], counts["both_bad"])
+        for prompt in prompts
+        for x, y in combinations(by_id.values(), 2)
+        if (counts := won.get((prompt.pk, x.pk, y.pk)))
+    ]
+
+
+def _judgements(trials: QuerySet[Trial]) -> list[Judgement]:
+    """Answers that name the clip, one per rater and pair; raters whose account is gone cannot be told apart."""
+    rows = trials.filter(rater__isnull=False).order_by().values_list("rater", "pair", "choice", "x_is_first")
+    return [Judgement(rater, pair, winner_of(choice, x_is_first)) for rater, pair, choice, x_is_first in rows]

@@ -1,0 +1,96 @@
+"""The leaderboard: all arms of all tests in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.cache import cache
+from django.db.models import Count, Max, QuerySet
+
+from adapters.models import Adapter
+from feedback.listening_tests.results import trusted_votes
+from feedback.listening_tests.trials import OUTCOMES, winner_of
+from feedback.models import Arm, ListeningTest, Trial
+from feedback.statistics.bradley_terry import Leaderboard, Standing, leaderboard
+from feedback.statistics.outcomes import Comparison
+from generation.models import BaseModel
+
+KEEP_SECONDS = 24 * 3600
+ArmKey = tuple[Hashable, ...]
+"""What makes arms of different tests the same: base model, adapter and strength."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the leaderboard, with names."""
+
+    base_model: BaseModel
+    adapter: Adapter | None
+    strength: float
+    standing: Standing
+
+    @property
+    def name(self) -> str:
+        return str(Arm(base_model=self.base_model, adapter=self.adapter, adapter_strength=self.strength))
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    rows: list[Row]
+    votes: int
+    is_connected: bool
+    reference: str
+
+
+def standings(*, actor: AbstractBaseUser) -> Standings:
+    """All arms that were voted on. Curators see every vote, others those of tests that are over."""
+    votes = trusted_votes(Trial.objects.counted().filter(test__deleted_at__isnull=True))
+    if not actor.is_staff:
+        votes = votes.filter(test__state=ListeningTest.State.COMPLETED)
+    active = BaseModel.objects.filter(is_active=True).values_list("pk", flat=True).first()
+    board, reference = _computed(votes, active)
+    models = BaseModel.objects.in_bulk({standing.arm[0] for standing in board.standings})
+    adapters = Adapter.objects.in_bulk({standing.arm[1] for standing in board.standings if standing.arm[1]})
+    rows = [
+        Row(models[standing.arm[0]], adapters.get(standing.arm[1]), standing.arm[2], standing)
+        for standing in board.standings
+    ]
+    named = next((row.name for row in rows if row.standing.arm == reference), "")
+    return Standings(rows, board.votes, board.is_connected, named)
+
+
+def _computed(votes: QuerySet[Trial], active: UUID | None) -> tuple[Leaderboard, ArmKey | None]:
+    """Kept until a vote is added or left out: the bootstrap takes a while."""
+    state = votes.aggregate(count=Count("pk"), newest=Max("voted_at"))
+    key = f"leaderboard:{state['count']}:{state['newest'] and state['newest'].timestamp()}:{active}"
+    found = cache.get(key)
+    if found is None:
+        found = _compute(votes, active)
+        cache.set(key, found, KEEP_SECONDS)
+    return found
+
+
+def _compute(votes: QuerySet[Trial], active: UUID | None) -> tuple[Leaderboard, ArmKey | None]:
+    arms = {
+        pk: (base, adapter, strength if adapter else 1.0)
+        for pk, base, adapter, strength in Arm.objects.order_by().values_list(
+            "pk", "base_model", "adapter", "adapter_strength"
+        )
+    }
+    rows = votes.order_by("voted_at", "id").values_list("pair__arm_x", "pair__arm_y", "x_is_first", "choice", "rater")
+    comparisons = [
+        Comparison(arms[x], arms[y], OUTCOMES[winner_of(choice, x_is_first)], cluster=rater)
+        for x, y, x_is_first, choice, rater in rows
+    ]
+    voted = dict.fromkeys(arm for vote in comparisons for arm in (vote.arm_a, vote.arm_b))
+    reference = _reference(voted, active)
+    return leaderboard(comparisons, arms=voted, reference=reference), reference
+
+
+def _reference(arms: dict[ArmKey, None], active: UUID | None) -> ArmKey | None:
+    """The active base model alone, or any base model alone."""
+    bases = [arm for arm in arms if arm[1] is None]
+    return next((arm for arm in bases if arm[0] == active), bases[0] if bases else None)

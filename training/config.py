@@ -1,0 +1,338 @@
+"""What a training run can be told.
+
+`TrainingConfig` is the one place where a setting of training is named, bounded and explained: the command's options,
+the form, the API's schema and the documentation are generated from its fields.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+MAX_SEED = 2**31 - 1
+
+
+class Method(StrEnum):
+    """How an adapter is trained."""
+
+    SFT = "sft"
+    DPO = "dpo"
+    KTO = "kto"
+    RANKING = "ranking"
+
+
+class DpoLoss(StrEnum):
+    """Forms of the DPO loss: sigmoid (Rafailov et al., 2023), hinge (Zhao et al., 2023), IPO (Azar et al., 2023)."""
+
+    SIGMOID = "sigmoid"
+    HINGE = "hinge"
+    IPO = "ipo"
+
+
+class RankingLoss(StrEnum):
+    """Forms of the ranking loss: Plackett-Luce likelihood of the order, or a margin between neighbours."""
+
+    PLACKETT_LUCE = "plackett_luce"
+    MARGIN = "margin"
+
+
+class InvalidConfig(ValueError):
+    """A configuration that cannot be trained with; `problems` maps a field to what is wrong with it."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = problems
+
+
+def setting(
+    default: Any,
+    group: str,
+    label: str,
+    explanation: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    methods: tuple[Method, ...] = tuple(Method),
+) -> Any:
+    """A field of `TrainingConfig` and its range; `methods` are those it matters to.
+
+    `low` and `high` belong to the range, `above` and `below` are just outside it.
+    """
+    bounds = {"low": low, "high": high, "above": above, "below": below}
+    facts = {"group": group, "label": label, "explanation": explanation, "methods": methods}
+    return field(default=default, metadata=facts | bounds)
+
+
+def range_in_words(facts: Mapping[str, Any]) -> str:
+    """As in "from 4 to 128", "above 0, at most 0.01"; empty without bounds."""
+    low, high, above, below = (facts[name] for name in ("low", "high", "above", "below"))
+    if low is not None and high is not None:
+        return f"from {low:g} to {high:g}"
+    parts = [
+        f"{words} {bound:g}"
+        for words, bound in (("above", above), ("at least", low), ("at most", high), ("below", below))
+        if bound is not None
+    ]
+    return ", ".join(parts)
+
+
+PREFERENCE = (Method.DPO, Method.KTO, Method.RANKING)
+ATTENTION_LAYERS, FEED_FORWARD_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj"), ("fc1", "fc2")
+TARGET_MODULES = ATTENTION_LAYERS + FEED_FORWARD_LAYERS
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Everything a run can be told. Raises `InvalidConfig` naming every field out of its range."""
+
+    method: Method = setting(
+        Method.DPO, "Method", "Method", "sft imitates liked clips; dpo, kto and ranking learn from what was preferred."
+    )
+    dpo_loss: DpoLoss = setting(
+        DpoLoss.SIGMOID,
+        "Method",
+        "DPO loss",
+        "sigmoid is the usual one; hinge stops at a margin; ipo resists overfitting when votes are unanimous.",
+        methods=(Method.DPO,),
+    )
+    ranking_loss: RankingLoss = setting(
+        RankingLoss.PLACKETT_LUCE,
+        "Method",
+        "Ranking loss",
+        "plackett_luce explains the whole order; margin only asks that each clip beats the next.",
+        methods=(Method.RANKING,),
+    )
+    beta: float = setting(
+        0.1,
+        "Method",
+        "Beta",
+        "How strongly the adapter is tied to its base: larger stays closer. Usual: 0.05 to 0.5.",
+        above=0.0,
+        high=1.0,
+        methods=PREFERENCE,
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Method",
+        "Label smoothing",
+        "Share of votes assumed to be mistakes. 0 trusts every vote; 0.1 suits noisy raters.",
+        low=0.0,
+        below=0.5,
+        methods=(Method.DPO,),
+    )
+    sft_weight: float = setting(
+        0.0,
+        "Method",
+        "SFT term",
+        "Weight of also imitating the chosen clip; keeps it from growing less likely together with the rejected one.",
+        low=0.0,
+        high=10.0,
+        methods=(Method.DPO,),
+    )
+    lora_r: int = setting(
+        16, "Adapter", "LoRA rank (r)", "Size of the adapter: larger can learn more, and overfit more.", low=4, high=128
+    )
+    lora_alpha: float = setting(
+        32.0, "Adapter", "LoRA alpha", "Scale of the adapter's effect; usually twice the rank.", low=1.0, high=256.0
+    )
+    lora_dropout: float = setting(
+        0.05,
+        "Adapter",
+        "LoRA dropout",
+        "Share of the adapter's inputs dropped while training; more resists overfitting.",
+        low=0.0,
+        below=1.0,
+    )
+    target_modules: tuple[str, ...] = setting(
+        TARGET_MODULES,
+        "Adapter",
+        "Target modules",
+        "The decoder's layers that get an adapter: q_proj, k_proj, v_proj and out_proj are attention (recommended), "
+        "fc1 and fc2 the feed-forward layers.",
+    )
+    learning_rate: float = setting(
+        1e-4,
+        "Optimisation",
+        "Learning rate",
+        "The peak rate: too high forgets the base model, too low learns nothing. Usual: 5e-5 to 1e-3.",
+        above=0.0,
+        high=0.01,
+    )
+    epochs: int = setting(3, "Optimisation", "Epochs", "Passes over the training items.", low=1, high=100)
+    max_steps: int = setting(
+        0, "Optimisation", "Steps", "Optimizer steps to make instead of whole epochs; 0 goes by epochs.", low=0
+    )
+    batch_size: int = setting(
+        2,
+        "Optimisation",
+        "Batch size",
+        "Items per forward pass: the first thing to lower when memory runs out.",
+        low=1,
+        high=32,
+    )
+    gradient_accumulation_steps: int = setting(
+        4,
+        "Optimisation",
+        "Accumulation",
+        "Batches per optimizer step: the effect of a large batch in little memory.",
+        low=1,
+        high=64,
+    )
+    warmup_steps: int = setting(
+        100,
+        "Optimisation",
+        "Warm-up",
+        "Steps over which the rate rises, at most a tenth of the run; a cosine takes it down again.",
+        low=0,
+    )
+    weight_decay: float = setting(
+        0.01, "Optimisation", "Weight decay", "Pulls the adapter towards no effect.", low=0.0, high=1.0
+    )
+    max_grad_norm: float = setting(
+        1.0, "Optimisation", "Gradient clipping", "Longest gradient let through.", above=0.0, high=1000.0
+    )
+    max_frames: int = setting(
+        1500,
+        "Data",
+        "Longest clip",
+        "Codec frames of each clip that are used (50 a second): the second thing to lower when memory runs out.",
+        low=10,
+    )
+    eval_steps: int = setting(
+        100, "Watching", "Evaluate every", "Steps between evaluations on the validation split.", low=1
+    )
+    early_stopping_patience: int = setting(
+        3, "Watching", "Patience", "Evaluations without improvement before the run stops; 0 never stops early.", low=0
+    )
+    early_stopping_threshold: float = setting(
+        0.01,
+        "Watching",
+        "Threshold",
+        "How much lower the validation loss must be to count as an improvement.",
+        low=0.0,
+        high=100.0,
+    )
+    save_steps: int = setting(500, "Watching", "Checkpoint every", "Steps between checkpoints.", low=1)
+    save_total_limit: int = setting(
+        3, "Watching", "Checkpoints kept", "Newest checkpoints kept; the best one stays beside them.", low=1
+    )
+    mixed_precision: bool = setting(
+        True, "Hardware", "Mixed precision", "Compute in bfloat16 on hardware that has it; without it nothing changes."
+    )
+    seed: int = setting(
+        0, "Hardware", "Seed", "The same seed, data and machine give the same adapter.", low=0, high=MAX_SEED
+    )
+
+    def __post_init__(self) -> None:
+        problems = {spec.name: problem for spec in fields(self) if (problem := self._problem(spec))}
+        if problems:
+            raise InvalidConfig(problems)
+
+    def _problem(self, spec: Field[Any]) -> str:
+        value, facts = getattr(self, spec.name), spec.metadata
+        if spec.name == "target_modules":
+            unknown = [name for name in value if name not in TARGET_MODULES]
+            known = ", ".join(TARGET_MODULES)
+            return "" if value and not unknown else f"{facts['label']}: name one or more of {known}."
+        words = range_in_words(facts)
+        if words and not _within(value, facts):
+            return f"{facts['label']} must be {words}, not {value:g}."
+        return ""
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> TrainingConfig:
+        """A configuration from JSON values; an unknown name or a value of the wrong kind is refused by name."""
+        kinds = get_type_hints(cls)
+        problems = {name: f"There is no setting “{name}”." for name in values if name not in kinds}
+        read: dict[str, Any] = {}
+        for name in values.keys() - problems.keys():
+            try:
+                read[name] = _read(kinds[name], values[name])
+            except (TypeError, ValueError):
+                problems[name] = _wrong_kind(name, kinds[name], values[name])
+        try:
+            config = cls(**read)
+        except InvalidConfig as error:
+            raise InvalidConfig(problems | error.problems) from error
+        if problems:
+            raise InvalidConfig(problems)
+        return config
+
+    def to_mapping(self) -> dict[str, Any]:
+        """JSON values that `from_mapping` reads back."""
+        values = {spec.name: getattr(self, spec.name) for spec in fields(self)}
+        return {
+            k: list(v) if isinstance(v, tuple) else v.value if isinstance(v, StrEnum) else v for k, v in values.items()
+        }
+
+
+def _within(value: float, facts: Mapping[str, Any]) -> bool:
+    low, high, above, below = (facts[name] for name in ("low", "high", "above", "below"))
+    return (
+        math.isfinite(value)
+        and (low is None or value >= low)
+        and (high is None or value <= high)
+        and (above is None or value > above)
+        and (below is None or value < below)
+    )
+
+
+def _read(kind: Any, value: Any) -> Any:
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+    if kind is int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError
+        return value
+    if kind is float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError
+        return float(value)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind(value)
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise TypeError
+    return tuple(value)
+
+
+def _wrong_kind(name: str, kind: Any, value: Any) -> str:
+    label = next(spec.metadata["label"] for spec in fields(TrainingConfig) if spec.name == name)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return f"{label} must be one of {', '.join(kind)}, not {value!r}."
+    wanted = {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a list of names")
+    return f"{label} must be {wanted}, not {value!r}."
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "conservative": {
+        "epochs": 5,
+        "batch_size": 2,
+        "learning_rate": 5e-5,
+        "gradient_accumulation_steps": 8,
+        "warmup_steps": 200,
+        "lora_r": 8,
+        "lora_alpha": 16.0,
+        "lora_dropout": 0.1,
+        "max_grad_norm": 0.5,
+    },
+    "balanced": {},
+    "aggressive": {
+        "epochs": 2,
+        "batch_size": 4,
+        "learning_rate": 2e-4,
+        "gradient_accumulation_steps": 2,
+        "warmup_steps": 50,
+        "lora_r": 32,
+        "lora_alpha": 64.0,
+        "lora_dropout": 0.03,
+        "max_grad_norm": 1.5,
+    },
+}
+"""What each preset changes; balanced is the defaults."""

@@ -1,0 +1,83 @@
+"""The contract between Django and the trainer: plain frozen dataclasses, no imports from either side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from generation.specs import Codes
+from training.config import Method
+
+
+@dataclass(frozen=True, slots=True)
+class LikedClip:
+    """For `sft`: a clip to imitate. `codes` are `[K, T]`."""
+
+    text: str
+    codes: Codes
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencePair:
+    """For `dpo`: two clips of one prompt. `weight` scales the pair's loss."""
+
+    text: str
+    chosen: Codes
+    rejected: Codes
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledClip:
+    """For `kto`: a clip with a verdict of its own."""
+
+    text: str
+    codes: Codes
+    desirable: bool
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RankedClips:
+    """For `ranking`: clips of one prompt, best first, two or more."""
+
+    text: str
+    clips: tuple[Codes, ...]
+    weight: float = 1.0
+
+
+TrainingItem: TypeAlias = LikedClip | PreferencePair | LabelledClip | RankedClips
+ITEM_OF_METHOD: dict[Method, type[TrainingItem]] = {
+    Method.SFT: LikedClip,
+    Method.DPO: PreferencePair,
+    Method.KTO: LabelledClip,
+    Method.RANKING: RankedClips,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What is known after an optimizer step: metrics by name (TRL's names), at `step` of `total`."""
+
+    step: int
+    total: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """How a run ended. `folder` holds the best checkpoint's adapter as PEFT stores it."""
+
+    folder: str
+    steps: int
+    best_step: int
+    best_value: float
+    best_metric: str
+    stopped_early: bool = False
+    cancelled: bool = False
+
+
+ReportCallback: TypeAlias = Callable[[StepReport], None]
+StopCallback: TypeAlias = Callable[[], bool]

@@ -1,0 +1,290 @@
+"""The training loop: steps, held-out evaluation, early stopping, checkpoints, exact resume."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object, set_seed
+from peft import PeftModel
+from torch import Tensor
+
+from generation.engine.delay import codebook_delays
+from generation.engine.loading import load_model
+from generation.engine.text import TextEncoder
+from generation.specs import AdapterSpec, ModelSpec
+from training.config import TrainingConfig
+from training.specs import ITEM_OF_METHOD, ReportCallback, StepReport, StopCallback, TrainingItem, TrainingResult
+from training.trainer.checkpoints import (
+    Progress,
+    checkpoint_of,
+    checkpoints,
+    load_checkpoint,
+    prune,
+    save_checkpoint,
+)
+from training.trainer.exceptions import TrainingError
+from training.trainer.lora import attach_adapter
+from training.trainer.objectives import Example, Scored, batch_loss, clips_of
+from training.trainer.sequences import ClipBatch, ClipCollator, log_probabilities, sequence_log_probability
+
+BEST_METRIC = "eval_loss"
+OUT_OF_MEMORY = (
+    "The device ran out of memory. Halve the setting “Batch size” and double “Accumulation”; if that is not enough, "
+    "lower “Longest clip”."
+)
+
+
+def train(
+    *,
+    base: ModelSpec,
+    config: TrainingConfig,
+    training: Sequence[TrainingItem],
+    validation: Sequence[TrainingItem],
+    folder: Path,
+    parent: AdapterSpec | None = None,
+    device: str | None = None,
+    on_step: ReportCallback | None = None,
+    should_stop: StopCallback | None = None,
+) -> TrainingResult:
+    """Train an adapter; a run found half done under `folder` goes on from its newest checkpoint.
+
+    Reports begin with the untrained state (step 0) on the `validation` items; without any, the last checkpoint counts
+    as the best. Raises `TrainingError` with what to change.
+    """
+    if not training:
+        raise TrainingError("There is nothing to train on: the training split is empty.")
+    wanted = ITEM_OF_METHOD[config.method]
+    if not all(isinstance(item, wanted) for item in (*training, *validation)):
+        raise TrainingError(f"The method {config.method} trains on {wanted.__name__} items only.")
+    if min(item.weight for item in training) <= 0:
+        raise TrainingError("Every item needs a weight above 0; leave out what should not count.")
+    run = _Run(base, config, parent, device, folder)
+    try:
+        return run.train(training, validation, on_step or (lambda report: None), should_stop or (lambda: False))
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(OUT_OF_MEMORY) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many optimizer steps there are, and how many items each takes over all processes."""
+
+    steps: int
+    items_per_step: int
+
+    @classmethod
+    def of(cls, config: TrainingConfig, items: int, processes: int) -> Plan:
+        per_step = min(items, config.batch_size * config.gradient_accumulation_steps * processes)
+        return cls(config.max_steps or max(1, math.ceil(config.epochs * items / per_step)), per_step)
+
+
+def learning_rate_factor(step: int, plan: Plan, warmup_steps: int) -> float:
+    """Linear warm-up over at most a tenth of the run, then a half cosine to zero; `step` counts from 0."""
+    warmup = min(warmup_steps, plan.steps // 10)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, plan.steps - warmup)))
+
+
+def items_of_step(step: int, plan: Plan, items: int, seed: int) -> list[int]:
+    """Indices of the items of a step: epoch after epoch, each in an order that only `seed` and its number decide."""
+    first = step * plan.items_per_step
+    chosen = []
+    for place in range(first, first + plan.items_per_step):
+        epoch, index = divmod(place, items)
+        chosen.append((epoch, index))
+    orders = {epoch: _order(epoch, items, seed) for epoch in {epoch for epoch, _ in chosen}}
+    return [orders[epoch][index] for epoch, index in chosen]
+
+
+def _order(epoch: int, items: int, seed: int) -> list[int]:
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(items, generator=generator).tolist()
+
+
+class _Run:
+    """One run: the model with its adapter, the optimizer, and where it is."""
+
+    def __init__(
+        self, base: ModelSpec, config: TrainingConfig, parent: AdapterSpec | None, device: str | None, folder: Path
+    ) -> None:
+        self.config, self.folder = config, folder
+        set_seed(config.seed)
+        self.accelerator = Accelerator(
+            mixed_precision="bf16" if config.mixed_precision and _has_bf16(device) else "no", cpu=device == "cpu"
+        )
+        loaded = load_model(base, self.accelerator.device, torch.float32)
+        decoder_config = loaded.model.decoder.config
+        self.delays = codebook_delays(decoder_config.num_codebooks, decoder_config.audio_channels)
+        self.collate = ClipCollator(
+            loaded.model.decoder, TextEncoder(loaded.model, loaded.tokenizer), config.max_frames
+        )
+        self.adapter: PeftModel = attach_adapter(loaded, base, config, parent)
+        parameters = [p for p in self.adapter.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.model, self.optimizer = self.accelerator.prepare(self.adapter, optimizer)
+        self.progress = Progress()
+
+    # -- the run -----------------------------------------------------------------------------------------------------
+
+    def train(
+        self,
+        training: Sequence[TrainingItem],
+        validation: Sequence[TrainingItem],
+        on_step: ReportCallback,
+        should_stop: StopCallback,
+    ) -> TrainingResult:
+        plan = Plan.of(self.config, len(training), self.accelerator.num_processes)
+        train_examples, eval_examples = self._examples(training), self._examples(validation)
+        if found := checkpoints(self.folder):
+            self.progress = load_checkpoint(found[-1], self.adapter, self.optimizer)
+        elif eval_examples:
+            on_step(StepReport(0, plan.steps, self._evaluate(eval_examples)))
+        stopped_early = cancelled = False
+        while self.progress.step < plan.steps:
+            if should_stop():
+                cancelled = True
+                break
+            metrics = self._step(plan, train_examples)
+            last = self.progress.step == plan.steps
+            judged = last or self.progress.step % self.config.eval_steps == 0
+            if judged:
+                metrics |= self._evaluate(eval_examples) if eval_examples else {}
+                self._note_best(metrics)
+            is_best = judged and self.progress.best_step == self.progress.step
+            if last or is_best or self.progress.step % self.config.save_steps == 0:
+                self._checkpoint()
+            on_step(StepReport(self.progress.step, plan.steps, metrics))
+            if judged and 0 < self.config.early_stopping_patience <= self.progress.waited:
+                stopped_early = True
+                break
+        return self._result(stopped_early, cancelled)
+
+    def _step(self, plan: Plan, examples: Sequence[Example]) -> dict[str, float]:
+        """One optimizer step over this process's share of the step's items."""
+        rate = self.config.learning_rate * learning_rate_factor(self.progress.step, plan, self.config.warmup_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        picks = items_of_step(self.progress.step, plan, len(examples), self.config.seed)
+        total = sum(examples[i].item.weight for i in picks)
+        mine = picks[self.accelerator.process_index :: self.accelerator.num_processes]
+        self.model.train()
+        collected: list[tuple[int, dict[str, float]]] = []
+        for batch in _batches([examples[i] for i in mine], self.config.batch_size):
+            made = batch_loss(self.config, self._score(batch))
+            if not math.isfinite(made.metrics["loss"]):
+                raise TrainingError(
+                    f"The loss was no number at step {self.progress.step + 1}. Lower the setting “Learning rate”."
+                )
+            # Gradients are averaged over processes; this makes them the gradient of the step's weighted mean.
+            self.accelerator.backward(made.weighted_sum * (self.accelerator.num_processes / total))
+            collected.append((len(batch), made.metrics))
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.progress.step += 1
+        return {**self._means(collected), "learning_rate": rate, "grad_norm": float(norm)}
+
+    @torch.no_grad()
+    def _evaluate(self, examples: Sequence[Example]) -> dict[str, float]:
+        """Metrics on the held-out items, named `eval_...`."""
+        self.model.eval()
+        collected = [
+            (len(batch), batch_loss(self.config, self._score(batch)).metrics)
+            for batch in _batches(examples, self.config.batch_size)
+        ]
+        return {f"eval_{name}": value for name, value in self._means(collected).items()}
+
+    def _note_best(self, metrics: dict[str, float]) -> None:
+        """Keep count of the best; without held-out items it is always the newest."""
+        value = metrics.get(BEST_METRIC)
+        if value is None or value < self.progress.best_value - self.config.early_stopping_threshold:
+            self.progress.best_value = self.progress.best_value if value is None else value
+            self.progress.best_step, self.progress.waited = self.progress.step, 0
+        else:
+            self.progress.waited += 1
+
+    def _checkpoint(self) -> None:
+        if self.accelerator.is_main_process:
+            save_checkpoint(self.folder, self.adapter, self.optimizer, self.progress)
+            prune(self.folder, keep=self.config.save_total_limit, best_step=self.progress.best_step)
+        self.accelerator.wait_for_everyone()
+
+    def _result(self, stopped_early: bool, cancelled: bool) -> TrainingResult:
+        if not cancelled and self.progress.step == 0:
+            raise TrainingError("The run made no step. Give it steps or epochs, and items to train on.")
+        best = self.folder / "best"
+        source = checkpoint_of(self.folder, self.progress.best_step)
+        if source.is_dir():
+            shutil.copytree(source, best, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state*", "progress*"))
+        return TrainingResult(
+            folder=str(best) if source.is_dir() else "",
+            steps=self.progress.step,
+            best_step=self.progress.best_step,
+            best_value=self.progress.best_value,
+            best_metric=BEST_METRIC,
+            stopped_early=stopped_early,
+            cancelled=cancelled,
+        )
+
+    # -- log-probabilities -------------------------------------------------------------------------------------------
+
+    def _examples(self, items: Sequence[TrainingItem]) -> list[Example]:
+        """Items with their clips' log-probabilities under the reference policy: the network as the run begins.
+
+        That is the base model, since a new adapter changes nothing, or the parent adapter that the run goes on from.
+        """
+        if not items:
+            return []
+        clips = clips_of(items)
+        self.model.eval()
+        examples: list[Example] = []
+        with torch.no_grad():
+            for start in range(0, len(items), self.config.batch_size):
+                chunk = clips[start : start + self.config.batch_size]
+                batch = self.collate([clip for group in chunk for clip in group])
+                scores = self._sums(batch).split([len(group) for group in chunk])
+                examples += [
+                    Example(item, group, reference)
+                    for item, group, reference in zip(items[start:], chunk, scores, strict=False)
+                ]
+        return examples
+
+    def _score(self, examples: Sequence[Example]) -> list[Scored]:
+        batch = self.collate([clip for example in examples for clip in example.clips])
+        sizes = [len(example.clips) for example in examples]
+        policies, codes = self._sums(batch).split(sizes), batch.tokens.split(sizes)
+        return [
+            Scored(example.item, policy, example.reference, count)
+            for example, policy, count in zip(examples, policies, codes, strict=True)
+        ]
+
+    def _sums(self, batch: ClipBatch) -> Tensor:
+        with self.accelerator.autocast():
+            scores = log_probabilities(self.model, batch, self.delays)
+        return sequence_log_probability(scores)
+
+    def _means(self, collected: Sequence[tuple[int, dict[str, float]]]) -> dict[str, float]:
+        """Means over batches and processes, each batch counted by its items; a metric may be missing from some."""
+        everything = gather_object(list(collected))
+        names = dict.fromkeys(name for _, metrics in everything for name in metrics)
+        means = {}
+        for name in names:
+            having = [(size, metrics[name]) for size, metrics in everything if name in metrics]
+            means[name] = sum(size * value for size, value in having) / sum(size for size, _ in having)
+        return means
+
+
+def _has_bf16(device: str | None) -> bool:
+    return device != "cpu" and torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _batches(examples: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
+    for start in range(0, len(examples), size):
+        yield examples[start : start + size]

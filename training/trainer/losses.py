@@ -1,0 +1,99 @@
+"""The losses, as functions of log-probabilities: nothing here knows of models, texts or audio.
+
+The log-probability of a clip is the sum over all its codes; for *ipo*, whose target is a fixed distance, it is their
+mean, so that long clips are asked for no more than short ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from training.config import DpoLoss, RankingLoss
+
+
+@dataclass(frozen=True, slots=True)
+class PairLoss:
+    """Loss per pair `[N]` and what it is made of: rewards are beta times the log-ratio of policy to reference."""
+
+    losses: Tensor
+    chosen_rewards: Tensor
+    rejected_rewards: Tensor
+
+    @property
+    def margins(self) -> Tensor:
+        return self.chosen_rewards - self.rejected_rewards
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of `[N]` values by `[N]` weights above 0."""
+    return (values * weights).sum() / weights.sum()
+
+
+def imitation_loss(scores: Tensor, valid: Tensor) -> Tensor:
+    """Cross-entropy per clip `[B]` in nats per code, from log-probabilities `[B, K, T]` and `[B, T]` frames."""
+    return -scores.sum(dim=(1, 2)) / (valid.sum(1) * scores.shape[1])
+
+
+def dpo_loss(
+    chosen: Tensor,
+    rejected: Tensor,
+    reference_chosen: Tensor,
+    reference_rejected: Tensor,
+    *,
+    beta: float,
+    form: DpoLoss = DpoLoss.SIGMOID,
+    label_smoothing: float = 0.0,
+) -> PairLoss:
+    """Direct preference optimisation; all log-probabilities are `[N]`.
+
+    With h the difference of log-ratios, chosen minus rejected: *sigmoid* is -log s(beta h), label smoothing e giving
+    -(1 - e) log s(beta h) - e log s(-beta h) (Rafailov et al., 2023, and its conservative form, Mitchell, 2023);
+    *hinge* is max(0, 1 - beta h) (Zhao et al., 2023); *ipo* is (h - 1 / (2 beta))^2 (Azar et al., 2023). With
+    smoothing, hinge and ipo mix the loss of the swapped pair in likewise.
+    """
+    chosen_ratio, rejected_ratio = chosen - reference_chosen, rejected - reference_rejected
+    difference = chosen_ratio - rejected_ratio
+    losses = (1 - label_smoothing) * _pair_loss(difference, beta, form)
+    if label_smoothing:
+        losses = losses + label_smoothing * _pair_loss(-difference, beta, form)
+    return PairLoss(losses, beta * chosen_ratio.detach(), beta * rejected_ratio.detach())
+
+
+def _pair_loss(difference: Tensor, beta: float, form: DpoLoss) -> Tensor:
+    if form is DpoLoss.HINGE:
+        return (1 - beta * difference).clamp_min(0)
+    if form is DpoLoss.IPO:
+        return (difference - 1 / (2 * beta)).square()
+    return -logsigmoid(beta * difference)
+
+
+def kto_loss(ratios: Tensor, desirable: Tensor, baseline: Tensor, *, beta: float) -> Tensor:
+    """Kahneman-Tversky optimisation (Ethayarajh et al., 2024), per clip `[N]`.
+
+    `ratios` `[N]` are log-ratios of policy to reference, `desirable` bool `[N]`, `baseline` the batch's estimate of the
+    divergence from the reference (a scalar >= 0 without gradient). Desirable clips give 1 - s(beta (r - z)),
+    undesirable ones 1 - s(beta (z - r)).
+    """
+    signed = torch.where(desirable, ratios - baseline, baseline - ratios)
+    return 1 - torch.sigmoid(beta * signed)
+
+
+def ranking_loss(rewards: Sequence[Tensor], *, form: RankingLoss = RankingLoss.PLACKETT_LUCE) -> Tensor:
+    """Loss per ranking `[N]` from rewards `[n_i]` of its clips, best first.
+
+    *plackett_luce* is the negative log-likelihood of the order (Plackett, 1975; as a preference loss Rafailov et al.,
+    2023, appendix A.3), divided by its n - 1 choices; *margin* is the mean of max(0, 1 - (r_i - r_j)) over neighbours.
+    """
+    return torch.stack([_one_ranking(order, form) for order in rewards])
+
+
+def _one_ranking(order: Tensor, form: RankingLoss) -> Tensor:
+    if form is RankingLoss.MARGIN:
+        return (1 - (order[:-1] - order[1:])).clamp_min(0).mean()
+    rest = order.flip(0).logcumsumexp(0).flip(0)
+    return (rest - order)[:-1].sum() / (len(order) - 1)

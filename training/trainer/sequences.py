@@ -1,0 +1,106 @@
+"""Log-probabilities of clips under a decoder, by teacher forcing in the layout of generation.
+
+The decoder reads the delay pattern (see `generation.engine.delay`) and, at column c, predicts column c + 1. The label
+of frame f of a codebook with delay d is therefore read from column f + d. Every frame of every codebook is a label;
+start column and padding are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from generation.engine.delay import apply_delay, codebook_delays, pattern_length
+from generation.engine.text import TextEncoder
+from generation.specs import Codes
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBatch:
+    """Clips side by side, shorter ones padded on the right.
+
+    `inputs` int64 `[B, K, C]` is the delay pattern without its last column, `labels` int64 `[B, K, T]` the codes,
+    `valid` bool `[B, T]` the frames that are there. `states` `[B, L, H]` and `states_mask` bool `[B, L]` are the text.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    valid: Tensor
+    states: Tensor
+    states_mask: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def tokens(self) -> Tensor:
+        """Codes per clip, `[B]`: frames times codebooks."""
+        return self.valid.sum(1) * self.labels.shape[1]
+
+
+class ClipCollator:
+    """Builds batches for one decoder: its delays, its padding token, and texts encoded once."""
+
+    def __init__(self, decoder: nn.Module, texts: TextEncoder, max_frames: int) -> None:
+        config = decoder.config
+        self._texts = texts
+        self._delays = codebook_delays(config.num_codebooks, config.audio_channels)
+        self._pad = config.pad_token_id
+        self._max_frames = max_frames
+        self._device = next(decoder.parameters()).device
+
+    def __call__(self, clips: Sequence[tuple[str, Codes]]) -> ClipBatch:
+        """A batch of (text, codes `[K, T]`) pairs; clips are cut to the longest length allowed."""
+        codes = [torch.from_numpy(c[:, : self._max_frames].astype(np.int64)) for _, c in clips]
+        frames = max(c.shape[1] for c in codes)
+        books, columns = len(self._delays), pattern_length(frames, self._delays) - 1
+        inputs = torch.full((len(clips), books, columns), self._pad)
+        labels = torch.zeros(len(clips), books, frames, dtype=torch.int64)
+        valid = torch.zeros(len(clips), frames, dtype=torch.bool)
+        for row, clip in enumerate(codes):
+            length = clip.shape[1]
+            pattern = apply_delay(clip, length, self._delays, self._pad)[:, :-1]
+            inputs[row, :, : pattern.shape[1]] = pattern
+            labels[row, :, :length] = clip
+            valid[row, :length] = True
+        states, mask = self._states([text for text, _ in clips])
+        return ClipBatch(inputs.to(self._device), labels.to(self._device), valid.to(self._device), states, mask)
+
+    def _states(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Text states padded on the right. A text without tokens gets one zero state, which adds nothing."""
+        encoded = [self._texts.encode(text) for text in texts]
+        length = max(1, *(len(states) for states in encoded))
+        padded = encoded[0].new_zeros(len(texts), length, encoded[0].shape[1])
+        mask = torch.zeros(len(texts), length, dtype=torch.bool, device=padded.device)
+        for row, states in enumerate(encoded):
+            padded[row, : len(states)] = states
+            mask[row, : max(1, len(states))] = True
+        return padded.clone(), mask
+
+
+def log_probabilities(decoder: nn.Module, batch: ClipBatch, delays: Sequence[int]) -> Tensor:
+    """Log-probability `[B, K, T]` float32 of every label; 0 where a clip has ended.
+
+    The full distribution is taken in float32 whatever the decoder computes in: sums over thousands of tokens lose
+    half a nat and more in bfloat16.
+    """
+    rows, books, columns = batch.inputs.shape
+    logits = decoder(
+        input_ids=batch.inputs.reshape(rows * books, columns),
+        encoder_hidden_states=batch.states,
+        encoder_attention_mask=batch.states_mask.long(),
+        use_cache=False,
+    ).logits.view(rows, books, columns, -1)
+    frames = batch.labels.shape[2]
+    aligned = torch.stack([logits[:, k, delay : delay + frames] for k, delay in enumerate(delays)], dim=1)
+    scores = aligned.float().log_softmax(dim=-1).gather(-1, batch.labels[..., None])[..., 0]
+    return scores * batch.valid[:, None, :]
+
+
+def sequence_log_probability(scores: Tensor) -> Tensor:
+    """Log-probability of each clip, `[B]` float64: the sum of its codes' `[B, K, T]`."""
+    return scores.double().sum(dim=(1, 2))

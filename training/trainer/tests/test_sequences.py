@@ -1,0 +1,111 @@
+"""Log-probabilities: those of sampling, sensitive to every label, blind to padding and neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from generation.engine import Engine
+from generation.engine.delay import codebook_delays
+from generation.engine.loading import load_model
+from generation.engine.text import TextEncoder
+from generation.specs import SampleSpec, SamplingSpec
+from training.trainer.sequences import ClipCollator, log_probabilities
+from training.trainer.tests.conftest import TEXTS, random_codes
+
+
+class Scorer:
+    """A base model as the trainer sees it."""
+
+    def __init__(self, spec, max_frames: int = 1000) -> None:
+        loaded = load_model(spec, torch.device("cpu"), torch.float32)
+        self.decoder = loaded.model.decoder
+        config = self.decoder.config
+        self.delays = codebook_delays(config.num_codebooks, config.audio_channels)
+        self.collate = ClipCollator(self.decoder, TextEncoder(loaded.model, loaded.tokenizer), max_frames)
+
+    @torch.no_grad()
+    def __call__(self, *clips) -> np.ndarray:
+        return log_probabilities(self.decoder, self.collate(clips), self.delays).numpy()
+
+
+@pytest.fixture(scope="module")
+def score(base):
+    return Scorer(base)
+
+
+def sampled(engine: Engine, **changes):
+    spec = SampleSpec("job", 0, TEXTS[1], 5, 0.6, SamplingSpec(0.9, 20, 0.0, 3.0), record_logprobs=True)
+    (result,) = engine.generate([replace(spec, **changes)])
+    return result
+
+
+def test_equals_what_was_recorded_while_sampling(engine, score):
+    made = sampled(engine)
+    (scores,) = score((TEXTS[1], made.codes))
+    np.testing.assert_allclose(scores, made.logprobs, atol=2e-4)
+
+
+def test_equals_what_was_recorded_in_stereo(stereo_base):
+    made = sampled(Engine(stereo_base, device="cpu"))
+    (scores,) = Scorer(stereo_base)((TEXTS[1], made.codes))
+    np.testing.assert_allclose(scores, made.logprobs, atol=2e-4)
+
+
+def test_a_wrong_delay_is_noticed(engine, base):
+    made = sampled(engine)
+    wrong = Scorer(base)
+    wrong.delays = (0, 0, 0, 0)
+    (scores,) = wrong((TEXTS[1], made.codes))
+    assert np.abs(scores - made.logprobs)[1:].max() > 0.1
+
+
+def test_every_label_counts_and_nothing_before_it(score):
+    codes = random_codes(1, frames=10)
+    (before,) = score((TEXTS[0], codes))
+    for book in range(4):
+        for frame in range(10):
+            changed = codes.copy()
+            changed[book, frame] = (changed[book, frame] + 7) % 64
+            (after,) = score((TEXTS[0], changed))
+            assert after[book, frame] != before[book, frame]
+            # Column f + d of the pattern holds it; whatever was predicted up to there stays.
+            for other in range(4):
+                seen = max(0, min(10, frame + book - other + 1))
+                own = [f for f in range(seen) if (other, f) != (book, frame)]
+                np.testing.assert_allclose(after[other, own], before[other, own], atol=1e-5)
+
+
+def test_padding_and_neighbours_change_nothing(score):
+    short, long = random_codes(2, frames=9), random_codes(3, frames=31)
+    (alone,) = score((TEXTS[2], short))
+    together = score((TEXTS[0], long), (TEXTS[2], short), (TEXTS[1], random_codes(4)))
+    np.testing.assert_allclose(together[1, :, :9], alone, atol=1e-5)
+    assert (together[1, :, 9:] == 0).all()
+
+
+def test_the_text_matters_and_no_text_is_allowed(score):
+    codes = random_codes(5)
+    with_text, other, empty = (score((text, codes)) for text in (TEXTS[0], TEXTS[1], ""))
+    assert not np.allclose(with_text, other) and np.isfinite(empty).all()
+
+
+def test_clips_are_cut_to_the_longest_length(base):
+    scores = Scorer(base, max_frames=12)((TEXTS[0], random_codes(6, frames=40)))
+    full = Scorer(base)((TEXTS[0], random_codes(6, frames=40)))
+    assert scores.shape == (1, 4, 12)
+    # The slower codebooks' last frames see where the clip ends.
+    np.testing.assert_allclose(scores[..., :9], full[..., :9], atol=1e-5)
+
+
+def test_probabilities_sum_to_one(base):
+    score = Scorer(base)
+    codes = random_codes(7, frames=3)
+    total = 0.0
+    for code in range(64):
+        codes[2, 1] = code
+        total += np.exp(score((TEXTS[0], codes))[0, 2, 1])
+    assert total == pytest.approx(1.0, abs=1e-4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from adapters import api as adapters_api
 from generation import api as generation_api
 from prompts import api as prompts_api
 
@@ -16,6 +17,8 @@ router.register("models", generation_api.BaseModelViewSet, basename="api-model")
 router.register("generate", generation_api.GenerateViewSet, basename="api-generate")
 router.register("jobs", generation_api.JobViewSet, basename="api-job")
 router.register("audio", generation_api.AudioViewSet, basename="api-audio")
+router.register("adapters", adapters_api.AdapterViewSet, basename="api-adapter")
+router.register("adapter-registrations", adapters_api.RegistrationViewSet, basename="api-adapter-registration")
 router.register("favorites", generation_api.FavoriteViewSet, basename="api-favorite")
 
 urlpatterns = [path("", include(router.urls))]

@@ -1,6 +1,6 @@
 """How many votes a listening test needs until the order of five arms is known: every pair equally often, or by doubt.
 
-    .venv/bin/python -m bench.assignment [--repetitions 400] [--seed 1] [--json FILE]
+    .venv/bin/python -m bench.assignment [--repetitions 200] [--seed 1] [--json FILE]
 
 **Raters.** In each repetition a panel of 40 raters judges clips of 40 prompts. A rater names the better of two clips
 with probability logistic(g d + b), d being the difference of the arms' strengths on that prompt. Every (arm, prompt)
@@ -19,6 +19,26 @@ one minus the sum of `order_doubts` (Bonferroni) >= 0.95. The rule is the same f
 the order at that moment was the true one. `95 % right` does without a stopping rule: the number of votes from which
 on the estimated order is the true one in at least 95 % of the repetitions. `ratio` is the median beside that of
 `uniform`, with a 95 % bootstrap interval over repetitions.
+
+**Measured** (200 repetitions, seed 1; votes: median and quartiles):
+
+    spacing               strategy            votes (quartiles)  right  95 % right               ratio
+    some close, some far  uniform              2600 (1923-4081) 100.0%        2257
+    some close, some far  information          2464 (1788-3800) 100.0%        2488    0.95 (0.85-1.07)
+    some close, some far  uncertainty           1365 (992-1846)  99.0%         890    0.53 (0.47-0.60)
+    equal steps           uniform              1998 (1671-2512) 100.0%        1276
+    equal steps           information          1932 (1584-2612) 100.0%        1326    0.97 (0.88-1.05)
+    equal steps           uncertainty          1288 (1032-1659) 100.0%         632    0.64 (0.59-0.68)
+    one close pair        uniform              2078 (1470-3763) 100.0%        2908
+    one close pair        information          1970 (1225-3513)  99.5%        2416    0.95 (0.74-1.13)
+    one close pair        uncertainty           1090 (678-1607)  98.0%         842    0.52 (0.43-0.61)
+    one far ahead         uniform              2638 (2003-3436) 100.0%        1823
+    one far ahead         information          2488 (1895-3207) 100.0%        2048    0.94 (0.86-1.05)
+    one far ahead         uncertainty           1270 (987-1639) 100.0%         711    0.48 (0.45-0.53)
+
+The textbook rule saves next to nothing: it spends votes on all differences alike, as `uniform` does. Asking about the
+order's doubtful neighbours saves a third where all steps are equal, and half where some are small. The stopping rule is
+stricter than it says (Bonferroni, and fits only seldom cross the line by luck), for all strategies alike.
 """
 
 from __future__ import annotations
@@ -193,7 +213,7 @@ def _ratio(votes: NDArray[np.int64], uniform: NDArray[np.int64], seed: int) -> t
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=400)
+    parser.add_argument("--repetitions", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

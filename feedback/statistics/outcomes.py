@@ -44,3 +44,8 @@ class Comparison:
             raise ValueError("An arm cannot be compared with itself.")
         if not self.weight >= 0:
             raise ValueError("A weight cannot be negative.")
+
+    @property
+    def pair(self) -> frozenset[Arm]:
+        """The two arms, in no order."""
+        return frozenset((self.arm_a, self.arm_b))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from feedback.statistics.proportions import CONFIDENCE, Z, binomial_p, wilson_interval
+from feedback.statistics.proportions import CONFIDENCE, Z, binomial_p, sign_test_p, wilson_interval
 
 MIN_DECIDED = 10
 """Decided votes under which nothing is claimed, however one-sided they are."""
@@ -103,14 +102,7 @@ def _votes_needed(wins: int, losses: int, ties: int) -> int | None:
         return None
     excess = lead / (2 * votes)
     totals = max(votes + 1, math.floor((Z / (2 * excess)) ** 2) + 1) + np.arange(math.ceil(4 / excess) + MIN_DECIDED)
-    decided = np.round(totals * ((wins + losses) / votes))
-    fewer = np.round(totals * (min(wins, losses) / votes))
-    enough = (decided >= MIN_DECIDED) & (_sign_test_p(fewer, decided) < 1 - CONFIDENCE)
+    decided = np.round(totals * ((wins + losses) / votes)).astype(np.int64)
+    fewer = np.round(totals * (min(wins, losses) / votes)).astype(np.int64)
+    enough = (decided >= MIN_DECIDED) & (sign_test_p(fewer, decided) < 1 - CONFIDENCE)
     return int(totals[np.argmax(enough)]) - votes if enough.any() else None
-
-
-def _sign_test_p(fewer: NDArray[np.float64], decided: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`binomial_p` for arrays of counts, `fewer` being the smaller side."""
-    from scipy.special import bdtr
-
-    return np.minimum(1.0, 2 * bdtr(fewer, decided, 0.5))

@@ -1,0 +1,223 @@
+import subprocess
+import sys
+import time
+
+import choix
+import numpy as np
+import pytest
+
+from feedback.statistics.bradley_terry import PRIOR_SD, connected_groups, fit, leaderboard, win_chance, win_matrix
+from feedback.statistics.outcomes import Comparison, Outcome
+
+# American League 1987, wins of row over column: Agresti (2002), Categorical Data Analysis, table 10.10.
+TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")
+BASEBALL = np.array(
+    [
+        [0, 7, 9, 7, 7, 9, 11],
+        [6, 0, 7, 5, 11, 9, 9],
+        [4, 6, 0, 7, 7, 8, 12],
+        [6, 8, 6, 0, 6, 7, 10],
+        [6, 2, 6, 7, 0, 7, 12],
+        [4, 4, 5, 6, 6, 0, 6],
+        [2, 4, 1, 3, 1, 7, 0],
+    ],
+    dtype=float,
+)
+# Estimates and standard errors against Baltimore: Turner & Firth (2012), J. Statistical Software 48(9), section 2.
+PUBLISHED = {
+    "Boston": (1.1077, 0.3339),
+    "Cleveland": (0.6839, 0.3319),
+    "Detroit": (1.4364, 0.3396),
+    "Milwaukee": (1.5814, 0.3433),
+    "New York": (1.2476, 0.3359),
+    "Toronto": (1.2945, 0.3367),
+}
+MANY = 10_000
+"""Every game counted this often: the prior then weighs nothing, and standard errors shrink by its root."""
+
+
+def season():
+    return [
+        Comparison(TEAMS[a], TEAMS[b], Outcome.A)
+        for a in range(len(TEAMS))
+        for b in range(len(TEAMS))
+        for _ in range(int(BASEBALL[a, b]))
+    ]
+
+
+def simulated(strengths, votes, seed, raters=None, ties=0.1):
+    rng = np.random.default_rng(seed)
+    comparisons = []
+    for _ in range(votes):
+        a, b = rng.choice(len(strengths), 2, replace=False).tolist()
+        won = Outcome.A if rng.random() < win_chance(strengths[a] - strengths[b]) else Outcome.B
+        outcome = Outcome.TIE if rng.random() < ties else won
+        comparisons.append(Comparison(a, b, outcome, cluster=None if raters is None else int(rng.integers(raters))))
+    return comparisons
+
+
+def test_fit_gives_the_published_estimates_and_errors_of_the_baseball_season():
+    strengths, covariance = fit(MANY * BASEBALL)
+    for team, (estimate, error) in PUBLISHED.items():
+        i, last = TEAMS.index(team), TEAMS.index("Baltimore")
+        variance = covariance[i, i] + covariance[last, last] - 2 * covariance[i, last]
+        assert strengths[i] - strengths[last] == pytest.approx(estimate, abs=2e-4)
+        assert np.sqrt(MANY * variance) == pytest.approx(error, abs=2e-4)
+
+
+def test_fit_is_the_penalised_maximum_that_choix_finds():
+    pairs = [(a, b) for a in range(7) for b in range(7) for _ in range(int(BASEBALL[a, b]))]
+    theirs = choix.opt_pairwise(7, pairs, alpha=1 / (2 * PRIOR_SD**2), tol=1e-12)
+    assert fit(BASEBALL).strengths == pytest.approx(theirs, abs=1e-5)
+
+
+def test_fit_of_many_data_sets_is_the_fit_of_each():
+    rng = np.random.default_rng(2)
+    wins, centres = rng.poisson(2, (20, 4, 4)) * (1 - np.eye(4)), rng.normal(0, 1, (20, 4))
+    together = fit(wins, centres)
+    for i in range(20):
+        alone = fit(wins[i], centres[i], start=rng.normal(0, 5, 4))
+        assert together.strengths[i] == pytest.approx(alone.strengths, abs=1e-7)
+        assert together.covariance[i] == pytest.approx(alone.covariance, abs=1e-7)
+
+
+def test_fit_stays_finite_for_undefeated_arms_however_many_votes():
+    for votes in (1, 1e3, 1e9):
+        strengths = fit(np.array([[0, votes, 0], [0, 0, 0], [0, 0, 0]])).strengths
+        assert np.isfinite(strengths).all()
+        assert strengths[0] > strengths[2] > strengths[1]
+    # The mode solves votes * (1 - chance) = s / PRIOR_SD^2, with the difference 2 s.
+    assert votes * win_chance(-2 * strengths[0]) == pytest.approx(strengths[0] / PRIOR_SD**2, rel=1e-6)
+
+
+def test_ties_are_half_wins_and_both_bad_is_nothing():
+    ties = [Comparison("x", "y", Outcome.TIE)] * 4 + [Comparison("x", "y", Outcome.BOTH_BAD)] * 9
+    assert win_matrix(ties, "xy").tolist() == [[0, 2], [2, 0]]
+    board = leaderboard(ties)
+    assert [standing.strength for standing in board.standings] == [0, 0]
+    assert (board.votes, board.standings[0].ties) == (4, 4)
+
+
+def test_a_weight_counts_as_that_many_votes_and_zero_as_none():
+    twice = leaderboard([Comparison("x", "y", Outcome.A, weight=2), Comparison("x", "y", Outcome.B, weight=0)])
+    assert twice.standings[0].strength == pytest.approx(
+        leaderboard([Comparison("x", "y", Outcome.A)] * 2).standings[0].strength
+    )
+
+
+def test_leaderboard_of_the_season_stands_in_the_published_order():
+    board = leaderboard(season(), reference="Baltimore")
+    order = sorted(PUBLISHED, key=lambda team: -PUBLISHED[team][0])
+    assert [standing.arm for standing in board.standings] == [*order, "Baltimore"]
+    assert [standing.rank for standing in board.standings] == [1, 2, 3, 4, 5, 6, 7]
+    first, last = board.standings[0], board.standings[-1]
+    assert (first.wins, first.losses, last.wins) == (50, 28, 18)
+    assert first.better == 1
+    assert first.expected_win_rate == pytest.approx(win_chance(first.strength - last.strength))
+    assert (last.better, last.expected_win_rate) == (None, None)
+    assert all(s.low < s.strength < s.high and s.rank_low <= s.rank <= s.rank_high for s in board.standings)
+
+
+def test_the_same_seed_gives_the_same_board_and_another_seed_nearly_so():
+    votes = simulated([0.0, 0.4, 1.0], 300, seed=5)
+    assert leaderboard(votes, seed=1) == leaderboard(votes, seed=1)
+    one, other = leaderboard(votes, seed=1).standings[0], leaderboard(votes, seed=2).standings[0]
+    assert (one.low, one.strength) != (other.low, other.strength)
+    assert one.low == pytest.approx(other.low, abs=0.1)
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    """60 tests of 180 votes, three arms: of 180 intervals 95 % within three standard errors."""
+    truth = np.array([-0.6, 0.1, 0.5])
+    held = [
+        standing.low <= truth[standing.arm] <= standing.high
+        for seed in range(60)
+        for standing in leaderboard(simulated(truth, 180, seed, ties=0), replicates=200, seed=seed).standings
+    ]
+    assert 0.90 <= np.mean(held) <= 0.995
+
+
+@pytest.mark.parametrize("clustered", [True, False])
+@pytest.mark.parametrize(("won", "lost"), [(3, 0), (10, 0), (30, 0), (12, 4)])
+def test_the_intervals_lower_end_is_near_the_exact_posterior_even_for_undefeated_arms(won, lost, clustered):
+    """The posterior of half the difference, integrated on a grid. The upper end of an undefeated arm falls short."""
+    half = np.linspace(-3, 12, 20_001)
+    density = np.exp(-((half / PRIOR_SD) ** 2)) * win_chance(2 * half) ** won * win_chance(-2 * half) ** lost
+    low, high = np.interp([0.025, 0.975], np.cumsum(density) / density.sum(), half)
+    outcomes = [Outcome.A] * won + [Outcome.B] * lost
+    votes = [Comparison("x", "y", outcome, cluster=i if clustered else None) for i, outcome in enumerate(outcomes)]
+    winner = leaderboard(votes, replicates=4000).standings[0]
+    assert winner.low == pytest.approx(low, abs=0.15)
+    assert high - 0.8 < winner.high < high + 0.15
+
+
+def test_votes_of_one_rater_are_resampled_together():
+    """Twenty raters who each say the same ten times over are worth twenty votes, not two hundred."""
+    verdicts = [Outcome.A] * 12 + [Outcome.B] * 8
+    copied = [Comparison("x", "y", verdict, cluster=rater) for rater, verdict in enumerate(verdicts) for _ in range(10)]
+    single = [Comparison("x", "y", verdict) for verdict in verdicts for _ in range(10)]
+    clustered, naive = leaderboard(copied, replicates=2000), leaderboard(single, replicates=2000)
+    widths = [board.standings[0].high - board.standings[0].low for board in (clustered, naive)]
+    assert (clustered.clusters, naive.clusters) == (20, None)
+    assert widths[0] / widths[1] == pytest.approx(np.sqrt(10), rel=0.15)
+
+
+def test_with_few_clusters_or_an_unnamed_one_single_votes_are_resampled():
+    few = [Comparison("x", "y", Outcome.A, cluster=rater) for rater in range(4)]
+    unnamed = [*(Comparison("x", "y", Outcome.A, cluster=rater) for rater in range(9)), Comparison("x", "y", Outcome.B)]
+    assert leaderboard(few).clusters is None
+    assert leaderboard(unnamed).clusters is None
+
+
+def test_arms_without_a_link_are_reported_in_groups_and_not_compared():
+    votes = [Comparison("a", "b", Outcome.A), Comparison("b", "c", Outcome.A), Comparison("x", "y", Outcome.B)]
+    board = leaderboard(votes, arms=["lonely"], reference="b")
+    assert board.groups == (("a", "b", "c"), ("x", "y"), ("lonely",))
+    assert not board.is_connected
+    comparable = {standing.arm: standing.better is not None for standing in board.standings}
+    assert comparable == {"a": True, "b": False, "c": True, "x": False, "y": False, "lonely": False}
+    assert leaderboard(votes[:2]).is_connected
+
+
+def test_groups_follow_long_chains():
+    chain = np.diag(np.ones(40), k=1)
+    assert connected_groups(chain) == [list(range(41))]
+    chain[20, 21] = 0
+    assert connected_groups(chain) == [list(range(21)), list(range(21, 41))]
+
+
+def test_a_board_without_votes_or_arms_is_empty_but_valid():
+    assert leaderboard([]).standings == ()
+    board = leaderboard([], arms=["x", "y"])
+    assert [standing.strength for standing in board.standings] == [0, 0]
+    assert (board.votes, board.groups) == (0, (("x",), ("y",)))
+    # Nothing is known: the interval is the prior's.
+    assert board.standings[0].high - board.standings[0].low == pytest.approx(2 * 1.96 * PRIOR_SD / np.sqrt(2), rel=0.15)
+
+
+def test_nonsense_is_refused():
+    with pytest.raises(ValueError, match="reference"):
+        leaderboard([Comparison("x", "y", Outcome.A)], reference="z")
+    with pytest.raises(ValueError, match="itself"):
+        Comparison("x", "x", Outcome.A)
+    for weight in (-1, float("nan")):
+        with pytest.raises(ValueError, match="negative"):
+            Comparison("x", "y", Outcome.A, weight=weight)
+
+
+@pytest.mark.parametrize("clustered", [True, False])
+def test_five_arms_and_five_thousand_votes_take_under_three_seconds_of_computing(clustered):
+    votes = simulated([0.0, 0.2, 0.6, 0.8, 1.4], 5000, seed=1, raters=40 if clustered else None)
+    began = time.process_time()
+    board = leaderboard(votes, reference=0)
+    assert time.process_time() - began < 3
+    assert [standing.arm for standing in board.standings] == [4, 3, 2, 1, 0]
+
+
+def test_importing_the_statistics_loads_neither_scipy_nor_django_nor_torch():
+    script = (
+        "import sys; from feedback.statistics import agreement, assignment, bradley_terry, position_bias, reliability,"
+        "win_rate; print(sorted({'scipy', 'django', 'torch', 'choix'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -18,6 +18,7 @@ from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
 from generation.presets import SAMPLING_KEYS, preset_of
 from generation.recovery import RUN_JOB
+from generation.signals import samples_deleted
 from prompts.models import Prompt
 from text2song import queue
 from text2song.exceptions import Conflict, Forbidden, NotFound, Refused
@@ -236,6 +237,7 @@ def cancel_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
     _own(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can cancel it.")
     with transaction.atomic():
         job.cancel()
+        samples_deleted.send(AudioSample, samples=job.samples.all())
         partial = list(job.samples.all())
         job.samples.all().delete()
     for sample in partial:
@@ -267,21 +269,23 @@ def requeue_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob
 
 
 def delete_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
-    """Hide a job, cancelling it first if unfinished; hearts on its samples go in the same transaction."""
+    """Hide a job, cancelling it first if unfinished; hearts and feedback on its samples go in the same transaction."""
     _own(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can delete it.")
     with transaction.atomic():
         if job.is_unfinished:
             cancel_job(job=job, actor=actor)
         Favorite.objects.filter(sample__job=job).delete()
+        samples_deleted.send(AudioSample, samples=job.samples.all())
         job.deleted_at = timezone.now()
         job.save(update_fields=["deleted_at"])
 
 
 def delete_sample(*, sample: AudioSample, actor: AbstractBaseUser) -> None:
-    """Hide a sample; hearts on it go too."""
+    """Hide a sample; hearts and feedback on it go too."""
     _own(sample.job.requested_by_id, actor, "Only the person who made a sample, or a curator, can delete it.")
     with transaction.atomic():
         sample.favorites.all().delete()
+        samples_deleted.send(AudioSample, samples=AudioSample.objects.filter(pk=sample.pk))
         sample.deleted_at = timezone.now()
         sample.save(update_fields=["deleted_at"])
 

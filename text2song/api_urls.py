@@ -6,6 +6,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from adapters import api as adapters_api
+from feedback import api as feedback_api
 from generation import api as generation_api
 from prompts import api as prompts_api
 
@@ -20,5 +21,10 @@ router.register("audio", generation_api.AudioViewSet, basename="api-audio")
 router.register("adapters", adapters_api.AdapterViewSet, basename="api-adapter")
 router.register("adapter-registrations", adapters_api.RegistrationViewSet, basename="api-adapter-registration")
 router.register("favorites", generation_api.FavoriteViewSet, basename="api-favorite")
+router.register("feedback", feedback_api.FeedbackViewSet, basename="api-feedback")
+router.register("preferences", feedback_api.PreferenceViewSet, basename="api-preference")
+router.register("rankings", feedback_api.RankingViewSet, basename="api-ranking")
+router.register("tags", feedback_api.TagViewSet, basename="api-tag")
+router.register("criteria", feedback_api.CriterionViewSet, basename="api-criterion")
 
 urlpatterns = [path("", include(router.urls))]

@@ -57,7 +57,7 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
 
     @extend_schema(
         summary="Delete a sample",
-        description="It is hidden; hearts on it go with it.",
+        description="It is hidden; hearts and feedback on it go with it.",
         responses={204: OpenApiResponse(description="Deleted")},
     )
     def destroy(self, request: Request, pk: str) -> Response:

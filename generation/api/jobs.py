@@ -36,7 +36,7 @@ class JobViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
 
     @extend_schema(
         summary="Delete a job",
-        description="It is cancelled if unfinished, and hidden; hearts on its samples go with it.",
+        description="It is cancelled if unfinished, and hidden; hearts and feedback on its samples go with it.",
         responses={204: OpenApiResponse(description="Deleted")} | CONFLICT,
     )
     def destroy(self, request: Request, pk: str) -> Response:

@@ -1,0 +1,115 @@
+"""Feedback of all kinds: giving, finding, counting and taking it back."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from feedback import services, summaries
+from feedback.filters import FeedbackFilter, ScopeFilter
+from feedback.models import Rating
+from feedback.serializers import BODIES, FeedbackAnswerSerializer, FeedbackItemSerializer, StatisticsSerializer
+from feedback.serializers.answers import any_item
+from feedback.services.deletion import Feedback
+from text2song.api.filters import StrictFilterBackend
+from text2song.api.schema import CONFLICT
+from text2song.api.serializers import shown
+
+ANY_BODY = PolymorphicProxySerializer(
+    component_name="FeedbackBody", serializers=BODIES, resource_type_field_name="kind", many=False
+)
+EXAMPLES = [
+    OpenApiExample(example.name, value=example.value, request_only=True)
+    for body in BODIES.values()
+    for example in body._spectacular_annotation["examples"]
+]
+
+
+class FeedbackViewSet(viewsets.GenericViewSet):
+    """Raters see what others answered on a sample once they have judged it themselves; curators see everything."""
+
+    queryset = Rating.objects.none()
+    serializer_class = FeedbackItemSerializer
+    filterset_class = FeedbackFilter
+    filter_backends = [StrictFilterBackend]
+
+    def get_queryset(self) -> QuerySet:
+        return Rating.objects.all()
+
+    @extend_schema(
+        summary="List feedback of all kinds, newest first",
+        description="A filter that only one kind can fit (criterion, rating, tag) leaves the others out.",
+        responses={200: any_item(many=True)},
+    )
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(
+        summary="Give feedback",
+        description="201 when something new was stored, 200 when earlier feedback of yours was replaced.",
+        request=ANY_BODY,
+        examples=EXAMPLES,
+        responses={201: FeedbackAnswerSerializer, 200: FeedbackAnswerSerializer, 404: None} | CONFLICT,
+    )
+    def create(self, request: Request) -> Response:
+        return stored(request, _body(request.data))
+
+    @extend_schema(summary="Read a feedback item", responses={200: any_item(many=False), 404: None})
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return Response(self.get_serializer(self._item(pk)).data)
+
+    @extend_schema(
+        summary="Take feedback back",
+        description="Raters their own, curators any. A preference that follows from a ranking goes with the ranking; "
+        "a vote of a listening test stays.",
+        responses={204: OpenApiResponse(description="Deleted"), 404: None} | CONFLICT,
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        services.delete_feedback(item=self._item(pk), actor=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Read the figures of feedback",
+        description="Of everything, or of a sample, job, prompt, adapter or model. "
+        "They are of the feedback you may see.",
+        responses={200: StatisticsSerializer, 400: None},
+    )
+    @action(detail=False, filterset_class=ScopeFilter, pagination_class=None)
+    def stats(self, request: Request) -> Response:
+        self.filter_queryset(self.get_queryset())
+        scope = ScopeFilter(request.query_params, queryset=self.get_queryset(), request=request)
+        scope.is_valid()
+        figures = summaries.statistics(reader=request.user, samples=scope.samples())
+        return Response(StatisticsSerializer(figures).data)
+
+    def _item(self, pk: str) -> Feedback:
+        try:
+            return services.find_feedback(pk=uuid.UUID(pk), reader=self.request.user)
+        except ValueError as error:
+            raise serializers.ValidationError({"id": [f"“{shown(pk)}” is not a UUID."]}) from error
+
+
+def _body(data: Any) -> serializers.BaseSerializer:
+    """The serializer for the kind the body names."""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    body = BODIES.get(kind) if isinstance(kind, str) else None
+    if body is None:
+        raise serializers.ValidationError({"kind": [f"The kind must be one of: {', '.join(BODIES)}."]})
+    return body(data=data)
+
+
+def stored(request: Request, body: Any) -> Response:
+    """Check and store a body; the answer tells what is stored now."""
+    body.is_valid(raise_exception=True)
+    items, created = body.store(request.user)
+    answer = {"kind": body.validated_data["kind"], "items": items}
+    told = FeedbackAnswerSerializer(answer, context={"request": request}).data
+    return Response(told, status=status.HTTP_201_CREATED if created else status.HTTP_200_OK)

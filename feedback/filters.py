@@ -1,0 +1,260 @@
+"""What lists of feedback can be narrowed by; the history page and the API use the same filters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
+from django.forms import ValidationError
+
+from adapters.models import Adapter
+from feedback.history import KINDS, FeedbackList, everything_seen_by, without_implied
+from feedback.models import Criterion, Preference, Ranking, Rating, Tag
+from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
+from feedback.querysets import JudgementQuerySet, TagQuerySet
+from feedback.tag_names import normal_name
+from generation.models import AudioSample, BaseModel, GenerationJob
+from prompts.filters import MomentFilter, TruthFilter, WholeNumberFilter
+from prompts.models import Prompt
+from text2song.exceptions import Refused
+
+KIND_LABELS = {
+    "rating": "Ratings",
+    "preference": "Comparisons",
+    "ranking": "Rankings",
+    "tags": "Tags",
+    "note": "Notes",
+}
+ORDERS = [("-created_at", "Newest first"), ("created_at", "Oldest first")]
+
+
+class RaterFilter(django_filters.ModelChoiceFilter):
+    """A rater, by user name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            queryset=get_user_model().objects.all(),
+            to_field_name="username",
+            widget=forms.TextInput,
+            error_messages={"invalid_choice": "There is no such rater."},
+            help_text="User name of a rater.",
+            **kwargs,
+        )
+
+
+class TagField(forms.CharField):
+    """A tag by its name, however written; a synonym means its target."""
+
+    def clean(self, value: Any) -> Tag | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            tag = Tag.objects.select_related("synonym_of").filter(name=normal_name(text)).first()
+        except Refused as error:
+            raise ValidationError(error.message) from error
+        if tag is None:
+            raise ValidationError("There is no such tag.")
+        return tag.synonym_of or tag
+
+
+class TagNameFilter(django_filters.Filter):
+    field_class = TagField
+
+
+def _named(thing: str, queryset: QuerySet, **kwargs: Any) -> django_filters.ModelChoiceFilter:
+    """One `thing` that is not deleted, by its id (or by `to_field_name`)."""
+    return django_filters.ModelChoiceFilter(
+        method="read_later",
+        queryset=queryset,
+        widget=forms.TextInput,
+        error_messages={"invalid_choice": f"There is no such {thing}."},
+        **({"help_text": f"Id of a {thing}."} | kwargs),
+    )
+
+
+def _stars(label: str, help_text: str) -> WholeNumberFilter:
+    return WholeNumberFilter(
+        method="read_later", label=label, help_text=help_text, min_value=LOWEST_SCORE, max_value=HIGHEST_SCORE
+    )
+
+
+class ScopeFilter(django_filters.FilterSet):
+    """Whose feedback is meant: that on these samples. Everything given has to hold."""
+
+    sample = _named("sample", AudioSample.objects.visible())
+    job = _named("job", GenerationJob.objects.visible())
+    prompt = _named("prompt", Prompt.objects.visible())
+    adapter = _named(
+        "adapter",
+        Adapter.objects.visible(),
+        null_label="Base Model",
+        help_text="Id of an adapter; “null” for the base model alone.",
+    )
+    model = _named("model", BaseModel.objects.all(), to_field_name="key", help_text="Key of a base model.")
+
+    class Meta:
+        model = Rating
+        fields: tuple[str, ...] = ()
+
+    PATHS = {
+        "sample": "pk",
+        "job": "job",
+        "prompt": "job__prompt",
+        "adapter": "job__adapter",
+        "model": "job__base_model",
+    }
+
+    def samples(self) -> QuerySet[AudioSample] | None:
+        """The samples the filters name; None when they name none, which means all."""
+        values = self.form.cleaned_data
+        wanted = {path: values[name] for name, path in self.PATHS.items() if values.get(name)}
+        if not wanted:
+            return None
+        if wanted.get("job__adapter") == "null":
+            wanted["job__adapter__isnull"] = bool(wanted.pop("job__adapter"))
+        return AudioSample.objects.visible().filter(**wanted)
+
+    def read_later(self, queryset: QuerySet, name: str, value: Any) -> QuerySet:
+        """Filters of several kinds at once, or of the samples behind them, are applied together; not one by one."""
+        return queryset
+
+
+class FeedbackFilter(ScopeFilter):
+    """Feedback of all kinds.
+
+    A filter that only one kind can fit (criterion, rating, tag) leaves the others out. Ratings and tags filtered at
+    once are those on samples that have both.
+    """
+
+    rater = RaterFilter(method="read_later")
+    criterion = django_filters.ModelChoiceFilter(
+        method="read_later",
+        queryset=Criterion.objects.all(),
+        to_field_name="slug",
+        empty_label="Any criterion",
+        error_messages={"invalid_choice": "There is no such criterion."},
+        help_text="Slug of a criterion: ratings on it.",
+    )
+    rating_min = _stars("At least", "Ratings from 1 to 5 that are no lower.")
+    rating_max = _stars("At most", "Ratings from 1 to 5 that are no higher.")
+    tag = TagNameFilter(method="read_later", help_text="Name of a tag: its uses.")
+    kind = django_filters.ChoiceFilter(
+        method="read_later",
+        choices=list(KIND_LABELS.items()),
+        empty_label="All kinds",
+        error_messages={"invalid_choice": f"The kind must be one of: {', '.join(KINDS)}."},
+    )
+    created_after = MomentFilter(method="read_later", label="From", help_text="A day or an ISO 8601 time.")
+    created_before = MomentFilter(
+        method="read_later", end_of_day=True, label="To", help_text="A day, included, or an ISO 8601 time."
+    )
+    mine = TruthFilter(method="read_later", label="Only mine", help_text="true: only the caller's own.")
+    implied = TruthFilter(method="read_later", help_text="false: leave out preferences that a ranking implies.")
+    ordering = django_filters.ChoiceFilter(
+        method="read_later",
+        choices=ORDERS,
+        error_messages={"invalid_choice": "Order by created_at or -created_at (newest first)."},
+    )
+
+    @property
+    def qs(self) -> FeedbackList:
+        """What the reader may see and every filter lets through."""
+        values = self.form.cleaned_data
+        parts = everything_seen_by(self.request.user)
+        if values.get("implied") is False:
+            parts = without_implied(parts)
+        parts = {kind: self._common(part, values) for kind, part in parts.items()}
+        parts = self._of_kind(self._specific(parts, values), values)
+        return FeedbackList(parts, oldest_first=values.get("ordering") == "created_at")
+
+    def _common(self, part: JudgementQuerySet, values: dict[str, Any]) -> JudgementQuerySet:
+        samples = self.samples()
+        if samples is not None:
+            part = part.concerning(samples.order_by().values("pk"))
+        lookups = {"rater": "rater", "created_after": "created_at__gte", "created_before": "created_at__lte"}
+        part = part.filter(**{lookup: values[name] for name, lookup in lookups.items() if values.get(name)})
+        return part.filter(rater=self.request.user) if values.get("mine") else part
+
+    def _specific(self, parts: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        lookups = {"criterion": "criterion", "rating_min": "score__gte", "rating_max": "score__lte"}
+        scores = {lookup: values[name] for name, lookup in lookups.items() if values.get(name)}
+        tag = values.get("tag")
+        if not scores and not tag:
+            return parts
+        ratings, tags = parts["rating"].filter(**scores), parts["tags"].filter(tag=tag) if tag else parts["tags"]
+        if scores and tag:
+            rated, tagged = ratings.order_by().values("sample"), tags.order_by().values("sample")
+            return {"rating": ratings.filter(sample__in=tagged), "tags": tags.filter(sample__in=rated)}
+        return {"rating": ratings} if scores else {"tags": tags}
+
+    def _of_kind(self, parts: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        kind = values.get("kind")
+        return {name: part for name, part in parts.items() if name == kind} if kind else parts
+
+
+class ComparisonFilter(ScopeFilter):
+    """Preferences or rankings by what was compared and who compared it."""
+
+    rater = RaterFilter(field_name="rater")
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte", help_text="A day or an ISO 8601 time.")
+    created_before = MomentFilter(
+        field_name="created_at", lookup_expr="lte", end_of_day=True, help_text="A day, included, or an ISO 8601 time."
+    )
+    mine = TruthFilter(method="of_caller", help_text="true: only the caller's own.")
+
+    class Meta:
+        model = Ranking
+        fields: tuple[str, ...] = ()
+
+    def of_caller(self, found: QuerySet, name: str, value: bool) -> QuerySet:
+        return found.filter(rater=self.request.user) if value else found
+
+    def filter_queryset(self, queryset: JudgementQuerySet) -> JudgementQuerySet:
+        """Samples all at once, then the rest one by one."""
+        samples = self.samples()
+        if samples is not None:
+            queryset = queryset.concerning(samples.order_by().values("pk"))
+        for name, value in self.form.cleaned_data.items():
+            if name not in self.PATHS:
+                queryset = self.filters[name].filter(queryset, value)
+        return queryset
+
+
+class PreferenceFilter(ComparisonFilter):
+    winner = django_filters.ChoiceFilter(choices=Preference.Winner.choices)
+    source = django_filters.ChoiceFilter(
+        choices=Preference.Source.choices, help_text="Given directly, implied by a ranking, or voted in a test."
+    )
+
+    class Meta:
+        model = Preference
+        fields: tuple[str, ...] = ()
+
+
+class TagFilter(django_filters.FilterSet):
+    """The vocabulary by words and sign."""
+
+    q = django_filters.CharFilter(method="of_words", help_text="A part of the name, or of a synonym's.")
+    sign = django_filters.ChoiceFilter(choices=Tag.Sign.choices)
+    curated = TruthFilter(field_name="is_curated", help_text="true: only what every rater is offered.")
+    synonyms = TruthFilter(
+        method="with_synonyms", help_text="true: also words that lead to another tag; left out otherwise."
+    )
+
+    class Meta:
+        model = Tag
+        fields: tuple[str, ...] = ()
+
+    def of_words(self, tags: TagQuerySet, name: str, value: str) -> TagQuerySet:
+        return tags.matching(value)
+
+    def with_synonyms(self, tags: TagQuerySet, name: str, value: bool) -> TagQuerySet:
+        return tags
+
+    def filter_queryset(self, queryset: TagQuerySet) -> TagQuerySet:
+        found = super().filter_queryset(queryset)
+        return found if self.form.cleaned_data.get("synonyms") else found.canonical()

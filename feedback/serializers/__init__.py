@@ -1,0 +1,49 @@
+"""Bodies and answers of the feedback API."""
+
+from feedback.serializers.answers import (
+    FeedbackAnswerSerializer,
+    FeedbackItemSerializer,
+    NoteItemSerializer,
+    PreferenceItemSerializer,
+    RankingItemSerializer,
+    RatingItemSerializer,
+    TagItemSerializer,
+)
+from feedback.serializers.bodies import (
+    BODIES,
+    NoteBodySerializer,
+    PreferenceBodySerializer,
+    RankingBodySerializer,
+    RatingBodySerializer,
+    TagsBodySerializer,
+)
+from feedback.serializers.figures import StatisticsSerializer
+from feedback.serializers.vocabulary import (
+    CriterionSerializer,
+    TagChangeSerializer,
+    TagCreateSerializer,
+    TagMergeSerializer,
+    TagSerializer,
+)
+
+__all__ = [
+    "BODIES",
+    "CriterionSerializer",
+    "FeedbackAnswerSerializer",
+    "FeedbackItemSerializer",
+    "NoteBodySerializer",
+    "NoteItemSerializer",
+    "PreferenceBodySerializer",
+    "PreferenceItemSerializer",
+    "RankingBodySerializer",
+    "RankingItemSerializer",
+    "RatingBodySerializer",
+    "RatingItemSerializer",
+    "StatisticsSerializer",
+    "TagChangeSerializer",
+    "TagCreateSerializer",
+    "TagItemSerializer",
+    "TagMergeSerializer",
+    "TagSerializer",
+    "TagsBodySerializer",
+]

@@ -1,0 +1,17 @@
+"""Which samples can be put against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from feedback.exceptions import refused
+from generation.models import AudioSample
+
+
+def check_comparable(samples: Sequence[AudioSample], *, field: str) -> None:
+    """Refuse samples that are not all different, or were not all made from the same words, whatever their jobs."""
+    if len({sample.pk for sample in samples}) < len(samples):
+        raise refused(field, "Each sample can be named once.")
+    prompts = len({sample.rendered_text for sample in samples})
+    if prompts > 1:
+        raise refused(field, f"These samples come from {prompts} different prompts; compare samples of one prompt.")

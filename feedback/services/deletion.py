@@ -1,0 +1,51 @@
+"""Taking feedback back, and forgetting it with its samples."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
+
+from feedback.exceptions import FeedbackNotFound, PartOfAnother
+from feedback.models import Note, Preference, Ranking, Rating, SampleTag
+from text2song.exceptions import Forbidden
+
+Feedback: TypeAlias = Rating | Preference | Ranking | SampleTag | Note
+KINDS: tuple[type[Feedback], ...] = (Rating, Preference, Ranking, SampleTag, Note)
+
+
+def find_feedback(*, pk: UUID, reader: AbstractBaseUser) -> Feedback:
+    """The feedback of any kind with this id; raises `FeedbackNotFound` if `reader` may not see one."""
+    for kind in KINDS:
+        item = kind.objects.visible_to(reader).with_context().filter(pk=pk).first()
+        if item is not None:
+            return item
+    raise FeedbackNotFound("There is no such feedback.")
+
+
+def may_delete(item: Feedback, actor: AbstractBaseUser) -> bool:
+    """Whether `actor` may take `item` back: its author and curators, and nobody what belongs to something larger."""
+    mine = item.rater_id is not None and item.rater_id == actor.pk
+    return (mine or actor.is_staff) and getattr(item, "source", Preference.Source.DIRECT) == Preference.Source.DIRECT
+
+
+def delete_feedback(*, item: Feedback, actor: AbstractBaseUser) -> None:
+    """Remove feedback for good, a ranking with its preferences. Raises `Forbidden`, `PartOfAnother`."""
+    if item.rater_id != actor.pk and not actor.is_staff:
+        raise Forbidden("Raters delete their own feedback; curators any.")
+    if isinstance(item, Preference) and item.source == Preference.Source.RANKING:
+        raise PartOfAnother("This preference follows from a ranking. Delete the ranking, or rank anew.")
+    if isinstance(item, Preference) and item.source == Preference.Source.TRIAL:
+        raise PartOfAnother("This is a vote of a listening test, whose result stands on it; it cannot be deleted.")
+    item.delete()
+
+
+def forget_samples(samples: QuerySet) -> None:
+    """Remove all feedback on `samples`. Votes of listening tests stay: results stand on them."""
+    for kind in KINDS:
+        feedback = kind.objects.concerning(samples.order_by().values("pk"))
+        if kind is Preference:
+            feedback = feedback.exclude(source=Preference.Source.TRIAL)
+        feedback.order_by().delete()

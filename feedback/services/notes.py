@@ -1,0 +1,39 @@
+"""Raters' own words."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from feedback.exceptions import refused
+from feedback.models import Note
+from feedback.models.judgements import NOTE_LENGTH
+from generation.models import AudioSample
+from prompts.validators import normal_text, validate_characters
+
+
+def write_note(*, sample: AudioSample, rater: AbstractBaseUser, text: str) -> tuple[Note, bool]:
+    """Store the rater's note on a sample in place of an earlier one; returns it and whether it is new.
+
+    Raises `Refused` unless the trimmed text has 1 to 2000 characters that can be stored.
+    """
+    note = normal_text(text)
+    _check(note)
+    with transaction.atomic():
+        return Note.objects.update_or_create(rater=rater, sample=sample, defaults={"text": note})
+
+
+def _check(text: str) -> None:
+    message = ""
+    if not text:
+        message = "Write something, or delete the note."
+    elif len(text) > NOTE_LENGTH:
+        message = f"The note has {len(text)} characters; at most {NOTE_LENGTH} are allowed."
+    else:
+        try:
+            validate_characters(text)
+        except ValidationError as error:
+            message = " ".join(error.messages)
+    if message:
+        raise refused("text", message)

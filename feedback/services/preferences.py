@@ -1,0 +1,52 @@
+"""Choices between two samples."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from feedback.exceptions import refused
+from feedback.models import Preference
+from feedback.models.judgements import set_key
+from feedback.services.comparable import check_comparable
+from generation.models import AudioSample
+
+STRENGTHS = {1: "slightly", 2: "a little", 3: "clearly", 4: "a lot", 5: "much better"}
+"""How much better the winner is; 1 and 5 are the ends of the scale."""
+DECIDED = (Preference.Winner.A, Preference.Winner.B)
+
+
+def prefer(
+    *,
+    sample_a: AudioSample,
+    sample_b: AudioSample,
+    winner: str,
+    rater: AbstractBaseUser,
+    strength: int | None = None,
+) -> tuple[Preference, bool]:
+    """Store which of two samples of one prompt is better; a rater's earlier choice on the pair is replaced.
+
+    `winner` is "a", "b", "tie" or "both_bad"; `strength` (1 to 5) belongs to "a" and "b" only. Returns the preference
+    and whether it is new. Raises `Refused`.
+    """
+    check_comparable([sample_a, sample_b], field="sample_b")
+    if winner not in Preference.Winner.values:
+        raise refused("winner", f"The winner must be one of: {', '.join(Preference.Winner.values)}.")
+    _check_strength(winner, strength)
+    values = {"sample_a": sample_a, "sample_b": sample_b, "winner": winner, "strength": strength}
+    with transaction.atomic():
+        return Preference.objects.update_or_create(
+            rater=rater,
+            pair_key=set_key((sample_a.pk, sample_b.pk)),
+            source=Preference.Source.DIRECT,
+            defaults=values,
+        )
+
+
+def _check_strength(winner: str, strength: int | None) -> None:
+    if strength is None:
+        return
+    if type(strength) is not int or strength not in STRENGTHS:
+        raise refused("strength", "The strength must be a whole number from 1 (slightly) to 5 (much better).")
+    if winner not in DECIDED:
+        raise refused("strength", "Only a preference for one of the two has a strength; leave it out.")

@@ -1,0 +1,60 @@
+"""Several samples in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from feedback.exceptions import refused
+from feedback.models import Preference, Ranking, RankingPlace
+from feedback.models.judgements import MOST_RANKED, set_key
+from feedback.services.comparable import check_comparable
+from generation.models import AudioSample
+
+FEWEST_RANKED = 2
+
+
+def rank(*, samples: Sequence[AudioSample], rater: AbstractBaseUser) -> tuple[Ranking, bool]:
+    """Store an order, best first, and with it every preference it implies: n samples give n (n - 1) / 2.
+
+    A rater's earlier ranking of the same samples is replaced, its preferences with it. Returns the ranking and
+    whether it is new. Raises `Refused` unless these are 2 to 8 different samples of one prompt.
+    """
+    if not FEWEST_RANKED <= len(samples) <= MOST_RANKED:
+        message = f"Rank {FEWEST_RANKED} to {MOST_RANKED} samples, not {len(samples)}."
+        raise refused("samples", message)
+    check_comparable(samples, field="samples")
+    with transaction.atomic():
+        ranking, created = Ranking.objects.get_or_create(rater=rater, set_key=set_key(s.pk for s in samples))
+        # Two tabs that send at once come one after the other.
+        ranking = Ranking.objects.select_for_update().get(pk=ranking.pk)
+        _replace_places(ranking, samples)
+        _replace_preferences(ranking, samples)
+        ranking.save(update_fields=["updated_at"])
+    return ranking, created
+
+
+def _replace_places(ranking: Ranking, samples: Sequence[AudioSample]) -> None:
+    ranking.places.all().delete()
+    RankingPlace.objects.bulk_create(
+        RankingPlace(ranking=ranking, sample=sample, place=place) for place, sample in enumerate(samples, 1)
+    )
+
+
+def _replace_preferences(ranking: Ranking, samples: Sequence[AudioSample]) -> None:
+    ranking.preferences.all().delete()
+    Preference.objects.bulk_create(
+        Preference(
+            rater=ranking.rater,
+            sample_a=better,
+            sample_b=worse,
+            pair_key=set_key((better.pk, worse.pk)),
+            winner=Preference.Winner.A,
+            source=Preference.Source.RANKING,
+            ranking=ranking,
+        )
+        for better, worse in combinations(samples, 2)
+    )

@@ -1,0 +1,115 @@
+"""The shared vocabulary of tags: raters add words, curators keep it in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Coalesce
+
+from feedback.exceptions import TagInUse, TagTaken, refused
+from feedback.models import SampleTag, Tag
+from feedback.tag_names import normal_name
+from text2song.exceptions import Forbidden
+
+
+def resolve_tag(*, name: str, sign: str | None = None) -> Tag:
+    """The tag a rater means by `name`: a synonym leads to its target, an unknown word becomes a free tag.
+
+    `sign` is what a new tag gets (neutral without); a sign that contradicts the vocabulary is refused.
+    """
+    tag, _ = Tag.objects.select_related("synonym_of").get_or_create(
+        name=normal_name(name), defaults={"sign": _known_sign(sign)}
+    )
+    tag = tag.synonym_of or tag
+    if sign and sign != tag.sign:
+        message = f"“{tag.name}” is a {tag.sign} tag in the vocabulary; leave the sign out."
+        raise refused("sign", message)
+    return tag
+
+
+def create_tag(*, actor: AbstractBaseUser, name: str, sign: str | None = None) -> Tag:
+    """Add a word to the vocabulary: curated if a curator adds it, else free. Raises `TagTaken` if it is there."""
+    tag = Tag(name=normal_name(name), sign=_known_sign(sign), is_curated=actor.is_staff)
+    try:
+        with transaction.atomic():
+            tag.save(force_insert=True)
+    except IntegrityError as error:
+        raise TagTaken(f"“{tag.name}” is in the vocabulary already.") from error
+    return tag
+
+
+def change_tag(*, tag: Tag, actor: AbstractBaseUser, **changes: Any) -> Tag:
+    """Change `name`, `sign` or `is_curated` of a tag (curators); raises `TagTaken` for a name that is another's."""
+    _curators_only(actor)
+    if "name" in changes:
+        changes["name"] = normal_name(changes["name"])
+    if "sign" in changes:
+        changes["sign"] = _known_sign(changes["sign"])
+    for name, value in changes.items():
+        setattr(tag, name, value)
+    try:
+        with transaction.atomic():
+            tag.save(update_fields=list(changes))
+    except IntegrityError as error:
+        raise TagTaken(f"“{tag.name}” is in the vocabulary already; merge the two instead.") from error
+    return tag
+
+
+def merge_tag(*, tag: Tag, into: Tag, actor: AbstractBaseUser) -> Tag:
+    """Move every use of `tag` to `into`, and keep `tag` as a synonym that leads there (curators).
+
+    Where a rater used both on the same place, one use remains. Returns the target. Raises `Refused` when both lead to
+    the same tag already.
+    """
+    _curators_only(actor)
+    with transaction.atomic():
+        ends = {row.pk: row for row in Tag.objects.select_for_update().filter(pk__in=[tag.pk, into.pk])}
+        tag, into = ends[tag.pk], ends[into.pk]
+        target = into.synonym_of or into
+        if target == tag or tag.synonym_of_id == target.pk:
+            message = f"“{tag.name}” and “{into.name}” are the same tag already."
+            raise refused("into", message)
+        _move_uses(tag, target)
+        tag.synonyms.update(synonym_of=target)
+        tag.synonym_of, tag.is_curated = target, False
+        tag.save(update_fields=["synonym_of", "is_curated"])
+    return target
+
+
+def _move_uses(tag: Tag, target: Tag) -> None:
+    uses = SampleTag.objects.filter(tag=tag).annotate(begin=Coalesce("start", Value(-1.0)))
+    same = SampleTag.objects.annotate(begin=Coalesce("start", Value(-1.0))).filter(
+        Q(end=OuterRef("end")) | Q(begin=-1.0),
+        tag=target,
+        rater=OuterRef("rater"),
+        sample=OuterRef("sample"),
+        begin=OuterRef("begin"),
+    )
+    doubled = list(uses.filter(Exists(same)).values_list("pk", flat=True))
+    SampleTag.objects.filter(pk__in=doubled).delete()
+    SampleTag.objects.filter(tag=tag).update(tag=target)
+
+
+def delete_tag(*, tag: Tag, actor: AbstractBaseUser) -> None:
+    """Take an unused word, and its synonyms, out of the vocabulary (curators); raises `TagInUse` for a used one."""
+    _curators_only(actor)
+    uses = tag.uses.count()
+    if uses:
+        noun = "one sample" if uses == 1 else f"{uses} samples"
+        raise TagInUse(f"“{tag.name}” is used on {noun}. Merge it into another tag instead.")
+    tag.delete()
+
+
+def _known_sign(sign: str | None) -> str:
+    if sign and sign not in Tag.Sign.values:
+        message = f"The sign must be one of: {', '.join(Tag.Sign.values)}."
+        raise refused("sign", message)
+    return sign or Tag.Sign.NEUTRAL
+
+
+def _curators_only(actor: AbstractBaseUser) -> None:
+    if not actor.is_staff:
+        raise Forbidden("Only curators can change the vocabulary.")

@@ -35,6 +35,7 @@ TEMPO_WORDS: tuple[tuple[float, tuple[str, ...]], ...] = (
 )
 NO_DRUM_WORDS = ("no drums", "without drums", "drumless", "no percussion", "without percussion")
 DRUM_WORDS = ("with drums", "with a beat", "with percussion", "steady beat", "with a steady pulse")
+DRUMS_ALONE_WORDS = ("drums only", "just drums", "drum loop", "drum groove")
 SOLO_WORDS = ("solo", "alone", "unaccompanied")
 NOUNS = ("music", "song", "track", "tune", "piece", "loop", "melody", "theme", "groove", "instrumental", "jam")
 SCENES = (
@@ -252,12 +253,14 @@ def free_caption(spec: ClipSpec, rng: np.random.Generator) -> str:
         words.append(style_word(rng, spec.style))
     pitched = list(dict.fromkeys(spec.parts.values()))
     named: list[str] = []
-    if rng.random() < 0.7 or not named_style:
+    if not pitched:
+        words.append(str(rng.choice(DRUMS_ALONE_WORDS)))
+    elif rng.random() < 0.7 or not named_style:
         named = _some(rng, pitched, most=2)
         if len(pitched) == 1 and not spec.kit and rng.random() < 0.4:
             words.append(str(rng.choice(SOLO_WORDS[:1])))
         words.append(sound_word(rng, named[0]))
-    if not named or rng.random() < 0.35:
+    if pitched and (not named or rng.random() < 0.35):
         words.append(str(rng.choice(NOUNS)))
     if len(named) > 1:
         words += [str(rng.choice(("with", "and", "over"))), sound_word(rng, named[1])]
@@ -278,7 +281,16 @@ def free_caption(spec: ClipSpec, rng: np.random.Generator) -> str:
 
 def vocabulary() -> list[str]:
     """Every word of every caption, sorted, without numbers."""
-    texts: list[str] = [*NO_DRUM_WORDS, *DRUM_WORDS, *SOLO_WORDS, *NOUNS, *SCENES, *FILLERS, *TEXTURE_WORDS]
+    texts: list[str] = [
+        *NO_DRUM_WORDS,
+        *DRUM_WORDS,
+        *DRUMS_ALONE_WORDS,
+        *SOLO_WORDS,
+        *NOUNS,
+        *SCENES,
+        *FILLERS,
+        *TEXTURE_WORDS,
+    ]
     texts += [word for _, words in TEMPO_WORDS for word in words]
     texts += [term.spoken for term in (*INSTRUMENT_BY_SLUG.values(), *MOOD_BY_SLUG.values(), *STYLE_TERMS.values())]
     texts += [term.label for term in (*INSTRUMENT_BY_SLUG.values(), *MOOD_BY_SLUG.values(), *STYLE_TERMS.values())]

@@ -10,7 +10,10 @@ from generation.bundled.recipe.constants import CLIP_FRAMES, HOP_LENGTH
 from generation.bundled.recipe.mixer import render
 from generation.bundled.recipe.notes import NoteBank
 
-SPLITS = {"train": 0, "validation": 1, "test": 2, "codec": 3, "classifier": 4}
+RHYTHM = "rhythm"
+"""The split of drums, at most with bass: what keeping time is learned from."""
+
+SPLITS = {"train": 0, "validation": 1, "test": 2, "codec": 3, "classifier": 4, RHYTHM: 5}
 
 
 def clip_rng(seed: int, split: str, index: int) -> np.random.Generator:
@@ -20,7 +23,7 @@ def clip_rng(seed: int, split: str, index: int) -> np.random.Generator:
 
 def clip_spec(seed: int, split: str, index: int, frames: int = CLIP_FRAMES) -> ClipSpec:
     """Clip `index` of a split."""
-    return draw_spec(clip_rng(seed, split, index), frames=frames)
+    return draw_spec(clip_rng(seed, split, index), rhythm=split == RHYTHM, frames=frames)
 
 
 class CropPool:

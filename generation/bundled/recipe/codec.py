@@ -12,6 +12,9 @@ from transformers import EncodecConfig, EncodecModel
 
 from generation.bundled.recipe.constants import CODEBOOK_SIZE, NUM_CODEBOOKS, SAMPLE_RATE
 
+LATENT_SIZE = 16
+"""Channels of the latents. Muon keeps them near white: the more there are, the less 36 bits per frame say of each."""
+
 
 def codec_config(num_filters: int = 16) -> EncodecConfig:
     """Causal convolutions with zero padding: a code depends on no later sample, so codes can be continued exactly."""
@@ -19,8 +22,8 @@ def codec_config(num_filters: int = 16) -> EncodecConfig:
         sampling_rate=SAMPLE_RATE,
         audio_channels=1,
         num_filters=num_filters,
-        hidden_size=64,
-        codebook_dim=64,
+        hidden_size=LATENT_SIZE,
+        codebook_dim=LATENT_SIZE,
         codebook_size=CODEBOOK_SIZE,
         upsampling_ratios=[5, 4, 4, 4],
         target_bandwidths=[2.2],

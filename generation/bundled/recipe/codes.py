@@ -1,6 +1,6 @@
 """Render clips, encode them, and keep their codes: what the language model is trained on.
 
-    python -m generation.bundled.recipe.codes [--short N] [--long N] [--data-dir DIR] [--device cpu|cuda] [--smoke]
+    python -m generation.bundled.recipe.codes [--rhythm N] [--short N] [--long N] [--device cpu|cuda] [--smoke]
 
 Codes are stored in shards `codes/<split>-<frames>-<first clip>.npz`; the clips' specs follow from their numbers.
 Existing shards are skipped, so a stopped run goes on where it was, and training may read while this writes.
@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 from transformers import EncodecModel
 
-from generation.bundled.recipe.clips import clip_spec
+from generation.bundled.recipe.clips import RHYTHM, clip_spec
 from generation.bundled.recipe.constants import CLIP_FRAMES, DEFAULT_DATA_DIR
 from generation.bundled.recipe.mixer import render
 from generation.bundled.recipe.notes import NoteBank, load_bank
@@ -66,15 +66,19 @@ def write_shard(
 def main() -> None:
     parser = argparse.ArgumentParser(description="Encode training clips.")
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
-    parser.add_argument("--short", type=int, default=10_240, help=f"clips of {SHORT_FRAMES} frames")
-    parser.add_argument("--long", type=int, default=2_560, help=f"clips of {CLIP_FRAMES} frames")
+    parser.add_argument("--rhythm", type=int, default=3_072, help=f"clips of drums, {SHORT_FRAMES} frames")
+    parser.add_argument("--short", type=int, default=20_480, help=f"clips of {SHORT_FRAMES} frames")
+    parser.add_argument("--long", type=int, default=5_120, help=f"clips of {CLIP_FRAMES} frames")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--smoke", action="store_true", help="a few clips only")
     options = parser.parse_args()
-    short, long, size = (16, 16, 16) if options.smoke else (options.short, options.long, SHARD_CLIPS)
+    rhythm, short, long, size = (
+        (16, 16, 16, 16) if options.smoke else (options.rhythm, options.short, options.long, SHARD_CLIPS)
+    )
     bank, codec = load_bank(options.data_dir), load_codec(options.data_dir).to(options.device)
     jobs = [("validation", CLIP_FRAMES, 0, min(size, 64))]
+    jobs += [(RHYTHM, SHORT_FRAMES, first, size) for first in range(0, rhythm, size)]
     jobs += [("train", SHORT_FRAMES, first, size) for first in range(0, short, size)]
     jobs += [("train", CLIP_FRAMES, LONG_OFFSET + first, size) for first in range(0, long, size)]
     for split, frames, first, count in tqdm(jobs, desc="codes", unit="shard"):

@@ -36,6 +36,12 @@ ROLES = ("lead", "chords", "bass", "pad")
 ROLE_GAIN = {"lead": 1.0, "chords": 0.6, "bass": 0.9, "pad": 0.45}
 SUBTLE_GAIN = 0.5
 STEPS = 16
+LEAD_BASE, CHORD_BASE = 60, 48
+"""MIDI keys of the C that melodies and chords stand on: where a codec of 1.8 kbit/s still follows the waveform."""
+
+DRUMS_ALONE_SHARE = 0.05
+"""Share of clips that are drums and nothing else."""
+
 LEAST_DRUMS, MOST_DRUMS = 0.12, 0.9
 """Bounds of a style's share of clips with drums: every style is heard with and without."""
 
@@ -103,8 +109,13 @@ class Note:
     gain: float
 
 
-def draw_spec(rng: np.random.Generator, *, style: str = "", mood: str = "", frames: int = CLIP_FRAMES) -> ClipSpec:
-    """Draw a clip at random; `style` and `mood` (a mood family) may be fixed."""
+def draw_spec(
+    rng: np.random.Generator, *, style: str = "", mood: str = "", rhythm: bool = False, frames: int = CLIP_FRAMES
+) -> ClipSpec:
+    """Draw a clip at random; `style` and `mood` (a mood family) may be fixed.
+
+    `rhythm` asks for drums alone, or with a bass.
+    """
     chosen = STYLE_BY_SLUG[style] if style else _draw_style(rng)
     feeling = MOOD_BY_NAME[mood or MOODS[rng.integers(len(MOODS))].name]
     parts = _draw_parts(rng, chosen)
@@ -112,6 +123,9 @@ def draw_spec(rng: np.random.Generator, *, style: str = "", mood: str = "", fram
     kit = str(rng.choice(chosen.kits)) if rng.random() < drum_chance else ""
     if kit and feeling.name in ("peaceful", "melancholic") and rng.random() < 0.3:
         kit = ""
+    if rhythm or rng.random() < DRUMS_ALONE_SHARE:
+        kit = kit or str(rng.choice(chosen.kits))
+        parts = {role: timbre for role, timbre in parts.items() if rhythm and role == "bass"}
     texture = rng.random() < 0.03
     heard = [*parts, "drums"] if kit else list(parts)
     subtle = tuple(role for role in heard if role != "bass" and len(heard) > 1 and rng.random() < 0.15)
@@ -235,7 +249,7 @@ def _play(spec: ClipSpec, timbre: str, key: int, start: int, step: int, length: 
 def _melody(
     spec: ClipSpec, timbre: str, mood: Mood, start: int, degree: int, rhythm: str, contour: tuple[int, ...], gain: float
 ) -> list[Note]:
-    base = 72 + 12 * mood.lead_octave
+    base = LEAD_BASE + 12 * mood.lead_octave
     root = degree if degree < 4 else degree - 7
     return [
         _play(
@@ -253,7 +267,7 @@ def _melody(
 
 
 def _chords(spec: ClipSpec, timbre: str, mood: Mood, start: int, degree: int, pattern: str, gain: float) -> list[Note]:
-    base = 60 + 12 * mood.chord_octave
+    base = CHORD_BASE + 12 * mood.chord_octave
     root = degree if degree < 3 else degree - 7
     tones = [_key(root + step, base) for step in (0, 2, 4)]
     if timbre == "distorted_guitar":

@@ -46,10 +46,10 @@ def model_config(tokenizer: PreTrainedTokenizerFast) -> MusicgenConfig:
     decoder = MusicgenDecoderConfig(
         vocab_size=CODEBOOK_SIZE,
         num_codebooks=NUM_CODEBOOKS,
-        hidden_size=128,
+        hidden_size=160,
         num_hidden_layers=4,
-        num_attention_heads=4,
-        ffn_dim=512,
+        num_attention_heads=5,
+        ffn_dim=640,
         dropout=0.0,
         audio_channels=1,
         max_position_embeddings=2048,

@@ -9,6 +9,8 @@ from torch import nn
 from generation.bundled.recipe.constants import SAMPLE_RATE
 
 MAGNITUDE_FLOOR = 2e-2
+WAVEFORM_WEIGHT = 1.5
+"""Weight of the log of the relative squared error: SI-SDR against the spectral terms."""
 
 
 class ReconstructionLoss(nn.Module):
@@ -47,7 +49,7 @@ class ReconstructionLoss(nn.Module):
         error = made - true
         loss = loss + error.abs().mean() / true.abs().mean().clamp_min(1e-3)
         energy = true.square().sum(-1).clamp_min(1e-2)
-        return loss + 0.5 * (error.square().sum(-1) / energy + 1e-3).log().mean()
+        return loss + WAVEFORM_WEIGHT * (error.square().sum(-1) / energy + 1e-3).log().mean()
 
 
 def si_sdr(made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:

@@ -469,9 +469,10 @@ STYLE_BY_SLUG: dict[str, Style] = {style.slug: style for style in STYLES}
 class Mood:
     """How a mood family sounds.
 
-    `loops` are chord loops as scale degrees of C major (0 = C, 5 = A minor); `lead_octave` and `chord_octave` move the
-    registers; `density` indexes the melody rhythms (0 sparse to 2 busy); `level` is a gain; `staccato` the share of a
-    step that a note sounds; `tempo` bends the choice of tempo (-1 slow, 1 fast).
+    `loops` are chord loops of two bars, so that every clip comes round again, as scale degrees of C major (0 = C,
+    5 = A minor); `lead_octave` and `chord_octave` move the registers; `density` indexes the melody
+    rhythms (0 sparse to 2 busy); `level` is a gain; `staccato` the share of a step that a note sounds; `tempo` bends
+    the choice of tempo (-1 slow, 1 fast).
     """
 
     name: str
@@ -491,7 +492,7 @@ MOODS: tuple[Mood, ...] = (
         "energetic",
         ("energetic", "aggressive"),
         ("powerful", "driving", "intense", "upbeat", "wild", "angry"),
-        ((5, 5, 3, 4), (5, 3, 5, 4)),
+        ((5, 3), (5, 4)),
         0,
         0,
         2,
@@ -503,7 +504,7 @@ MOODS: tuple[Mood, ...] = (
         "happy",
         ("happy", "uplifting", "playful", "hopeful"),
         ("joyful", "cheerful", "bright", "sunny", "fun"),
-        ((0, 4, 5, 3), (0, 3, 4, 0)),
+        ((0, 4), (0, 3)),
         1,
         0,
         1,
@@ -515,7 +516,7 @@ MOODS: tuple[Mood, ...] = (
         "peaceful",
         ("peaceful", "dreamy", "romantic"),
         ("calm", "gentle", "soft", "relaxed", "quiet", "chill", "tender"),
-        ((0, 3), (0, 5, 3, 0)),
+        ((0, 3), (0, 5)),
         0,
         0,
         0,
@@ -527,7 +528,7 @@ MOODS: tuple[Mood, ...] = (
         "melancholic",
         ("melancholic", "nostalgic"),
         ("sad", "lonely", "wistful", "sorrowful", "moody"),
-        ((5, 1), (5, 3, 1, 5)),
+        ((5, 1), (5, 3)),
         -1,
         0,
         0,
@@ -539,7 +540,7 @@ MOODS: tuple[Mood, ...] = (
         "dark",
         ("dark", "mysterious", "tense"),
         ("scary", "ominous", "eerie", "sinister", "spooky"),
-        ((2, 3), (2, 2, 3, 2)),
+        ((2, 3), (2, 2)),
         -1,
         -1,
         0,
@@ -551,7 +552,7 @@ MOODS: tuple[Mood, ...] = (
         "dramatic",
         ("dramatic", "epic"),
         ("heroic", "grand", "majestic", "huge", "triumphant"),
-        ((5, 3, 0, 4), (5, 4, 3, 4)),
+        ((5, 3), (3, 4)),
         0,
         -1,
         1,

@@ -26,7 +26,7 @@ from generation.bundled.recipe.notes import NoteBank, load_bank
 from generation.bundled.recipe.optimizer import build_optimizers, set_learning_rate, warmup_cosine
 
 AUTOENCODER_SHARE = 0.1
-DECODER_ONLY_FROM = 0.64
+DECODER_ONLY_FROM = 0.72
 CROP_FRAMES = 50
 MATRIX_RATE, OTHER_RATE = 4e-3, 3e-3
 COMMITMENT_WEIGHT = 0.25
@@ -130,8 +130,8 @@ def held_out_si_sdr(codec: EncodecModel, wave: torch.Tensor, *, quantise: bool =
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the codec.")
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DATA_DIR)
-    parser.add_argument("--steps", type=int, default=1700)
-    parser.add_argument("--batch", type=int, default=6, help="crops of one second per step")
+    parser.add_argument("--steps", type=int, default=3600)
+    parser.add_argument("--batch", type=int, default=8, help="crops of one second per step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--smoke", action="store_true", help="a few steps only")

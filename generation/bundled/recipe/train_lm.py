@@ -3,10 +3,11 @@
     python -m generation.bundled.recipe.train_lm [--steps N] [--data-dir DIR] [--device cpu|cuda] [--smoke]
     torchrun --nproc-per-node 2 -m generation.bundled.recipe.train_lm ...      (several processes, gradients averaged)
 
-Short clips come first: the text decides their first bars, so many short clips teach more about text than a few long
-ones. Then full-length clips teach to go on. Captions are drawn anew every time a clip is seen; one text in eight is
-hidden by zeroing its attention mask, the null branch of classifier-free guidance. The first codebook, which carries
-notes and beats, weighs most. Stopped runs resume from their last checkpoint; another `--steps` stretches the schedule.
+Drums alone come first, to learn to keep the time that the text asks for. Then come short clips: the text decides their
+first bars, so many short clips teach more about text than a few long ones. Then full-length clips teach to go on.
+Captions are drawn anew every time a clip is seen; one text in eight is hidden by zeroing its attention mask, the null
+branch of classifier-free guidance. The first codebook, which carries notes and beats, weighs most. Stopped runs resume
+from their last checkpoint; another `--steps` stretches the schedule.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerFa
 
 from generation.bundled.recipe.captions import caption
 from generation.bundled.recipe.checkpoint import load_checkpoint, save_checkpoint
-from generation.bundled.recipe.clips import clip_spec
+from generation.bundled.recipe.clips import RHYTHM, clip_spec
 from generation.bundled.recipe.codes import SHORT_FRAMES
 from generation.bundled.recipe.constants import CLIP_FRAMES, CODEBOOK_SIZE, DEFAULT_DATA_DIR
 from generation.bundled.recipe.lm import IGNORED, build_model, code_logits, delay
@@ -43,8 +44,11 @@ FRESH_CLIPS = 4096
 EARLY_WEIGHT, EARLY_FRAMES = 3.0, 40.0
 """Extra weight of a clip's first frames, where only the text can tell what comes, and how fast it fades."""
 
-SHORT_SHARE = 0.74
-"""Share of the steps spent on short clips."""
+RHYTHM_SHARE, SHORT_SHARE = 0.12, 0.74
+"""The steps up to the first share see drums alone, which teaches to keep time; up to the second, short clips."""
+
+RHYTHM_EVERY = 8
+"""One in so many steps on short clips stays a rhythm."""
 
 MATRIX_RATE, OTHER_RATE = 4e-3, 4e-3
 
@@ -158,6 +162,13 @@ def average_gradients(model: nn.Module, world: int) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
+def _source(share: float, step: int, rhythm: CodeShards, short: CodeShards, long: CodeShards) -> CodeShards:
+    """What to learn from after `share` of all steps."""
+    if share >= SHORT_SHARE:
+        return long
+    return rhythm if share < RHYTHM_SHARE or step % RHYTHM_EVERY == 0 else short
+
+
 def lm_path(data_dir: Path) -> Path:
     return data_dir / "lm.safetensors"
 
@@ -185,6 +196,7 @@ def train_lm(
     path, first = lm_path(data_dir), 0
     if path.exists():
         first = load_checkpoint(path, model, optimizers)["step"]
+    rhythm = CodeShards(data_dir, RHYTHM, SHORT_FRAMES)
     short, long = CodeShards(data_dir, "train", SHORT_FRAMES), CodeShards(data_dir, "train", CLIP_FRAMES)
     held_out = CodeShards(data_dir, "validation", CLIP_FRAMES)
     weights = torch.tensor(BOOK_WEIGHTS, device=device)
@@ -192,7 +204,8 @@ def train_lm(
     bar = tqdm(range(first, steps), desc="lm", unit="step", initial=first, total=steps, disable=rank > 0)
     for step in bar:
         set_learning_rate(optimizers, warmup_cosine(step, steps, warmup=min(40, steps // 5 + 1), floor=0.02))
-        source, size = (short, short_batch) if step < SHORT_SHARE * steps else (long, long_batch)
+        source = _source(step / steps, step, rhythm, short, long)
+        size = long_batch if source is long else short_batch
         if step % 25 == 0:
             source.refresh()
         rng = np.random.default_rng([seed, step, rank])

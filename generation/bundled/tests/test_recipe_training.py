@@ -13,7 +13,13 @@ import torch
 from torch import nn
 
 from generation.bundled.recipe.checkpoint import load_checkpoint, save_checkpoint
-from generation.bundled.recipe.codec import TrainableQuantizer, build_codec, codec_config, restore_weight_norm
+from generation.bundled.recipe.codec import (
+    LATENT_SIZE,
+    TrainableQuantizer,
+    build_codec,
+    codec_config,
+    restore_weight_norm,
+)
 from generation.bundled.recipe.lm import build_model, code_logits, delay
 from generation.bundled.recipe.losses import ReconstructionLoss, si_sdr
 from generation.bundled.recipe.optimizer import build_optimizers, orthogonalised, set_learning_rate, warmup_cosine
@@ -33,8 +39,8 @@ def test_k_means_codebooks_explain_clustered_latents():
     torch.manual_seed(0)
     codec = build_codec(codec_config())
     quantizer = TrainableQuantizer(codec)
-    centres = torch.randn(300, 64)
-    vectors = centres[torch.randint(300, (4000,))] + 0.05 * torch.randn(4000, 64)
+    centres = torch.randn(300, LATENT_SIZE)
+    vectors = centres[torch.randint(300, (4000,))] + 0.05 * torch.randn(4000, LATENT_SIZE)
     quantizer.initialise(vectors)
     latents = vectors[:200].T[None]
     chosen, commitment = quantizer(latents, update=False, books=4)

@@ -38,7 +38,7 @@ def sent(model, adapter=None, strength=1.0, **values):
     )
 
 
-def test_a_mixed_batch_gets_its_adapters_and_samples_record_them(model, adapter, settings, storage_backend):
+def test_a_mixed_batch_gets_its_adapters_and_samples_record_them(storage_backend, model, adapter, settings):
     other = AdapterFactory(base_model=model)
     jobs = [sent(model), sent(model, adapter, 0.7), sent(model, other)]
     engine = FakeEngine()

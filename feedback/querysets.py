@@ -168,8 +168,9 @@ class ListeningTestQuerySet(SoftDeleteQuerySet):
         return self.visible().exclude(state="draft")
 
     def with_progress(self) -> ListeningTestQuerySet:
-        """With `pair_count`, `vote_count` (those that count) and `arm_count`, as lists show them."""
+        """With `pair_count`, `vote_count` (those that count), `arm_count` and `prompt_count`, as lists show them."""
         from feedback.models import Arm, ClipPair, Trial
+        from prompts.models import SuiteItem
 
         def count(rows: models.QuerySet) -> Coalesce:
             grouped = rows.filter(test=OuterRef("pk")).order_by().values("test").annotate(n=Count("pk"))
@@ -179,6 +180,16 @@ class ListeningTestQuerySet(SoftDeleteQuerySet):
             pair_count=count(ClipPair.objects.filter(kind="regular")),
             vote_count=count(Trial.objects.counted()),
             arm_count=count(Arm.objects.all()),
+            prompt_count=Coalesce(
+                Subquery(
+                    SuiteItem.objects.filter(suite=OuterRef("suite"))
+                    .order_by()
+                    .values("suite")
+                    .annotate(n=Count("pk"))
+                    .values("n")
+                ),
+                0,
+            ),
         )
 
 

@@ -89,13 +89,16 @@ class FileSlice:
         self._file.close()
 
 
-def file_response(request: HttpRequest, file: BinaryIO, *, size: int, content_type: str, etag: str) -> HttpResponseBase:
+def file_response(
+    request: HttpRequest, file: BinaryIO, *, size: int, content_type: str, etag: str | None = None
+) -> HttpResponseBase:
     """The file, or the range of it that `request` asks for: 200, 206, 304, 412 or 416. Takes over closing `file`.
 
-    `etag` is a strong one without its quotes. Ranges belong to GET; a HEAD request is told about the whole file.
+    `etag` is a strong one without its quotes, None for a file that must not be recognised. Ranges belong to GET; a
+    HEAD request is told about the whole file.
     """
-    quoted = f'"{etag}"'
-    unchanged = get_conditional_response(request, etag=quoted)
+    quoted = f'"{etag}"' if etag else None
+    unchanged = get_conditional_response(request, etag=quoted) if quoted else None
     if unchanged is not None:
         file.close()
         return _described(unchanged, quoted)
@@ -108,12 +111,13 @@ def file_response(request: HttpRequest, file: BinaryIO, *, size: int, content_ty
     return _described(_sliced(request, file, part, size, content_type), quoted)
 
 
-def _wanted_range(request: HttpRequest, size: int, etag: str) -> ByteRange | None:
+def _wanted_range(request: HttpRequest, size: int, etag: str | None) -> ByteRange | None:
     header = request.headers.get("Range")
     if header is None or request.method != "GET":
         return None
     # A validator that is not this very representation asks for all of it; dates are never sent, so never match.
-    if request.headers.get("If-Range", etag).strip() != etag:
+    validator = request.headers.get("If-Range")
+    if validator is not None and validator.strip() != etag:
         return None
     return parse_range(header, size)
 
@@ -131,7 +135,8 @@ def _sliced(
     return StreamingHttpResponse(FileSlice(file, start, length), status=206 if part else 200, headers=headers)
 
 
-def _described(response: HttpResponseBase, etag: str) -> HttpResponseBase:
+def _described(response: HttpResponseBase, etag: str | None) -> HttpResponseBase:
     response.headers["Accept-Ranges"] = "bytes"
-    response.headers["ETag"] = etag
+    if etag:
+        response.headers["ETag"] = etag
     return response

@@ -21,6 +21,11 @@ from prompts.models import Prompt
 from text2song.exceptions import Forbidden
 
 
+def percent(share: float | None) -> str:
+    """A share in per cent, a dash where there is none."""
+    return "–" if share is None else f"{share:.0%}".replace("%", " %")
+
+
 @dataclass(frozen=True, slots=True)
 class Duel:
     """One arm against another; `rate` counts the first one's wins."""
@@ -28,6 +33,15 @@ class Duel:
     arm: Arm
     against: Arm
     rate: WinRate
+
+    @property
+    def percent(self) -> str:
+        """The win rate in words; a dash without votes."""
+        return percent(self.rate.rate)
+
+    @property
+    def interval(self) -> str:
+        return f"{percent(self.rate.low)} to {percent(self.rate.high)}" if self.rate.votes else "–"
 
     @property
     def sentence(self) -> str:
@@ -79,6 +93,12 @@ class Results:
     @property
     def both_bad_share(self) -> float | None:
         return self.both_bad / self.votes if self.votes else None
+
+    @property
+    def in_words(self) -> dict[str, str]:
+        """Shares in per cent: votes for Sample 1, answers alike, both bad."""
+        shares = {"first": self.bias.share, "alike": self.agreement.share, "both_bad": self.both_bad_share}
+        return {name: percent(share) for name, share in shares.items()}
 
 
 def results(*, actor: AbstractBaseUser, test: ListeningTest) -> Results:

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db.models import Count, Max, QuerySet
 
 from adapters.models import Adapter
-from feedback.listening_tests.results import trusted_votes
+from feedback.listening_tests.results import percent, trusted_votes
 from feedback.listening_tests.trials import OUTCOMES, winner_of
 from feedback.models import Arm, ListeningTest, Trial
 from feedback.statistics.bradley_terry import Leaderboard, Standing, leaderboard
@@ -35,6 +35,11 @@ class Row:
     @property
     def name(self) -> str:
         return str(Arm(base_model=self.base_model, adapter=self.adapter, adapter_strength=self.strength))
+
+    @property
+    def expected(self) -> str:
+        """The chance to win against the reference, in per cent; a dash where it cannot be told."""
+        return percent(self.standing.expected_win_rate)
 
 
 @dataclass(frozen=True, slots=True)

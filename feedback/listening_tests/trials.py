@@ -92,8 +92,8 @@ def rater_progress(*, rater: AbstractBaseUser, test: ListeningTest) -> RaterProg
     reachable = min(pairs[ClipPair.Kind.REGULAR], regular + wanted)
     total = reachable
     for _ in range(20):  # controls ask for controls of their own, ever fewer
-        gold = min(due(test, rater, "gold", total), pairs[ClipPair.Kind.GOLD])
-        repeats = min(due(test, rater, "repeat", total), max(0, reachable - BETWEEN_REPEATS))
+        gold = min(due(test, rater, "gold", total + 1), pairs[ClipPair.Kind.GOLD])
+        repeats = min(due(test, rater, "repeat", total + 1), max(0, reachable - BETWEEN_REPEATS))
         if total == reachable + gold + repeats:
             break
         total = reachable + gold + repeats

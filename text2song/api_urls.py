@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from adapters import api as adapters_api
 from feedback import api as feedback_api
+from feedback.api.listening_tests import LeaderboardViewSet, ListeningTestViewSet, TrialViewSet
 from generation import api as generation_api
 from prompts import api as prompts_api
 
@@ -26,5 +27,8 @@ router.register("preferences", feedback_api.PreferenceViewSet, basename="api-pre
 router.register("rankings", feedback_api.RankingViewSet, basename="api-ranking")
 router.register("tags", feedback_api.TagViewSet, basename="api-tag")
 router.register("criteria", feedback_api.CriterionViewSet, basename="api-criterion")
+router.register("listening-tests", ListeningTestViewSet, basename="api-listening-test")
+router.register("trials", TrialViewSet, basename="api-trial")
+router.register("leaderboard", LeaderboardViewSet, basename="api-leaderboard")
 
 urlpatterns = [path("", include(router.urls))]

@@ -7,15 +7,16 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from text2song.navigation import MENU, SECTIONS, links
+from text2song.navigation import GUEST_SECTIONS, MENU, SECTIONS, links
 from text2song.overview import status
 
 
 def studio(request: HttpRequest) -> dict[str, Any]:
     """Sidebar, user menu and status bar; the figures are read only by templates that show them."""
     user = getattr(request, "user", None)
+    sections, menu = (GUEST_SECTIONS, ()) if getattr(request, "is_guest", False) else (SECTIONS, MENU)
     return {
-        "navigation": links(SECTIONS, request.path, user),
-        "studio_links": links(MENU, request.path, user),
+        "navigation": links(sections, request.path, user),
+        "studio_links": links(menu, request.path, user),
         "studio_status": SimpleLazyObject(status),
     }

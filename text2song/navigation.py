@@ -68,7 +68,18 @@ SECTIONS = (
         ),
     ),
     Section("Listen", "listen", "i", "listen", paths=("/listen/",)),
-    Section("Tests", "tests", "t", "tests", paths=("/tests/",)),
+    Section(
+        "Tests",
+        "tests",
+        "t",
+        "tests",
+        paths=("/tests/",),
+        children=(
+            Section("Leaderboard", "leaderboard", paths=("/leaderboard/",)),
+            Section("Raters", "raters", paths=("/tests/raters/",), staff=True),
+            Section("Invitations", "invitations", paths=("/tests/invitations/",), staff=True),
+        ),
+    ),
     Section("Datasets", "datasets", "d", "datasets", paths=("/datasets/",)),
     Section("Adapters", "adapters", "a", "adapters", paths=("/adapters/",)),
     Section("Training", "training", "r", "training", paths=("/training/",)),
@@ -86,6 +97,9 @@ SECTIONS = (
         ),
     ),
 )
+
+GUEST_SECTIONS = (Section("Tests", "tests", "t", "tests", paths=("/tests/",)),)
+"""What somebody who came by an invitation can use."""
 
 MENU = (
     Section("Favourites", "favorites", icon="heart"),

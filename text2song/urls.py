@@ -26,6 +26,7 @@ urlpatterns = [
     path("settings/", include("text2song.settings_urls")),
     path("", include("prompts.urls")),
     path("", include("generation.urls")),
+    path("", include("feedback.listening_test_urls")),
     path("adapters/", include("adapters.urls")),
     path("healthz", login_not_required(health.healthz), name="healthz"),
     path("readyz", login_not_required(health.readyz), name="readyz"),

@@ -31,6 +31,7 @@ UPLOAD_EXAMPLE = OpenApiExample(
     "A zip archive",
     value={"files": ["warm-keys.zip"], "name": "warm-keys", "version": "1.0.0", "base_model": "studio-tiny"},
     request_only=True,
+    media_type="multipart/form-data",
 )
 EDIT_EXAMPLE = OpenApiExample("Another name", value={"name": "warm-keys-soft"}, request_only=True)
 SWITCH: dict[str, Any] = {"request": None, "responses": {200: AdapterSerializer} | CONFLICT}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 
 from adapters.models import Adapter
 from generation.models import AudioSample, GenerationJob
@@ -120,10 +120,11 @@ def stations(totals: Figures) -> list[Station]:
 
 
 def _adapters() -> Station:
-    living = Adapter.objects.visible()
-    total, active = living.count(), living.filter(is_active=True).count()
-    url = url_or_empty("adapters")
-    return Station("Adapter", "adapters", "The better sound goes back in", url, active, f"of {total} active")
+    counts = Adapter.objects.visible().aggregate(total=Count("pk"), active=Count("pk", filter=Q(is_active=True)))
+    unit = f"of {counts['total']} active"
+    return Station(
+        "Adapter", "adapters", "The better sound goes back in", url_or_empty("adapters"), counts["active"], unit
+    )
 
 
 def next_step(totals: Figures) -> NextStep | None:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from adapters.models import Adapter, AdapterRegistration
+from adapters.validators import NAME_MESSAGE
 
 
 class FilesInput(forms.ClearableFileInput):
@@ -48,6 +49,7 @@ class UploadForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["name"].error_messages["required"] = NAME_MESSAGE
         self.fields["parent"].queryset = Adapter.objects.visible().with_context()
         self.fields["parent"].empty_label = "None: it starts from the base model"
         self.fields["base_model"].error_messages["required"] = "Choose the model it was made for."
@@ -63,6 +65,10 @@ class EditForm(forms.ModelForm):
         model = Adapter
         fields = ("name", "version", "description")
         widgets = {"description": forms.Textarea(attrs={"rows": 4})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].error_messages["required"] = NAME_MESSAGE
 
     def _post_clean(self) -> None:
         """The service changes the adapter; a refused form must not."""

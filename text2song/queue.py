@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 
 log = structlog.get_logger(__name__)
 
-Cluster = Literal["default", "generation"]
+Cluster = Literal["default", "generation", "training"]
 
 
 def enqueue(task: str, pk: UUID, *, cluster: Cluster) -> None:

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class TrainingAppConfig(AppConfig):
+    name = "training"
+
+    def ready(self) -> None:
+        from training import receivers, recovery  # noqa: F401

@@ -1,0 +1,106 @@
+"""What can go wrong with experiments and runs, in words for users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from text2song.exceptions import Conflict, NotFound, Refused
+
+
+class ConfigRefused(Refused):
+    """Settings that cannot be trained with; `problems` maps a setting to what is wrong with it."""
+
+    code = "invalid_config"
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(problems.values()), fields={name: [text] for name, text in problems.items()})
+
+
+class ExperimentIsArchived(Conflict):
+    code = "experiment_archived"
+
+    def __init__(self, name: str, doing: str) -> None:
+        super().__init__(f"The experiment “{name}” is archived, so {doing}. Take it out of the archive first.")
+
+
+class ExperimentIsNotArchived(Conflict):
+    code = "experiment_not_archived"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The experiment “{name}” is not archived.")
+
+
+class ExperimentAlreadyArchived(Conflict):
+    code = "experiment_archived"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The experiment “{name}” is archived already.")
+
+
+class ExperimentHasUnfinishedRuns(Conflict):
+    code = "experiment_busy"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"A run of “{name}” is not finished. Cancel it before archiving the experiment.")
+
+
+class NoDataset(Refused):
+    code = "no_dataset"
+
+    def __init__(self, name: str) -> None:
+        message = f"The experiment “{name}” has no dataset to train on. Choose one, then start the run."
+        super().__init__(message, fields={"dataset": [message]})
+
+
+class RunNameTaken(Conflict):
+    code = "run_name_taken"
+
+    def __init__(self, name: str) -> None:
+        message = f"The experiment has a run “{name}” already. Choose another name, or leave it empty."
+        super().__init__(message, fields={"name": [message]})
+
+
+class RunNotFound(NotFound):
+    code = "run_not_found"
+
+    def __init__(self, missing: Sequence[object]) -> None:
+        named = ", ".join(str(pk) for pk in missing[:5])
+        super().__init__(f"There is no run {named}.")
+
+
+class RunIsFinished(Conflict):
+    code = "run_finished"
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(f"The run “{name}” is already {state}; only queued and running ones can be cancelled.")
+
+
+class RunNotResumable(Conflict):
+    code = "run_not_resumable"
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(f"The run “{name}” is {state}; only failed and cancelled ones can be resumed.")
+
+
+class RunIsUnfinished(Conflict):
+    code = "run_unfinished"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        named = ", ".join(f"“{name}”" for name in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        super().__init__(f"Not finished yet: {named}{more}. Cancel before deleting; nothing was deleted.")
+
+
+class NotComparable(Refused):
+    code = "not_comparable"
+
+
+class BaseModelChanged(Refused):
+    """The base model's files are no longer those a run was started on."""
+
+    code = "base_model_changed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The files of {name} have changed since this run was started, so it cannot go on. Start a new run."
+        )

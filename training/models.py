@@ -1,0 +1,377 @@
+"""Experiments, their runs, and what runs report. The run's row is the truth; a queue message is only a wake-up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.validators import MinLengthValidator, RegexValidator
+from django.db import models, transaction
+from django.utils import timezone
+
+from adapters.models import Adapter
+from datasets_app.models import Dataset
+from generation.models import BaseModel
+from text2song.models import UUIDModel
+from training import querysets
+from training.config import TrainingConfig
+from training.exceptions import RunIsFinished, RunNotResumable
+
+NAME_LENGTH = 200
+NAME_MESSAGE = f"Give it a name of 1 to {NAME_LENGTH} characters."
+NO_NUL = RegexValidator("\x00", inverse_match=True, message="Leave out the character NUL.")
+
+
+class Experiment(UUIDModel):
+    """What is tried: a dataset, a base model and a configuration, in any number of runs.
+
+    `state` and `error` follow the runs, and `best_run` is the completed one with the lowest held-out loss; both are
+    kept by `follow_runs`, which every change of a run calls in its own transaction.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        RUNNING = "running", "Running"
+        COMPLETED = "completed", "Completed"
+        FAILED = "failed", "Failed"
+
+    name = models.CharField(
+        max_length=NAME_LENGTH,
+        validators=[MinLengthValidator(1, NAME_MESSAGE), NO_NUL],
+        error_messages={"blank": NAME_MESSAGE},
+    )
+    description = models.TextField(blank=True, max_length=5000, validators=[NO_NUL])
+    dataset = models.ForeignKey(Dataset, null=True, blank=True, on_delete=models.PROTECT, related_name="experiments")
+    base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="experiments")
+    config = models.JSONField(default=dict, blank=True, help_text="Every setting of TrainingConfig.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT, db_index=True, editable=False)
+    error = models.TextField(blank=True, editable=False, help_text="Of the last run, when all failed.")
+    last_run_number = models.PositiveIntegerField(default=0, editable=False)
+    best_run = models.ForeignKey(
+        "TrainingRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+
+    objects = querysets.ExperimentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(name=""), name="experiment_has_a_name"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=("draft", "running", "completed", "failed")), name="experiment_state"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="failed") | models.Q(error=""), name="experiment_error_only_when_failed"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None
+
+    @property
+    def training_config(self) -> TrainingConfig:
+        return TrainingConfig.from_mapping(self.config)
+
+    def follow_runs(self) -> None:
+        """Take the state the runs imply, the last error when all failed, and the best completed run.
+
+        Draft without runs, running while one is unfinished, failed when all failed, else completed.
+        """
+        runs = list(self.runs.order_by("finished_at", "number"))
+        states = {run.state for run in runs}
+        failed = states == {TrainingRun.State.FAILED}
+        if not runs:
+            state = self.State.DRAFT
+        elif states & set(TrainingRun.UNFINISHED):
+            state = self.State.RUNNING
+        else:
+            state = self.State.FAILED if failed else self.State.COMPLETED
+        best = min((run for run in runs if run.state == TrainingRun.State.COMPLETED), key=self._merit, default=None)
+        error = runs[-1].error if failed else ""
+        Experiment.objects.filter(pk=self.pk).update(state=state, error=error, best_run=best)
+        self.state, self.error, self.best_run = state, error, best
+
+    def _merit(self, run: TrainingRun) -> tuple[Any, ...]:
+        """Sorts the best run first. Losses of different methods say nothing of each other: the experiment's leads."""
+        another_method = run.config.get("method") != self.config.get("method")
+        return another_method, run.best_value is None, run.result or 0.0, run.number
+
+
+class TrainingRun(UUIDModel):
+    """One training of one adapter, with the dataset, base model and configuration as they were when it was started.
+
+    queued -> running -> completed | failed | cancelled; resuming takes failed and cancelled ones back to queued. Every
+    transition is one filtered update that must change one row, so that two processes can never both succeed.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        COMPLETED = "completed", "Completed"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
+    RESUMABLE: ClassVar[tuple[str, ...]] = (State.FAILED, State.CANCELLED)
+    MAX_ATTEMPTS: ClassVar[int] = 3
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
+    number = models.PositiveIntegerField(editable=False, help_text="Counts the experiment's runs; never given twice.")
+    name = models.CharField(max_length=NAME_LENGTH, validators=[NO_NUL])
+    overrides = models.JSONField(default=dict, blank=True, help_text="Settings that differ from the experiment's.")
+    config = models.JSONField(default=dict, help_text="Every setting the run uses.")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="runs")
+    base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="runs")
+    base_revision = models.CharField(max_length=64, blank=True, help_text="The base model's files it trains on.")
+    parent = models.ForeignKey(
+        Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="It goes on from this."
+    )
+    register = models.BooleanField(default=True, help_text="Put the best checkpoint into the registry.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
+    step = models.PositiveIntegerField(default=0)
+    total_steps = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0.0, help_text="Spent training, all attempts together.")
+    progress_line = models.CharField(
+        max_length=200, blank=True, help_text="What the terminal shows in place under the log."
+    )
+    error = models.TextField(blank=True)
+    worker = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    queued_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    best_step = models.PositiveIntegerField(null=True, blank=True)
+    best_value = models.FloatField(null=True, blank=True, help_text="Lowest held-out loss; empty if none is.")
+    final_loss = models.FloatField(null=True, blank=True, help_text="Training loss of the last step.")
+    adapter = models.OneToOneField(
+        Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="run", help_text="What it made."
+    )
+
+    objects = querysets.TrainingRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-number")
+        indexes = [models.Index(fields=["state", "queued_at"], name="run_queue")]
+        constraints = [
+            models.UniqueConstraint(fields=["experiment", "number"], name="run_number_once_per_experiment"),
+            models.UniqueConstraint(fields=["experiment", "name"], name="run_name_once_per_experiment"),
+            models.CheckConstraint(condition=~models.Q(name=""), name="run_has_a_name"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=("queued", "running", "completed", "failed", "cancelled")),
+                name="run_state",
+            ),
+            models.CheckConstraint(condition=models.Q(step__lte=models.F("total_steps")), name="run_step_within_total"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=("queued", "running"), finished_at__isnull=True)
+                | models.Q(state__in=("completed", "failed", "cancelled"), finished_at__isnull=False),
+                name="run_finished_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="failed") ^ models.Q(error=""), name="run_error_when_failed"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(adapter__isnull=True) | models.Q(state="completed"),
+                name="run_adapter_when_completed",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="completed") | models.Q(step__gte=1), name="run_completed_has_steps"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def short_id(self) -> str:
+        return str(self.pk)[:8]
+
+    @property
+    def training_config(self) -> TrainingConfig:
+        return TrainingConfig.from_mapping(self.config)
+
+    @property
+    def method(self) -> str:
+        return str(self.config.get("method", ""))
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.state in self.UNFINISHED
+
+    @property
+    def is_resumable(self) -> bool:
+        return self.state in self.RESUMABLE
+
+    @property
+    def is_best(self) -> bool:
+        return self.experiment.best_run_id == self.pk
+
+    @property
+    def result(self) -> float | None:
+        """What runs are told apart by: the lowest held-out loss, or the last training loss without held-out rows."""
+        return self.final_loss if self.best_value is None else self.best_value
+
+    @property
+    def result_name(self) -> str:
+        return "Loss" if self.best_value is None else "Held-out loss"
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps done, 0 to 1; an early stop counts as the end."""
+        if self.state == self.State.COMPLETED:
+            return 1.0
+        return self.step / self.total_steps if self.total_steps else 0.0
+
+    @property
+    def percent(self) -> int:
+        return int(100 * self.progress)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds until the end, from the speed so far; None before the first steps."""
+        if self.state != self.State.RUNNING or not self.step:
+            return None
+        return self.seconds / self.step * (self.total_steps - self.step)
+
+    @property
+    def folder(self) -> Path:
+        """Where this machine keeps the run's checkpoints while it trains."""
+        return settings.RUNS_DIR / str(self.pk)
+
+    @property
+    def files(self) -> str:
+        """Prefix of its checkpoints on the default storage."""
+        return f"runs/{self.pk}"
+
+    @property
+    def adapter_name(self) -> str:
+        """`<experiment>-<run>`, cut to the longest name an adapter can have."""
+        most = Adapter._meta.get_field("name").max_length
+        return f"{self.experiment.name}-{self.name}"[:most].strip()
+
+    # -- transitions -------------------------------------------------------------------------------------------------
+
+    def claim(self, worker: str) -> bool:
+        """queued -> running for `worker`; False when another worker was faster or the run was cancelled."""
+        return self._move(
+            (self.State.QUEUED,),
+            state=self.State.RUNNING,
+            worker=worker,
+            started_at=self.started_at or timezone.now(),
+            attempts=models.F("attempts") + 1,
+        )
+
+    def report(self, worker: str, **values: Any) -> bool:
+        """Record step, total_steps, seconds and progress_line; False when the run is no longer `worker`'s to train."""
+        ours = TrainingRun.objects.filter(pk=self.pk, state=self.State.RUNNING, worker=worker)
+        return bool(ours.update(**values) if values else ours.exists())
+
+    def complete(self, worker: str, **results: Any) -> bool:
+        """running -> completed; False when it was cancelled or taken over by another worker meanwhile."""
+        return self._end(self.State.COMPLETED, (self.State.RUNNING,), owner=worker, **results)
+
+    def fail(self, reason: str, worker: str) -> bool:
+        """running -> failed with a sentence for users."""
+        return self._end(self.State.FAILED, (self.State.RUNNING,), owner=worker, error=reason)
+
+    def cancel(self) -> None:
+        """unfinished -> cancelled; raises `RunIsFinished` otherwise. A running worker sees it within two seconds."""
+        if not self._end(self.State.CANCELLED, self.UNFINISHED):
+            raise RunIsFinished(self.name, self.state)
+
+    def resume(self) -> None:
+        """failed | cancelled -> queued, attempts counted anew; raises `RunNotResumable` otherwise."""
+        if not self._move(
+            self.RESUMABLE,
+            state=self.State.QUEUED,
+            error="",
+            worker="",
+            attempts=0,
+            queued_at=timezone.now(),
+            finished_at=None,
+        ):
+            raise RunNotResumable(self.name, self.state)
+
+    def requeue(self, worker: str) -> bool:
+        """running -> queued, taking the run from `worker`, which died or gave it back."""
+        return self._move((self.State.RUNNING,), owner=worker, state=self.State.QUEUED, worker="")
+
+    def _end(self, state: str, states: tuple[str, ...], owner: str | None = None, **changes: Any) -> bool:
+        return self._move(states, owner, state=state, finished_at=timezone.now(), progress_line="", **changes)
+
+    def _move(self, states: tuple[str, ...], owner: str | None = None, **changes: Any) -> bool:
+        """Apply `changes` if the row is in one of `states` and, where given, still belongs to `owner`."""
+        rows = TrainingRun.objects.filter(pk=self.pk, state__in=states)
+        if owner is not None:
+            rows = rows.filter(worker=owner)
+        with transaction.atomic():
+            # Two runs that end at once must not each see the other unfinished.
+            experiment = Experiment.objects.select_for_update().get(pk=self.experiment_id)
+            moved = rows.update(**changes)
+            if moved:
+                experiment.follow_runs()
+        self.refresh_from_db()
+        return moved == 1
+
+
+class MetricPoint(models.Model):
+    """A value a run reported at a step; names follow TRL, held-out ones begin with `eval_`."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="metric_points")
+    name = models.CharField(max_length=60)
+    step = models.PositiveIntegerField()
+    value = models.FloatField()
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    objects = querysets.MetricPointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("run", "name", "step")
+        constraints = [models.UniqueConstraint(fields=["run", "name", "step"], name="metric_once_per_step")]
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value:g} at step {self.step}"
+
+
+class LogLine(models.Model):
+    """A sentence of a run's log; `number` counts from 1 within the run."""
+
+    class Level(models.TextChoices):
+        INFO = "info", "Information"
+        SUCCESS = "success", "Success"
+        WARNING = "warning", "Warning"
+        ERROR = "error", "Error"
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="log_lines")
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+    level = models.CharField(max_length=7, choices=Level.choices, default=Level.INFO)
+    text = models.TextField()
+
+    objects = querysets.LogLineQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("run", "number")
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="log_line_number_once_per_run"),
+            models.CheckConstraint(
+                condition=models.Q(level__in=("info", "success", "warning", "error")), name="log_line_level"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text

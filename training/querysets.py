@@ -1,0 +1,74 @@
+"""Collections of experiments, runs and what runs report, in the domain's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models.functions import Mod, RowNumber
+
+from text2song.models import WorkerPresence
+
+if TYPE_CHECKING:
+    from datasets_app.models import Dataset
+
+
+class ExperimentQuerySet(QuerySet):
+    def unarchived(self) -> Self:
+        return self.filter(archived_at__isnull=True)
+
+    def archived(self) -> Self:
+        return self.filter(archived_at__isnull=False)
+
+    def training_on(self, dataset: Dataset) -> Self:
+        """Unarchived experiments that train on `dataset`, or have a run that did."""
+        return self.unarchived().filter(Q(dataset=dataset) | Q(runs__dataset=dataset)).distinct()
+
+    def with_context(self) -> Self:
+        """Everything a list of experiments shows, in one query: `run_count` and the best run's adapter too."""
+        related = ("dataset", "base_model", "created_by", "best_run", "best_run__adapter")
+        return self.select_related(*related).annotate(run_count=Count("runs"))
+
+
+class TrainingRunQuerySet(QuerySet):
+    def pending(self) -> Self:
+        """Runs waiting for a worker, the longest waiting first."""
+        return self.filter(state="queued").order_by("queued_at", "id")
+
+    def unfinished(self) -> Self:
+        return self.filter(state__in=("queued", "running"))
+
+    def completed(self) -> Self:
+        return self.filter(state="completed")
+
+    def of_dead_workers(self) -> Self:
+        """Running runs whose worker has not been heard of within its time-out."""
+        return self.filter(state="running").exclude(worker__in=WorkerPresence.objects.alive().values("name"))
+
+    def with_context(self) -> Self:
+        """With everything a list of runs shows."""
+        related = ("dataset", "base_model", "created_by", "adapter", "parent")
+        return self.select_related("experiment", "experiment__base_model", *related)
+
+
+class MetricPointQuerySet(QuerySet):
+    def between(self, first: int | None, last: int | None) -> Self:
+        """Points from step `first` to step `last`, both included; None is open."""
+        points = self if first is None else self.filter(step__gte=first)
+        return points if last is None else points.filter(step__lte=last)
+
+    def thinned(self, most: int) -> Self:
+        """At most `most` points (2 or more) of one curve, evenly spread, the first and the last among them."""
+        points = self.order_by("step")
+        count = points.count()
+        if count <= most:
+            return points
+        stride = -(-(count - 1) // (most - 1))
+        numbered = points.annotate(place=Window(RowNumber(), order_by="step") - 1)
+        return numbered.annotate(rest=Mod(F("place"), stride)).filter(Q(rest=0) | Q(place=count - 1))
+
+
+class LogLineQuerySet(QuerySet):
+    def after(self, number: int) -> Self:
+        """Lines with a higher number, in order."""
+        return self.filter(number__gt=number).order_by("number")

@@ -16,6 +16,8 @@ from django_q.models import Schedule
 from generation.catalogue import sync_catalogue
 
 FIRST_USER = "studio"
+SWEEPS = {"sweep": "generation.tasks.sweep", "sweep-datasets": "datasets_app.tasks.sweep"}
+"""Scheduled every minute: what takes up the work of dead workers."""
 LISTENING = {
     "AllowedMethods": ["GET", "HEAD"],
     "AllowedOrigins": ["*"],
@@ -37,16 +39,9 @@ class Command(BaseCommand):
         self._collect_static()
         self._ensure_bucket()
         sync_catalogue()
-        Schedule.objects.update_or_create(
-            name="sweep",
-            defaults={
-                "func": "generation.tasks.sweep",
-                "schedule_type": Schedule.MINUTES,
-                "minutes": 1,
-                "repeats": -1,
-                "cluster": "default",
-            },
-        )
+        every_minute = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1, "cluster": "default"}
+        for name, task in SWEEPS.items():
+            Schedule.objects.update_or_create(name=name, defaults={"func": task, **every_minute})
         self._ensure_first_user()
 
     def _collect_static(self) -> None:

@@ -1,0 +1,73 @@
+"""What can go wrong with datasets, in words for users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from text2song.exceptions import Conflict, NotFound, Refused
+
+
+class InvalidFilters(Refused):
+    """Filters that cannot be used; `problems` maps a filter to what is wrong with it."""
+
+    code = "invalid_filters"
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(problems.values()), fields={name: [text] for name, text in problems.items()})
+
+
+class NoRows(Refused):
+    code = "no_rows"
+
+    def __init__(self, of_kind: str) -> None:
+        super().__init__(f"No {of_kind} fits these filters, so there is nothing to build. Widen them, or judge more.")
+
+
+class InvalidRow(Refused):
+    """A file to import holds something that is no row of a dataset."""
+
+    code = "invalid_row"
+
+
+class DatasetIsImmutable(Conflict):
+    code = "dataset_immutable"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The dataset “{name}” is built and can never change. Build another one instead.")
+
+
+class DatasetNotReady(Conflict):
+    code = "dataset_not_ready"
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(f"The dataset “{name}” is not ready; it is {state}.")
+
+
+class DatasetInUse(Conflict):
+    code = "dataset_in_use"
+
+    SHOWN = 5
+
+    def __init__(self, name: str, users: list[str]) -> None:
+        named = ", ".join(users[: self.SHOWN])
+        more = f" and {len(users) - self.SHOWN} more" if len(users) > self.SHOWN else ""
+        super().__init__(f"The dataset “{name}” is used by {named}{more}, so it cannot be deleted.")
+
+
+class DatasetNotFound(NotFound):
+    code = "dataset_not_found"
+
+
+class ExportMissing(NotFound):
+    code = "export_missing"
+
+    def __init__(self) -> None:
+        super().__init__("The file of this export is not in the store any more. Start the export again.")
+
+
+class MethodDoesNotMatch(Refused):
+    code = "method_does_not_match"
+
+    def __init__(self, method: str, kind: str, methods: tuple[str, ...]) -> None:
+        message = f"The method {method} cannot train on a {kind} dataset; {', '.join(methods)} can."
+        super().__init__(message, fields={"method": [message]})

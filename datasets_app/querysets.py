@@ -1,0 +1,77 @@
+"""Collections of datasets and their rows in the domain's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from datasets_app.exceptions import DatasetIsImmutable
+from datasets_app.work import WorkQuerySet
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+CLIPS = ("sample", "chosen", "rejected")
+
+
+class DatasetQuerySet(WorkQuerySet):
+    def ready(self) -> Self:
+        """Those that can be trained on."""
+        return self.visible().filter(state="ready")
+
+    def with_exports(self) -> Self:
+        """With the newest export of each format first, as lists show them."""
+        from datasets_app.models import Export
+
+        newest = Prefetch("exports", queryset=Export.objects.order_by("-created_at"))
+        return self.select_related("created_by").prefetch_related(newest)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Refused as soon as one of them is built."""
+        _refuse_built(self)
+        return super().delete()
+
+
+class PartQuerySet(QuerySet):
+    """Parts of datasets: written once while their dataset is being built, and never changed after."""
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        parts = list(objs)
+        _refuse_built(self.model.dataset.get_queryset().filter(pk__in={part.dataset_id for part in parts}))
+        return super().bulk_create(parts, *args, **kwargs)
+
+    def update(self, **changes: Any) -> int:
+        self._refuse_if_built()
+        return super().update(**changes)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        self._refuse_if_built()
+        return super().delete()
+
+    def _refuse_if_built(self) -> None:
+        datasets = self.model.dataset.get_queryset()
+        _refuse_built(datasets.filter(pk__in=self.order_by().values("dataset")))
+
+
+def _refuse_built(datasets: QuerySet) -> None:
+    name = datasets.filter(state="ready").values_list("name", flat=True).first()
+    if name is not None:
+        raise DatasetIsImmutable(name)
+
+
+class DatasetItemQuerySet(PartQuerySet):
+    def with_clips(self) -> Self:
+        """With the clips and what is needed to read their codes."""
+        return self.select_related(*CLIPS, *(f"{name}__sample" for name in CLIPS))
+
+    def by_prompt(self) -> Self:
+        """In an order that only the rows decide: those of one prompt together."""
+        return self.order_by("prompt_key", "row_id")
+
+    def of_clip(self, sample_id: UUID) -> Self:
+        named = Q()
+        for name in CLIPS:
+            named |= Q(**{f"{name}__sample_key": sample_id})
+        return self.filter(named)

@@ -1,0 +1,71 @@
+"""Feedback to build datasets from, and datasets built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from datasets_app.models import Dataset
+from datasets_app.services import create_dataset
+from feedback.models import Preference
+from feedback.tests.factories import PreferenceFactory, RaterProfileFactory, RatingFactory
+from generation.models import AudioSample
+from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
+from text2song.tests.factories import UserFactory
+
+
+def rater(weight: float = 1.0, **profile: Any) -> Any:
+    """A person whose answers have this weight."""
+    return RaterProfileFactory(weight=weight, **profile).user
+
+
+def clips(count: int, **job: Any) -> list[AudioSample]:
+    """Stored clips of one prompt, codes and sound different from one another."""
+    made_by = job.pop("requested_by", None) or UserFactory()
+    whole = GenerationJobFactory(completed=True, requested_by=made_by, **job)
+    return [AudioSampleFactory(job=whole, index=index) for index in range(count)]
+
+
+def clips_of_two_models() -> tuple[AudioSample, AudioSample]:
+    """Two clips of one prompt, as a listening test compares them."""
+    first = clips(1)[0]
+    return first, clips(1, prompt=first.job.prompt)[0]
+
+
+def rated(scores: Iterable[float | int], raters: Iterable[Any] = (), **job: Any) -> list[AudioSample]:
+    """Clips of one prompt, each with one score, given by all of the raters (one of weight 1 without any)."""
+    scores = list(scores)
+    judges = list(raters) or [rater()]
+    made = clips(len(scores), **job)
+    for sample, score in zip(made, scores, strict=True):
+        for judge in judges:
+            RatingFactory(sample=sample, score=score, rater=judge)
+    return made
+
+
+def prefer(better: AudioSample, worse: AudioSample, by: Any = None, winner: str = "a") -> Preference:
+    """A direct vote; `winner` "tie" and "both_bad" name none."""
+    return PreferenceFactory(sample_a=better, sample_b=worse, rater=by or rater(), winner=winner)
+
+
+def rated_prompts(prompts: int = 12, scores: tuple[int, ...] = (5, 2)) -> list[list[AudioSample]]:
+    """Rated clips of several prompts, by one rater and one base model."""
+    judge, base = rater(), BaseModelFactory()
+    return [rated(scores, [judge], base_model=base, seed=1000 + 10 * n) for n in range(prompts)]
+
+
+def compared_prompts(prompts: int = 12) -> list[list[AudioSample]]:
+    """Two clips of each of several prompts, the first preferred."""
+    judge, base = rater(), BaseModelFactory()
+    made = [clips(2, base_model=base, seed=1000 + 10 * n) for n in range(prompts)]
+    for better, worse in made:
+        prefer(better, worse, judge)
+    return made
+
+
+def built(kind: str = "supervised", filters: Mapping[str, Any] | None = None, **values: Any) -> Dataset:
+    """A dataset built from the feedback there is."""
+    values = {"actor": None, "name": "A dataset"} | values
+    dataset = create_dataset(kind=kind, filters=filters, now=True, **values)
+    assert dataset.is_ready, dataset.error
+    return dataset

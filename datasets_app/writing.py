@@ -1,0 +1,90 @@
+"""Putting rows into a dataset that is being built."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+
+from datasets_app.models import Clip, Dataset, DatasetItem
+from datasets_app.querysets import CLIPS
+from datasets_app.report import report
+from datasets_app.rows import ClipRow, Row, canonical
+from generation.models import AudioSample
+from generation.sample_files import pack_codes
+from prompts.models import Prompt
+
+
+class Writer:
+    """Writes rows one batch after another, each in a transaction of its own."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.position = 0
+
+    def clear(self) -> None:
+        """Remove what an attempt before this one left."""
+        self.dataset.items.all().delete()
+        for clip in self.dataset.clips.exclude(codes_file="").iterator():
+            clip.codes_file.storage.delete(clip.codes_file.name)
+        self.dataset.clips.all().delete()
+
+    def write(self, rows: Sequence[Row], samples: Mapping[UUID, AudioSample]) -> None:
+        """Store rows with codes. `samples` are those of this studio that the clips are; the others keep own codes."""
+        prompts = Prompt.objects.in_bulk({row.prompt_id for row in rows})
+        facts = {clip.sample_id: clip for row in rows for clip in row.clips}
+        known = self.dataset.clips.filter(sample_key__in=facts).values_list("sample_key", flat=True)
+        new = [self._clip(clip, samples.get(key)) for key, clip in facts.items() if key not in set(known)]
+        with transaction.atomic():
+            Clip.objects.bulk_create(new)
+            clips = {clip.sample_key: clip for clip in self.dataset.clips.filter(sample_key__in=facts)}
+            DatasetItem.objects.bulk_create(
+                DatasetItem.from_row(
+                    self.dataset,
+                    self.position + index,
+                    row,
+                    [clips[clip.sample_id] for clip in row.clips],
+                    prompts.get(row.prompt_id),
+                )
+                for index, row in enumerate(rows)
+            )
+        self.position += len(rows)
+        self.dataset.report(self.position, max(self.position, self.dataset.rows_total))
+
+    def _clip(self, row: ClipRow, sample: AudioSample | None) -> Clip:
+        clip = Clip(
+            dataset=self.dataset,
+            sample_key=row.sample_id,
+            sample=sample,
+            codes_sha256=row.codes_sha256,
+            audio_sha256=sample.sha256 if sample else "",
+            seed=row.seed,
+            duration=row.duration,
+            sample_rate=row.sample_rate,
+            model=row.model,
+            base_revision=row.base_revision,
+            adapter=row.adapter or "",
+            tags=list(row.tags),
+        )
+        if sample is None:
+            clip.codes_file.save("", ContentFile(pack_codes(row.codes), name="codes.npz"), save=False)
+        return clip
+
+
+def seal(dataset: Dataset, worker: str) -> bool:
+    """building -> ready, with content hash and report; False when another worker has it."""
+    made = report(dataset)
+    rows = {f"{name}_rows": split["rows"] for name, split in made["splits"].items()}
+    return dataset.finish(worker, content_hash=content_hash(dataset), statistics=made, **rows)
+
+
+def content_hash(dataset: Dataset) -> str:
+    """sha256 over the dataset's rows in an order that only they decide; it is read row by row."""
+    digest = hashlib.sha256()
+    items = dataset.items.by_prompt().select_related(*CLIPS)
+    for item in items.iterator(chunk_size=2000):
+        digest.update(canonical(item.to_row(codes=False)))
+    return digest.hexdigest()

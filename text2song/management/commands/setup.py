@@ -16,8 +16,12 @@ from django_q.models import Schedule
 from generation.catalogue import sync_catalogue
 
 FIRST_USER = "studio"
-SWEEPS = {"sweep": "generation.tasks.sweep", "sweep-datasets": "datasets_app.tasks.sweep"}
-"""Scheduled every minute: what takes up the work of dead workers."""
+SWEEPS = {
+    "sweep": "generation.tasks.sweep",
+    "sweep-listening-tests": "feedback.tasks.sweep",
+    "sweep-datasets": "datasets_app.tasks.sweep",
+}
+"""Scheduled every minute: what takes up the work of dead workers, and goes on where jobs have ended."""
 LISTENING = {
     "AllowedMethods": ["GET", "HEAD"],
     "AllowedOrigins": ["*"],

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "adapters.apps.AdaptersConfig",
     "generation.apps.GenerationConfig",
     "feedback.apps.FeedbackConfig",
+    "datasets_app.apps.DatasetsConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ env.read_env(env.str("STUDIO_ENV_FILE", default=str(BASE_DIR / ".env")))
 DATA_DIR = Path(env.str("STUDIO_DATA_DIR", default=str(BASE_DIR / "var"))).expanduser().resolve()
 MODELS_DIR = DATA_DIR / "models"
 ADAPTERS_DIR = DATA_DIR / "adapters"
+RUNS_DIR = DATA_DIR / "runs"
 BUNDLED_MODEL_DIR = BASE_DIR / "generation" / "bundled" / "studio-tiny"
 
 
@@ -59,6 +61,7 @@ INSTALLED_APPS = [
     "generation.apps.GenerationConfig",
     "feedback.apps.FeedbackConfig",
     "datasets_app.apps.DatasetsConfig",
+    "training.apps.TrainingAppConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -165,6 +168,15 @@ Q_CLUSTER: dict[str, Any] = {
             "timeout": 24 * 3600,
             "retry": 48 * 3600,
             "poll": 0.3,
+            "scheduler": False,
+        },
+        # A cluster of its own, so that a long run never keeps a generation waiting.
+        "training": {
+            "workers": 1,
+            "queue_limit": 1,
+            "recycle": 1_000_000,
+            "timeout": 60 * 24 * 3600,
+            "retry": 120 * 24 * 3600,
             "scheduler": False,
         },
     },
@@ -274,11 +286,14 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AdapterRegistrationState": "adapters.models.AdapterRegistration.State",
         "JobState": "generation.models.GenerationJob.State",
+        "ExperimentState": "training.models.Experiment.State",
     },
 }
 
 ADAPTER_MAX_BYTES = env.int("ADAPTER_MAX_MB", default=2048) * 1024 * 1024
 GENERATION_BATCH_SAMPLES = env.int("GENERATION_BATCH_SAMPLES", default=16)
+# On the CPU, training leaves a core to generation.
+TRAINING_CPU_THREADS = env.int("TRAINING_CPU_THREADS", default=max(1, (os.cpu_count() or 2) - 1))
 MAX_ACTIVE_JOBS_PER_USER = env.int("MAX_ACTIVE_JOBS_PER_USER", default=20)
 HF_HUB_TIMEOUT = env.int("HF_HUB_TIMEOUT", default=10)
 

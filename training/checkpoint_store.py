@@ -24,7 +24,7 @@ READ_SIZE = 1 << 20
 
 def store_checkpoints(run: TrainingRun) -> list[str]:
     """Bring the storage to what the run's folder holds; returns the checkpoints that are new there."""
-    here, there = _local(run.folder), stored_checkpoints(run)
+    here, there = local_checkpoints(run.folder), stored_checkpoints(run)
     new = sorted(here - there)
     for name in new:
         _upload(run, name)
@@ -35,7 +35,7 @@ def store_checkpoints(run: TrainingRun) -> list[str]:
 
 def fetch_checkpoints(run: TrainingRun) -> None:
     """Bring the stored checkpoints to the run's folder, unless it has newer ones: this machine trained it last."""
-    here, there = _local(run.folder), stored_checkpoints(run)
+    here, there = local_checkpoints(run.folder), stored_checkpoints(run)
     if not there or (here and max(here) >= max(there)):
         return
     shutil.rmtree(run.folder, ignore_errors=True)
@@ -54,7 +54,8 @@ def remove_checkpoints(run: TrainingRun) -> None:
         _remove(run, name)
 
 
-def _local(folder: Path) -> set[str]:
+def local_checkpoints(folder: Path) -> set[str]:
+    """Names of the whole checkpoints in a folder of this machine."""
     return {path.name for path in folder.glob(f"{PREFIX}*") if (path / LAST_FILE).is_file()}
 
 

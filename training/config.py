@@ -12,7 +12,8 @@ from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, get_type_hints
 
-MAX_SEED = 2**31 - 1
+MAX_SEED = MAX_COUNT = 2**31 - 1
+"""The largest whole numbers that every part, the database too, can hold."""
 
 
 class Method(StrEnum):
@@ -248,12 +249,12 @@ class TrainingConfig:
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """A configuration from JSON values; an unknown name or a value of the wrong kind is refused by name."""
         kinds = get_type_hints(cls)
-        problems = {name: f"There is no setting “{name}”." for name in values if name not in kinds}
+        problems = {str(name): f"There is no setting “{str(name)[:60]}”." for name in values if name not in kinds}
         read: dict[str, Any] = {}
         for name in values.keys() - problems.keys():
             try:
                 read[name] = _read(kinds[name], values[name])
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 problems[name] = _wrong_kind(name, kinds[name], values[name])
         try:
             config = cls(**read)
@@ -290,6 +291,8 @@ def _read(kind: Any, value: Any) -> Any:
     if kind is int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError
+        if abs(value) > MAX_COUNT:
+            raise OverflowError
         return value
     if kind is float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -305,9 +308,17 @@ def _read(kind: Any, value: Any) -> Any:
 def _wrong_kind(name: str, kind: Any, value: Any) -> str:
     label = next(spec.metadata["label"] for spec in fields(TrainingConfig) if spec.name == name)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return f"{label} must be one of {', '.join(kind)}, not {value!r}."
+        return f"{label} must be one of {', '.join(kind)}, not {_shown(value)}."
     wanted = {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a list of names")
-    return f"{label} must be {wanted}, not {value!r}."
+    return f"{label} must be {wanted}, not {_shown(value)}."
+
+
+def _shown(value: Any) -> str:
+    """What was given, short enough to be read."""
+    if isinstance(value, int) and abs(value) > MAX_COUNT:
+        return "one that large"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 PRESETS: dict[str, dict[str, Any]] = {

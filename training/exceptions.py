@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from text2song.exceptions import Conflict, NotFound, Refused
 
@@ -50,6 +51,23 @@ class NoDataset(Refused):
     def __init__(self, name: str) -> None:
         message = f"The experiment “{name}” has no dataset to train on. Choose one, then start the run."
         super().__init__(message, fields={"dataset": [message]})
+
+
+class NothingToTrainOn(Refused):
+    code = "nothing_to_train_on"
+
+    NEEDED: ClassVar[dict[str, str]] = {
+        "sft": "a clip rated four stars or more",
+        "dpo": "a pair of which one clip was preferred",
+        "kto": "a clip rated above or below three stars",
+        "ranking": "a pair, or two clips of one prompt that are rated differently",
+    }
+
+    def __init__(self, method: str) -> None:
+        super().__init__(
+            f"The training split holds nothing for the method {method}: it needs {self.NEEDED[method]}. "
+            "Build a dataset with wider filters, or choose another method."
+        )
 
 
 class RunNameTaken(Conflict):

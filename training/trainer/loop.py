@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object, set_seed
 from peft import PeftModel
 from torch import Tensor
@@ -38,6 +39,8 @@ OUT_OF_MEMORY = (
     "The device ran out of memory. Halve the setting “Batch size” and double “Accumulation”; if that is not enough, "
     "lower “Longest clip”."
 )
+NO_MEMORY_ON_CPU = "can't allocate memory"
+"""What torch says of main memory; it has no exception of its own for it."""
 
 
 def train(
@@ -64,11 +67,19 @@ def train(
         raise TrainingError(f"The method {config.method} trains on {wanted.__name__} items only.")
     if min(item.weight for item in training) <= 0:
         raise TrainingError("Every item needs a weight above 0; leave out what should not count.")
-    run = _Run(base, config, parent, device, folder)
     try:
-        return run.train(training, validation, on_step or (lambda report: None), should_stop or (lambda: False))
-    except torch.OutOfMemoryError as error:
+        run = _Run(base, config, parent, device, folder, should_stop or (lambda: False))
+        return run.train(training, validation, on_step or (lambda report: None))
+    except (torch.OutOfMemoryError, MemoryError) as error:
         raise TrainingError(OUT_OF_MEMORY) from error
+    except RuntimeError as error:
+        if NO_MEMORY_ON_CPU in str(error):
+            raise TrainingError(OUT_OF_MEMORY) from error
+        raise
+
+
+class _Stopped(Exception):
+    """The run was asked to stop in the middle of something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +123,18 @@ class _Run:
     """One run: the model with its adapter, the optimizer, and where it is."""
 
     def __init__(
-        self, base: ModelSpec, config: TrainingConfig, parent: AdapterSpec | None, device: str | None, folder: Path
+        self,
+        base: ModelSpec,
+        config: TrainingConfig,
+        parent: AdapterSpec | None,
+        device: str | None,
+        folder: Path,
+        should_stop: StopCallback,
     ) -> None:
-        self.config, self.folder = config, folder
+        self.config, self.folder, self.should_stop = config, folder, should_stop
         set_seed(config.seed)
+        # accelerate keeps the precision of a process's first run for all others otherwise.
+        AcceleratorState._reset_state()
         self.accelerator = Accelerator(
             mixed_precision="bf16" if config.mixed_precision and _has_bf16(device) else "no", cpu=device == "cpu"
         )
@@ -138,19 +157,28 @@ class _Run:
         training: Sequence[TrainingItem],
         validation: Sequence[TrainingItem],
         on_step: ReportCallback,
-        should_stop: StopCallback,
     ) -> TrainingResult:
+        """Go on from where the run is until its end; asked to stop, it does so after the batch at hand."""
+        try:
+            return self._result(stopped_early=self._steps(training, validation, on_step), cancelled=False)
+        except _Stopped:
+            return self._result(stopped_early=False, cancelled=True)
+
+    def _steps(
+        self, training: Sequence[TrainingItem], validation: Sequence[TrainingItem], on_step: ReportCallback
+    ) -> bool:
+        """Make the steps; True when stopped early for want of improvement. Raises `_Stopped`."""
+        self._check_codes([*training, *validation])
         plan = Plan.of(self.config, len(training), self.accelerator.num_processes)
         train_examples, eval_examples = self._examples(training), self._examples(validation)
         if found := checkpoints(self.folder):
             self.progress = load_checkpoint(found[-1], self.adapter, self.optimizer)
         elif eval_examples:
             on_step(StepReport(0, plan.steps, self._evaluate(eval_examples)))
-        stopped_early = cancelled = False
         while self.progress.step < plan.steps:
-            if should_stop():
-                cancelled = True
-                break
+            if 0 < self.config.early_stopping_patience <= self.progress.waited:
+                return True
+            self._stop_if_asked()
             metrics = self._step(plan, train_examples)
             last = self.progress.step == plan.steps
             judged = last or self.progress.step % self.config.eval_steps == 0
@@ -161,10 +189,28 @@ class _Run:
             if last or is_best or self.progress.step % self.config.save_steps == 0:
                 self._checkpoint()
             on_step(StepReport(self.progress.step, plan.steps, metrics))
-            if judged and 0 < self.config.early_stopping_patience <= self.progress.waited:
-                stopped_early = True
-                break
-        return self._result(stopped_early, cancelled)
+        return False
+
+    def _check_codes(self, items: Sequence[TrainingItem]) -> None:
+        """Refuse clips of another codec: on a GPU a code out of range would end the process."""
+        books, codes = len(self.delays), self.adapter.get_base_model().config.vocab_size
+        for clips in clips_of(items):
+            for _, clip in clips:
+                if clip.shape[0] != books or int(clip.max()) >= codes:
+                    raise TrainingError(
+                        "Some clips were made by a model with another codec than this base model. Choose the base "
+                        "model that made them, or build a dataset of clips that this one made."
+                    )
+
+    def _stop_if_asked(self) -> None:
+        """Between steps: all processes stop when any of them was asked to."""
+        if any(gather_object([self.should_stop()])):
+            raise _Stopped
+
+    def _stop_within_step(self) -> None:
+        """Between batches, of which processes may have different numbers: only a run of one process stops here."""
+        if self.accelerator.num_processes == 1 and self.should_stop():
+            raise _Stopped
 
     def _step(self, plan: Plan, examples: Sequence[Example]) -> dict[str, float]:
         """One optimizer step over this process's share of the step's items."""
@@ -177,6 +223,7 @@ class _Run:
         self.model.train()
         collected: list[tuple[int, dict[str, float]]] = []
         for batch in _batches([examples[i] for i in mine], self.config.batch_size):
+            self._stop_within_step()
             made = batch_loss(self.config, self._score(batch))
             if not math.isfinite(made.metrics["loss"]):
                 raise TrainingError(
@@ -195,10 +242,10 @@ class _Run:
     def _evaluate(self, examples: Sequence[Example]) -> dict[str, float]:
         """Metrics on the held-out items, named `eval_...`."""
         self.model.eval()
-        collected = [
-            (len(batch), batch_loss(self.config, self._score(batch)).metrics)
-            for batch in _batches(examples, self.config.batch_size)
-        ]
+        collected: list[tuple[int, dict[str, float]]] = []
+        for batch in _batches(examples, self.config.batch_size):
+            self._stop_within_step()
+            collected.append((len(batch), batch_loss(self.config, self._score(batch)).metrics))
         return {f"eval_{name}": value for name, value in self._means(collected).items()}
 
     def _note_best(self, metrics: dict[str, float]) -> None:
@@ -247,6 +294,7 @@ class _Run:
         examples: list[Example] = []
         with torch.no_grad():
             for start in range(0, len(items), self.config.batch_size):
+                self._stop_within_step()
                 chunk = clips[start : start + self.config.batch_size]
                 batch = self.collate([clip for group in chunk for clip in group])
                 scores = self._sums(batch).split([len(group) for group in chunk])

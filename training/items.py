@@ -1,0 +1,123 @@
+"""From a dataset, built here or exported, to what the trainer eats. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from uuid import UUID
+
+from datasets_app.exceptions import DatasetNotReady, InvalidRow
+from datasets_app.models import Dataset
+from datasets_app.parsing import read_rows
+from datasets_app.rows import ClipRow, PreferenceRow, Row, SupervisedRow
+from datasets_app.training_command import require_method
+from training.config import Method
+from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips, TrainingItem
+
+LIKED_FROM, DISLIKED_TO = 4.0, 2.0
+HIGHEST = 5.0
+ROWS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The items of the splits a run reads; the test split stays unread."""
+
+    training: list[TrainingItem]
+    validation: list[TrainingItem]
+
+
+def load_items(source: Dataset | Path, method: Method) -> Items:
+    """The items `method` trains on. `source` is a built dataset, or an exported file, folder or zip.
+
+    Raises `MethodDoesNotMatch` with what would match, `DatasetNotReady`, `InvalidRow`, `StorageUnavailable`, `OSError`.
+    """
+    if isinstance(source, Dataset):
+        require_method(method.value, source.kind)
+        return Items(*(items_of(method, _stored(source, split)) for split in ("train", "validation")))
+    return Items(*(items_of(method, _exported(source, method, split)) for split in ("train", "validation")))
+
+
+def items_of(method: Method, rows: Iterable[Row]) -> list[TrainingItem]:
+    """Training items from rows, in their order.
+
+    - sft: clips rated `LIKED_FROM` or better, weighing evidence times rating / 5.
+    - dpo: every pair, weighing its evidence times its margin, so that split votes count less.
+    - kto: `LIKED_FROM` or better is desirable, `DISLIKED_TO` or worse undesirable, what is between is left out.
+    - ranking: the clips of each prompt, best first by rating; from pairs, each pair.
+    """
+    if method is Method.SFT:
+        return [_liked(row) for row in _rated(rows) if row.rating >= LIKED_FROM]
+    if method is Method.DPO:
+        return [_pair(row) for row in _compared(rows)]
+    if method is Method.KTO:
+        return [_labelled(row) for row in _rated(rows) if not DISLIKED_TO < row.rating < LIKED_FROM]
+    return list(_rankings(rows))
+
+
+def _liked(row: SupervisedRow) -> LikedClip:
+    return LikedClip(row.text, _codes(row.sample), row.weight * row.rating / HIGHEST)
+
+
+def _pair(row: PreferenceRow) -> PreferencePair:
+    return PreferencePair(row.text, _codes(row.chosen), _codes(row.rejected), row.weight * row.margin)
+
+
+def _labelled(row: SupervisedRow) -> LabelledClip:
+    return LabelledClip(row.text, _codes(row.sample), row.rating >= LIKED_FROM, row.weight)
+
+
+def _rankings(rows: Iterable[Row]) -> Iterator[RankedClips]:
+    """Neighbours of equal rating have no order: of those only the first in order of id is kept."""
+    for _, of_prompt in groupby(rows, key=lambda row: row.prompt_id):
+        rated: dict[float, SupervisedRow] = {}
+        for row in of_prompt:
+            if isinstance(row, PreferenceRow):
+                yield RankedClips(row.text, (_codes(row.chosen), _codes(row.rejected)), row.weight * row.margin)
+            elif row.rating not in rated or row.sample.sample_id < rated[row.rating].sample.sample_id:
+                rated[row.rating] = row
+        if len(rated) > 1:
+            best_first = [rated[rating] for rating in sorted(rated, reverse=True)]
+            weight = sum(row.weight for row in best_first) / len(best_first)
+            yield RankedClips(best_first[0].text, tuple(_codes(row.sample) for row in best_first), weight)
+
+
+def _codes(clip: ClipRow) -> object:
+    assert clip.codes is not None, "rows to train on are read with codes"
+    return clip.codes
+
+
+def _rated(rows: Iterable[Row]) -> Iterator[SupervisedRow]:
+    return (row for row in rows if isinstance(row, SupervisedRow))
+
+
+def _compared(rows: Iterable[Row]) -> Iterator[PreferenceRow]:
+    return (row for row in rows if isinstance(row, PreferenceRow))
+
+
+# -- where rows come from --------------------------------------------------------------------------------------------
+
+
+def _stored(dataset: Dataset, split: str) -> Iterator[Row]:
+    if not dataset.is_ready:
+        raise DatasetNotReady(dataset.name, dataset.state)
+    items = dataset.items.filter(split=split).by_prompt().with_clips()
+    return (item.to_row() for item in items.iterator(chunk_size=ROWS_AT_ONCE))
+
+
+def _exported(path: Path, method: Method, split: str) -> Iterator[Row]:
+    """Rows of one split with those of a prompt together, as an export has them; every row must suit the method."""
+    finished: set[UUID] = set()
+    last: UUID | None = None
+    for row in read_rows(path):
+        kind = Dataset.Kind.SUPERVISED if isinstance(row, SupervisedRow) else Dataset.Kind.PREFERENCE
+        require_method(method.value, kind)
+        if row.prompt_id != last:
+            if row.prompt_id in finished:
+                raise InvalidRow(f"The rows of the prompt {row.prompt_id} must follow one another.")
+            finished.add(row.prompt_id)
+            last = row.prompt_id
+        if row.split == split:
+            yield row

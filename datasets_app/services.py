@@ -34,7 +34,7 @@ def create_dataset(
     seed: int = 0,
     now: bool = False,
 ) -> Dataset:
-    """Store a dataset and wake a worker to build it; with `now` it is built here.
+    """Store a dataset and wake a worker to build it; with `now` it is built here, by a process that has a presence.
 
     Raises `ValidationError` (name, kind, seed), `InvalidFilters`, and `NoRows` when nothing fits the filters; nothing
     is stored then.

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 LOST_AFTER = timedelta(seconds=60)
 GAVE_UP = "The worker died {} times over this, most likely for lack of memory or disk. The log has the details."
 
+CUT_OFF = "The import was cut off. Import the file again."
+
 
 def build_dataset(dataset_id: str) -> None:
     """Build the dataset if nobody has begun."""
@@ -49,7 +51,9 @@ def sweep() -> None:
 
 def _take_up(work: Dataset | Export) -> None:
     dead = work.worker
-    if work.attempts >= work.MAX_ATTEMPTS:
+    if getattr(work, "is_imported", False):
+        work.fail(CUT_OFF, dead)
+    elif work.attempts >= work.MAX_ATTEMPTS:
         work.fail(GAVE_UP.format(work.attempts), dead)
         log.error("work_out_of_attempts", kind=work._meta.model_name, pk=str(work.pk))
     elif work.requeue(dead):

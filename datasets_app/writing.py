@@ -9,6 +9,7 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 from django.db import transaction
 
+from datasets_app.exceptions import InvalidRow
 from datasets_app.models import Clip, Dataset, DatasetItem
 from datasets_app.querysets import CLIPS
 from datasets_app.report import report
@@ -41,6 +42,7 @@ class Writer:
         with transaction.atomic():
             Clip.objects.bulk_create(new)
             clips = {clip.sample_key: clip for clip in self.dataset.clips.filter(sample_key__in=facts)}
+            _require_one_sound(rows, clips)
             DatasetItem.objects.bulk_create(
                 DatasetItem.from_row(
                     self.dataset,
@@ -72,6 +74,12 @@ class Writer:
         if sample is None:
             clip.codes_file.save("", ContentFile(pack_codes(row.codes), name="codes.npz"), save=False)
         return clip
+
+
+def _require_one_sound(rows: Sequence[Row], clips: Mapping[UUID, Clip]) -> None:
+    for clip in (clip for row in rows for clip in row.clips):
+        if clips[clip.sample_id].codes_sha256 != clip.codes_sha256:
+            raise InvalidRow(f"The clip {clip.sample_id} has other codes in another row.")
 
 
 def seal(dataset: Dataset, worker: str) -> bool:

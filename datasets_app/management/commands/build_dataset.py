@@ -13,6 +13,7 @@ from datasets_app.models import Dataset
 from datasets_app.services import create_dataset, preview
 from datasets_app.training_command import training_command
 from text2song.exceptions import DomainError
+from text2song.workers import presence
 
 LISTS = ("required_tags", "excluded_tags", "prompts", "adapters", "base_models", "raters")
 
@@ -50,15 +51,16 @@ class Command(BaseCommand):
             if options["count"]:
                 self.stdout.write(str(preview(kind=options["kind"], filters=filters)))
                 return
-            dataset = create_dataset(
-                actor=actor,
-                name=options["name"],
-                kind=options["kind"],
-                filters=filters,
-                description=options["description"],
-                seed=options["seed"],
-                now=True,
-            )
+            with presence("command"):
+                dataset = create_dataset(
+                    actor=actor,
+                    name=options["name"],
+                    kind=options["kind"],
+                    filters=filters,
+                    description=options["description"],
+                    seed=options["seed"],
+                    now=True,
+                )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except DomainError as error:

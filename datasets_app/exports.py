@@ -1,0 +1,89 @@
+"""Datasets as files, written row by row: a million rows need no more memory than a thousand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+from django.core.files import File
+
+from datasets_app.exceptions import DatasetNotReady
+from datasets_app.huggingface import write_huggingface
+from datasets_app.models import Dataset, DatasetItem, Export
+from datasets_app.rows import to_json
+from text2song.exceptions import DomainError
+
+log = structlog.get_logger(__name__)
+
+ROWS_AT_ONCE = 200
+REPORT_EVERY = 50
+BLOCK = 1024 * 1024
+BROKEN = "Writing it failed unexpectedly. The log has the details; try again."
+
+
+def write(export: Export, worker: str) -> bool:
+    """Write the file of an export that `worker` has claimed; it ends ready or failed. True when it is ready."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="export-") as scratch:
+            path = Path(scratch) / f"dataset.{export.suffix}"
+            write_file(export.dataset, export.format, path, on_row=lambda done: _report(export, done))
+            with path.open("rb") as file:
+                digest = _digest(file)
+                export.file.save(path.name, File(file), save=False)
+            return export.finish(worker, file=export.file.name, size=path.stat().st_size, sha256=digest)
+    except DomainError as error:
+        export.fail(error.message, worker)
+    except Exception:
+        log.exception("export_not_written", export_id=str(export.pk))
+        export.fail(BROKEN, worker)
+    return False
+
+
+def write_file(
+    dataset: Dataset, file_format: str, path: Path, on_row: Callable[[int], None] = lambda done: None
+) -> None:
+    """Write a built dataset to `path` in a format; `on_row` is told how many rows are done."""
+    if not dataset.is_ready:
+        raise DatasetNotReady(dataset.name, dataset.state)
+    items = _counted(items_of(dataset), on_row)
+    if file_format == Export.Format.HUGGINGFACE:
+        write_huggingface(dataset, items, path)
+    else:
+        write_jsonl(items, path)
+
+
+def items_of(dataset: Dataset) -> Iterator[DatasetItem]:
+    """The rows in their order, with all it takes to export them, read some at a time."""
+    return dataset.items.order_by("position").with_clips().iterator(chunk_size=ROWS_AT_ONCE)
+
+
+def write_jsonl(items: Iterator[DatasetItem], path: Path) -> None:
+    """One self-contained row a line."""
+    with path.open("w", encoding="utf-8") as file:
+        for item in items:
+            json.dump(to_json(item.to_row()), file, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            file.write("\n")
+
+
+def _counted(items: Iterator[DatasetItem], on_row: Callable[[int], None]) -> Iterator[DatasetItem]:
+    for number, item in enumerate(items, start=1):
+        yield item
+        on_row(number)
+
+
+def _report(export: Export, done: int) -> None:
+    if done % REPORT_EVERY == 0:
+        export.report(done, export.rows_total)
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(BLOCK):
+        digest.update(block)
+    file.seek(0)
+    return digest.hexdigest()

@@ -1,0 +1,94 @@
+"""Datasets that come as a file, from this studio or from another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError
+from django.db.models import Count
+
+from datasets_app.exceptions import InvalidRow
+from datasets_app.models import Dataset
+from datasets_app.parsing import read_rows
+from datasets_app.rows import ClipRow, Row, SupervisedRow, codes_digest
+from datasets_app.services import new_dataset
+from datasets_app.writing import Writer, seal
+from generation.exceptions import StorageUnavailable
+from generation.models import AudioSample
+from generation.sample_files import load_codes
+from prompts.models import Prompt
+
+ROWS_AT_ONCE = 100
+
+
+def import_dataset(
+    *, actor: AbstractBaseUser | None, path: Path, name: str, worker: str, description: str = ""
+) -> Dataset:
+    """Make a dataset of the rows of an exported file, folder or zip; it has the content hash of the one exported.
+
+    Clips of this studio are recognised by id and codes; others bring their codes along. `worker` names this process.
+    Raises `ValidationError` (name), `InvalidRow` and `OSError`; nothing is stored then.
+    """
+    rows = read_rows(path)
+    first = next(rows, None)
+    if first is None:
+        raise InvalidRow(f"{path.name} holds no rows.")
+    kind = _kind(first)
+    dataset = new_dataset(actor=actor, name=name, kind=kind, description=description)
+    dataset.imported_from, dataset.state, dataset.worker = path.name[:200], Dataset.State.BUILDING, worker
+    dataset.save(force_insert=True)
+    writer = Writer(dataset)
+    try:
+        _fill(writer, chain([first], rows))
+        _check(dataset)
+        seal(dataset, worker)
+    except BaseException:
+        writer.clear()
+        dataset.delete()
+        raise
+    return dataset
+
+
+def _kind(row: Row) -> str:
+    return Dataset.Kind.SUPERVISED if isinstance(row, SupervisedRow) else Dataset.Kind.PREFERENCE
+
+
+def _fill(writer: Writer, rows: Iterator[Row]) -> None:
+    while batch := list(islice(rows, ROWS_AT_ONCE)):
+        if any(_kind(row) != writer.dataset.kind for row in batch):
+            raise InvalidRow("The file mixes rated clips and pairs; a dataset holds one kind.")
+        try:
+            writer.write(batch, _own_samples(clip for row in batch for clip in row.clips))
+        except IntegrityError as error:
+            raise InvalidRow("The file holds the same row twice.") from error
+
+
+def _own_samples(clips: Iterable[ClipRow]) -> dict[UUID, AudioSample]:
+    """Those of the clips that are samples of this studio: same id, same codes."""
+    digests = {clip.sample_id: clip.codes_sha256 for clip in clips}
+    found = AudioSample.objects.in_bulk(digests)
+    return {pk: sample for pk, sample in found.items() if _digest(sample) == digests[pk]}
+
+
+def _digest(sample: AudioSample) -> str:
+    try:
+        return codes_digest(load_codes(sample))
+    except StorageUnavailable:
+        return ""
+
+
+def _check(dataset: Dataset) -> None:
+    """What holds for every dataset: a training split, disjoint splits, no prompt of a frozen suite."""
+    items = dataset.items.order_by()
+    if not items.filter(split="train").exists():
+        raise InvalidRow("The file has no row in the split “train”.")
+    spread = items.values("prompt_key").annotate(n=Count("split", distinct=True)).filter(n__gt=1).first()
+    if spread is not None:
+        raise InvalidRow(f"The prompt {spread['prompt_key']} is in several splits; splits must not share a prompt.")
+    frozen = Prompt.objects.filter(suites__frozen_at__isnull=False, pk__in=items.values("prompt_key")).first()
+    if frozen is not None:
+        raise InvalidRow(f"The prompt “{frozen}” is in a frozen suite here; such prompts are never trained on.")

@@ -1,0 +1,106 @@
+"""From datasets to training items."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from datasets_app.exceptions import DatasetNotReady, MethodDoesNotMatch
+from datasets_app.exports import write_file
+from datasets_app.services import create_dataset
+from datasets_app.tests.factories import built, clips, compared_prompts, prefer, rated, rated_prompts, rater
+from generation.sample_files import load_codes
+from training.config import Method
+from training.items import load_items
+from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips
+
+pytestmark = pytest.mark.django_db
+
+
+def test_sft_imitates_what_is_liked() -> None:
+    best, good, _ = rated([5, 4, 3], [rater(0.5)])
+    items = load_items(built(), Method.SFT).training
+    assert all(isinstance(item, LikedClip) for item in items)
+    by_weight = sorted(items, key=lambda item: -item.weight)
+    assert [item.weight for item in by_weight] == pytest.approx([0.5, 0.4])
+    assert np.array_equal(by_weight[0].codes, load_codes(best))
+    assert np.array_equal(by_weight[1].codes, load_codes(good))
+    assert by_weight[0].text == best.rendered_text
+
+
+def test_dpo_learns_pairs_weighted_by_evidence_and_margin() -> None:
+    better, worse = clips(2)
+    prefer(better, worse, rater(0.9))
+    prefer(worse, better, rater(0.3))
+    (item,) = load_items(built("preference"), Method.DPO).training
+    assert isinstance(item, PreferencePair)
+    assert item.weight == pytest.approx(0.6)  # 1.2 of evidence, margin 0.5
+    assert np.array_equal(item.chosen, load_codes(better))
+    assert np.array_equal(item.rejected, load_codes(worse))
+
+
+def test_kto_leaves_the_middle_out() -> None:
+    rated([5, 4, 3, 2, 1])
+    items = load_items(built(), Method.KTO).training
+    assert all(isinstance(item, LabelledClip) for item in items)
+    assert sorted(item.desirable for item in items) == [False, False, True, True]
+
+
+def test_ranking_orders_the_clips_of_a_prompt() -> None:
+    low, high, same, middle = rated([1, 5, 5, 3])
+    (item,) = load_items(built(), Method.RANKING).training
+    assert isinstance(item, RankedClips)
+    first = min((high, same), key=lambda sample: sample.pk)
+    assert [codes.tolist() for codes in item.clips] == [load_codes(s).tolist() for s in (first, middle, low)]
+
+
+def test_ranking_takes_pairs_too() -> None:
+    better, worse = compared_prompts(1)[0]
+    (item,) = load_items(built("preference"), Method.RANKING).training
+    assert [codes.tolist() for codes in item.clips] == [load_codes(s).tolist() for s in (better, worse)]
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "words"),
+    [
+        (Method.DPO, "supervised", "dpo cannot train on a supervised dataset; sft, kto, ranking can"),
+        (Method.SFT, "preference", "sft cannot train on a preference dataset; dpo, ranking can"),
+        (Method.KTO, "preference", "kto cannot train"),
+    ],
+)
+def test_a_method_that_does_not_match_is_refused(method: Method, kind: str, words: str, tmp_path: Path) -> None:
+    compared_prompts(1) if kind == "preference" else rated([5])
+    dataset = built(kind)
+    write_file(dataset, "jsonl", tmp_path / "rows.jsonl")
+    for source in (dataset, tmp_path / "rows.jsonl"):
+        with pytest.raises(MethodDoesNotMatch, match=words):
+            load_items(source, method)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "zip"])
+def test_an_exported_file_gives_the_same_items(suffix: str, tmp_path: Path) -> None:
+    rated_prompts(12)
+    dataset = built()
+    path = tmp_path / f"rows.{suffix}"
+    write_file(dataset, {"zip": "huggingface"}.get(suffix, suffix), path)
+    stored, exported = load_items(dataset, Method.RANKING), load_items(path, Method.RANKING)
+    assert len(stored.training) + len(stored.validation) == sum(
+        dataset.statistics["splits"][name]["prompts"] for name in ("train", "validation")
+    )
+    assert _plain(stored.training) == _plain(exported.training)
+    assert _plain(stored.validation) == _plain(exported.validation)
+    assert stored.validation
+
+
+def _plain(items: list[Any]) -> list[Any]:
+    return [(item.text, [codes.tolist() for codes in item.clips], item.weight) for item in items]
+
+
+def test_a_dataset_that_is_not_built_is_refused() -> None:
+    rated([5])
+    dataset = create_dataset(actor=None, name="Waiting", kind="supervised")
+    with pytest.raises(DatasetNotReady):
+        load_items(dataset, Method.SFT)

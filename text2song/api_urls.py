@@ -10,8 +10,19 @@ from feedback import api as feedback_api
 from feedback.api.listening_tests import LeaderboardViewSet, ListeningTestViewSet, TrialViewSet
 from generation import api as generation_api
 from prompts import api as prompts_api
+from training import api as training_api
 
-router = SimpleRouter()
+
+class StudioRouter(SimpleRouter):
+    """Lets `DELETE` on a collection reach `bulk_destroy`, where a viewset has it."""
+
+    routes = [
+        SimpleRouter.routes[0]._replace(mapping=SimpleRouter.routes[0].mapping | {"delete": "bulk_destroy"}),
+        *SimpleRouter.routes[1:],
+    ]
+
+
+router = StudioRouter()
 router.register("prompts", prompts_api.PromptViewSet, basename="api-prompt")
 router.register("templates", prompts_api.PromptTemplateViewSet, basename="api-template")
 router.register("suites", prompts_api.PromptSuiteViewSet, basename="api-suite")
@@ -30,5 +41,7 @@ router.register("criteria", feedback_api.CriterionViewSet, basename="api-criteri
 router.register("listening-tests", ListeningTestViewSet, basename="api-listening-test")
 router.register("trials", TrialViewSet, basename="api-trial")
 router.register("leaderboard", LeaderboardViewSet, basename="api-leaderboard")
+router.register("experiments", training_api.ExperimentViewSet, basename="api-experiment")
+router.register("runs", training_api.RunViewSet, basename="api-run")
 
 urlpatterns = [path("", include(router.urls))]

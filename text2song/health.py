@@ -24,7 +24,7 @@ from text2song.models import WorkerPresence
 
 log = structlog.get_logger(__name__)
 
-CLUSTERS = ("default", "generation")
+CLUSTERS = ("default", "generation", "training")
 
 
 @dataclass(frozen=True, slots=True)

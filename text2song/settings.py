@@ -219,6 +219,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/wavesurfer", BASE_DIR / "node_modules" / "wavesurfer.js" / "dist"),
+    ("vendor/uplot", BASE_DIR / "node_modules" / "uplot" / "dist"),
 ]
 
 # -- people ------------------------------------------------------------------------------------------------------
@@ -293,7 +294,7 @@ SPECTACULAR_SETTINGS = {
 ADAPTER_MAX_BYTES = env.int("ADAPTER_MAX_MB", default=2048) * 1024 * 1024
 GENERATION_BATCH_SAMPLES = env.int("GENERATION_BATCH_SAMPLES", default=16)
 # On the CPU, training leaves a core to generation.
-TRAINING_CPU_THREADS = env.int("TRAINING_CPU_THREADS", default=max(1, (os.cpu_count() or 2) - 1))
+TRAINING_CPU_THREADS = int(env.str("TRAINING_CPU_THREADS", default="") or max(1, (os.cpu_count() or 2) - 1))
 MAX_ACTIVE_JOBS_PER_USER = env.int("MAX_ACTIVE_JOBS_PER_USER", default=20)
 HF_HUB_TIMEOUT = env.int("HF_HUB_TIMEOUT", default=10)
 

@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 from adapters.files import local_folder
 from generation.specs import AdapterSpec
 from generation.worker import sentence_for
+from text2song.workers import presence
 from training.checkpoint_store import fetch_checkpoints
 from training.exceptions import BaseModelChanged
 from training.items import dataset_items
@@ -19,9 +20,6 @@ from training.registering import register_result, withdraw
 from training.specs import ReportCallback, TrainingResult
 
 log = structlog.get_logger(__name__)
-
-NEEDED = ("experiment", "dataset", "base_model", "parent", "created_by")
-"""What a run is trained from."""
 
 
 def drain(worker: str) -> int:
@@ -42,10 +40,14 @@ def release_leftovers(worker: str) -> None:
 
 def claim_next(worker: str) -> TrainingRun | None:
     """The longest waiting run, now this worker's."""
-    for run in TrainingRun.objects.pending().select_related(*NEEDED):
-        if run.claim(worker):
-            return run
-    return None
+    return next((run for run in TrainingRun.objects.pending() if run.claim(worker)), None)
+
+
+def run_training(run: TrainingRun, on_step: ReportCallback | None = None) -> None:
+    """Train a queued run in this process, unless a worker was faster."""
+    with presence("command") as name:
+        if run.claim(name):
+            train_run(run, name, on_step)
 
 
 def train_run(run: TrainingRun, worker: str, on_step: ReportCallback | None = None) -> None:

@@ -68,6 +68,7 @@ class LiveStudio:
             self.start("web", "-m", "gunicorn", "text2song.wsgi:application")
             self.start_queue()
             self.start_generation()
+            self.start_training()
             wait_until(self._is_ready, READY_SECONDS, f"the studio's start (logs in {self.folder})")
             key = self.manage("create_api_key", "studio", "--name", "tests").strip().splitlines()[-1]
             self.api = httpx.Client(
@@ -102,6 +103,9 @@ class LiveStudio:
     def start_generation(self) -> None:
         self.start("generation", "manage.py", "qcluster", Q_CLUSTER_NAME="generation")
 
+    def start_training(self) -> None:
+        self.start("training", "manage.py", "qcluster", Q_CLUSTER_NAME="training")
+
     def start(self, name: str, *arguments: str, **environment: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")
         self.processes[name] = subprocess.Popen(
@@ -121,17 +125,17 @@ class LiveStudio:
             _send(pid, signal.SIGKILL)
         process.wait(timeout=20)
 
-    def kill_worker(self) -> int:
-        """SIGKILL the process that decodes, and only that one; its cluster starts another. Returns its pid."""
-        pid = self.worker_pid()
+    def kill_worker(self, cluster: str = "generation") -> int:
+        """SIGKILL the process that works, and only that one; its cluster starts another. Returns its pid."""
+        pid = self.worker_pid(cluster)
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def worker_pid(self) -> int:
-        """The process that has announced itself as the generation worker."""
+    def worker_pid(self, cluster: str = "generation") -> int:
+        """The process that has announced itself as the cluster's worker."""
         script = (
             "from text2song.models import WorkerPresence as W;"
-            "print('\\n'.join(W.objects.alive().filter(cluster='generation').values_list('name', flat=True)))"
+            f"print('\\n'.join(W.objects.alive().filter(cluster='{cluster}').values_list('name', flat=True)))"
         )
         names = self.manage("shell", "--no-imports", "-c", script).split()
         pids = [int(name.split(":")[1]) for name in names]

@@ -20,6 +20,7 @@ SWEEPS = {
     "sweep": "generation.tasks.sweep",
     "sweep-listening-tests": "feedback.tasks.sweep",
     "sweep-datasets": "datasets_app.tasks.sweep",
+    "sweep-training": "training.tasks.sweep",
 }
 """Scheduled every minute: what takes up the work of dead workers, and goes on where jobs have ended."""
 LISTENING = {

@@ -1,0 +1,106 @@
+"""The curators' desk: experiments and runs.
+
+Nothing here writes a state: actions call the same services as the pages, in the curator's name.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from text2song.curation import ReadOnlyAdmin, act
+from training import services
+from training.models import Experiment, TrainingRun
+from training.querysets import ExperimentQuerySet
+
+
+class RunInline(admin.TabularInline):
+    """The runs of an experiment."""
+
+    model = TrainingRun
+    fk_name = "experiment"
+    fields = ("name", "state", "step", "total_steps", "best_value", "adapter", "finished_at")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
+        return super().get_queryset(request).select_related("adapter")
+
+
+@admin.register(Experiment)
+class ExperimentAdmin(ReadOnlyAdmin):
+    list_display = ("name", "state", "runs_made", "best_result", "dataset", "base_model", "created_by", "created_at")
+    list_filter = ("state", "base_model", ("archived_at", admin.EmptyFieldListFilter))
+    search_fields = ("id", "name", "description", "created_by__username")
+    date_hierarchy = "created_at"
+    actions = ("archive", "unarchive")
+    inlines = (RunInline,)
+    fieldsets = (
+        (None, {"fields": ("id", "name", "description", "created_by", "created_at", "updated_at", "archived_at")}),
+        ("State", {"fields": ("state", "error", "best_run")}),
+        ("Training", {"fields": ("dataset", "base_model", "config")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> ExperimentQuerySet:
+        return super().get_queryset(request).with_context()
+
+    @admin.display(description="runs", ordering="run_count")
+    def runs_made(self, experiment: Experiment) -> int:
+        return experiment.run_count
+
+    @admin.display(description="best result", ordering="best_run__best_value")
+    def best_result(self, experiment: Experiment) -> float | None:
+        return experiment.best_run.result if experiment.best_run else None
+
+    @admin.action(description="Archive", permissions=["change"])
+    def archive(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda e: services.archive_experiment(experiment=e, actor=actor), "Archived")
+
+    @admin.action(description="Take out of the archive", permissions=["change"])
+    def unarchive(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
+        actor = request.user
+        done = "Taken out of the archive"
+        act(self, request, queryset, lambda e: services.unarchive_experiment(experiment=e, actor=actor), done)
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ReadOnlyAdmin):
+    list_display = ("name", "experiment", "state", "percent_done", "best_value", "adapter", "created_by", "created_at")
+    list_filter = ("state", "base_model")
+    list_select_related = ("experiment", "adapter", "created_by")
+    search_fields = ("id", "name", "experiment__name", "worker", "error", "created_by__username")
+    date_hierarchy = "created_at"
+    actions = ("cancel", "resume", "delete_runs")
+    fieldsets = (
+        (None, {"fields": ("id", "experiment", "number", "name", "created_by", "created_at")}),
+        ("State", {"fields": ("state", "error", "step", "total_steps", "seconds", "attempts", "worker")}),
+        ("Times", {"fields": ("queued_at", "started_at", "finished_at")}),
+        ("Result", {"fields": ("best_step", "best_value", "final_loss", "adapter")}),
+        ("Training", {"fields": ("dataset", "base_model", "base_revision", "parent", "overrides", "config")}),
+    )
+
+    @admin.display(description="%")
+    def percent_done(self, run: TrainingRun) -> int:
+        return run.percent
+
+    @admin.action(description="Cancel", permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda run: services.cancel_run(run=run, actor=actor), "Runs cancelled")
+
+    @admin.action(description="Resume from the newest checkpoint", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda run: services.resume_run(run=run, actor=actor), "Runs put in the queue")
+
+    @admin.action(description="Delete with log, metrics and checkpoints; adapters stay", permissions=["change"])
+    def delete_runs(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda run: services.delete_runs(ids=[run.pk], actor=actor), "Runs deleted")

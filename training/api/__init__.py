@@ -1,0 +1,6 @@
+"""The API of training."""
+
+from training.api.experiments import ExperimentViewSet
+from training.api.runs import RunViewSet
+
+__all__ = ["ExperimentViewSet", "RunViewSet"]

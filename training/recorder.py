@@ -75,7 +75,7 @@ class RunRecorder:
     def say(self, text: str, level: str = LogLine.Level.INFO) -> None:
         """Put a sentence into the log."""
         self._lines.append((timezone.now(), level, text))
-        log.info("training", run_id=str(self.run.pk), said=text)
+        log.debug("training", run_id=str(self.run.pk), said=text)
 
     def flush(self) -> None:
         """Write everything now. Raises `DatabaseError`."""

@@ -58,7 +58,12 @@ def recover_at_start() -> None:
 
 
 @on_worker_start
-def leave_a_core() -> None:
-    """Keep training from taking the processor cores that generation needs; read by torch when it is imported."""
+def share_processor_at_start() -> None:
+    """Before torch is imported, which is when it looks."""
     if Conf.CLUSTER_NAME == "training":
-        os.environ["OMP_NUM_THREADS"] = str(settings.TRAINING_CPU_THREADS)
+        share_processor()
+
+
+def share_processor() -> None:
+    """Keep training from taking the processor cores that generation needs, unless the environment says how many."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings.TRAINING_CPU_THREADS))

@@ -25,21 +25,29 @@ def register_result(run: TrainingRun, result: TrainingResult, final_loss: float 
     A run that is finished twice, because its worker died over it, registers one adapter. Raises
     `AdapterFilesRefused` when the adapter changes nothing, or does not fit.
     """
-    registration = _earlier(run) or receive_adapter(
+    registration = _earlier(run) or _receive(
         actor=run.created_by,
         files=Path(result.folder),
         name=run.adapter_name,
-        version=free_version(run.adapter_name),
         base_model=run.base_model,
         parent=run.parent,
-        source=Adapter.Source.TRAINING,
         description=f"Trained with {run.method} on the dataset “{run.dataset.name}”.",
         training_config=run.config | _lineage(run, result, final_loss),
     )
-    return try_now(registration)
+    return _try_now(registration)
 
 
-def try_now(registration: AdapterRegistration) -> Adapter:
+def register_folder(**values: Any) -> Adapter:
+    """Register an adapter that was trained without a run; `values` are those of `receive_adapter`, less the version."""
+    return _try_now(_receive(**values))
+
+
+def _receive(*, name: str, **values: Any) -> AdapterRegistration:
+    """Send it to the registry with the next free version of its name."""
+    return receive_adapter(name=name, version=free_version(name), source=Adapter.Source.TRAINING, **values)
+
+
+def _try_now(registration: AdapterRegistration) -> Adapter:
     """End a registration in this process; raises `AdapterFilesRefused` with the reason."""
     if registration.is_checking:
         engines = _engines()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import structlog
 from django.db import InterfaceError, OperationalError
 
 from adapters.files import local_folder
+from datasets_app.models import Dataset
 from generation.specs import AdapterSpec
 from generation.worker import sentence_for
 from text2song.workers import presence
 from training.checkpoint_store import fetch_checkpoints
-from training.exceptions import BaseModelChanged
-from training.items import dataset_items
+from training.config import Method
+from training.exceptions import BaseModelChanged, NothingToTrainOn
+from training.items import Items, load_items
 from training.journal import write_line
 from training.models import LogLine, TrainingRun
 from training.recorder import RunRecorder
@@ -76,22 +80,30 @@ def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
     config = run.training_config
     recorder.say(f"Reading the dataset “{run.dataset.name}”.")
     recorder.flush()
-    training, validation = dataset_items(run.dataset, config.method)
+    items = trainable_items(run.dataset, config.method)
     recorder.say(
-        f"Method {config.method} on {run.base_model.display_name}: {len(training)} rows to train on, "
-        f"{len(validation)} held out. First, what the model makes of them before training."
+        f"Method {config.method} on {run.base_model.display_name}: {len(items.training)} items to train on, "
+        f"{len(items.validation)} held out. First, what the model makes of them before training."
     )
     fetch_checkpoints(run)
     return train(
         base=run.base_model.spec(),
         config=config,
-        training=training,
-        validation=validation,
+        training=items.training,
+        validation=items.validation,
         folder=run.folder,
         parent=AdapterSpec(str(local_folder(run.parent)), run.parent.sha256) if run.parent else None,
         on_step=recorder.report,
         should_stop=recorder.should_stop,
     )
+
+
+def trainable_items(source: Dataset | Path, method: Method) -> Items:
+    """As `load_items`; raises `NothingToTrainOn` when `method` finds none to train on."""
+    items = load_items(source, method)
+    if not items.training:
+        raise NothingToTrainOn(method)
+    return items
 
 
 def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder, worker: str) -> None:

@@ -43,10 +43,11 @@ class GuestMiddleware:
     def process_view(
         self, request: HttpRequest, view_func: Callable[..., Any], view_args: Any, view_kwargs: Any
     ) -> HttpResponse | None:
-        public = not getattr(view_func, "login_required", True)
+        is_api = request.path.startswith(API_PREFIX)  # its views answer for sign-in themselves, so none is marked
+        public = not is_api and not getattr(view_func, "login_required", True)
         named = request.resolver_match is not None and request.resolver_match.view_name in OPEN_TO_GUESTS
         if public or named or not request.is_guest:  # type: ignore[attr-defined]
             return None
-        if request.path.startswith(API_PREFIX):
+        if is_api:
             return JsonResponse({"code": "permission_denied", "detail": REFUSAL}, status=403)
         return render(request, "feedback/tests/guests_listen.html", {"refusal": REFUSAL}, status=403)

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from feedback.listening_tests.gold import make_gold_pair
 from feedback.models import Arm, ArmJob, ClipPair, ListeningTest
+from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
-from text2song.exceptions import DomainError
 
 State = ListeningTest.State
 Clips = dict[tuple[UUID, UUID, int], AudioSample]
@@ -40,7 +40,7 @@ class Progress:
 
 
 def progress(test: ListeningTest) -> Progress:
-    """In three queries."""
+    """In four queries."""
     jobs = ArmJob.objects.filter(arm__test=test).aggregate(
         unfinished=Count("pk", filter=Q(job__state__in=GenerationJob.UNFINISHED)),
         failed=Count("pk", filter=Q(job__state__in=(GenerationJob.State.FAILED, GenerationJob.State.CANCELLED))),
@@ -64,8 +64,7 @@ def collect_pairs(test: ListeningTest) -> int:
     before = test.pairs.filter(kind=ClipPair.Kind.REGULAR).count()
     ClipPair.objects.bulk_create(_missing(test, arms, clips), ignore_conflicts=True)
     after = test.pairs.filter(kind=ClipPair.Kind.REGULAR).count()
-    if after:
-        _add_gold(test, arms, clips)
+    if after and _add_gold(test, arms, clips):
         _advance(test)
     return after - before
 
@@ -102,8 +101,11 @@ def gold_wanted(test: ListeningTest) -> int:
     return math.ceil(pairs_wanted(test) * test.gold_share / (1 - test.gold_share - test.repeat_share))
 
 
-def _add_gold(test: ListeningTest, arms: list[Arm], clips: Clips) -> None:
-    """Damage clips of all arms in turn, so that none is met intact more often than another."""
+def _add_gold(test: ListeningTest, arms: list[Arm], clips: Clips) -> bool:
+    """Damage clips of all arms in turn, so that none is met intact more often than another.
+
+    False when the store does not answer: the test goes on generating, and the next look tries again.
+    """
     existing = list(test.pairs.filter(kind=ClipPair.Kind.GOLD).values_list("sample_x", flat=True))
     by_arm: dict[UUID, list[AudioSample]] = defaultdict(list)
     for (_, arm, _), sample in sorted(clips.items()):
@@ -112,11 +114,12 @@ def _add_gold(test: ListeningTest, arms: list[Arm], clips: Clips) -> None:
     for number in range(len(existing), gold_wanted(test)):
         arm = arms[number % len(arms)]
         if not by_arm[arm.pk]:
-            return
+            break
         try:
             make_gold_pair(test, arm, by_arm[arm.pk].pop(0))
-        except DomainError:
-            return  # the store does not answer; the next look tries again
+        except StorageUnavailable:
+            return False
+    return True
 
 
 def _advance(test: ListeningTest) -> None:

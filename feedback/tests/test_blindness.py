@@ -45,6 +45,7 @@ def fetched(page: Client, trial: Trial) -> dict[str, str]:
     vote, heard = (reverse(name, args=[trial.token]) for name in ("trial-vote", "trial-heard"))
     ajax = {"HX-Request": "true"}
     nothing = {"choice": "first", "heard_first": "[]", "heard_second": "[]"}
+    Trial.objects.update(first_sent_at=None, second_sent_at=None, heard_first=[], heard_second=[])
     answers = {
         "page": page.get(listen),
         "list": page.get(reverse("tests")),
@@ -96,7 +97,7 @@ def test_the_page_is_the_same_whichever_clip_comes_first(page, trial):
     def pages():
         texts = fetched(page, trial)
         sounds = ("audio", "range", "head")
-        mask = re.compile(r"csrf\w*[\"=:&\s].{0,140}|nonce.{0,60}|date:.*|expires:.*")
+        mask = re.compile(r"csrf.{0,160}|nonce.{0,60}|date:.*|expires:.*")
         return {name: mask.sub("", text) for name, text in texts.items() if not name.startswith(sounds)}
 
     before = pages()

@@ -116,7 +116,8 @@ def detail(request: HttpRequest, test_id: UUID) -> HttpResponse:
     test = test_or_404(request, test_id)
     context: dict[str, Any] = {"test": test, "mine": rater_progress(rater=request.user, test=test)}
     if may_see_results(request.user, test):
-        context |= {"results": results(actor=request.user, test=test)}
+        arms = test.arms.select_related("base_model", "adapter")
+        context |= {"results": results(actor=request.user, test=test), "arms": arms}
     if not request.user.is_staff:
         return render(request, "feedback/tests/detail.html", context)
     return render(request, "feedback/tests/manage.html", context | _management(request, test))
@@ -128,7 +129,6 @@ def _management(request: HttpRequest, test: ListeningTest) -> dict[str, Any]:
     for invitation in invited:
         invitation.url = request.build_absolute_uri(reverse("invitation", args=[invitation.token]))
     return _progress_context(test) | {
-        "arms": test.arms.select_related("base_model", "adapter"),
         "votes": votes,
         "invitations": invited,
         "invitation_form": InvitationForm(initial={"test": test.pk}),
@@ -137,7 +137,7 @@ def _management(request: HttpRequest, test: ListeningTest) -> dict[str, Any]:
 
 
 def _progress_context(test: ListeningTest) -> dict[str, Any]:
-    if test.is_open:
+    if test.state == ListeningTest.State.GENERATING:
         pairs.collect_pairs(test)
     return {"test": test, "progress": pairs.progress(test), "failed": lifecycle.failed_jobs(test)}
 

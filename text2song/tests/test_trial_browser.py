@@ -1,0 +1,123 @@
+"""A blind trial in a real browser: signed in, both samples heard, answered by keyboard, counted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from conftest import missing_part
+from feedback.models import ListeningTest, Preference, Trial
+from feedback.tests.listening import running
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--mute-audio"]
+POSITION = "Number(document.querySelector('[data-trial]').dataset.position)"
+HEARD = "() => [...document.querySelectorAll('[data-seconds]')].map(e => Number(e.textContent))"
+PHONE = {"width": 375, "height": 740}
+
+
+@pytest.fixture
+def test_(monkeypatch: pytest.MonkeyPatch) -> ListeningTest:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
+    return running(prompts=2, sample={"duration": 2.5}, description="Mind the melody.")
+
+
+@pytest.fixture
+def browser(test_: ListeningTest) -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing_part("the package playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        missing_part("Chromium is not installed")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+def sign_in(tab: Any, user: Any) -> None:
+    tab.goto("/sign-in/")
+    tab.locator("[name=username]").fill(user.username)
+    tab.locator("[name=password]").fill("listen-closely")
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_url("**/")
+
+
+def test_a_trial_is_heard_and_answered_by_keyboard(browser: Any, test_: ListeningTest, user: Any, live_server: Any):
+    context = browser.new_context(base_url=live_server.url, viewport=PHONE)
+    tab = context.new_page()
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    sign_in(tab, user)
+    tab.goto(reverse("test-listen", args=[test_.pk]))
+    tab.locator("[data-trial][data-ready]").wait_for()
+    assert tab.locator("audio").first.is_hidden()
+    assert tab.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
+
+    tab.keyboard.press("ArrowLeft")  # too early: the server says what is missing and the trial stays
+    tab.get_by_text("s more of Sample 1").wait_for()
+
+    tab.keyboard.press("1")
+    tab.wait_for_function(f"() => {POSITION} > 0.5")
+    jump = tab.evaluate(
+        f"""async () => {{
+            const before = {POSITION};
+            const start = performance.now();
+            document.body.dispatchEvent(new KeyboardEvent("keydown", {{ key: "2", bubbles: true }}));
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            return {POSITION} - before - (performance.now() - start) / 1000;
+        }}"""
+    )
+    assert abs(jump) < 0.2, f"the position jumped by {jump} s"
+    assert tab.locator("[data-switch][aria-pressed=true]").inner_text().endswith("Sample 2")
+    tab.keyboard.press("l")
+    tab.wait_for_function(f"() => ({HEARD})()[1] >= 2", timeout=20_000)
+    tab.keyboard.press("1")
+    tab.wait_for_function(f"() => ({HEARD})()[0] >= 2", timeout=20_000)
+    assert "You can answer now" in tab.locator("[data-trial-announce]").inner_text()
+
+    tab.keyboard.press("ArrowRight")
+    tab.get_by_text("Trial 2 of 2").wait_for()
+    assert tab.evaluate("() => document.activeElement.textContent") == "Trial 2 of 2"
+    trial = Trial.objects.get(number=1)
+    assert trial.choice == "second" and trial.rater == user
+    preference = Preference.objects.get()
+    assert preference.winner == ("b" if trial.x_is_first else "a")
+    assert min(preference.heard_a, preference.heard_b) >= 2
+
+    tab.keyboard.press("Space")
+    tab.wait_for_function(f"() => {POSITION} > 0.3")
+    tab.keyboard.press("Space")
+    heard = tab.evaluate(HEARD)[0]
+    tab.wait_for_timeout(500)
+    tab.reload()
+    tab.locator("[data-trial][data-ready]").wait_for()
+    assert tab.evaluate(HEARD)[0] == pytest.approx(heard, abs=0.1), "a reload loses nothing that was heard"
+    context.close()
+    assert not problems, problems
+
+
+def test_without_script_two_players_and_buttons_do(browser: Any, test_: ListeningTest, user: Any, live_server: Any):
+    context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
+    tab = context.new_page()
+    sign_in(tab, user)
+    tab.goto(reverse("test-listen", args=[test_.pk]))
+    assert tab.locator("audio[controls]").count() == 2
+    assert tab.locator("[data-switch]").first.is_hidden()
+    tab.get_by_role("button", name="Equal").click()
+    tab.get_by_text("s more of Sample 1").wait_for()
+    trial = Trial.objects.get()
+    for token in (trial.first_token, trial.second_token):
+        assert context.request.get(reverse("trial-audio", args=[token])).status == 200
+    tab.wait_for_timeout(4300)  # two seconds of each
+    tab.get_by_role("button", name="Equal").click()
+    tab.get_by_text("Trial 2 of 2").wait_for()
+    assert Trial.objects.get(number=1).choice == "tie"
+    context.close()

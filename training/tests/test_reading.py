@@ -1,0 +1,82 @@
+"""Metrics, logs and comparisons as charts, terminals and tables get them."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.comparison import compare_runs
+from training.curves import metric_curves, metric_names
+from training.exceptions import NotComparable
+from training.journal import log_lines, write_line, write_lines
+from training.models import MetricPoint
+from training.tests.factories import TrainingRunFactory, add_lines, add_points
+
+pytestmark = pytest.mark.django_db
+
+
+def test_long_curves_are_thinned_evenly_between_their_first_and_last_point():
+    run = TrainingRunFactory(completed=True)
+    for count in (1, 2, 5, 6, 7, 11):
+        MetricPoint.objects.all().delete()
+        add_points(run, "loss", [float(n) for n in range(count)])
+        (curve,) = metric_curves(run=run, most=5)
+        steps = [point.step for point in curve.points]
+        assert len(steps) <= 5 and steps[0] == 1 and steps[-1] == count and steps == sorted(set(steps))
+        assert curve.is_thinned == (count > 5) and curve.last == count - 1
+
+
+def test_ten_thousand_points_become_two_thousand(django_assert_num_queries):
+    run = TrainingRunFactory(completed=True)
+    for name in ("loss", "eval_loss", "learning_rate"):
+        add_points(run, name, [float(n) for n in range(10_000)])
+    with django_assert_num_queries(1 + 3 * 3):
+        curves = metric_curves(run=run)
+    assert [curve.name for curve in curves] == ["loss", "learning_rate", "eval_loss"]
+    assert all(1600 < len(c.points) <= 2000 and c.points[0].step == 1 and c.points[-1].step == 10_000 for c in curves)
+
+
+def test_name_and_step_range_narrow_the_curves():
+    run = TrainingRunFactory(completed=True)
+    add_points(run, "loss", [0.9, 0.8, 0.7, 0.6])
+    add_points(run, "grad_norm", [1.0])
+    (curve,) = metric_curves(run=run, names=["loss", "nothing"], first_step=2, last_step=3)
+    assert [(p.step, p.value) for p in curve.points] == [(2, 0.8), (3, 0.7)]
+    assert metric_names(run) == ["loss", "grad_norm"]
+    assert metric_curves(run=run, first_step=5) == []
+
+
+def test_logs_go_on_from_a_number():
+    run = TrainingRunFactory(running=True)
+    add_lines(run, "one", "two")
+    write_line(run, "three", "warning")
+    write_lines(run, [])
+    assert [(line.number, line.text) for line in log_lines(run=run, after=1)] == [(2, "two"), (3, "three")]
+    assert [line.number for line in log_lines(run=run, most=2)] == [1, 2]
+    assert log_lines(run=run, after=3) == []
+
+
+def test_a_comparison_marks_the_best_and_the_difference_in_per_cent():
+    first = TrainingRunFactory(completed=True)
+    second = TrainingRunFactory(completed=True, experiment=first.experiment, overrides={"beta": 0.3})
+    add_points(first, "eval_loss", [0.7, 0.5])
+    add_points(second, "eval_loss", [0.7, 0.4])
+    add_points(first, "rewards/margins", [0.2])
+    add_points(second, "rewards/margins", [0.1])
+    add_points(first, "learning_rate", [1e-4])
+    made = compare_runs(runs=[first, second])
+    rows = {row.name: row.cells for row in made.rows}
+    assert [cell.is_best for cell in rows["eval_loss"]] == [False, True]
+    assert [cell.percent for cell in rows["eval_loss"]] == [pytest.approx(25.0), 0.0]
+    assert [cell.is_best for cell in rows["rewards/margins"]] == [True, False]
+    assert rows["rewards/margins"][1].percent == pytest.approx(-50.0)
+    assert [cell.is_best for cell in rows["learning_rate"]] == [False, False], "neither end of it is better"
+    assert rows["learning_rate"][1].value is None
+    assert made.settings == {"beta": [0.1, 0.3]}
+
+
+def test_two_to_five_different_runs_are_compared():
+    runs = [TrainingRunFactory(completed=True) for _ in range(6)]
+    for wrong in (runs[:1], runs, [runs[0], runs[0]]):
+        with pytest.raises(NotComparable):
+            compare_runs(runs=wrong)
+    assert len(compare_runs(runs=runs[:5]).curves) == 5

@@ -86,7 +86,8 @@ def _check(dataset: Dataset) -> None:
     items = dataset.items.order_by()
     if not items.filter(split="train").exists():
         raise InvalidRow("The file has no row in the split “train”.")
-    spread = items.values("prompt_key").annotate(n=Count("split", distinct=True)).filter(n__gt=1).first()
+    spread = items.values("prompt_key").annotate(n=Count("split", distinct=True)).filter(n__gt=1)
+    spread = spread.order_by("prompt_key").first()
     if spread is not None:
         raise InvalidRow(f"The prompt {spread['prompt_key']} is in several splits; splits must not share a prompt.")
     frozen = Prompt.objects.filter(suites__frozen_at__isnull=False, pk__in=items.values("prompt_key")).first()

@@ -25,7 +25,7 @@ def write_line(run: TrainingRun, text: str, level: str = LogLine.Level.INFO) -> 
 
 def write_lines(run: TrainingRun, entries: Sequence[Entry]) -> None:
     """Add sentences to the run's log, in order. Who writes at the same moment comes before or after, not between."""
-    for attempt in range(TRIES):
+    for attempt in range(TRIES if entries else 0):
         last = run.log_lines.aggregate(last=Max("number"))["last"] or 0
         lines = [
             LogLine(run=run, number=number, at=at, level=level, text=text)

@@ -78,14 +78,13 @@ class RunRecorder:
         log.debug("training", run_id=str(self.run.pk), said=text)
 
     def flush(self) -> None:
-        """Write everything now. Raises `DatabaseError`."""
+        """Write everything now, unless the run is no longer this worker's. Raises `DatabaseError`."""
         points, lines = self._points, self._lines
         seconds = self._seconds_before + time.monotonic() - self._began
         with transaction.atomic():
             ours = self.run.report(self._worker, seconds=seconds, progress_line=self._line[:200], **self._row)
             if ours:
                 _store(points)
-            if lines:
                 write_lines(self.run, lines)
         self._points, self._lines = [], []
         self._stopped = self._stopped or not ours

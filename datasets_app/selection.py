@@ -44,6 +44,11 @@ class Readiness:
     def is_ready(self) -> bool:
         return not self.missing
 
+    @property
+    def in_words(self) -> str:
+        """As in “12 of 50”."""
+        return f"{self.have} of {self.want}"
+
 
 def readiness() -> list[Readiness]:
     """Clips with four stars or more, and decided pairs, against what a first training needs."""

@@ -1,0 +1,102 @@
+"""Datasets and their exports, for curators: found, looked at, exported, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from datasets_app import services
+from datasets_app.models import Dataset, Export
+from text2song.admin import ReadOnlyAdmin
+from text2song.exceptions import DomainError
+
+
+class ExportInline(admin.TabularInline):
+    model = Export
+    extra = 0
+    can_delete = False
+    fields = ("format", "state", "rows_done", "rows_total", "size", "sha256", "created_by", "created_at", "built_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Dataset)
+class DatasetAdmin(ReadOnlyAdmin):
+    """A built dataset never changes, so nothing here is typed."""
+
+    list_display = ("name", "kind", "state", "row_count", "short_hash", "created_by", "created_at", "is_gone")
+    list_filter = ("kind", "state", "created_at", ("deleted_at", admin.EmptyFieldListFilter))
+    list_select_related = ("created_by",)
+    search_fields = ("name", "description", "content_hash", "created_by__username")
+    date_hierarchy = "created_at"
+    inlines = (ExportInline,)
+    actions = ("hide", "export_jsonl", "export_huggingface")
+
+    @admin.display(description="Rows")
+    def row_count(self, dataset: Dataset) -> int:
+        return dataset.row_count
+
+    @admin.display(description="Content hash", ordering="content_hash")
+    def short_hash(self, dataset: Dataset) -> str:
+        return dataset.content_hash[:12]
+
+    @admin.display(boolean=True, description="Deleted")
+    def is_gone(self, dataset: Dataset) -> bool:
+        return dataset.is_deleted
+
+    def has_delete_permission(self, request: HttpRequest, obj: Dataset | None = None) -> bool:
+        return False
+
+    def has_hide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("datasets_app.delete_dataset")
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("datasets_app.add_export")
+
+    @admin.action(description="Delete the selected datasets", permissions=["hide"])
+    def hide(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
+        self._each(request, queryset, "deleted", lambda d: services.delete_dataset(dataset=d, actor=request.user))
+
+    @admin.action(description="Export as JSON Lines", permissions=["export"])
+    def export_jsonl(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
+        self._export(request, queryset, Export.Format.JSONL)
+
+    @admin.action(description="Export as Hugging Face folder", permissions=["export"])
+    def export_huggingface(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
+        self._export(request, queryset, Export.Format.HUGGINGFACE)
+
+    def _export(self, request: HttpRequest, queryset: QuerySet[Dataset], file_format: str) -> None:
+        def start(dataset: Dataset) -> object:
+            return services.start_export(dataset=dataset, file_format=file_format, actor=request.user)
+
+        self._each(request, queryset, "being exported", start)
+
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Dataset], done: str, act: Callable[[Dataset], object]
+    ) -> None:
+        count = 0
+        for dataset in queryset:
+            try:
+                act(dataset)
+                count += 1
+            except DomainError as error:
+                self.message_user(request, error.message, messages.ERROR)
+        if count:
+            self.message_user(request, f"{count} dataset(s) {done}.", messages.SUCCESS)
+
+
+@admin.register(Export)
+class ExportAdmin(ReadOnlyAdmin):
+    list_display = ("dataset", "format", "state", "size", "created_by", "created_at", "built_at")
+    list_filter = ("format", "state", "created_at")
+    list_select_related = ("dataset", "created_by")
+    search_fields = ("dataset__name", "sha256")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Export | None = None) -> bool:
+        return False

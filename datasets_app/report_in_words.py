@@ -1,0 +1,73 @@
+"""The quality report as pages show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from datasets_app.models import Dataset
+from generation.models import AudioSample
+
+SHOWN_BARS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A count, and its share in per cent of the largest beside it."""
+
+    label: str
+    count: int
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Counts side by side. `more` are left out."""
+
+    title: str
+    bars: list[Bar]
+    more: int = 0
+
+
+def charts(dataset: Dataset) -> list[Chart]:
+    """Distributions of a built dataset, those without any count left out."""
+    figures = dataset.statistics
+    margins = figures.get("margins", {})
+    found = [
+        ("Rows per split", dict(dataset.splits)),
+        ("Ratings", {f"{star} ★": count for star, count in figures.get("ratings", {}).items()}),
+        ("Margins", {f"up to {edge}": count for edge, count in margins.items()}),
+        ("Tags", {name.replace("_", " "): count for name, count in figures["tags"].items()}),
+        ("Base models", figures["models"]),
+        ("Adapters", {name or "None": count for name, count in figures["adapters"].items()}),
+    ]
+    return [_chart(title, counts) for title, counts in found if any(counts.values())]
+
+
+def _chart(title: str, counts: dict[str, int]) -> Chart:
+    largest = max(counts.values())
+    bars = [Bar(label, count, round(100 * count / largest)) for label, count in counts.items()]
+    return Chart(title, bars[:SHOWN_BARS], max(0, len(bars) - SHOWN_BARS))
+
+
+def circles(dataset: Dataset) -> list[list[dict[str, Any]]]:
+    """Listed circular triads, each clip with a short name and its sample where that can still be opened."""
+    listed: list[list[str]] = dataset.statistics.get("circles", [])
+    samples = AudioSample.objects.visible().in_bulk({pk for circle in listed for pk in circle})
+    open_ids = {str(pk) for pk in samples}
+    return [[{"id": pk, "name": pk[:8], "is_open": pk in open_ids} for pk in circle] for circle in listed]
+
+
+def filters_in_words(dataset: Dataset) -> list[tuple[str, str]]:
+    """What chose the rows, as label and value."""
+    if dataset.is_imported:
+        return [("Imported from", dataset.imported_from)]
+    chosen = dataset.filters.items()
+    words = [(name.replace("_", " ").capitalize(), _words(value)) for name, value in chosen]
+    return words or [("Filters", "None: everything that was judged")]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return {True: "Yes", False: "No"}[value] if isinstance(value, bool) else f"{value}"

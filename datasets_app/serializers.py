@@ -1,0 +1,183 @@
+"""The shapes of datasets in the API. They check form; filters and services check the rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from datasets_app.models import MAX_SEED, NAME_LENGTH, Dataset, Export
+from datasets_app.training_command import training_command
+from text2song.api.serializers import StrictSerializer
+
+
+class FiltersField(serializers.JSONField):
+    """An object; `FilterSpec` reads it."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("filters must be an object.")
+        return data
+
+
+FILTERS_HELP = (
+    "All optional: criterion, min_rating, max_rating (supervised only), required_tags, excluded_tags, prompts, "
+    "adapters (ids, or “none”), base_models (keys), raters (user names), min_rater_weight, since, until, favorites."
+)
+
+
+class ChoiceOfRowsSerializer(StrictSerializer):
+    """A kind and filters, to count."""
+
+    kind = serializers.ChoiceField(choices=Dataset.Kind.choices)
+    filters = FiltersField(required=False, default=dict, help_text=FILTERS_HELP)
+
+
+class NewDatasetSerializer(ChoiceOfRowsSerializer):
+    """A dataset to build."""
+
+    name = serializers.CharField(max_length=NAME_LENGTH)
+    description = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
+    seed = serializers.IntegerField(min_value=0, max_value=MAX_SEED, default=0)
+
+
+class CountSerializer(serializers.Serializer):
+    """How many rows a dataset would have."""
+
+    count = serializers.IntegerField()
+
+
+class ReadinessSerializer(serializers.Serializer):
+    """How far the feedback suffices for a first dataset of a kind."""
+
+    kind = serializers.ChoiceField(choices=Dataset.Kind.choices)
+    have = serializers.IntegerField()
+    want = serializers.IntegerField()
+    missing = serializers.IntegerField()
+    is_ready = serializers.BooleanField()
+
+
+class ExportSerializer(serializers.ModelSerializer):
+    """A dataset as a file; poll `url` until `state` is “ready” or “failed”."""
+
+    url = serializers.SerializerMethodField()
+    download_url = serializers.SerializerMethodField(help_text="Null until it is ready.")
+    progress = serializers.SerializerMethodField(help_text="0 to 1")
+    error = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Export
+        fields = (
+            "id",
+            "url",
+            "dataset",
+            "format",
+            "state",
+            "progress",
+            "error",
+            "size",
+            "sha256",
+            "download_url",
+            "created_at",
+            "built_at",
+        )
+        read_only_fields = fields
+
+    def get_url(self, export: Export) -> str:
+        return reverse("api-dataset-export-detail", args=[export.pk], request=self.context.get("request"))
+
+    def get_download_url(self, export: Export) -> str | None:
+        if not export.is_ready:
+            return None
+        return reverse("api-dataset-export-download", args=[export.pk], request=self.context.get("request"))
+
+    def get_progress(self, export: Export) -> float:
+        return 1.0 if export.is_ready else export.percent / 100
+
+
+class NewExportSerializer(StrictSerializer):
+    """Which format to write."""
+
+    format = serializers.ChoiceField(choices=Export.Format.choices)
+
+
+class DatasetSerializer(serializers.ModelSerializer):
+    """A dataset; poll `url` until `state` is “ready” or “failed”."""
+
+    url = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField(help_text="0 to 1")
+    row_count = serializers.IntegerField(read_only=True)
+    splits = serializers.SerializerMethodField(help_text="Rows of each split.")
+    filters = serializers.JSONField(read_only=True)
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    training_commands = serializers.SerializerMethodField(help_text="By method; empty until it is ready.")
+    exports = ExportSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Dataset
+        fields = (
+            "id",
+            "url",
+            "name",
+            "description",
+            "kind",
+            "state",
+            "progress",
+            "error",
+            "filters",
+            "imported_from",
+            "seed",
+            "row_count",
+            "splits",
+            "content_hash",
+            "training_commands",
+            "exports",
+            "created_by",
+            "created_at",
+            "built_at",
+            "deleted_at",
+        )
+        read_only_fields = fields
+
+    def get_url(self, dataset: Dataset) -> str:
+        return reverse("api-dataset-detail", args=[dataset.pk], request=self.context.get("request"))
+
+    def get_progress(self, dataset: Dataset) -> float:
+        return 1.0 if dataset.is_ready else dataset.percent / 100
+
+    def get_splits(self, dataset: Dataset) -> dict[str, int]:
+        return {label.lower(): rows for label, rows in dataset.splits}
+
+    def get_training_commands(self, dataset: Dataset) -> dict[str, str]:
+        return {method: training_command(dataset, method) for method in dataset.methods} if dataset.is_ready else {}
+
+
+class StatisticsSerializer(serializers.Serializer):
+    """The quality report. Supervised datasets have ratings, preferences margins and circles."""
+
+    rows = serializers.IntegerField()
+    splits = serializers.JSONField()
+    prompts = serializers.IntegerField(help_text="Distinct prompts.")
+    largest_prompt = serializers.IntegerField(help_text="Rows of the prompt that has most.")
+    clips = serializers.IntegerField()
+    seconds = serializers.FloatField()
+    models = serializers.JSONField(help_text="Clips by base model.")
+    adapters = serializers.JSONField(help_text="Clips by adapter; “” is the base model alone.")
+    tags = serializers.JSONField(help_text="Clips by tag.")
+    duplicates = serializers.IntegerField(help_text="Clips that sound exactly like another one.")
+    ratings = serializers.JSONField(required=False, help_text="Rows by star.")
+    mean_rating = serializers.FloatField(required=False)
+    liked = serializers.IntegerField(required=False, help_text="Rows with four stars or more.")
+    margins = serializers.JSONField(required=False, help_text="Pairs by margin, each up to the one named.")
+    ties = serializers.IntegerField(required=False, help_text="Answers “tie”, which are in no row.")
+    both_bad = serializers.IntegerField(required=False)
+    undecided_pairs = serializers.IntegerField(required=False)
+    triads = serializers.IntegerField(required=False, help_text="Triples of clips compared pair by pair.")
+    circular_triads = serializers.IntegerField(required=False)
+    consistency = serializers.FloatField(required=False, allow_null=True, help_text="Share of triads with an order.")
+    circles = serializers.JSONField(required=False, help_text="Circular triads: each id preferred to the next.")
+    raters = serializers.IntegerField(required=False)
+    answers = serializers.IntegerField(required=False)
+    agreement = serializers.JSONField(allow_null=True, help_text="Krippendorff's alpha, and what it rests on.")
+    recommendations = serializers.ListField(child=serializers.CharField())

@@ -1,0 +1,93 @@
+"""The quality report."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+
+from datasets_app.circles import Circles
+from datasets_app.report_in_words import charts, circles
+from datasets_app.tests.factories import built, clips, compared_prompts, prefer, rated, rater
+from generation.models import AudioSample
+
+
+def counted(edges: str) -> Circles:
+    found = Circles()
+    found.add([(better, worse) for better, worse in edges.split()], listed=5)
+    return found
+
+
+def test_circles_are_found_and_named() -> None:
+    found = counted("ab bc ca")
+    assert (found.triads, found.circular, found.consistency) == (1, 1, 0.0)
+    assert found.listed[0] in [("a", "b", "c"), ("b", "c", "a"), ("c", "a", "b")]
+
+
+def test_an_order_has_no_circle() -> None:
+    found = counted(" ".join(f"{a}{b}" for a, b in combinations("abcdef", 2)))
+    assert (found.triads, found.circular, found.consistency) == (20, 0, 1.0)
+
+
+def test_one_reversed_vote_makes_as_many_circles_as_clips_between() -> None:
+    edges = [f"{a}{b}" for a, b in combinations("abcdef", 2) if f"{a}{b}" != "af"]
+    found = counted(" ".join([*edges, "fa"]))  # a over b, c, d, e over f, and f over a
+    assert (found.circular, found.triads) == (4, 20)
+
+
+def test_what_was_not_compared_is_no_triad() -> None:
+    found = counted("ab bc")
+    assert (found.triads, found.consistency) == (0, None)
+
+
+@pytest.mark.django_db
+def test_the_report_of_a_supervised_dataset() -> None:
+    anna, ben = rater(1.0), rater(1.0)
+    made = rated([5, 4, 2], [anna, ben])
+    rated([3], [anna])
+    figures = built().statistics
+    assert (figures["rows"], figures["prompts"], figures["clips"], figures["seconds"]) == (4, 2, 4, 4.0)
+    assert figures["ratings"] == {"1": 0, "2": 1, "3": 1, "4": 1, "5": 1}
+    assert (figures["mean_rating"], figures["liked"], figures["largest_prompt"]) == (3.5, 2, 3)
+    assert (figures["raters"], figures["answers"]) == (2, 7)
+    assert figures["agreement"]["value"] == 1.0
+    assert (figures["agreement"]["items"], figures["agreement"]["raters"]) == (3, 2)
+    assert figures["adapters"] == {"": 4}
+    assert figures["models"][made[0].job.base_model.key] == 3
+    assert any("48 more would do" in sentence for sentence in figures["recommendations"])
+
+
+@pytest.mark.django_db
+def test_clips_that_sound_the_same_are_counted() -> None:
+    first, second, _ = rated([5, 4, 3])
+    AudioSample.objects.filter(pk=second.pk).update(sha256=first.sha256)
+    figures = built().statistics
+    assert figures["duplicates"] == 1
+    assert any("sounds exactly like another one" in sentence for sentence in figures["recommendations"])
+
+
+@pytest.mark.django_db
+def test_circles_of_a_dataset_are_listed() -> None:
+    a, b, c, d = clips(4)
+    for better, worse in ((a, b), (b, c), (c, a), (a, d), (b, d)):
+        prefer(better, worse)
+    dataset = built("preference")
+    figures = dataset.statistics
+    assert (figures["triads"], figures["circular_triads"], figures["consistency"]) == (2, 1, 0.5)
+    assert {clip["id"] for clip in circles(dataset)[0]} == {str(a.pk), str(b.pk), str(c.pk)}
+    assert figures["agreement"] is None
+    assert figures["margins"] == {"0.2": 0, "0.4": 0, "0.6": 0, "0.8": 0, "1": 5}
+    assert any("go in a circle" in sentence for sentence in figures["recommendations"])
+
+
+@pytest.mark.django_db
+def test_raters_who_disagree_about_pairs_are_told() -> None:
+    anna, ben = rater(0.9), rater(0.5)
+    pairs = compared_prompts(3)
+    for number, (first, second) in enumerate(pairs):
+        prefer(first, second, anna)
+        prefer(*((second, first) if number else (first, second)), ben)
+    figures = built("preference").statistics
+    assert figures["agreement"]["value"] < 0.5
+    assert any("Raters agree little" in sentence for sentence in figures["recommendations"])
+    assert [chart.title for chart in charts(built("preference"))][:2] == ["Rows per split", "Margins"]

@@ -6,6 +6,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from adapters import api as adapters_api
+from datasets_app import api as datasets_api
 from feedback import api as feedback_api
 from feedback.api.listening_tests import LeaderboardViewSet, ListeningTestViewSet, TrialViewSet
 from generation import api as generation_api
@@ -43,5 +44,7 @@ router.register("trials", TrialViewSet, basename="api-trial")
 router.register("leaderboard", LeaderboardViewSet, basename="api-leaderboard")
 router.register("experiments", training_api.ExperimentViewSet, basename="api-experiment")
 router.register("runs", training_api.RunViewSet, basename="api-run")
+router.register("datasets", datasets_api.DatasetViewSet, basename="api-dataset")
+router.register("dataset-exports", datasets_api.ExportViewSet, basename="api-dataset-export")
 
 urlpatterns = [path("", include(router.urls))]

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Count, Q, Sum
 
 from adapters.models import Adapter
+from datasets_app.models import Dataset
 from generation.models import AudioSample, GenerationJob
 from text2song.navigation import url_or_empty
 
@@ -113,10 +114,19 @@ def stations(totals: Figures) -> list[Station]:
             totals.samples,
             "sample" if totals.samples == 1 else "samples",
         ),
-        Station("Dataset", "datasets", "Judgements become training data", url_or_empty("datasets")),
+        _datasets(),
         Station("Train", "training", "A LoRA adapter learns the taste", url_or_empty("training")),
         _adapters(),
     ]
+
+
+def _datasets() -> Station:
+    living = Dataset.objects.visible()
+    counts = living.aggregate(total=Count("pk"), unfinished=Count("pk", filter=Q(state__in=("queued", "building"))))
+    unit = "dataset" if counts["total"] == 1 else "datasets"
+    at_work = f"{counts['unfinished']} at work" if counts["unfinished"] else ""
+    url = url_or_empty("datasets")
+    return Station("Dataset", "datasets", "Judgements become training data", url, counts["total"], unit, at_work)
 
 
 def _adapters() -> Station:

@@ -28,6 +28,7 @@ urlpatterns = [
     path("", include("generation.urls")),
     path("", include("feedback.listening_test_urls")),
     path("adapters/", include("adapters.urls")),
+    path("datasets/", include("datasets_app.urls")),
     path("healthz", login_not_required(health.healthz), name="healthz"),
     path("readyz", login_not_required(health.readyz), name="readyz"),
     path("metrics", login_not_required(health.metrics), name="metrics"),

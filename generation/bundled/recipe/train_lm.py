@@ -86,6 +86,8 @@ class CodeShards:
     def picks(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """Indices among the newest `FRESH_CLIPS`: a small model learns few clips by heart, and then no rules."""
         count = len(self.clips)
+        if not count:
+            raise FileNotFoundError(f"no codes {self.pattern} in {self.folder}: run the step “codes” first")
         return rng.integers(max(0, count - FRESH_CLIPS), count, size)
 
     def batch(

@@ -94,13 +94,13 @@ class _Tables:
 
 
 def table_row(item: DatasetItem) -> dict[str, Any]:
-    """The row as it is in JSON, and the sound of its clips in columns of their own."""
+    """The row as it is in JSON, and the sound of its clips in columns of their own; imported clips have none."""
     values = to_json(item.to_row())
     for name in ("sample", "chosen", "rejected"):
         if name in values:
             clip: Clip = getattr(item, name)
-            content = load_audio_bytes(clip.sample) if clip.sample else None
-            values[_audio_column(name)] = {"bytes": content, "path": values[name]["audio"]}
+            sound = {"bytes": load_audio_bytes(clip.sample), "path": values[name]["audio"]} if clip.sample else None
+            values[_audio_column(name)] = sound
     return values
 
 

@@ -37,8 +37,8 @@ class Writer:
         """Store rows with codes. `samples` are those of this studio that the clips are; the others keep own codes."""
         prompts = Prompt.objects.in_bulk({row.prompt_id for row in rows})
         facts = {clip.sample_id: clip for row in rows for clip in row.clips}
-        known = self.dataset.clips.filter(sample_key__in=facts).values_list("sample_key", flat=True)
-        new = [self._clip(clip, samples.get(key)) for key, clip in facts.items() if key not in set(known)]
+        known = set(self.dataset.clips.filter(sample_key__in=facts).values_list("sample_key", flat=True))
+        new = [self._clip(clip, samples.get(key)) for key, clip in facts.items() if key not in known]
         with transaction.atomic():
             Clip.objects.bulk_create(new)
             clips = {clip.sample_key: clip for clip in self.dataset.clips.filter(sample_key__in=facts)}

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.forms import ValidationError
+from django.utils import timezone
 
 from adapters.models import Adapter
 from feedback.history import KINDS, FeedbackList, everything_seen_by, without_implied
@@ -28,6 +29,7 @@ KIND_LABELS = {
     "tags": "Tags",
     "note": "Notes",
 }
+DAY = forms.DateInput(attrs={"type": "date"})
 ORDERS = [("-created_at", "Newest first"), ("created_at", "Oldest first")]
 
 
@@ -70,7 +72,6 @@ def _named(thing: str, queryset: QuerySet, **kwargs: Any) -> django_filters.Mode
     return django_filters.ModelChoiceFilter(
         method="read_later",
         queryset=queryset,
-        widget=forms.TextInput,
         error_messages={"invalid_choice": f"There is no such {thing}."},
         **({"help_text": f"Id of a {thing}."} | kwargs),
     )
@@ -92,6 +93,7 @@ class ScopeFilter(django_filters.FilterSet):
         "adapter",
         Adapter.objects.visible(),
         null_label="Base Model",
+        empty_label="Any adapter",
         help_text="Id of an adapter; “null” for the base model alone.",
     )
     model = _named("model", BaseModel.objects.all(), to_field_name="key", help_text="Key of a base model.")
@@ -111,7 +113,9 @@ class ScopeFilter(django_filters.FilterSet):
     def samples(self) -> QuerySet[AudioSample] | None:
         """The samples the filters name; None when they name none, which means all."""
         values = self.form.cleaned_data
-        wanted = {path: values[name] for name, path in self.PATHS.items() if values.get(name)}
+        wanted = {
+            path: getattr(values[name], "pk", values[name]) for name, path in self.PATHS.items() if values.get(name)
+        }
         if not wanted:
             return None
         if wanted.get("job__adapter") == "null":
@@ -148,9 +152,9 @@ class FeedbackFilter(ScopeFilter):
         empty_label="All kinds",
         error_messages={"invalid_choice": f"The kind must be one of: {', '.join(KINDS)}."},
     )
-    created_after = MomentFilter(method="read_later", label="From", help_text="A day or an ISO 8601 time.")
+    created_after = MomentFilter(method="read_later", label="From", widget=DAY, help_text="A day or an ISO 8601 time.")
     created_before = MomentFilter(
-        method="read_later", end_of_day=True, label="To", help_text="A day, included, or an ISO 8601 time."
+        method="read_later", end_of_day=True, label="To", widget=DAY, help_text="A day, included, or an ISO 8601 time."
     )
     mine = TruthFilter(method="read_later", label="Only mine", help_text="true: only the caller's own.")
     implied = TruthFilter(method="read_later", help_text="false: leave out preferences that a ranking implies.")
@@ -194,6 +198,44 @@ class FeedbackFilter(ScopeFilter):
     def _of_kind(self, parts: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         kind = values.get("kind")
         return {name: part for name, part in parts.items() if name == kind} if kind else parts
+
+
+STAR_RANGES = [("1", "1 star or more"), *((str(n), f"{n} stars or more") for n in (2, 3, 4)), ("5", "5 stars")]
+
+
+class HistoryFilter(FeedbackFilter):
+    """The history page: the same filters with fewer choices; pairs that a ranking implies stay in the ranking."""
+
+    rating_max = ordering = implied = None
+    rating_min = django_filters.ChoiceFilter(
+        method="read_later", label="Rating", choices=STAR_RANGES, empty_label="Any rating"
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("sample", "job", "prompt", "model"):  # come from links, and stay while others change
+            self.form.fields[name].widget = forms.HiddenInput()
+
+    @property
+    def qs(self) -> FeedbackList:
+        self.form.cleaned_data["implied"] = False
+        return super().qs
+
+    def in_words(self, name: str, value: Any) -> str:
+        """What a filter that is set says."""
+        words = {
+            "kind": lambda: KIND_LABELS[value],
+            "rating_min": lambda: dict(STAR_RANGES)[value],
+            "mine": lambda: "Only mine",
+            "adapter": lambda: "Base Model" if value == "null" else value.label,
+            "rater": lambda: f"by {value}",
+            "tag": lambda: f"tagged {value.spoken}",
+            "created_after": lambda: f"from {timezone.localtime(value):%d %b %Y}",
+            "created_before": lambda: f"to {timezone.localtime(value):%d %b %Y}",
+            "prompt": lambda: f"“{str(value)[:40]}”",
+            "sample": lambda: f"Sample {value.label} of job {value.job.short_id}",
+        }
+        return words.get(name, lambda: str(value))()
 
 
 class ComparisonFilter(ScopeFilter):

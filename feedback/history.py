@@ -13,6 +13,7 @@ from django.db.models import QuerySet, Value
 from feedback.models import Note, Preference, Ranking, Rating, SampleTag
 from feedback.querysets import JudgementQuerySet
 from feedback.services.deletion import Feedback
+from generation.models import GenerationJob
 
 KINDS: dict[str, type[Feedback]] = {
     "rating": Rating,
@@ -71,6 +72,36 @@ def without_implied(parts: dict[str, JudgementQuerySet]) -> dict[str, JudgementQ
     if "preference" not in parts:
         return parts
     return parts | {"preference": parts["preference"].exclude(source=Preference.Source.RANKING)}
+
+
+def feedback_on_job(job: GenerationJob, reader: AbstractBaseUser) -> dict[str, Any]:
+    """A job's samples, A to H, each with all the feedback on it that `reader` may see, newest first.
+
+    `total` counts items once, also those on several samples; `samples_judged` those samples that have any.
+    """
+    samples = list(job.samples.visible().order_by("index"))
+    items = feedback_on(job.samples.visible().order_by().values("pk"), reader)[:]
+    groups: dict[UUID, list[Feedback]] = {sample.pk: [] for sample in samples}
+    for item in items:
+        for pk in samples_of(item) & groups.keys():
+            groups[pk].append(item)
+    scores = [item.score for item in items if isinstance(item, Rating)]
+    return {
+        "job": job.pk,
+        "total": len(items),
+        "mean_rating": round(sum(scores) / len(scores), 4) if scores else None,
+        "samples_judged": sum(bool(group) for group in groups.values()),
+        "samples": [{"sample": sample, "items": groups[sample.pk]} for sample in samples],
+    }
+
+
+def samples_of(item: Feedback) -> set[UUID]:
+    """Ids of the samples an item is about."""
+    if isinstance(item, Preference):
+        return {item.sample_a_id, item.sample_b_id}
+    if isinstance(item, Ranking):
+        return {place.sample_id for place in item.places.all()}
+    return {item.sample_id}
 
 
 def feedback_on(samples: QuerySet, reader: AbstractBaseUser) -> FeedbackList:

@@ -215,20 +215,16 @@ def summaries_of_samples(*, reader: AbstractBaseUser, ids: Iterable[UUID]) -> di
     preferences = shown[Preference]
     rows = samples.annotate(
         mean=Subquery(_of_sample(shown[Rating]).annotate(m=Avg("score")).values("m")),
-        ratings=_number(_of_sample(shown[Rating])),
-        tags=_number(_of_sample(shown[SampleTag])),
-        notes=_number(_of_sample(shown[Note])),
+        rating_count=_number(_of_sample(shown[Rating])),
+        tag_count=_number(_of_sample(shown[SampleTag])),
+        note_count=_number(_of_sample(shown[Note])),
         wins=_votes(preferences, "a", "b"),
         losses=_votes(preferences, "b", "a"),
         ties=_votes(preferences, "tie", "tie"),
         judged_by_me=Exists(AudioSample.objects.filter(pk=OuterRef("pk"), pk__in=samples_judged_by(reader))),
-    ).values("pk", "mean", "ratings", "tags", "notes", "wins", "losses", "ties", "judged_by_me")
-    return {row["pk"]: _sample_summary(row) for row in rows}
-
-
-def _sample_summary(row: dict[str, Any]) -> SampleSummary:
-    same = {name: row[name] for name in ("mean", "ratings", "tags", "notes", "wins", "judged_by_me")}
-    return SampleSummary(votes=row["wins"] + row["losses"] + row["ties"], **same)
+    ).annotate(vote_count=F("wins") + F("losses") + F("ties"))
+    told = ("mean", "rating_count", "wins", "vote_count", "tag_count", "note_count", "judged_by_me")
+    return {pk: SampleSummary(*values) for pk, *values in rows.values_list("pk", *told)}
 
 
 def _of_sample(feedback: QuerySet) -> QuerySet:
@@ -271,6 +267,11 @@ def _summaries(reader: AbstractBaseUser, path: str, ids: Iterable[UUID]) -> dict
 def without_feedback(samples: QuerySet[AudioSample]) -> QuerySet[AudioSample]:
     """Those nobody has given any feedback on. It tells that there are answers, not what they are: open to everybody."""
     return samples.exclude(_anything())
+
+
+def judged_by(samples: QuerySet[AudioSample], rater: AbstractBaseUser) -> QuerySet[AudioSample]:
+    """Those `rater` has given any feedback on."""
+    return samples.filter(pk__in=samples_judged_by(rater))
 
 
 def not_judged_by(samples: QuerySet[AudioSample], rater: AbstractBaseUser) -> QuerySet[AudioSample]:

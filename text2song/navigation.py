@@ -65,6 +65,7 @@ SECTIONS = (
         children=(
             Section("Favourites", "favorites", paths=("/favorites/",)),
             Section("Compare", "compare", paths=("/compare/",)),
+            Section("Feedback", "feedback", paths=("/feedback/",)),
         ),
     ),
     Section("Listen", "listen", "i", "listen", paths=("/listen/",)),

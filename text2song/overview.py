@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Count, Q, Sum
 
 from adapters.models import Adapter
 from datasets_app.models import Dataset
+from feedback import summaries
+from feedback.library_filter import NAME, WAITING
 from generation.models import AudioSample, GenerationJob
 from text2song.navigation import url_or_empty
 
@@ -19,9 +22,8 @@ class Status:
 
     active_jobs: int
     jobs_url: str
-    samples: int
-    samples_url: str
-    samples_label: str
+    waiting: int
+    waiting_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,16 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Totals that agree with the lists they are taken from. `mean_rating` is None without any rating."""
+    """Totals that agree with the lists they are taken from.
+
+    `waiting` samples have no feedback at all. `mean_rating` is of the ratings the reader may see; None without any.
+    """
 
     generations: int
     samples: int
     seconds: float
     active: int
+    waiting: int
     mean_rating: float | None = None
 
     @property
@@ -70,20 +76,23 @@ def _jobs_url(state: str) -> str:
     return f"{url}?{urlencode({'state': state})}" if url else ""
 
 
+def _waiting_url() -> str:
+    url = url_or_empty("library")
+    return f"{url}?{urlencode({NAME: WAITING})}" if url else ""
+
+
 def status() -> Status:
-    """Active jobs and samples, in two queries."""
-    samples = AudioSample.objects.visible().count()
+    """Active jobs and samples nobody has judged, in two queries."""
     return Status(
         active_jobs=GenerationJob.objects.unfinished().count(),
         jobs_url=_jobs_url("active"),
-        samples=samples,
-        samples_url=url_or_empty("library"),
-        samples_label="sample" if samples == 1 else "samples",
+        waiting=summaries.without_feedback(AudioSample.objects.visible().order_by()).count(),
+        waiting_url=_waiting_url(),
     )
 
 
-def figures() -> Figures:
-    """Totals of everything that is not deleted."""
+def figures(reader: AbstractBaseUser) -> Figures:
+    """Totals of everything that is not deleted, as `reader` may see it."""
     jobs = GenerationJob.objects.visible()
     samples = AudioSample.objects.visible()
     return Figures(
@@ -91,6 +100,8 @@ def figures() -> Figures:
         samples=samples.count(),
         seconds=samples.aggregate(total=Sum("duration"))["total"] or 0.0,
         active=jobs.unfinished().count(),
+        waiting=summaries.without_feedback(samples.order_by()).count(),
+        mean_rating=summaries.mean_rating(reader),
     )
 
 
@@ -110,9 +121,9 @@ def stations(totals: Figures) -> list[Station]:
             "Listen",
             "listen",
             "Ears decide what is good",
-            url_or_empty("listen") or url_or_empty("library"),
-            totals.samples,
-            "sample" if totals.samples == 1 else "samples",
+            url_or_empty("listen") or _waiting_url(),
+            totals.waiting,
+            "sample waits for ears" if totals.waiting == 1 else "samples wait for ears",
         ),
         _datasets(),
         Station("Train", "training", "A LoRA adapter learns the taste", url_or_empty("training")),

@@ -8,8 +8,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def next_url(request: HttpRequest, default: str) -> str:
-    """The posted `next` if it is an address of this studio, else the address of the view named `default`."""
-    wanted = request.POST.get("next", "")
+    """`next` of form or query if it is an address of this studio, else the address of the view named `default`."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
     if url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
         return wanted
     return reverse(default)

@@ -26,6 +26,7 @@ urlpatterns = [
     path("settings/", include("text2song.settings_urls")),
     path("", include("prompts.urls")),
     path("", include("generation.urls")),
+    path("", include("feedback.urls")),
     path("", include("feedback.listening_test_urls")),
     path("adapters/", include("adapters.urls")),
     path("datasets/", include("datasets_app.urls")),

@@ -19,7 +19,7 @@ from text2song import overview as loop
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     """The loop with live counts, the next useful action, and the newest samples."""
-    totals = loop.figures()
+    totals = loop.figures(request.user)
     context = _loop_context(totals) | {"newest": loop.newest_samples(), "figures": totals}
     return render(request, "overview.html", context)
 
@@ -27,7 +27,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_safe
 def overview_loop(request: HttpRequest) -> HttpResponse:
     """The loop and the next action alone, for polling while jobs run."""
-    return render(request, "_loop.html", _loop_context(loop.figures()))
+    return render(request, "_loop.html", _loop_context(loop.figures(request.user)))
 
 
 def _loop_context(totals: loop.Figures) -> dict[str, Any]:

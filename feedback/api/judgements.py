@@ -6,7 +6,14 @@ import uuid
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,13 +21,22 @@ from rest_framework.response import Response
 
 from feedback import services, summaries
 from feedback.filters import FeedbackFilter, ScopeFilter
+from feedback.history import feedback_on_job
 from feedback.models import Rating
-from feedback.serializers import BODIES, FeedbackAnswerSerializer, FeedbackItemSerializer, StatisticsSerializer
+from feedback.serializers import (
+    BODIES,
+    FeedbackAnswerSerializer,
+    FeedbackItemSerializer,
+    JobFeedbackSerializer,
+    StatisticsSerializer,
+)
 from feedback.serializers.answers import any_item
 from feedback.services.deletion import Feedback
+from generation.models import GenerationJob
 from text2song.api.filters import StrictFilterBackend
 from text2song.api.schema import CONFLICT
 from text2song.api.serializers import shown
+from text2song.exceptions import NotFound
 
 ANY_BODY = PolymorphicProxySerializer(
     component_name="FeedbackBody", serializers=BODIES, resource_type_field_name="kind", many=False
@@ -90,11 +106,30 @@ class FeedbackViewSet(viewsets.GenericViewSet):
         figures = summaries.statistics(reader=request.user, samples=scope.samples())
         return Response(StatisticsSerializer(figures).data)
 
+    @extend_schema(
+        summary="Read the feedback on a job, sample by sample",
+        description="Samples A to H, each with all feedback on it that you may see, newest first.",
+        parameters=[OpenApiParameter("job", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        responses={200: JobFeedbackSerializer, 400: None, 404: None},
+        filters=False,
+    )
+    @action(detail=False, url_path=r"jobs/(?P<job>[^/.]+)", filterset_class=None, pagination_class=None)
+    def jobs(self, request: Request, job: str) -> Response:
+        found = GenerationJob.objects.visible().filter(pk=_uuid(job)).first()
+        if found is None:
+            raise NotFound("There is no such job.")
+        told = JobFeedbackSerializer(feedback_on_job(found, request.user), context=self.get_serializer_context())
+        return Response(told.data)
+
     def _item(self, pk: str) -> Feedback:
-        try:
-            return services.find_feedback(pk=uuid.UUID(pk), reader=self.request.user)
-        except ValueError as error:
-            raise serializers.ValidationError({"id": [f"“{shown(pk)}” is not a UUID."]}) from error
+        return services.find_feedback(pk=_uuid(pk), reader=self.request.user)
+
+
+def _uuid(given: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(given)
+    except ValueError as error:
+        raise serializers.ValidationError({"id": [f"“{shown(given)}” is not a UUID."]}) from error
 
 
 def _body(data: Any) -> serializers.BaseSerializer:

@@ -3,6 +3,7 @@
 from feedback.serializers.answers import (
     FeedbackAnswerSerializer,
     FeedbackItemSerializer,
+    JobFeedbackSerializer,
     NoteItemSerializer,
     PreferenceItemSerializer,
     RankingItemSerializer,
@@ -31,6 +32,7 @@ __all__ = [
     "CriterionSerializer",
     "FeedbackAnswerSerializer",
     "FeedbackItemSerializer",
+    "JobFeedbackSerializer",
     "NoteBodySerializer",
     "NoteItemSerializer",
     "PreferenceBodySerializer",

@@ -136,6 +136,27 @@ class FeedbackItemSerializer(serializers.BaseSerializer):
         return ITEMS[type(item)](item, context=self.context).data
 
 
+class SampleFeedbackSerializer(serializers.Serializer):
+    """One sample of a job with the feedback on it."""
+
+    sample = JudgedSampleSerializer()
+    items = serializers.SerializerMethodField()
+
+    @extend_schema_field(any_item(many=True))
+    def get_items(self, group: dict[str, Any]) -> list[dict[str, Any]]:
+        return FeedbackItemSerializer(group["items"], many=True, context=self.context).data
+
+
+class JobFeedbackSerializer(serializers.Serializer):
+    """A job's samples, A to H, with the feedback the caller may see; all zeros without any."""
+
+    job = serializers.UUIDField()
+    total = serializers.IntegerField()
+    mean_rating = serializers.FloatField(allow_null=True)
+    samples_judged = serializers.IntegerField()
+    samples = SampleFeedbackSerializer(many=True)
+
+
 class FeedbackAnswerSerializer(serializers.Serializer):
     """What was stored: one item, or one for each criterion or tag."""
 

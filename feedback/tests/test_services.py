@@ -244,8 +244,9 @@ def test_merging_moves_uses_drops_doubles_and_keeps_the_word_as_synonym(sample, 
     spanned = SampleTagFactory(sample=sample, rater=user, tag=other, start=0.0, end=0.5)
     SampleTagFactory(sample=sample, rater=user, tag=good, start=0.0, end=0.6)
     moved = SampleTagFactory(tag=other)
-    nameless = SampleTagFactory(sample=sample, rater=None, tag=other), SampleTagFactory(
-        sample=sample, rater=None, tag=good
+    nameless = (
+        SampleTagFactory(sample=sample, rater=None, tag=other),
+        SampleTagFactory(sample=sample, rater=None, tag=good),
     )
     assert merge_tag(tag=other, into=good, actor=curator) == good
     assert not SampleTag.objects.filter(pk=doubled.pk).exists()

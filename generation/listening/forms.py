@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from adapters.models import Adapter
+from generation.listening.library import FURTHER_FILTERS
 from generation.models import AudioSample, BaseModel, Favorite
 from generation.models.jobs import LONG_FORM_MAX_SECONDS
 from prompts.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
@@ -50,6 +51,15 @@ class LibraryFilter(forms.Form):
     date_from = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     date_to = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     heart = forms.BooleanField(label="Favourites only", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, further in FURTHER_FILTERS.items():
+            self.fields[name] = further.field()
+
+    def further_fields(self) -> list[forms.BoundField]:
+        """What other parts of the studio add."""
+        return [self[name] for name in FURTHER_FILTERS]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

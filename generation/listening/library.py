@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
@@ -18,6 +20,28 @@ from prompts.vocabulary import INSTRUMENT_BY_SLUG, MOOD_BY_SLUG, STYLE_BY_SLUG
 Narrow: TypeAlias = Callable[[AudioSampleQuerySet, Any], AudioSampleQuerySet]
 
 
+@dataclass(frozen=True, slots=True)
+class FurtherFilter:
+    """A filter that another part of the studio adds to the library, by what it knows about samples.
+
+    `narrow` gets the samples, the value of `field` and the user; `label` says a value that is set.
+    """
+
+    name: str
+    field: Callable[[], forms.Field]
+    narrow: Callable[[AudioSampleQuerySet, Any, AbstractBaseUser], AudioSampleQuerySet]
+    label: Callable[[Any], str]
+
+
+FURTHER_FILTERS: dict[str, FurtherFilter] = {}
+"""Filled by `add_filter` while the studio starts, and not changed afterwards."""
+
+
+def add_filter(further: FurtherFilter) -> None:
+    """Add a filter to the library."""
+    FURTHER_FILTERS[further.name] = further
+
+
 def find_samples(*, user: AbstractBaseUser, filters: dict[str, Any]) -> AudioSampleQuerySet:
     """Visible samples that fit every filter set in `filters` (`LibraryFilter.cleaned_data`), newest first.
 
@@ -27,6 +51,8 @@ def find_samples(*, user: AbstractBaseUser, filters: dict[str, Any]) -> AudioSam
     for name, value in filters.items():
         if value and name in _FILTERS:
             samples = _FILTERS[name](samples, value)
+        elif value and name in FURTHER_FILTERS:
+            samples = FURTHER_FILTERS[name].narrow(samples, value, user)
     return samples.order_by("-created_at", "-job_id", "index")
 
 
@@ -38,7 +64,8 @@ def active_filters(query: QueryDict, filters: dict[str, Any]) -> list[dict[str, 
             rest = query.copy()
             for key in (name, "page"):
                 rest.pop(key, None)
-            chips.append({"name": name, "label": _LABELS[name](value), "url": f"?{rest.urlencode()}"})
+            label = FURTHER_FILTERS[name].label if name in FURTHER_FILTERS else _LABELS[name]
+            chips.append({"name": name, "label": label(value), "url": f"?{rest.urlencode()}"})
     return chips
 
 

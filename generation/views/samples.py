@@ -97,7 +97,7 @@ def _may_delete(request: HttpRequest, sample: AudioSample) -> bool:
 
 def _losses(sample: AudioSample) -> list[str]:
     hearts = sample.favorites.count()
-    losses = [f"{sample.duration:.1f} s of audio"]
+    losses = [f"{sample.duration:.1f} s of audio", "all feedback on it"]
     return losses + ([f"{hearts} favourite{'s' if hearts > 1 else ''}, with their notes"] if hearts else [])
 
 

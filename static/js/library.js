@@ -24,12 +24,6 @@ function refresh() {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-pick]")) refresh();
 });
-// Fields that are left empty stay out of the address.
-document.addEventListener("htmx:configRequest", (event) => {
-  if (!event.target.matches(".library-search")) return;
-  const { formData } = event.detail;
-  for (const [name, value] of [...formData.entries()]) if (value === "") formData.delete(name);
-});
 document.addEventListener("htmx:afterSettle", refresh);
 window.addEventListener("pageshow", refresh);
 refresh();

@@ -14,6 +14,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// Filters that are left empty stay out of the address.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.target.matches("[data-drop-empty]")) return;
+  const { formData } = event.detail;
+  for (const [name, value] of [...formData.entries()]) if (value === "") formData.delete(name);
+});
+
 function toast(words, retry) {
   const box = document.createElement("div");
   box.className = "toast toast-error";

@@ -7,3 +7,4 @@ import "./copy.js";
 import "./requests.js";
 import "./player.js";
 import "./compare.js";
+import "./feedback.js";

@@ -10,6 +10,7 @@ import uuid
 import pytest
 from django.urls import URLPattern, URLResolver
 
+from feedback.models import Tag
 from generation.tests.factories import (
     AudioSampleFactory,
     BaseModelFactory,
@@ -88,18 +89,22 @@ def routes() -> dict[str, list[str]]:
 
 def body_fields() -> list[str]:
     """Names that bodies and queries of the API know, so that garbage reaches what reads them."""
+    from feedback import serializers as feedback
+    from feedback.filters import FeedbackFilter, PreferenceFilter, TagFilter
     from generation import serializers as generation
     from generation.api.filters import AudioFilter, FavoriteFilter, JobApiFilter
     from prompts import serializers as prompts
     from prompts.filters import PromptFilter, PromptSuiteFilter, PromptTemplateFilter
 
     named = set()
-    for module in (generation, prompts):
+    for module in (feedback, generation, prompts):
         for name in dir(module):
             found = getattr(module, name)
             if name.endswith("Serializer") and hasattr(found, "_declared_fields"):
                 named |= set(found._declared_fields) | set(getattr(getattr(found, "Meta", None), "fields", ()) or ())
-    for filters in (AudioFilter, FavoriteFilter, JobApiFilter, PromptFilter, PromptSuiteFilter, PromptTemplateFilter):
+    of_feedback = (FeedbackFilter, PreferenceFilter, TagFilter)
+    of_generation = (AudioFilter, FavoriteFilter, JobApiFilter)
+    for filters in (*of_feedback, *of_generation, PromptFilter, PromptSuiteFilter, PromptTemplateFilter):
         named |= set(filters.base_filters)
     return sorted(named | {"page", "page_size", "ordering", "ids", "format"})
 
@@ -134,6 +139,7 @@ def judge(answer, what):
 def filled(path, sample, key="test-tiny"):
     """The address with ids of rows that exist, where they can."""
     own = {"generate": sample.job_id, "jobs": sample.job_id, "audio": sample.pk, "prompts": sample.job.prompt_id}
+    own |= {"tags": Tag.objects.get(name="catchy").pk}
     kind = path.split("/")[3]
     return path.replace("{pk}", str(own.get(kind, uuid.uuid4()))).replace("{key}", key).replace("{file_format}", "wav")
 
@@ -205,19 +211,30 @@ def test_garbage_bodies(world):
         ("favorites/", {"prompt": "{prompt}", "note": "n"}),
         ("models/", {"path": "/nowhere", "display_name": "n", "max_duration": 5}),
         ("audio/{sample}/extend/", {"seconds": 1, "num_samples": 1}),
+        ("feedback/", {"kind": "rating", "sample": "{sample}", "scores": {"overall": 3}}),
+        ("feedback/", {"kind": "preference", "sample_a": "{sample}", "sample_b": "{other}", "winner": "a",
+                       "strength": 3}),
+        ("feedback/", {"kind": "ranking", "samples": ["{sample}", "{other}"]}),
+        ("feedback/", {"kind": "tags", "sample": "{sample}", "tags": ["a"], "replace": False}),
+        ("feedback/", {"kind": "note", "sample": "{sample}", "text": "fine"}),
+        ("tags/", {"name": "word", "sign": "good"}),
         ("audio/{sample}/variations/", {"keep_seconds": 0.4, "num_samples": 1}),
     ],
 )  # fmt: skip
 def test_one_wrong_value_in_a_right_body(world, path, valid):
     """Everything else is right, so the wrong value travels as far as it can."""
     client, sample = world
+    other = AudioSampleFactory(job=sample.job)
 
     def fill(value):
         if isinstance(value, list):
             return [fill(item) for item in value]
         if not isinstance(value, str):
             return value
-        return value.replace("{prompt}", str(sample.job.prompt_id)).replace("{sample}", str(sample.pk))
+        ids = {"{prompt}": sample.job.prompt_id, "{sample}": sample.pk, "{other}": other.pk}
+        for name, pk in ids.items():
+            value = value.replace(name, str(pk))
+        return value
 
     address, valid = fill(f"/api/v1/{path}"), {name: fill(value) for name, value in valid.items()}
     for name in valid:

@@ -13,8 +13,14 @@ from text2song import overview
 pytestmark = pytest.mark.django_db
 
 
-def test_an_empty_studio_asks_for_a_first_prompt(page):
-    step = overview.next_step(overview.figures())
+@pytest.fixture
+def reader(user):
+    """Whose figures they are."""
+    return user
+
+
+def test_an_empty_studio_asks_for_a_first_prompt(page, reader):
+    step = overview.next_step(overview.figures(reader))
     assert step.title == "Write your first prompt"
     assert step.url == reverse("create")
     html = page.get(reverse("overview")).content.decode()
@@ -23,10 +29,10 @@ def test_an_empty_studio_asks_for_a_first_prompt(page):
     assert "hx-get" not in html[html.index('id="loop"') : html.index("</section>", html.index('id="loop"'))]
 
 
-def test_the_loop_stands_in_order_and_leads_to_pages(page):
+def test_the_loop_stands_in_order_and_leads_to_pages(page, reader):
     html = page.get(reverse("overview")).content.decode()
     positions = [html.index(f">{name}<") for name in ("Generate", "Listen", "Dataset", "Train", "Adapter")]
-    stations = overview.stations(overview.figures())
+    stations = overview.stations(overview.figures(reader))
     assert [station.name for station in stations] == ["Generate", "Listen", "Dataset", "Train", "Adapter"]
     assert len(positions) == 5
     assert stations[0].url == reverse("create")
@@ -34,25 +40,25 @@ def test_the_loop_stands_in_order_and_leads_to_pages(page):
         assert (station.count is None) or station.url, "a count leads to its list"
 
 
-def test_figures_agree_with_the_lists():
+def test_figures_agree_with_the_lists(reader):
     job = GenerationJobFactory(completed=True)
     AudioSampleFactory(job=job, index=0)
     AudioSampleFactory(job=job, index=1, deleted_at=timezone.now())
     AudioSampleFactory(job=GenerationJobFactory(completed=True, deleted_at=timezone.now()), index=0)
     GenerationJobFactory(running=True)
-    figures = overview.figures()
+    figures = overview.figures(reader)
     assert (figures.generations, figures.samples, figures.active) == (2, 1, 1)
     assert figures.mean_rating is None
 
 
 @pytest.mark.parametrize(("seconds", "length"), [(0, "0 s"), (48.4, "48 s"), (720, "12 min"), (12_600, "3.5 h")])
 def test_the_length_of_the_music_is_readable(seconds, length):
-    assert overview.Figures(1, 1, seconds, 0).length == length
+    assert overview.Figures(1, 1, seconds, 0, 1).length == length
 
 
-def test_a_running_job_is_watched_and_polled(page):
+def test_a_running_job_is_watched_and_polled(page, reader):
     GenerationJobFactory(running=True)
-    step = overview.next_step(overview.figures())
+    step = overview.next_step(overview.figures(reader))
     assert step.url == f"{reverse('jobs')}?state=active"
     html = page.get(reverse("overview-loop")).content.decode()
     assert 'hx-trigger="every 3s"' in html
@@ -62,17 +68,17 @@ def test_a_running_job_is_watched_and_polled(page):
     assert "hx-trigger" not in page.get(reverse("overview-loop")).content.decode(), "polling stops by itself"
 
 
-def test_a_failure_is_named_before_anything_else():
+def test_a_failure_is_named_before_anything_else(reader):
     GenerationJobFactory(failed=True, error="The model's files are not here.")
-    step = overview.next_step(overview.figures())
+    step = overview.next_step(overview.figures(reader))
     assert step.text == "The model's files are not here."
     assert step.url == reverse("job-detail", args=[GenerationJob.objects.get().pk])
 
 
-def test_finished_candidates_are_listened_to(page):
+def test_finished_candidates_are_listened_to(page, reader):
     job = GenerationJobFactory(completed=True)
     AudioSampleFactory(job=job, index=0)
-    assert overview.next_step(overview.figures()).url == reverse("job-detail", args=[job.pk])
+    assert overview.next_step(overview.figures(reader)).url == reverse("job-detail", args=[job.pk])
     html = page.get(reverse("overview")).content.decode()
     assert html.count("data-player=") == 1
     assert 'preload="none"' in html
@@ -84,7 +90,7 @@ def test_the_status_bar_counts_and_leads_to_what_it_counts(page):
     AudioSampleFactory(job=GenerationJobFactory(completed=True))
     html = page.get(reverse("status-bar")).content.decode()
     assert '<span class="number">2</span> active jobs' in html
-    assert '<span class="number">1</span> sample' in html
+    assert '<span class="number">1</span> sample waiting for ears' in html
     assert 'hx-trigger="every 30s"' in html
     status = overview.status()
     listed = page.get(status.jobs_url).content.decode()

@@ -1,0 +1,192 @@
+// Ranking by dragging, buttons and arrow keys (templates/feedback/_ranking.html), and tags on a part of a sample: drawn
+// on the waveform of its player (_add_tag.html) and shown there (_item.html). Everything also works by typing.
+
+// -- ranking: the order of the rows is what the hidden selects say ------------------------------------------------------
+
+function rowsOf(form) {
+  return [...form.querySelectorAll("[data-row]")];
+}
+
+function renumber(form, moved) {
+  const rows = rowsOf(form);
+  rows.forEach((row, index) => {
+    row.querySelector("select").value = String(index + 1);
+    row.querySelector("[data-up]").disabled = index === 0;
+    row.querySelector("[data-down]").disabled = index === rows.length - 1;
+  });
+  if (moved) form.querySelector("[data-announce]").textContent = `${moved.dataset.name}: place ${rows.indexOf(moved) + 1} of ${rows.length}`;
+}
+
+function move(row, by) {
+  const form = row.closest("[data-ranking]");
+  const rows = rowsOf(form);
+  const other = rows[rows.indexOf(row) + by];
+  if (!other) return;
+  const focused = document.activeElement;
+  if (by < 0) other.before(row);
+  else other.after(row);
+  renumber(form, row);
+  const twin = focused.matches?.("[data-up]") ? "[data-down]" : "[data-up]";
+  (focused.disabled ? row.querySelector(twin) : focused).focus();
+}
+
+function drag(event) {
+  const row = event.target.closest("[data-row]");
+  if (event.target.closest("button, select, a") || event.button !== 0) return;
+  if (event.pointerType !== "mouse" && !event.target.closest("[data-handle]")) return; // elsewhere a finger scrolls
+  event.preventDefault();
+  const form = row.closest("[data-ranking]");
+  row.toggleAttribute("data-dragged", true);
+  const follow = ({ clientY }) => {
+    const others = rowsOf(form).filter((other) => other !== row);
+    const next = others.find((other) => {
+      const box = other.getBoundingClientRect();
+      return clientY < box.top + box.height / 2;
+    });
+    if (next) {
+      if (next.previousElementSibling !== row) next.before(row);
+    } else if (row.parentElement.lastElementChild !== row) row.parentElement.append(row);
+  };
+  const drop = () => {
+    row.removeAttribute("data-dragged");
+    document.removeEventListener("pointermove", follow);
+    document.removeEventListener("pointerup", drop);
+    document.removeEventListener("pointercancel", drop);
+    renumber(form, row);
+  };
+  document.addEventListener("pointermove", follow);
+  document.addEventListener("pointerup", drop);
+  document.addEventListener("pointercancel", drop);
+}
+
+// -- parts of a sample ---------------------------------------------------------------------------------------------------
+
+/** The layer over a player's waveform on which parts are drawn; none where the sample has no player on the page. */
+function layerOf(sample) {
+  const player = document.querySelector(`[data-player="${CSS.escape(sample)}"]`);
+  if (!player) return null;
+  let layer = player.querySelector(":scope > [data-spans]");
+  if (!layer) {
+    layer = document.createElement("div");
+    layer.className = "player-spans";
+    layer.dataset.spans = sample;
+    player.append(layer);
+  }
+  return layer;
+}
+
+function durationOf(layer) {
+  return Number(layer.parentElement.dataset.duration);
+}
+
+function mark(layer, start, end, className, words) {
+  const box = document.createElement("span");
+  box.className = className;
+  box.textContent = words;
+  place(box, start, end, durationOf(layer));
+  layer.append(box);
+  return box;
+}
+
+function place(box, start, end, duration) {
+  box.style.left = `${(100 * start) / duration}%`;
+  box.style.width = `${(100 * (end - start)) / duration}%`;
+}
+
+function showSpans() {
+  const items = [...document.querySelectorAll("[data-feedback-panel] [data-span-of]")];
+  for (const old of document.querySelectorAll(".player-span")) old.remove();
+  for (const { dataset } of items) {
+    const layer = layerOf(dataset.spanOf);
+    if (layer) mark(layer, Number(dataset.start), Number(dataset.end), "player-span", dataset.name);
+  }
+  showTyped();
+}
+
+/** The part that stands in the fields, on the waveform. */
+function showTyped() {
+  for (const old of document.querySelectorAll(".player-span-new")) old.remove();
+  for (const form of document.querySelectorAll("[data-span-form]")) {
+    const [start, end] = [form.elements.start.value, form.elements.end.value].map((text) => (text === "" ? NaN : Number(text)));
+    const layer = start < end && layerOf(form.dataset.spanForm);
+    if (layer) mark(layer, start, Math.min(end, durationOf(layer)), "player-span-new", "");
+  }
+}
+
+function stopDrawing() {
+  for (const layer of document.querySelectorAll("[data-drawing]")) layer.removeAttribute("data-drawing");
+  for (const button of document.querySelectorAll("[data-draw-span]")) button.setAttribute("aria-pressed", "false");
+}
+
+function startDrawing(button) {
+  const on = button.getAttribute("aria-pressed") === "true";
+  stopDrawing();
+  const layer = on ? null : layerOf(button.closest("[data-span-form]").dataset.spanForm);
+  if (!layer) return;
+  button.setAttribute("aria-pressed", "true");
+  layer.toggleAttribute("data-drawing", true);
+  layer.scrollIntoView({ block: "nearest" });
+}
+
+function draw(event) {
+  const layer = event.target.closest("[data-drawing]");
+  if (!layer) return;
+  event.preventDefault();
+  const form = document.querySelector(`[data-span-form="${CSS.escape(layer.dataset.spans)}"]`);
+  const duration = durationOf(layer);
+  const at = ({ clientX }) => {
+    const box = layer.getBoundingClientRect();
+    return duration * Math.min(1, Math.max(0, (clientX - box.left) / box.width));
+  };
+  const from = at(event);
+  layer.setPointerCapture(event.pointerId);
+  const follow = (moved) => {
+    const to = at(moved);
+    form.elements.start.value = Math.min(from, to).toFixed(2);
+    form.elements.end.value = Math.max(from, to).toFixed(2);
+    showTyped();
+  };
+  const stop = () => {
+    layer.removeEventListener("pointermove", follow);
+    stopDrawing();
+    form.elements.name.focus();
+  };
+  layer.addEventListener("pointermove", follow);
+  layer.addEventListener("pointerup", stop, { once: true });
+  layer.addEventListener("pointercancel", stop, { once: true });
+}
+
+// -- wiring --------------------------------------------------------------------------------------------------------------
+
+function refresh() {
+  for (const form of document.querySelectorAll("[data-ranking]:not([data-ready])")) {
+    form.dataset.ready = "";
+    renumber(form);
+  }
+  if (document.querySelector("[data-feedback-panel]")) showSpans();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-ranking] :is([data-up], [data-down])");
+  if (button) move(button.closest("[data-row]"), button.matches("[data-up]") ? -1 : 1);
+  const drawing = event.target.closest("[data-draw-span]");
+  if (drawing) startDrawing(drawing);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") stopDrawing();
+  const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  const row = by && event.target.closest?.("[data-ranking] :is([data-up], [data-down])")?.closest("[data-row]");
+  if (!row) return;
+  event.preventDefault();
+  move(row, by);
+});
+document.addEventListener("pointerdown", (event) => {
+  if (event.target.closest("[data-ranking] [data-row]")) drag(event);
+  else draw(event);
+});
+document.addEventListener("input", (event) => {
+  if (event.target.closest("[data-span-form]")) showTyped();
+});
+document.addEventListener("htmx:afterSettle", refresh);
+document.addEventListener("htmx:oobAfterSwap", refresh);
+refresh();

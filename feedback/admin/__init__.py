@@ -1,3 +1,3 @@
 """The curators' desk for feedback, one module a subject."""
 
-from feedback.admin import listening_tests  # noqa: F401
+from feedback.admin import judgements, listening_tests, vocabulary  # noqa: F401

@@ -16,6 +16,7 @@ from feedback.listening_tests import lifecycle
 from feedback.listening_tests.invitations import revoke_invitation
 from feedback.listening_tests.reliability import refresh_reliability
 from feedback.models import Arm, Invitation, ListeningTest, RaterProfile, Trial
+from feedback.services import exclude_rater, include_rater
 from generation.admin import ReadOnlyAdmin, act
 
 
@@ -120,7 +121,7 @@ class RaterProfileAdmin(admin.ModelAdmin):
     list_filter = ("kind", "is_excluded", "computed_at")
     list_select_related = ("user",)
     search_fields = ("user__username", "excluded_reason")
-    actions = ("refresh",)
+    actions = ("refresh", "exclude", "include")
     fields = ("user", "kind", "invitation", "weight", "rests_on", "evidence", "computed_at", "is_excluded")
     fields += ("excluded_reason",)
     readonly_fields = ("user", "kind", "invitation", "weight", "rests_on", "evidence", "computed_at")
@@ -141,3 +142,11 @@ class RaterProfileAdmin(admin.ModelAdmin):
         for rater in raters:
             refresh_reliability(rater)
         self.message_user(request, f"Weights computed: {len(raters)}.", messages.SUCCESS)
+
+    @admin.action(description="Leave out of datasets", permissions=["change"])
+    def exclude(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
+        act(self, request, queryset, lambda p: exclude_rater(profile=p, actor=request.user), "Raters left out")
+
+    @admin.action(description="Count in datasets again", permissions=["change"])
+    def include(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
+        act(self, request, queryset, lambda p: include_rater(profile=p, actor=request.user), "Raters counted again")

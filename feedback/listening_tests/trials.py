@@ -64,8 +64,8 @@ def next_trial(*, rater: AbstractBaseUser, test: ListeningTest) -> Trial | None:
                 made = _make_trial(rater, test)
         except IntegrityError:
             continue  # the same rater asked twice at once: one of the two made it
-        if made is None:
-            return None
+        if made is None:  # nothing is left, unless the last one was opened by another tab a moment ago
+            return _open_trial(rater, test)
     if (trial := _open_trial(rater, test)) is not None:
         return trial
     raise Conflict("The next trial could not be opened. Try again.")

@@ -84,7 +84,7 @@ def test_a_trial_is_heard_and_answered_by_keyboard(browser: Any, test_: Listenin
     assert "You can answer now" in tab.locator("[data-trial-announce]").inner_text()
 
     tab.keyboard.press("ArrowRight")
-    tab.get_by_text("Trial 2 of 2").wait_for()
+    tab.get_by_role("heading", name="Trial 2 of 2").wait_for()
     assert tab.evaluate("() => document.activeElement.textContent") == "Trial 2 of 2"
     trial = Trial.objects.get(number=1)
     assert trial.choice == "second" and trial.rater == user
@@ -118,6 +118,6 @@ def test_without_script_two_players_and_buttons_do(browser: Any, test_: Listenin
         assert context.request.get(reverse("trial-audio", args=[token])).status == 200
     tab.wait_for_timeout(4300)  # two seconds of each
     tab.get_by_role("button", name="Equal").click()
-    tab.get_by_text("Trial 2 of 2").wait_for()
+    tab.get_by_role("heading", name="Trial 2 of 2").wait_for()
     assert Trial.objects.get(number=1).choice == "tie"
     context.close()

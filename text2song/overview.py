@@ -14,6 +14,7 @@ from feedback import summaries
 from feedback.library_filter import NAME, WAITING
 from generation.models import AudioSample, GenerationJob
 from text2song.navigation import url_or_empty
+from training.models import TrainingRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,18 @@ def stations(totals: Figures) -> list[Station]:
             "sample waits for ears" if totals.waiting == 1 else "samples wait for ears",
         ),
         _datasets(),
-        Station("Train", "training", "A LoRA adapter learns the taste", url_or_empty("training")),
+        _training(),
         _adapters(),
     ]
+
+
+def _training() -> Station:
+    unfinished = Q(state__in=TrainingRun.UNFINISHED)
+    counts = TrainingRun.objects.aggregate(total=Count("pk"), active=Count("pk", filter=unfinished))
+    unit = "run" if counts["total"] == 1 else "runs"
+    at_work = f"{counts['active']} at work" if counts["active"] else ""
+    purpose = "A LoRA adapter learns the taste"
+    return Station("Train", "training", purpose, url_or_empty("training"), counts["total"], unit, at_work)
 
 
 def _datasets() -> Station:

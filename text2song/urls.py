@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("feedback.listening_test_urls")),
     path("adapters/", include("adapters.urls")),
     path("datasets/", include("datasets_app.urls")),
+    path("training/", include("training.urls")),
     path("healthz", login_not_required(health.healthz), name="healthz"),
     path("readyz", login_not_required(health.readyz), name="readyz"),
     path("metrics", login_not_required(health.metrics), name="metrics"),

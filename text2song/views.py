@@ -31,7 +31,9 @@ def overview_loop(request: HttpRequest) -> HttpResponse:
 
 
 def _loop_context(totals: loop.Figures) -> dict[str, Any]:
-    return {"stations": loop.stations(totals), "next_step": loop.next_step(totals), "active": totals.active}
+    stations = loop.stations(totals)
+    at_work = any(station.at_work for station in stations)
+    return {"stations": stations, "next_step": loop.next_step(totals), "active": at_work}
 
 
 @require_safe

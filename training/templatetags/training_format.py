@@ -1,0 +1,68 @@
+"""How the pages of training write numbers and lengths of time, and find what runs are connected with."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django import template
+
+from adapters.configuration import in_words
+from adapters.models import Adapter
+from generation.templatetags.generation_format import seconds
+from text2song.navigation import url_or_empty
+from training.models import TrainingRun
+from training.settings_in_words import label_of
+
+register = template.Library()
+register.filter(in_words)
+register.filter(label_of)
+
+
+@register.filter
+def duration(value: float | None) -> str:
+    """Seconds in words, hours included; empty for None.
+
+    >>> duration(8.41), duration(185), duration(7500)
+    ('8.4 s', '3 min 05 s', '2 h 05 min')
+    """
+    if value is None or value < 3600:
+        return seconds(value)
+    minutes = round(value / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+@register.filter
+def figure(value: float | None) -> str:
+    """A metric to four figures; a dash for None.
+
+    >>> figure(0.693147), figure(-1234.567), figure(0.00005), figure(None)
+    ('0.6931', '-1235', '5e-05', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if abs(value) < 1000 or not math.isfinite(value) else f"{value:.0f}"
+
+
+@register.filter
+def difference(percent: float | None) -> str:
+    """A difference in per cent with its sign; empty for None and for none.
+
+    >>> difference(12.345), difference(-3.0), difference(0.0)
+    ('+12.3 %', '−3.0 %', '')
+    """
+    if not percent:
+        return ""
+    return f"{'+' if percent > 0 else '−'}{abs(percent):.1f} %"
+
+
+@register.simple_tag
+def optional_url(name: str, *args: Any) -> str:
+    """The address called `name`; empty where this installation has none."""
+    return url_or_empty(name, *args)
+
+
+@register.simple_tag
+def run_of(adapter: Adapter) -> TrainingRun | None:
+    """The run that made the adapter, with its experiment and dataset; None for one that came otherwise."""
+    return TrainingRun.objects.select_related("experiment", "dataset").filter(adapter=adapter).first()

@@ -37,6 +37,10 @@ class ExperimentViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelM
     def get_queryset(self) -> QuerySet[Experiment]:
         return Experiment.objects.with_context().order_by("-created_at", "-id")
 
+    def filter_queryset(self, queryset: QuerySet[Experiment]) -> QuerySet[Experiment]:
+        """Archived ones are left out of the list alone: one that is named is found."""
+        return queryset if self.detail else super().filter_queryset(queryset)
+
     @extend_schema(
         summary="Make an experiment",
         description="Settings left out keep their defaults; the method is what fits the dataset.",

@@ -53,6 +53,7 @@ class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
     serializer_class = TrainingRunSerializer
     filterset_class = TrainingRunFilter
     ordering_fields = ("created_at", "queued_at", "started_at", "finished_at", "best_value")
+    extra_parameters: tuple[str, ...] = ()
 
     def get_queryset(self) -> QuerySet[TrainingRun]:
         return TrainingRun.objects.with_context().order_by("-created_at", "-id")
@@ -109,10 +110,14 @@ class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
         filters=False,
         responses={200: RunMetricsSerializer, 400: None},
     )
-    @action(detail=True, filterset_class=None, pagination_class=None)
+    @action(
+        detail=True,
+        filterset_class=None,
+        pagination_class=None,
+        extra_parameters=("names", "first_step", "last_step"),
+    )
     def metrics(self, request: Request, pk: str) -> Response:
         run = self.get_object()
-        _refuse_unknown(request, "names", "first_step", "last_step")
         names = [name for name in request.query_params.get("names", "").replace("\x00", "").split(",") if name]
         first, last = (_whole_number(request, name) for name in ("first_step", "last_step"))
         curves = metric_curves(run=run, names=names[:MOST_IDS] or None, first_step=first, last_step=last)
@@ -123,10 +128,9 @@ class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
     @extend_schema(
         summary="Read a run's log", parameters=[AFTER], filters=False, responses={200: RunLogSerializer, 400: None}
     )
-    @action(detail=True, filterset_class=None, pagination_class=None)
+    @action(detail=True, filterset_class=None, pagination_class=None, extra_parameters=("after",))
     def logs(self, request: Request, pk: str) -> Response:
         run = self.get_object()
-        _refuse_unknown(request, "after")
         after = _whole_number(request, "after") or 0
         lines = log_lines(run=run, after=after)
         answer = {
@@ -162,7 +166,8 @@ class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
 
 def _ids(request: Request) -> list[UUID]:
     """The ids in the query; refused when there are none, or one is no UUID."""
-    _refuse_unknown(request, "ids")
+    if unknown := sorted(set(request.query_params) - {"ids", "format"}):
+        raise serializers.ValidationError({shown(name): ["Unknown parameter. Known: ids."] for name in unknown})
     given = [part.strip() for part in request.query_params.get("ids", "").split(",") if part.strip()]
     if not 1 <= len(given) <= MOST_IDS:
         raise serializers.ValidationError({"ids": [f"ids must name 1 to {MOST_IDS} runs, separated by commas."]})
@@ -179,10 +184,3 @@ def _whole_number(request: Request, name: str) -> int | None:
     if not (given.isascii() and given.isdecimal() and len(given) < 12 and int(given) <= MAX_COUNT):
         raise serializers.ValidationError({name: [f"{name} must be a whole number from 0."]})
     return int(given)
-
-
-def _refuse_unknown(request: Request, *known: str) -> None:
-    unknown = sorted(set(request.query_params) - {*known, "format"})
-    if unknown:
-        message = f"Unknown parameter. Known: {', '.join(known)}."
-        raise serializers.ValidationError({shown(name): [message] for name in unknown})

@@ -139,6 +139,7 @@ def delete_runs(*, ids: Sequence[UUID], actor: AbstractBaseUser) -> int:
     All or none: raises `RunNotFound` for an unknown id, `Forbidden`, and `RunIsUnfinished` for a queued or running one.
     """
     with transaction.atomic():
+        _lock_experiments(ids)
         runs = list(TrainingRun.objects.select_for_update(of=("self",)).filter(pk__in=ids).with_context())
         if missing := set(ids) - {run.pk for run in runs}:
             raise RunNotFound(sorted(missing))
@@ -151,6 +152,12 @@ def delete_runs(*, ids: Sequence[UUID], actor: AbstractBaseUser) -> int:
             experiment.follow_runs()
         transaction.on_commit(lambda: _remove_files(runs))
     return len(runs)
+
+
+def _lock_experiments(ids: Sequence[UUID]) -> None:
+    """As every other change of a run does, before the run itself: two that meet must not wait for each other."""
+    theirs = TrainingRun.objects.filter(pk__in=ids).order_by().values("experiment")
+    list(Experiment.objects.select_for_update().filter(pk__in=theirs).order_by("pk"))
 
 
 def _remove_files(runs: Sequence[TrainingRun]) -> None:

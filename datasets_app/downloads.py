@@ -35,4 +35,5 @@ def export_response(export: Export) -> HttpResponseBase:
         disposition = content_disposition_header(True, export_name(export))
         parameters = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
         return HttpResponseRedirect(storage.url(name, parameters=parameters))
-    return FileResponse(storage.open(name), True, export_name(export), content_type=content_type)
+    file = storage.open(name)
+    return FileResponse(file, as_attachment=True, filename=export_name(export), content_type=content_type)

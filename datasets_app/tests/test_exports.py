@@ -105,6 +105,7 @@ def test_another_studio_gets_the_codes_along(tmp_path: Path, stored_files: Any) 
         row["prompt_id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, row["prompt_id"]))
         for name in ("chosen", "rejected"):
             row[name]["sample_id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, row[name]["sample_id"]))
+            row[name]["audio"] = f"audio/{row[name]['sample_id']}.flac"
 
     compared_prompts(2)
     path = rewritten(jsonl(built("preference"), tmp_path), from_elsewhere)
@@ -203,7 +204,7 @@ def test_the_folder_loads_with_load_dataset(kind: str, fill: Any, tmp_path: Path
     column, clip = ("audio", "sample") if kind == "supervised" else ("chosen_audio", "chosen")
     train = loaded["train"]
     assert isinstance(train.features[column], datasets.Audio)
-    row = train.cast_column(column, datasets.Audio(decode=False))[0]
+    row = train.select_columns([column, clip]).cast_column(column, datasets.Audio(decode=False))[0]
     sample = AudioSample.objects.get(pk=row[clip]["sample_id"])
     assert hashlib.sha256(row[column]["bytes"]).hexdigest() == sample.sha256
     assert row[clip]["codes"] == load_codes(sample).tolist()

@@ -60,7 +60,7 @@ def test_a_dataset_is_made_and_followed(page: Client, user: Any) -> None:
     dataset.refresh_from_db()
     assert f".venv/bin/python manage.py train --dataset {dataset.pk} --method sft" in text(shown)
     assert dataset.content_hash in text(shown)
-    assert 'hx-trigger="every' not in shown.content.decode()
+    assert 'hx-trigger="every 1s"' not in shown.content.decode()
 
 
 def test_the_count_follows_the_form_and_switches_the_button(page: Client) -> None:

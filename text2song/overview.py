@@ -94,14 +94,16 @@ def status() -> Status:
 
 def figures(reader: AbstractBaseUser) -> Figures:
     """Totals of everything that is not deleted, as `reader` may see it."""
-    jobs = GenerationJob.objects.visible()
-    samples = AudioSample.objects.visible()
+    unfinished = Count("pk", filter=Q(state__in=GenerationJob.UNFINISHED))
+    jobs = GenerationJob.objects.visible().order_by().aggregate(total=Count("pk"), active=unfinished)
+    samples = AudioSample.objects.visible().order_by()
+    music = samples.aggregate(total=Count("pk"), seconds=Sum("duration"))
     return Figures(
-        generations=jobs.count(),
-        samples=samples.count(),
-        seconds=samples.aggregate(total=Sum("duration"))["total"] or 0.0,
-        active=jobs.unfinished().count(),
-        waiting=summaries.without_feedback(samples.order_by()).count(),
+        generations=jobs["total"],
+        samples=music["total"],
+        seconds=music["seconds"] or 0.0,
+        active=jobs["active"],
+        waiting=summaries.without_feedback(samples).count(),
         mean_rating=summaries.mean_rating(reader),
     )
 

@@ -121,7 +121,7 @@ class RaterProfileAdmin(admin.ModelAdmin):
     list_filter = ("kind", "is_excluded", "computed_at")
     list_select_related = ("user",)
     search_fields = ("user__username", "excluded_reason")
-    actions = ("refresh", "exclude", "include")
+    actions = ("refresh", "leave_out", "count_again")
     fields = ("user", "kind", "invitation", "weight", "rests_on", "evidence", "computed_at", "is_excluded")
     fields += ("excluded_reason",)
     readonly_fields = ("user", "kind", "invitation", "weight", "rests_on", "evidence", "computed_at")
@@ -144,9 +144,9 @@ class RaterProfileAdmin(admin.ModelAdmin):
         self.message_user(request, f"Weights computed: {len(raters)}.", messages.SUCCESS)
 
     @admin.action(description="Leave out of datasets", permissions=["change"])
-    def exclude(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
+    def leave_out(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
         act(self, request, queryset, lambda p: exclude_rater(profile=p, actor=request.user), "Raters left out")
 
     @admin.action(description="Count in datasets again", permissions=["change"])
-    def include(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
+    def count_again(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
         act(self, request, queryset, lambda p: include_rater(profile=p, actor=request.user), "Raters counted again")

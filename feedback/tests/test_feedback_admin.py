@@ -108,9 +108,9 @@ def test_a_tag_added_in_the_admin_is_written_as_all_are(curator_page):
 
 def test_a_rater_is_excluded_and_included(curator_page):
     profile = RaterProfileFactory()
-    act(curator_page, "raterprofile", "exclude", [profile])
+    act(curator_page, "raterprofile", "leave_out", [profile])
     profile.refresh_from_db()
     assert profile.is_excluded
-    act(curator_page, "raterprofile", "include", [profile])
+    act(curator_page, "raterprofile", "count_again", [profile])
     profile.refresh_from_db()
     assert not profile.is_excluded

@@ -38,7 +38,7 @@ def judge(test, pick):
 
 
 def test_who_listens_is_trusted_and_who_presses_one_button_is_not(test_):
-    careful = [judge(test_, lambda trial: "x") for _ in range(3)]
+    careful = [judge(test_, lambda trial: "x") for _ in range(4)]  # always more than the other two
     lazy = judge(test_, lambda trial: "first")
     wrong = judge(test_, lambda trial: "y")
     refresh_outdated()

@@ -201,9 +201,7 @@ def close(request: HttpRequest, test_id: UUID) -> HttpResponse:
     """Ask, then end the test with the votes it has."""
     test = test_or_404(request, test_id)
     if request.method == "POST":
-        _try(
-            request, lambda: lifecycle.close_test(actor=request.user, test=test), "It is over."
-        )
+        _try(request, lambda: lifecycle.close_test(actor=request.user, test=test), "It is over.")
         return redirect("test-detail", test_id=test_id)
     return confirm_page(
         request,

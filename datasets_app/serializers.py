@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
@@ -153,6 +154,7 @@ class DatasetSerializer(serializers.ModelSerializer):
         return {method: training_command(dataset, method) for method in dataset.methods} if dataset.is_ready else {}
 
 
+@extend_schema_serializer(component_name="DatasetStatistics")
 class StatisticsSerializer(serializers.Serializer):
     """The quality report. Supervised datasets have ratings, preferences margins and circles."""
 

@@ -287,6 +287,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AdapterRegistrationState": "adapters.models.AdapterRegistration.State",
         "JobState": "generation.models.GenerationJob.State",
+        "JobKind": "generation.models.GenerationJob.Kind",
         "DatasetState": "datasets_app.models.Dataset.State",
         "DatasetKind": "datasets_app.models.Dataset.Kind",
         "ExperimentState": "training.models.Experiment.State",

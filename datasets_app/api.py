@@ -23,11 +23,11 @@ from datasets_app.serializers import (
     ChoiceOfRowsSerializer,
     CountSerializer,
     DatasetSerializer,
+    DatasetStatisticsSerializer,
     ExportSerializer,
     NewDatasetSerializer,
     NewExportSerializer,
     ReadinessSerializer,
-    StatisticsSerializer,
 )
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
@@ -89,7 +89,7 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
     @extend_schema(
         summary="Read a dataset's quality report",
         description="409 until it is built.",
-        responses={200: StatisticsSerializer} | CONFLICT,
+        responses={200: DatasetStatisticsSerializer} | CONFLICT,
     )
     @action(detail=True, filterset_class=None, pagination_class=None)
     def stats(self, request: Request, pk: str) -> Response:

@@ -155,7 +155,7 @@ class DatasetSerializer(serializers.ModelSerializer):
 
 
 @extend_schema_serializer(component_name="DatasetStatistics")
-class StatisticsSerializer(serializers.Serializer):
+class DatasetStatisticsSerializer(serializers.Serializer):
     """The quality report. Supervised datasets have ratings, preferences margins and circles."""
 
     rows = serializers.IntegerField()

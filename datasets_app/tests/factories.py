@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
+from datasets_app.splits import assign_splits
 from feedback.models import Preference
 from feedback.tests.factories import PreferenceFactory, RaterProfileFactory, RatingFactory
 from generation.models import AudioSample
@@ -61,6 +62,18 @@ def compared_prompts(prompts: int = 12) -> list[list[AudioSample]]:
     for better, worse in made:
         prefer(better, worse, judge)
     return made
+
+
+def seed_with_every_split(made: Iterable[list[AudioSample]]) -> int:
+    """A seed that holds out some of these prompts for validation and some for tests; ids differ from run to run."""
+    ids = [of_prompt[0].job.prompt_id for of_prompt in made]
+    return next(seed for seed in range(1000) if len(set(assign_splits(ids, seed).values())) == 3)
+
+
+def seed_with_other_splits(made: Iterable[list[AudioSample]]) -> int:
+    """A seed that splits these prompts in another way than seed 0."""
+    ids = [of_prompt[0].job.prompt_id for of_prompt in made]
+    return next(seed for seed in range(1, 1000) if assign_splits(ids, seed) != assign_splits(ids, 0))
 
 
 def built(kind: str = "supervised", filters: Mapping[str, Any] | None = None, **values: Any) -> Dataset:

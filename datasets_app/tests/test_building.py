@@ -24,6 +24,8 @@ from datasets_app.tests.factories import (
     rated,
     rated_prompts,
     rater,
+    seed_with_every_split,
+    seed_with_other_splits,
 )
 from datasets_app.writing import content_hash
 from feedback.models import Preference, Ranking, Rating
@@ -139,8 +141,7 @@ def test_ties_stay_apart() -> None:
 
 
 def test_splits_share_no_prompt() -> None:
-    rated_prompts(30, scores=(5, 2, 3))
-    dataset = built()
+    dataset = built(seed=seed_with_every_split(rated_prompts(30, scores=(5, 2, 3))))
     prompts = {
         split: set(dataset.items.filter(split=split).values_list("prompt", flat=True))
         for split in DatasetItem.Split.values
@@ -190,11 +191,11 @@ def test_prompts_of_frozen_suites_never_enter() -> None:
 
 @pytest.mark.parametrize(("kind", "fill"), [("supervised", rated_prompts), ("preference", compared_prompts)])
 def test_the_same_filters_on_the_same_data_give_the_same_hash(kind: str, fill: object) -> None:
-    fill(6)  # type: ignore[operator]
+    made = fill(6)  # type: ignore[operator]
     first, second = built(kind), built(kind, name="Again")
     assert first.content_hash == second.content_hash == content_hash(first)
     assert len(first.content_hash) == 64
-    assert built(kind, seed=3).content_hash != first.content_hash
+    assert built(kind, seed=seed_with_other_splits(made)).content_hash != first.content_hash
 
 
 def test_new_feedback_changes_a_new_dataset_and_not_the_old_one() -> None:

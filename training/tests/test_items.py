@@ -11,7 +11,16 @@ import pytest
 from datasets_app.exceptions import DatasetNotReady, MethodDoesNotMatch
 from datasets_app.exports import write_file
 from datasets_app.services import create_dataset
-from datasets_app.tests.factories import built, clips, compared_prompts, prefer, rated, rated_prompts, rater
+from datasets_app.tests.factories import (
+    built,
+    clips,
+    compared_prompts,
+    prefer,
+    rated,
+    rated_prompts,
+    rater,
+    seed_with_every_split,
+)
 from generation.sample_files import load_codes
 from training.config import Method
 from training.items import load_items
@@ -82,8 +91,7 @@ def test_a_method_that_does_not_match_is_refused(method: Method, kind: str, word
 
 @pytest.mark.parametrize("suffix", ["jsonl", "zip"])
 def test_an_exported_file_gives_the_same_items(suffix: str, tmp_path: Path) -> None:
-    rated_prompts(12)
-    dataset = built()
+    dataset = built(seed=seed_with_every_split(rated_prompts(12)))
     path = tmp_path / f"rows.{suffix}"
     write_file(dataset, {"zip": "huggingface"}.get(suffix, suffix), path)
     stored, exported = load_items(dataset, Method.RANKING), load_items(path, Method.RANKING)

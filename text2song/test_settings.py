@@ -23,7 +23,7 @@ if os.environ.get("TEST_DATABASE") == "postgres":
     os.environ["DATABASE_URL"] = _server.get_uri()
 
 from text2song.settings import *  # noqa: E402, F403
-from text2song.settings import BASE_DIR, DATA_DIR  # noqa: E402
+from text2song.settings import DATA_DIR  # noqa: E402
 
 STORAGES = {
     "default": {
@@ -32,7 +32,6 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-STATICFILES_DIRS = [BASE_DIR / "static", ("vendor/wavesurfer", BASE_DIR / "node_modules" / "wavesurfer.js" / "dist")]
 WHITENOISE_AUTOREFRESH = True
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -33,6 +33,8 @@ LISTS = (
     "models",
     "compare",
     "api-docs",
+    "training",
+    "experiment-new",
 )
 PUBLIC = {"sign-in", "sign-out", "healthz", "readyz", "metrics"}
 
@@ -118,7 +120,7 @@ def test_pages_have_one_heading_a_title_and_landmarks(page, name):
 
 
 def test_style_sheets_and_scripts_only_name_files_that_exist():
-    for script in ("studio", "player", "compare", "deck", "keys", "dialogs", "waveform"):
+    for script in ("studio", "player", "compare", "deck", "keys", "dialogs", "waveform", "training", "training-charts"):
         source = Path(finders.find(f"js/{script}.js")).read_text(encoding="utf-8")
         for name in re.findall(r'(?:from|import) "([^"]+)"', source):
             path = f"js/{name[2:]}" if name.startswith("./") else name.removeprefix("../")

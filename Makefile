@@ -10,7 +10,7 @@ STUDIO_DATA_DIR ?= $(CURDIR)/var
 export PORT HOST STUDIO_DATA_DIR
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test test-sqlite test-postgres lint format install install-dev password clean
+.PHONY: help run demo test test-sqlite test-postgres lint format install install-dev password clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,10 @@ help:  ## Show what can be made
 run: install  ## Start the studio: web and workers
 	@$(BIN)/python manage.py setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/honcho start --no-prefix
+
+demo: install  ## Walk the whole loop without a browser and print the evidence (TASTE=brightness SEED=1)
+	@$(BIN)/python manage.py setup
+	@$(BIN)/python manage.py demo --taste $(or $(TASTE),brightness) --seed $(or $(SEED),1)
 
 test: test-sqlite test-postgres  ## The whole test suite
 

@@ -87,7 +87,7 @@ def test_every_answer_is_stored_as_it_is(four, user, winner):
 
 def test_the_same_pair_either_way_round_is_one_choice(four, user):
     prefer(sample_a=four[0], sample_b=four[1], winner="a", strength=5, rater=user)
-    preference, created = prefer(sample_a=four[1], sample_b=four[0], winner="tie", rater=user)
+    _, created = prefer(sample_a=four[1], sample_b=four[0], winner="tie", rater=user)
     assert not created
     stored = Preference.objects.get()
     assert (stored.sample_a, stored.sample_b, stored.winner, stored.strength) == (four[1], four[0], "tie", None)
@@ -218,7 +218,7 @@ def test_a_span_is_kept_and_must_lie_within_the_clip(user):
             add_tags(sample=sample, rater=user, uses=[TagUse("muddy", start=start, end=end)])
     with pytest.raises(Refused, match="shorter"):
         add_tags(sample=sample, rater=user, uses=[TagUse("muddy", start=1.001, end=1.002)])
-    with pytest.raises(TagTaken, match="on 1.23 to 8 s"):
+    with pytest.raises(TagTaken, match=r"on 1\.23 to 8 s"):
         add_tags(sample=sample, rater=user, uses=[TagUse("clipping", start=1.23, end=8.0)])
     add_tags(sample=sample, rater=user, uses=[TagUse("clipping"), TagUse("clipping", start=2, end=3)])
     assert SampleTag.objects.count() == 3

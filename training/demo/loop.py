@@ -1,0 +1,310 @@
+"""Prompts, samples, votes, dataset, adapter, blind test: one stage after the other, all through the studio's services.
+
+The rater is synthetic and says so: its profile is marked, and so are its votes through it. It judges every clip by one
+measurable taste and errs at random with a stated probability; in the blind test it hears what any rater is sent.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import soundfile
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
+
+from adapters.models import Adapter
+from datasets_app.models import Dataset
+from datasets_app.services import create_dataset
+from feedback.listening_tests.clips import trial_wav
+from feedback.listening_tests.creation import DEFAULT_PRESET, ArmSpec, create_test
+from feedback.listening_tests.lifecycle import close_test, start_test
+from feedback.listening_tests.pairs import collect_pairs
+from feedback.listening_tests.results import results
+from feedback.listening_tests.trials import next_trial
+from feedback.listening_tests.votes import vote
+from feedback.models import ListeningTest, RaterProfile, Trial
+from feedback.services.preferences import prefer
+from feedback.statistics.win_rate import WinRate
+from generation import worker as generation_worker
+from generation.audio import read_flac
+from generation.models import AudioSample, BaseModel, GenerationJob
+from generation.presets import PRESET_BY_KEY
+from generation.sample_files import load_audio_bytes
+from generation.services import build_job, model_for
+from prompts.models import Prompt, PromptSuite
+from prompts.services import create_prompt, create_suite, freeze_suite
+from text2song.workers import presence
+from training.demo.prompts import DemoPrompt, draw_prompts
+from training.demo.tastes import Taste
+from training.guards import Guards, measure
+from training.models import TrainingRun
+from training.services import create_experiment, create_run
+from training.worker import run_training
+
+RATER = "synthetic-rater"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything. `seconds` is the length of every clip."""
+
+    prompts: int = 24
+    samples: int = 6
+    seconds: int = 6
+    test_prompts: int = 24
+    test_samples: int = 4
+    error_rate: float = 0.1
+
+
+TRAINING = {
+    "method": "dpo",
+    "epochs": 4,
+    "batch_size": 8,
+    "gradient_accumulation_steps": 1,
+    "learning_rate": 2e-3,
+    "beta": 0.1,
+    "lora_r": 16,
+    "lora_alpha": 32.0,
+    "lora_dropout": 0.0,
+    "eval_steps": 20,
+    "early_stopping_patience": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the demo found: the adapter's win rate against its base in the blind test, and what it cost."""
+
+    taste: Taste
+    seed: int
+    votes: int
+    test: ListeningTest
+    adapter: Adapter
+    win_rate: WinRate
+    guards: Guards
+    seconds: dict[str, float]
+
+    def to_mapping(self) -> dict[str, Any]:
+        return {
+            "taste": self.taste.name,
+            "seed": self.seed,
+            "votes": self.votes,
+            "win_rate": self.win_rate.rate,
+            "win_rate_low": self.win_rate.low,
+            "win_rate_high": self.win_rate.high,
+            "seconds": round(sum(self.seconds.values()), 1),
+            "guards": self.guards.to_mapping(),
+        }
+
+    def table(self) -> list[str]:
+        """The evidence as lines of text."""
+        rate, guards = self.win_rate, self.guards
+        interval = f"{rate.low:.1%} to {rate.high:.1%}, {rate.votes} votes"
+        rows = {
+            "Taste of the synthetic rater": self.taste.likes,
+            "Votes it was trained on": f"{self.votes}",
+            "Adapter": str(self.adapter),
+            "Win rate against the base, blind": f"{rate.rate:.1%} ({interval})",
+            "Diversity, beside the base's": f"{guards.diversity:.3f}, {guards.base_diversity:.3f}",
+            "Silent, clipped": f"{guards.silent_share:.1%}, {guards.clipped_share:.1%}",
+            "Drift from the base": f"{guards.kl_per_code:.4f} nats per code",
+            "Guards": "hold" if guards.hold else " ".join(guards.problems),
+            "Time": ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in self.seconds.items()),
+        }
+        width = max(map(len, rows))
+        return [f"{name:<{width}}  {value}" for name, value in rows.items()]
+
+
+class Demo:
+    """One walk round the loop."""
+
+    size = Size()
+
+    def __init__(self, *, actor: AbstractBaseUser, taste: Taste, seed: int, say: Say) -> None:
+        self.actor, self.taste, self.seed, self.say = actor, taste, seed, say
+        self.model: BaseModel = model_for(None)
+        self.rater = synthetic_rater()
+        self.rng = np.random.default_rng(seed)
+        self.seconds: dict[str, float] = {}
+        self.title = f"Demo: {taste.name}, seed {seed}"
+
+    def run(self) -> Outcome:
+        """Everything, in order."""
+        drawn = draw_prompts(self.size.prompts + self.size.test_prompts, self.seed)
+        samples = self._timed("generate", lambda: self._generate(drawn[: self.size.prompts]))
+        votes = self._timed("vote", lambda: self._vote(samples))
+        dataset = self._timed("dataset", self._build_dataset)
+        run = self._timed("train", lambda: self._train(dataset))
+        test = self._timed("test", lambda: self._test(run.adapter, drawn[self.size.prompts :]))
+        return self._timed("result", lambda: self._outcome(run, test, votes))
+
+    def _timed(self, stage: str, work: Callable[[], Any]) -> Any:
+        started = time.perf_counter()
+        made = work()
+        self.seconds[stage] = round(time.perf_counter() - started, 1)
+        self.say(f"  {self.seconds[stage]:.1f} s")
+        return made
+
+    # -- stages ------------------------------------------------------------------------------------------------------
+
+    def _generate(self, drawn: Sequence[DemoPrompt]) -> dict[Prompt, list[AudioSample]]:
+        self.say(f"Generating {self.size.samples} samples for each of {len(drawn)} prompts ...")
+        prompts = [self._prompt(values) for values in drawn]
+        with presence("command") as name:
+            for number, prompt in enumerate(prompts):
+                job = build_job(
+                    actor=self.actor,
+                    prompt=prompt,
+                    base_model=self.model,
+                    seed=(self.seed * 100_003 + number * 16) % 2**31,
+                    num_samples=self.size.samples,
+                    duration=self.size.seconds,
+                    **PRESET_BY_KEY[DEFAULT_PRESET].sampling,
+                )
+                job.save(force_insert=True)
+            drain(name)
+        made = AudioSample.objects.visible().filter(job__prompt__in=prompts).select_related("job__prompt")
+        return {prompt: [sample for sample in made if sample.job.prompt_id == prompt.pk] for prompt in prompts}
+
+    def _prompt(self, values: DemoPrompt) -> Prompt:
+        return create_prompt(
+            actor=self.actor,
+            text=values.text,
+            style=values.style,
+            mood=values.mood,
+            tempo=values.tempo,
+            primary_instruments=values.primary_instruments,
+        )
+
+    def _vote(self, samples: dict[Prompt, list[AudioSample]]) -> int:
+        self.say(
+            f"The synthetic rater likes {self.taste.likes}, and errs in {self.size.error_rate:.0%} of its votes ..."
+        )
+        votes = 0
+        for clips in samples.values():
+            liked = {clip.pk: self.taste.measure(*read_flac(load_audio_bytes(clip))) for clip in clips}
+            for a, b in combinations(clips, 2):
+                winner = self.choice(liked[a.pk], liked[b.pk], "a", "b")
+                prefer(sample_a=a, sample_b=b, winner=winner, rater=self.rater)
+                votes += 1
+        self.prompts = list(samples)
+        return votes
+
+    def choice(self, first: float, second: float, if_first: str, if_second: str) -> str:
+        """The better liked of two, or the other one when the rater errs."""
+        right = (first > second) != (self.rng.random() < self.size.error_rate)
+        return if_first if right else if_second
+
+    def _build_dataset(self) -> Dataset:
+        self.say("Building the preference dataset ...")
+        filters = {"raters": [RATER], "prompts": [str(prompt.pk) for prompt in self.prompts]}
+        return create_dataset(
+            actor=self.actor, name=self.title, kind="preference", filters=filters, seed=self.seed, now=True
+        )
+
+    def _train(self, dataset: Dataset) -> TrainingRun:
+        self.say(f"Training an adapter by DPO on {dataset.row_count} pairs ...")
+        experiment = create_experiment(
+            actor=self.actor,
+            name=self.title,
+            dataset=dataset,
+            base_model=self.model,
+            config={**TRAINING, "seed": self.seed},
+        )
+        run = create_run(experiment=experiment, actor=self.actor)
+        run_training(run)
+        run.refresh_from_db()
+        if run.adapter is None:
+            raise RuntimeError(run.error or f"The run ended {run.state}.")
+        return run
+
+    def _test(self, adapter: Adapter, drawn: Sequence[DemoPrompt]) -> ListeningTest:
+        self.say(f"Blind test against the base on {len(drawn)} prompts never trained on ...")
+        test = create_test(
+            actor=self.actor,
+            name=self.title,
+            suite=self._suite(drawn),
+            arms=[ArmSpec(self.model, adapter), ArmSpec(self.model)],
+            seed=self.seed,
+            samples_per_prompt=self.size.test_samples,
+            votes_wanted=len(drawn) * self.size.test_samples,
+            duration=self.size.seconds,
+        )
+        start_test(actor=self.actor, test=test)
+        with presence("command") as name:
+            drain(name)
+        collect_pairs(test)
+        test.refresh_from_db()
+        self._judge(test)
+        test.refresh_from_db()
+        return test
+
+    def _suite(self, drawn: Sequence[DemoPrompt]) -> PromptSuite:
+        suite = create_suite(
+            actor=self.actor,
+            name=f"{self.title} ({timezone.now():%Y-%m-%d %H:%M:%S})",
+            prompt_ids=[self._prompt(values).pk for values in drawn],
+        )
+        return freeze_suite(actor=self.actor, suite=suite)
+
+    def _judge(self, test: ListeningTest) -> None:
+        """Vote in every trial by what is heard; hidden repeats and gold pairs come as they do for anybody."""
+        while test.is_open and (trial := next_trial(rater=self.rater, test=test)):
+            first, second = (self._heard(trial, first=first) for first in (True, False))
+            choice = self.choice(first, second, Trial.Choice.FIRST, Trial.Choice.SECOND)
+            vote(rater=self.rater, token=trial.token, choice=choice)
+            test.refresh_from_db()
+        if test.is_open:
+            close_test(actor=self.actor, test=test)
+
+    def _heard(self, trial: Trial, *, first: bool) -> float:
+        audio, rate = soundfile.read(io.BytesIO(trial_wav(trial, first=first)), dtype="float32", always_2d=True)
+        return self.taste.measure(audio.T, rate)
+
+    def _outcome(self, run: TrainingRun, test: ListeningTest, votes: int) -> Outcome:
+        adapted, base = test.arms.order_by("position")
+        (duel,) = results(actor=self.actor, test=test).duels
+        by_arm = {
+            arm: AudioSample.objects.filter(job__arm_job__arm=arm).select_related("job") for arm in (base, adapted)
+        }
+        guards = measure(list(by_arm[adapted]), list(by_arm[base]), drift_of(run))
+        return Outcome(self.taste, self.seed, votes, test, run.adapter, duel.rate, guards, self.seconds)
+
+
+def synthetic_rater() -> AbstractBaseUser:
+    """The account of the program that votes: it cannot sign in, and its profile is marked."""
+    user, made = get_user_model().objects.get_or_create(username=RATER)
+    if made:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    RaterProfile.objects.update_or_create(user=user, defaults={"kind": RaterProfile.Kind.SYNTHETIC})
+    return user
+
+
+def drift_of(run: TrainingRun) -> float:
+    """Nats per code by which clips of the base became less likely: on held-out pairs at the best step where there are
+    any, else on those of the last step; NaN when nothing was reported.
+    """
+    for name in ("eval_kl_per_code", "kl_per_code"):
+        point = run.metric_points.filter(name=name, step__lte=run.best_step or run.step).order_by("step").last()
+        if point is not None:
+            return point.value
+    return float("nan")
+
+
+def drain(worker: str) -> None:
+    """Run every waiting job in this process; workers of a running studio may take some."""
+    from generation.engine import EngineCache
+
+    generation_worker.drain(EngineCache(), worker)
+    while GenerationJob.objects.unfinished().exists():
+        time.sleep(1)
+        generation_worker.drain(EngineCache(), worker)

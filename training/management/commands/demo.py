@@ -1,0 +1,41 @@
+"""Walk the whole loop once and print the evidence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from text2song.management.commands.setup import FIRST_USER
+from training.demo.tastes import TASTES
+
+
+class Command(BaseCommand):
+    help = (
+        "Generate, vote, build a dataset, train an adapter and test it blind, with a declared synthetic rater; "
+        "writes demo.json into the data folder and leaves everything in the studio to be browsed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        tastes = "; ".join(f"{taste.name}: {taste.likes}" for taste in TASTES.values())
+        parser.add_argument("--taste", choices=list(TASTES), default="brightness", help=tastes)
+        parser.add_argument("--seed", type=int, default=1, help="other prompts, samples and errors of the rater")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from training.demo.loop import Demo
+
+        actor = get_user_model().objects.filter(username=FIRST_USER).first()
+        if actor is None:
+            raise CommandError("Run “manage.py setup” first: the demo works as the studio's first user.")
+        demo = Demo(actor=actor, taste=TASTES[options["taste"]], seed=options["seed"], say=self.stdout.write)
+        outcome = demo.run()
+        path = settings.DATA_DIR / "demo.json"
+        path.write_text(json.dumps(outcome.to_mapping(), indent=2) + "\n")
+        for line in outcome.table():
+            self.stdout.write(line)
+        self.stdout.write(f"Written to {path}")
+        if not outcome.guards.hold:
+            raise CommandError(" ".join(outcome.guards.problems))

@@ -1,0 +1,59 @@
+"""The whole loop on the bundled model, small: every stage real, every row where a person would look for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from django.core.management import call_command
+
+from adapters.models import Adapter
+from feedback.models import Preference, RaterProfile, Trial
+from generation.catalogue import sync_catalogue
+from prompts.models import Prompt
+from text2song.management.commands.setup import FIRST_USER
+from training.demo import loop
+from training.demo.tastes import TASTES
+from training.models import TrainingRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.worker]
+
+SMALL = loop.Size(prompts=3, samples=2, seconds=2, test_prompts=3, test_samples=1, error_rate=0.0)
+
+
+@pytest.fixture
+def small(monkeypatch, settings, tmp_path, django_user_model):
+    settings.DATA_DIR = tmp_path
+    sync_catalogue()
+    monkeypatch.setattr(loop, "TRAINING", {**loop.TRAINING, "max_steps": 2, "batch_size": 2})
+    return django_user_model.objects.create_superuser(FIRST_USER)
+
+
+def test_the_loop_closes(small, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(loop.Demo, "size", SMALL)
+    call_command("demo", "--taste", "darkness", "--seed", "3")
+    told = json.loads((tmp_path / "demo.json").read_text())
+    assert told["taste"] == "darkness" and told["seed"] == 3 and told["votes"] == 3
+    assert 0 <= told["win_rate_low"] <= told["win_rate"] <= told["win_rate_high"] <= 1
+    assert told["seconds"] > 0 and told["guards"]["hold"] is True
+    assert "Win rate against the base, blind" in capsys.readouterr().out
+    run = TrainingRun.objects.get()
+    assert run.state == "completed" and run.adapter == Adapter.objects.get() and run.adapter.is_active
+    assert RaterProfile.objects.get(user__username=loop.RATER).kind == RaterProfile.Kind.SYNTHETIC
+    assert {p.rater.username for p in Preference.objects.all()} == {loop.RATER}
+    counted = Trial.objects.counted()
+    assert counted.count() == 3
+    held_out = {trial.pair.prompt_id for trial in counted}
+    trained_on = {item.prompt_id for item in run.dataset.items.all()}
+    assert held_out.isdisjoint(trained_on)
+    assert held_out.isdisjoint(Prompt.objects.outside_suites().values_list("pk", flat=True))
+
+
+def test_a_rater_that_errs_half_the_time_says_nothing(small):
+    demo = loop.Demo(actor=small, taste=TASTES["brightness"], seed=1, say=print)
+    demo.size = replace(SMALL, error_rate=0.5)
+    choices = [demo.choice(2.0, 1.0, "a", "b") for _ in range(400)]
+    assert 140 < choices.count("a") < 260
+    demo.size = SMALL
+    assert {demo.choice(2.0, 1.0, "a", "b") for _ in range(20)} == {"a"}

@@ -1,0 +1,91 @@
+"""What the demo stands on: tastes that measure what they say, prompts that differ, guards that notice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from prompts.services import check_draft
+from training.demo.prompts import draw_prompts
+from training.demo.tastes import TASTES
+from training.guards import Guards, diversity, is_clipped, is_silent
+
+RATE = 16_000
+SOUND = Guards(diversity=0.9, base_diversity=0.95, silent_share=0.0, clipped_share=0.0, kl_per_code=0.02)
+
+
+def tone(hertz: float, seconds: float = 1.0) -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * hertz * np.arange(int(RATE * seconds)) / RATE, dtype=np.float32)[None]
+
+
+def test_brightness_is_the_centroid_of_a_tone():
+    for hertz in (300, 1000, 4000):
+        assert TASTES["brightness"].measure(tone(hertz), RATE) == pytest.approx(hertz, rel=0.05)
+    assert TASTES["darkness"].measure(tone(300), RATE) > TASTES["darkness"].measure(tone(1000), RATE)
+
+
+def test_busyness_counts_what_begins_and_not_how_loud_it_is():
+    steady, bursts = tone(440), tone(440) * (np.arange(RATE) % 2000 < 600)
+    busy, calm = TASTES["busyness"].measure, TASTES["calm"].measure
+    assert busy(bursts, RATE) > 3 * busy(steady, RATE) and calm(steady, RATE) > calm(bursts, RATE)
+    assert busy(0.1 * bursts, RATE) == pytest.approx(busy(bursts, RATE), rel=1e-3)
+
+
+def test_tastes_take_stereo_silence_and_very_short_clips():
+    for taste in TASTES.values():
+        for audio in (np.zeros((2, RATE), np.float32), tone(440, 0.01), np.repeat(tone(440), 2, axis=0)):
+            assert np.isfinite(taste.measure(audio, RATE))
+
+
+@pytest.mark.django_db
+def test_prompts_differ_by_seed_never_repeat_and_are_valid():
+    drawn = draw_prompts(60, 1)
+    assert len(set(drawn)) == 60 and drawn == draw_prompts(60, 1) and drawn != draw_prompts(60, 2)
+    for prompt in drawn:
+        check_draft(
+            text=prompt.text,
+            style=prompt.style,
+            mood=prompt.mood,
+            tempo=prompt.tempo,
+            primary_instruments=list(prompt.primary_instruments),
+            secondary_instruments=[],
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"diversity": 0.5}, "alike"),
+        ({"silent_share": 0.2}, "silent"),
+        ({"clipped_share": 0.2}, "clipped"),
+        ({"kl_per_code": 3.0}, "drifted"),
+        ({"kl_per_code": float("nan")}, "drifted"),
+    ],
+)
+def test_guards_name_what_went_wrong(change, word):
+    assert SOUND.hold and not SOUND.problems
+    broken = replace(SOUND, **change)
+    assert not broken.hold and len(broken.problems) == 1 and word in broken.problems[0]
+
+
+def test_diversity_compares_clips_of_one_prompt_only():
+    same, other = np.zeros((4, 10), np.int16), np.ones((4, 8), np.int16)
+    assert diversity([[same, same], [other]]) == 0.0
+    assert diversity([[same, other], [same, same]]) == pytest.approx(0.5)
+    assert np.isnan(diversity([[same], [other]]))
+
+
+@pytest.mark.django_db
+def test_silence_and_clipping_are_those_before_loudness_was_matched():
+    from generation.tests.factories import AudioSampleFactory
+
+    sound = AudioSampleFactory.build(loudness_lufs=-16.0, true_peak_db=-3.0, gain_db=2.0)
+    assert not is_silent(sound) and not is_clipped(sound)
+    sound.gain_db = 40.0
+    assert is_silent(sound)
+    sound.gain_db = -6.0
+    assert is_clipped(sound)
+    sound.loudness_lufs = sound.true_peak_db = None
+    assert is_silent(sound) and not is_clipped(sound)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from feedback.listening_tests import creation, lifecycle, pairs, votes
@@ -12,7 +13,7 @@ from feedback.listening_tests.creation import ArmSpec
 from feedback.models import Arm, ArmJob, ClipPair, ListeningTest, Trial
 from feedback.tests.factories import TrialFactory
 from generation.models import GenerationJob
-from generation.tests.factories import AudioSampleFactory, BaseModelFactory
+from generation.tests.factories import AudioSampleFactory, BaseModelFactory, tone_flac
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song.tests.factories import UserFactory
 
@@ -34,7 +35,10 @@ def finish_jobs(test: ListeningTest, **sample: Any) -> None:
         GenerationJob.objects.filter(pk=made.job_id).update(state="completed", finished_at=timezone.now())
         made.job.refresh_from_db()
         for index in range(made.job.num_samples):
-            AudioSampleFactory(job=made.job, index=index, **sample)
+            clip = AudioSampleFactory(job=made.job, index=index, **sample)
+            if clip.audio_file:  # every arm has a sound of its own
+                tone = tone_flac(clip.duration, hertz=300.0 + 170 * made.arm.position + 40 * index)
+                clip.audio_file.save("", ContentFile(tone, name="clip.flac"))
 
 
 def running(*, sample: dict[str, Any] | None = None, **values: Any) -> ListeningTest:

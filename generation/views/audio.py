@@ -30,7 +30,7 @@ KEEP = "private, max-age=3600"
 def stream(request: HttpRequest, sample_id: UUID) -> HttpResponseBase:
     """The stored FLAC or a range of it; from an object store, a redirect to a link that soon expires.
 
-    Nothing in the answer tells model, job or prompt: blind tests play from here too.
+    Nothing in the answer tells model, job or prompt. Blind tests have an address of their own, without the sample's id.
     """
     sample = get_object_or_404(AudioSample.objects.visible(), pk=sample_id)
     if not sample.audio_file:

@@ -206,6 +206,8 @@ STAR_RANGES = [("1", "1 star or more"), *((str(n), f"{n} stars or more") for n i
 class HistoryFilter(FeedbackFilter):
     """The history page: the same filters with fewer choices; pairs that a ranking implies stay in the ranking."""
 
+    LABELS = {"rating_min": "Rating", "created_after": "From", "created_before": "To", "mine": "Only mine"}
+
     rating_max = ordering = implied = None
     rating_min = django_filters.ChoiceFilter(
         method="read_later", label="Rating", choices=STAR_RANGES, empty_label="Any rating"
@@ -213,6 +215,9 @@ class HistoryFilter(FeedbackFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name, field in self.form.fields.items():
+            field.label = self.LABELS.get(name, name.capitalize())
+            field.help_text = ""  # written for the API
         for name in ("sample", "job", "prompt", "model"):  # come from links, and stay while others change
             self.form.fields[name].widget = forms.HiddenInput()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from feedback.views import comparisons, history, panel
+from feedback.views import comparisons, history, listening_queue, panel
 
 urlpatterns = [
+    path("listen/", listening_queue.queue, name="listen"),
+    path("listen/next/", listening_queue.skip, name="listen-next"),
     path("feedback/", history.history, name="feedback"),
     path("feedback/preferences/", comparisons.prefer, name="feedback-prefer"),
     path("feedback/rankings/", comparisons.rank, name="feedback-rank"),

@@ -25,6 +25,7 @@ LISTS = (
     "templates",
     "suites",
     "library",
+    "listen",
     "favorites",
     "jobs",
     "settings",

@@ -64,7 +64,7 @@ export class SampleDeck {
 
   close() {
     this.stop();
-    this.context?.close();
+    if (this.context?.state !== "closed") this.context?.close();
   }
 }
 

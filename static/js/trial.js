@@ -46,7 +46,8 @@ class Clip {
   }
 
   show(required) {
-    this.root.querySelector("[data-seconds]").textContent = this.heard.seconds.toFixed(1);
+    // Rounded down: what is shown was heard.
+    this.root.querySelector("[data-seconds]").textContent = (Math.floor(this.heard.seconds * 10) / 10).toFixed(1);
     this.root.querySelector("[data-enough]").hidden = this.heard.seconds < required;
   }
 }
@@ -62,6 +63,7 @@ class Trial {
     this.looping = false;
     this.rest = 0;
     this.duration = 0;
+    this.saidEnough = this.isEnough;
     this.wire();
     for (const input of this.reports()) input.disabled = false;
     this.choose(this.clips[0]);
@@ -179,13 +181,15 @@ class Trial {
 
   tick() {
     if (!this.root.isConnected) return this.destroy();
-    const had = this.isEnough;
     this.note();
     if (this.position >= this.duration - 0.01) {
       if (this.looping) this.seek(0);
       else this.pause();
     }
-    if (!had && this.isEnough) announce("Both samples heard. You can answer now.");
+    if (!this.saidEnough && this.isEnough) {
+      this.saidEnough = true;
+      announce("Both samples heard. You can answer now.");
+    }
     return this.show();
   }
 

@@ -67,7 +67,7 @@ def comparison(adapters: list[Adapter]) -> list[Row]:
 
 
 def _settings(adapter: Adapter) -> dict[str, str]:
-    return {entry.setting.label: entry.value for group in configuration(adapter) for entry in group.entries}
+    return {entry.label: entry.value for group in configuration(adapter) for entry in group.entries}
 
 
 def _state(adapter: Adapter) -> str:

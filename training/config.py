@@ -40,6 +40,16 @@ class RankingLoss(StrEnum):
     MARGIN = "margin"
 
 
+class Group(StrEnum):
+    """Settings that belong together, in the order they are shown."""
+
+    LORA = "LoRA"
+    TRAINING = "Training"
+    PREFERENCES = "Preferences"
+    HARDWARE = "Hardware"
+    CHECKPOINTING = "Checkpointing"
+
+
 class InvalidConfig(ValueError):
     """A configuration that cannot be trained with; `problems` maps a field to what is wrong with it."""
 
@@ -50,7 +60,7 @@ class InvalidConfig(ValueError):
 
 def setting(
     default: Any,
-    group: str,
+    group: Group,
     label: str,
     explanation: str,
     *,
@@ -82,6 +92,12 @@ def range_in_words(facts: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def purpose(facts: Mapping[str, Any]) -> str:
+    """What a setting is for, and its range."""
+    words = range_in_words(facts)
+    return f"{facts['explanation']} {words.capitalize()}." if words else facts["explanation"]
+
+
 PREFERENCE = (Method.DPO, Method.KTO, Method.RANKING)
 ATTENTION_LAYERS, FEED_FORWARD_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj"), ("fc1", "fc2")
 TARGET_MODULES = ATTENTION_LAYERS + FEED_FORWARD_LAYERS
@@ -92,25 +108,28 @@ class TrainingConfig:
     """Everything a run can be told. Raises `InvalidConfig` naming every field out of its range."""
 
     method: Method = setting(
-        Method.DPO, "Method", "Method", "sft imitates liked clips; dpo, kto and ranking learn from what was preferred."
+        Method.DPO,
+        Group.TRAINING,
+        "Method",
+        "sft imitates liked clips; dpo, kto and ranking learn from what was preferred.",
     )
     dpo_loss: DpoLoss = setting(
         DpoLoss.SIGMOID,
-        "Method",
+        Group.PREFERENCES,
         "DPO loss",
         "sigmoid is the usual one; hinge stops at a margin; ipo resists overfitting when votes are unanimous.",
         methods=(Method.DPO,),
     )
     ranking_loss: RankingLoss = setting(
         RankingLoss.PLACKETT_LUCE,
-        "Method",
+        Group.PREFERENCES,
         "Ranking loss",
         "plackett_luce explains the whole order; margin only asks that each clip beats the next.",
         methods=(Method.RANKING,),
     )
     beta: float = setting(
         0.1,
-        "Method",
+        Group.PREFERENCES,
         "Beta",
         "How strongly the adapter is tied to its base: larger stays closer. Usual: 0.05 to 0.5.",
         above=0.0,
@@ -119,7 +138,7 @@ class TrainingConfig:
     )
     label_smoothing: float = setting(
         0.0,
-        "Method",
+        Group.PREFERENCES,
         "Label smoothing",
         "Share of votes assumed to be mistakes. 0 trusts every vote; 0.1 suits noisy raters.",
         low=0.0,
@@ -128,7 +147,7 @@ class TrainingConfig:
     )
     sft_weight: float = setting(
         0.0,
-        "Method",
+        Group.PREFERENCES,
         "SFT term",
         "Weight of also imitating the chosen clip; keeps it from growing less likely together with the rejected one.",
         low=0.0,
@@ -136,14 +155,19 @@ class TrainingConfig:
         methods=(Method.DPO,),
     )
     lora_r: int = setting(
-        16, "Adapter", "LoRA rank (r)", "Size of the adapter: larger can learn more, and overfit more.", low=4, high=128
+        16,
+        Group.LORA,
+        "LoRA rank (r)",
+        "Size of the adapter: larger can learn more, and overfit more.",
+        low=4,
+        high=128,
     )
     lora_alpha: float = setting(
-        32.0, "Adapter", "LoRA alpha", "Scale of the adapter's effect; usually twice the rank.", low=1.0, high=256.0
+        32.0, Group.LORA, "LoRA alpha", "Scale of the adapter's effect; usually twice the rank.", low=1.0, high=256.0
     )
     lora_dropout: float = setting(
         0.05,
-        "Adapter",
+        Group.LORA,
         "LoRA dropout",
         "Share of the adapter's inputs dropped while training; more resists overfitting.",
         low=0.0,
@@ -151,26 +175,26 @@ class TrainingConfig:
     )
     target_modules: tuple[str, ...] = setting(
         TARGET_MODULES,
-        "Adapter",
+        Group.LORA,
         "Target modules",
         "The decoder's layers that get an adapter: q_proj, k_proj, v_proj and out_proj are attention (recommended), "
         "fc1 and fc2 the feed-forward layers.",
     )
     learning_rate: float = setting(
         1e-4,
-        "Optimisation",
+        Group.TRAINING,
         "Learning rate",
         "The peak rate: too high forgets the base model, too low learns nothing. Usual: 5e-5 to 1e-3.",
         above=0.0,
         high=0.01,
     )
-    epochs: int = setting(3, "Optimisation", "Epochs", "Passes over the training items.", low=1, high=100)
+    epochs: int = setting(3, Group.TRAINING, "Epochs", "Passes over the training items.", low=1, high=100)
     max_steps: int = setting(
-        0, "Optimisation", "Steps", "Optimizer steps to make instead of whole epochs; 0 goes by epochs.", low=0
+        0, Group.TRAINING, "Steps", "Optimizer steps to make instead of whole epochs; 0 goes by epochs.", low=0
     )
     batch_size: int = setting(
         2,
-        "Optimisation",
+        Group.TRAINING,
         "Batch size",
         "Items per forward pass: the first thing to lower when memory runs out.",
         low=1,
@@ -178,7 +202,7 @@ class TrainingConfig:
     )
     gradient_accumulation_steps: int = setting(
         4,
-        "Optimisation",
+        Group.TRAINING,
         "Accumulation",
         "Batches per optimizer step: the effect of a large batch in little memory.",
         low=1,
@@ -186,47 +210,54 @@ class TrainingConfig:
     )
     warmup_steps: int = setting(
         100,
-        "Optimisation",
+        Group.TRAINING,
         "Warm-up",
         "Steps over which the rate rises, at most a tenth of the run; a cosine takes it down again.",
         low=0,
     )
     weight_decay: float = setting(
-        0.01, "Optimisation", "Weight decay", "Pulls the adapter towards no effect.", low=0.0, high=1.0
+        0.01, Group.TRAINING, "Weight decay", "Pulls the adapter towards no effect.", low=0.0, high=1.0
     )
     max_grad_norm: float = setting(
-        1.0, "Optimisation", "Gradient clipping", "Longest gradient let through.", above=0.0, high=1000.0
+        1.0, Group.TRAINING, "Gradient clipping", "Longest gradient let through.", above=0.0, high=1000.0
     )
     max_frames: int = setting(
         1500,
-        "Data",
+        Group.TRAINING,
         "Longest clip",
         "Codec frames of each clip that are used (50 a second): the second thing to lower when memory runs out.",
         low=10,
     )
     eval_steps: int = setting(
-        100, "Watching", "Evaluate every", "Steps between evaluations on the validation split.", low=1
+        100, Group.CHECKPOINTING, "Evaluate every", "Steps between evaluations on the validation split.", low=1
     )
     early_stopping_patience: int = setting(
-        3, "Watching", "Patience", "Evaluations without improvement before the run stops; 0 never stops early.", low=0
+        3,
+        Group.CHECKPOINTING,
+        "Patience",
+        "Evaluations without improvement before the run stops; 0 never stops early.",
+        low=0,
     )
     early_stopping_threshold: float = setting(
         0.01,
-        "Watching",
+        Group.CHECKPOINTING,
         "Threshold",
         "How much lower the validation loss must be to count as an improvement.",
         low=0.0,
         high=100.0,
     )
-    save_steps: int = setting(500, "Watching", "Checkpoint every", "Steps between checkpoints.", low=1)
+    save_steps: int = setting(500, Group.CHECKPOINTING, "Checkpoint every", "Steps between checkpoints.", low=1)
     save_total_limit: int = setting(
-        3, "Watching", "Checkpoints kept", "Newest checkpoints kept; the best one stays beside them.", low=1
+        3, Group.CHECKPOINTING, "Checkpoints kept", "Newest checkpoints kept; the best one stays beside them.", low=1
     )
     mixed_precision: bool = setting(
-        True, "Hardware", "Mixed precision", "Compute in bfloat16 on hardware that has it; without it nothing changes."
+        True,
+        Group.HARDWARE,
+        "Mixed precision",
+        "Compute in bfloat16 on hardware that has it; without it nothing changes.",
     )
     seed: int = setting(
-        0, "Hardware", "Seed", "The same seed, data and machine give the same adapter.", low=0, high=MAX_SEED
+        0, Group.TRAINING, "Seed", "The same seed, data and machine give the same adapter.", low=0, high=MAX_SEED
     )
 
     def __post_init__(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 from enum import StrEnum
-from itertools import groupby
 from typing import Any, get_type_hints
 
 from django import forms
@@ -16,7 +15,7 @@ from django.utils.functional import cached_property
 from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
-from training.config import MAX_SEED, PRESETS, InvalidConfig, Method, TrainingConfig, range_in_words
+from training.config import MAX_SEED, PRESETS, Group, InvalidConfig, Method, TrainingConfig, purpose, range_in_words
 from training.models import NAME_LENGTH, NAME_MESSAGE, Experiment
 
 FIRST = ("epochs", "batch_size", "learning_rate", "lora_r", "lora_alpha")
@@ -113,8 +112,9 @@ class ConfigForm(forms.Form):
     def advanced(self) -> list[SettingGroup]:
         rest = [spec for spec in fields(TrainingConfig) if spec.name not in (*FIRST, "method")]
         return [
-            SettingGroup(title, [self._setting(spec.name) for spec in specs])
-            for title, specs in groupby(rest, key=lambda spec: spec.metadata["group"])
+            SettingGroup(group, [self._setting(spec.name) for spec in specs])
+            for group in Group
+            if (specs := [spec for spec in rest if spec.metadata["group"] is group])
         ]
 
     @property
@@ -137,7 +137,7 @@ class ConfigForm(forms.Form):
 def config_field(spec: Field[Any]) -> forms.Field:
     """The form field of a setting. Ranges are checked by `TrainingConfig`; here values get their kind."""
     facts, kind = spec.metadata, get_type_hints(TrainingConfig)[spec.name]
-    shared = {"label": facts["label"], "help_text": facts["explanation"]}
+    shared = {"label": facts["label"], "help_text": purpose(facts)}
     if kind is bool:
         return forms.BooleanField(required=False, **shared)
     if spec.name == "target_modules":
@@ -152,11 +152,9 @@ def config_field(spec: Field[Any]) -> forms.Field:
 
 def _number_field(spec: Field[Any], kind: type, shared: dict[str, str]) -> forms.Field:
     facts = spec.metadata
-    range_ = range_in_words(facts)
-    words = f"{facts['label']} must be {'a whole number' if kind is int else 'a number'}, {range_}."
+    words = f"{facts['label']} must be {'a whole number' if kind is int else 'a number'}, {range_in_words(facts)}."
     limits = {"min": facts["low"], "max": facts["high"], "step": "1" if kind is int else "any"}
     attrs = {name: f"{value}" for name, value in limits.items() if value is not None} | {"autocomplete": "off"}
-    shared = shared | {"help_text": f"{facts['explanation']} {range_.capitalize()}."}
     errors = {"required": words, "invalid": words}
     # Numbers too large for the arithmetic of ranges end here.
     most = MaxValueValidator(facts["high"] or MAX_SEED, words)

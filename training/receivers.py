@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from adapters.configuration import Group, describes_adapters
 from adapters.models import Adapter
 from datasets_app.dependents import uses_datasets
 from datasets_app.models import Dataset
+from training.config import Group as ConfigGroup
 from training.models import Experiment
+from training.settings_in_words import settings_in_words
+
+LORA_IN_FILE = {
+    "lora_r": "r",
+    "lora_alpha": "lora_alpha",
+    "lora_dropout": "lora_dropout",
+    "target_modules": "target_modules",
+}
+"""Settings that adapter_config.json tells too, by their names there."""
 
 
 @uses_datasets
@@ -17,3 +28,15 @@ def users_of_dataset(dataset: Dataset) -> Iterator[str]:
         yield f"the experiment “{name}”"
     for adapter in Adapter.objects.visible().filter(run__dataset=dataset).order_by("name", "version"):
         yield f"the adapter “{adapter.label}”"
+
+
+@describes_adapters
+def settings_of_adapter(adapter: Adapter) -> list[Group]:
+    """What its files tell, and how it was trained where that is known.
+
+    The files come first: a run that goes on from an adapter takes rank, alpha and layers from it.
+    """
+    kept = {name: adapter.peft_config[key] for name, key in LORA_IN_FILE.items() if key in adapter.peft_config}
+    if not adapter.training_config:
+        return settings_in_words(kept, groups=[ConfigGroup.LORA])
+    return settings_in_words({**adapter.training_config, **kept})

@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from itertools import groupby
+from dataclasses import fields
 from typing import Any
 
-from adapters.configuration import in_words
-from training.config import TrainingConfig
+from adapters.configuration import Entry, Group, in_words
+from training.config import Group as ConfigGroup
+from training.config import TrainingConfig, purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A setting; `is_override` marks one that differs from the experiment's."""
-
-    label: str
-    explanation: str
-    value: str
-    is_override: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Settings that belong together."""
-
-    title: str
-    entries: list[Entry] = field(default_factory=list)
-
-
-def settings_in_words(config: Mapping[str, Any], overrides: Iterable[str] = ()) -> list[Group]:
-    """The settings of `config` that matter to its method, in the order of `TrainingConfig`."""
+def settings_in_words(
+    config: Mapping[str, Any], overrides: Iterable[str] = (), groups: Iterable[ConfigGroup] = ConfigGroup
+) -> list[Group]:
+    """The settings of `config` that matter to its method (all if it names none), group by group."""
     changed, method = set(overrides), config.get("method")
-    shown = [spec for spec in fields(TrainingConfig) if spec.name in config and method in spec.metadata["methods"]]
-    return [
-        Group(
-            title,
-            [
-                Entry(
-                    spec.metadata["label"],
-                    spec.metadata["explanation"],
-                    in_words(config[spec.name]),
-                    spec.name in changed,
-                )
-                for spec in specs
-            ],
-        )
-        for title, specs in groupby(shown, key=lambda spec: spec.metadata["group"])
-    ]
+    shown = [spec for spec in fields(TrainingConfig) if method is None or method in spec.metadata["methods"]]
+    found = []
+    for group in groups:
+        specs = [spec for spec in shown if spec.metadata["group"] is group]
+        entries = [
+            Entry(
+                spec.name,
+                spec.metadata["label"],
+                purpose(spec.metadata),
+                in_words(config.get(spec.name)),
+                spec.name in changed,
+            )
+            for spec in specs
+        ]
+        found += [Group(group, entries)] if entries else []
+    return found
 
 
 def label_of(name: str) -> str:

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from adapters.configuration import configuration, in_words
+from adapters.configuration import in_words
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
 from adapters.registration import accept, refuse
 from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory, adapter_files, adapter_zip, tiny_base
@@ -129,13 +129,7 @@ def test_the_page_of_an_adapter_tells_what_it_is(page, django_assert_max_num_que
     assert "how it was trained is not known here" in plain and "Checkpointing" not in plain
 
 
-def test_configuration_is_grouped_and_put_into_words():
-    adapter = AdapterFactory.build(
-        base_model=BaseModelFactory.build(), created_by=None, training_config={"method": "sft", "epochs": 3}
-    )
-    groups = {group.title: {e.setting.key: e.value for e in group.entries} for group in configuration(adapter)}
-    assert list(groups) == ["Model", "LoRA", "Training", "Hardware", "Checkpointing"]
-    assert groups["Training"]["epochs"] == "3" and groups["Training"]["seed"] == "Not set"
+def test_values_are_put_into_words():
     values = (0.0001, 2.5e-05, 0.05, True, False, ["a", "b"], None, "", 3, 0.0)
     words = ["1e-4", "2.5e-5", "0.05", "Yes", "No", "a, b", "Not set", "Not set", "3", "0"]
     assert [in_words(value) for value in values] == words
@@ -194,9 +188,9 @@ def test_comparing_two_marks_what_differs(page):
     Adapter.objects.filter(pk=two.pk).update(peft_config=two.peft_config | {"r": 16}, is_active=False)
     html = page.get(f"/adapters/compare/?ids={two.pk}&ids={one.pk}").text
     assert html.index(two.label) < html.index(one.label), "in the order asked for"
-    row = next(row for row in html.split("<tr") if "Rank (r)" in row)
+    row = next(row for row in html.split("<tr") if "LoRA rank (r)" in row)
     assert "differs" in row and "<td>16</td><td>2</td>" in row
-    assert 'class="differs"><th scope="row">Alpha' not in html
+    assert 'class="differs"><th scope="row">LoRA alpha' not in html
     for query in ("", f"?ids={one.pk}", f"?ids={one.pk}&ids=nonsense", "?ids=" + "&ids=".join(["x"] * 3)):
         answer = page.get(f"/adapters/compare/{query}")
         assert answer.status_code == 400 and "Two adapters are needed" in answer.text, query

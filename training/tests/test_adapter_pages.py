@@ -1,0 +1,71 @@
+"""What training tells on the pages of adapters."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from adapters.configuration import NOT_SET, configuration
+from adapters.tests.factories import AdapterFactory
+from generation.tests.factories import BaseModelFactory
+from training.config import Method, TrainingConfig, range_in_words
+
+LORA = {"lora_r", "lora_alpha", "lora_dropout", "target_modules"}
+
+
+def groups_of(**values):
+    adapter = AdapterFactory.build(base_model=BaseModelFactory.build(), created_by=None, **values)
+    return {str(group.title): group.entries for group in configuration(adapter)}
+
+
+@pytest.mark.parametrize("method", Method)
+def test_every_setting_of_a_trained_adapter_is_shown_once_and_filled(method):
+    groups = groups_of(training_config=TrainingConfig(method=method).to_mapping())
+    shown = [entry for title, entries in groups.items() if title != "Model" for entry in entries]
+    relevant = [spec.name for spec in fields(TrainingConfig) if method in spec.metadata["methods"]]
+    assert sorted(entry.key for entry in shown) == sorted(relevant)
+    assert not [entry.key for entry in shown if entry.value == NOT_SET]
+    preferences = ["Preferences"] if method is not Method.SFT else []
+    assert list(groups) == ["Model", "LoRA", "Training", *preferences, "Hardware", "Checkpointing"]
+    assert {entry.key for entry in groups["LoRA"]} == LORA
+
+
+def test_no_setting_is_left_out_of_all_methods():
+    shown = set()
+    for method in Method:
+        groups = groups_of(training_config=TrainingConfig(method=method).to_mapping())
+        shown |= {entry.key for entries in groups.values() for entry in entries}
+    assert shown >= {spec.name for spec in fields(TrainingConfig)}
+
+
+def test_every_value_says_what_it_is_for_and_what_its_range_is():
+    groups = groups_of(training_config=TrainingConfig().to_mapping())
+    facts = {spec.name: spec.metadata for spec in fields(TrainingConfig)}
+    for entry in (entry for title, entries in groups.items() if title != "Model" for entry in entries):
+        assert facts[entry.key]["explanation"] in entry.purpose and entry.label == facts[entry.key]["label"]
+        assert range_in_words(facts[entry.key]) in entry.purpose.lower()
+
+
+def test_the_files_are_right_about_what_they_hold():
+    """A run that goes on from an adapter keeps that adapter's rank, whatever the run was told."""
+    groups = groups_of(training_config=TrainingConfig(lora_r=64).to_mapping())
+    values = {entry.key: entry.value for entry in groups["LoRA"]}
+    assert values == {
+        "lora_r": "2",
+        "lora_alpha": "4",
+        "lora_dropout": "0",
+        "target_modules": "q_proj, v_proj",
+    }
+
+
+def test_an_adapter_from_elsewhere_tells_what_its_files_hold():
+    groups = groups_of()
+    assert list(groups) == ["Model", "LoRA"]
+    assert {entry.key: entry.value for entry in groups["LoRA"]}["lora_r"] == "2"
+
+
+def test_gaps_are_said():
+    groups = groups_of(training_config={"method": "sft", "epochs": 3})
+    values = {entry.key: entry.value for entry in groups["Training"]}
+    assert values["epochs"] == "3" and values["seed"] == NOT_SET

@@ -166,11 +166,21 @@ def test_an_export_is_started_followed_and_downloaded(page: Client) -> None:
     assert "csv" in text(refused)
 
 
+def test_a_built_dataset_leads_to_training_on_it(page: Client) -> None:
+    rated([5])
+    dataset = built()
+    address = f"{reverse('experiment-new')}?dataset={dataset.pk}"
+    assert f'href="{address}"' in page.get(reverse("dataset-detail", args=[dataset.pk])).content.decode()
+    form = page.get(address).context["form"]
+    assert form["dataset"].value() == dataset.pk
+
+
 def test_a_failed_build_says_why(page: Client) -> None:
     sample = rated([5])[0]
     sample.codes_file.storage.delete(sample.codes_file.name)
     dataset = create_dataset(actor=None, name="Lost", kind="supervised", now=True)
-    assert "cannot be read" in text(page.get(reverse("dataset-detail", args=[dataset.pk])))
+    answer = page.get(reverse("dataset-detail", args=[dataset.pk]))
+    assert "cannot be read" in text(answer) and "Train on it" not in text(answer)
 
 
 def test_unknown_things_are_not_found(page: Client) -> None:

@@ -15,7 +15,7 @@ from datasets_app.exceptions import NoRows
 from datasets_app.filters import FilterSpec
 from datasets_app.models import Dataset
 from datasets_app.rows import DECIMALS, ClipRow, PreferenceRow, Row, SupervisedRow, codes_digest
-from datasets_app.selection import rows, trusted
+from datasets_app.selection import rows
 from datasets_app.splits import assign_splits
 from datasets_app.writing import Writer, seal
 from feedback.models import SampleTag
@@ -88,7 +88,7 @@ def _samples(batch: Sequence[Mapping[str, Any]]) -> dict[UUID, _Sample]:
     """The samples of pooled rows, with their prompts, models, adapters and tags, in two queries."""
     ids = {values[name] for values in batch for name in ("sample_id", "low", "high") if name in values}
     tags: dict[UUID, set[str]] = defaultdict(set)
-    uses = trusted(SampleTag.objects.filter(sample__in=ids)).order_by()
+    uses = SampleTag.objects.filter(sample__in=ids).trusted().order_by()
     for sample_id, name in uses.values_list("sample_id", "tag__name"):
         tags[sample_id].add(name)
     return {

@@ -90,18 +90,15 @@ def eligible_samples(spec: FilterSpec) -> QuerySet[AudioSample]:
 
 
 def _tagged(names: tuple[str, ...] | list[str]) -> Exists:
-    return Exists(trusted(SampleTag.objects.filter(sample=OuterRef("pk"), tag__name__in=names)))
-
-
-def trusted(judgements: JudgementQuerySet) -> JudgementQuerySet:
-    """Without those of raters whom a curator excluded."""
-    return judgements.exclude(rater__rater_profile__is_excluded=True)
+    return Exists(SampleTag.objects.filter(sample=OuterRef("pk"), tag__name__in=names).trusted())
 
 
 def answers(judgements: JudgementQuerySet, spec: FilterSpec) -> JudgementQuerySet:
     """The answers that are pooled, each with its rater's `reliability`; those that weigh nothing are left out."""
-    chosen = trusted(judgements.visible()).annotate(
-        reliability=Coalesce("rater__rater_profile__weight", Value(UNKNOWN_WEIGHT))
+    chosen = (
+        judgements.visible()
+        .trusted()
+        .annotate(reliability=Coalesce("rater__rater_profile__weight", Value(UNKNOWN_WEIGHT)))
     )
     chosen = chosen.filter(reliability__gt=0, reliability__gte=spec.min_rater_weight)
     if spec.raters:

@@ -44,6 +44,10 @@ class JudgementQuerySet(models.QuerySet):
         """Only those at least one of whose samples is among `samples` (a queryset)."""
         raise NotImplementedError
 
+    def trusted(self) -> JudgementQuerySet:
+        """Without those of raters whom a curator excluded."""
+        return self.exclude(rater__rater_profile__is_excluded=True)
+
     def visible_to(self, reader: AbstractBaseUser) -> JudgementQuerySet:
         """What `reader` may see: their own, and others' on samples they have judged themselves. Curators see all.
 

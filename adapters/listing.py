@@ -58,6 +58,21 @@ class Row:
         return len(set(self.values)) > 1
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A figure of compared adapters, in words.
+
+    `leader` is the place of the one that is ahead, None if none is; `mark` says in a word how. `verdict` is what may be
+    said about the difference.
+    """
+
+    name: str
+    values: list[str]
+    leader: int | None = None
+    mark: str = ""
+    verdict: str = ""
+
+
 def comparison(adapters: list[Adapter]) -> list[Row]:
     """What the adapters are and how they were trained, property by property. They must come `with_usage()`."""
     rows = [Row(name, [words(adapter) for adapter in adapters]) for name, words in _PROPERTIES]

@@ -105,14 +105,24 @@ def _preference_statistics(preferences: QuerySet[Preference], ids: QuerySet | No
 def win_rate_of(preferences: QuerySet[Preference], ids: QuerySet) -> dict[str, Any]:
     """How samples among `ids` fare against others: preferences with exactly one of the two sides among them."""
     ours_a, ours_b = Q(sample_a__in=ids), Q(sample_b__in=ids)
-    as_a, as_b = ours_a & ~ours_b, ours_b & ~ours_a
-    found = preferences.aggregate(
+    found = _outcomes(preferences, ours_a & ~ours_b, ours_b & ~ours_a)
+    return found | {"rate": _win_rate(found)}
+
+
+def votes_between(preferences: QuerySet[Preference], ours: QuerySet, theirs: QuerySet) -> dict[str, int]:
+    """Wins, losses, ties and “both bad” of samples among `ours` against samples among `theirs`."""
+    as_a, as_b = Q(sample_a__in=ours, sample_b__in=theirs), Q(sample_a__in=theirs, sample_b__in=ours)
+    return _outcomes(preferences, as_a, as_b)
+
+
+def _outcomes(preferences: QuerySet[Preference], as_a: Q, as_b: Q) -> dict[str, int]:
+    """Of one side, which is A in preferences that are `as_a`, and B in those that are `as_b`."""
+    return preferences.aggregate(
         wins=Count("pk", filter=(as_a & Q(winner="a")) | (as_b & Q(winner="b"))),
         losses=Count("pk", filter=(as_a & Q(winner="b")) | (as_b & Q(winner="a"))),
         ties=Count("pk", filter=(as_a | as_b) & Q(winner="tie")),
         both_bad=Count("pk", filter=(as_a | as_b) & Q(winner="both_bad")),
     )
-    return found | {"rate": _win_rate(found)}
 
 
 def win_rates(preferences: QuerySet[Preference], ids: QuerySet | None) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ router.register("generate", generation_api.GenerateViewSet, basename="api-genera
 router.register("jobs", generation_api.JobViewSet, basename="api-job")
 router.register("audio", generation_api.AudioViewSet, basename="api-audio")
 router.register("adapters", adapters_api.AdapterViewSet, basename="api-adapter")
+router.register("adapters", feedback_api.AdapterPerformanceViewSet, basename="api-adapter-performance")
 router.register("adapter-registrations", adapters_api.RegistrationViewSet, basename="api-adapter-registration")
 router.register("favorites", generation_api.FavoriteViewSet, basename="api-favorite")
 router.register("feedback", feedback_api.FeedbackViewSet, basename="api-feedback")

@@ -6,17 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeAlias
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Count, QuerySet
 
+from adapters.models import Adapter
 from feedback.listening_tests.access import may_see_results
 from feedback.listening_tests.trials import winner_of
 from feedback.models import Arm, ListeningTest, Trial
 from feedback.statistics.agreement import Alpha, Judgement, PairAgreement, pair_agreement, preference_alpha
 from feedback.statistics.position_bias import PositionBias, estimate
 from feedback.statistics.win_rate import MIN_DECIDED, Claim, WinRate, summarise
+from generation.models import BaseModel
 from prompts.models import Prompt
 from text2song.exceptions import Forbidden
 
@@ -26,13 +29,23 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}".replace("%", " %")
 
 
+Side: TypeAlias = Arm | Adapter | BaseModel
+"""What can be preferred to another: an arm of a test, or what it plays in whatever test."""
+
+
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """One arm against another; `rate` counts the first one's wins."""
+    """One against another; `rate` counts the first one's wins."""
 
-    arm: Arm
-    against: Arm
+    arm: Side
+    against: Side
     rate: WinRate
+
+    @property
+    def mirrored(self) -> Duel:
+        """The same votes from the other side."""
+        rate = self.rate
+        return Duel(self.against, self.arm, summarise(rate.losses, rate.wins, rate.ties, rate.both_bad))
 
     @property
     def percent(self) -> str:

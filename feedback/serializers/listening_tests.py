@@ -175,11 +175,9 @@ class VoteAnswerSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class DuelSerializer(serializers.Serializer):
-    """One arm against another; a tie counts as half a win."""
+class VotesSerializer(serializers.Serializer):
+    """The votes on one side against another; a tie counts as half a win."""
 
-    arm = ArmSerializer()
-    against = ArmSerializer()
     wins = serializers.IntegerField(source="rate.wins")
     losses = serializers.IntegerField(source="rate.losses")
     ties = serializers.IntegerField(source="rate.ties")
@@ -191,6 +189,13 @@ class DuelSerializer(serializers.Serializer):
     votes_needed = serializers.IntegerField(source="rate.votes_needed", allow_null=True)
     claim = serializers.CharField(source="rate.claim", help_text="too_few, undecided, better or worse")
     sentence = serializers.CharField()
+
+
+class DuelSerializer(VotesSerializer):
+    """One arm against another."""
+
+    arm = ArmSerializer()
+    against = ArmSerializer()
 
 
 class PromptRowSerializer(serializers.Serializer):

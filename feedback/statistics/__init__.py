@@ -5,6 +5,7 @@ clock, and whatever is random takes a seed. scipy is imported where it is called
 about a second.
 
     win_rate        wins, losses and ties of two arms: rate, interval, p-value, votes still needed, what may be claimed
+    mean_difference do two groups of clips differ in their mean rating?
     position_bias   does a rater prefer the clip shown first?
     agreement       Krippendorff's alpha, pair agreement
     bradley_terry   the order of all arms, with intervals

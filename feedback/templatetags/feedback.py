@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,6 +13,9 @@ from django.http import HttpRequest
 from django.template.context import RequestContext
 from django.urls import reverse
 
+from adapters.listing import Measure
+from adapters.models import Adapter
+from feedback import performance
 from feedback.comparisons import Comparison
 from feedback.history import KIND_OF
 from feedback.models import Preference
@@ -58,6 +61,21 @@ def prompt_feedback(context: RequestContext, prompt: Prompt, jobs: Iterable[Gene
         "total": summaries_of_prompts(reader=context["user"], ids=[prompt.pk])[prompt.pk],
         "samples": summaries_of_samples(reader=context["user"], ids=ids),
     }
+
+
+# -- adapters ------------------------------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def adapter_performance(context: RequestContext, adapter: Adapter) -> performance.Performance:
+    """An adapter's figures beside its base model's."""
+    return performance.performance(adapter=adapter, reader=context["user"])
+
+
+@register.simple_tag(takes_context=True)
+def compared_feedback(context: RequestContext, adapters: Sequence[Adapter]) -> list[Measure]:
+    """How two adapters were rated, and the votes between them."""
+    return performance.side_by_side(adapters=adapters, reader=context["user"])
 
 
 @register.filter

@@ -9,7 +9,8 @@ import pytest
 from adapters.configuration import NOT_SET, configuration
 from adapters.tests.factories import AdapterFactory
 from generation.tests.factories import BaseModelFactory
-from training.config import Method, TrainingConfig, range_in_words
+from training.config import DpoLoss, Method, TrainingConfig, range_in_words
+from training.losses import side_by_side
 
 LORA = {"lora_r", "lora_alpha", "lora_dropout", "target_modules"}
 
@@ -69,3 +70,55 @@ def test_gaps_are_said():
     groups = groups_of(training_config={"method": "sft", "epochs": 3})
     values = {entry.key: entry.value for entry in groups["Training"]}
     assert values["epochs"] == "3" and values["seed"] == NOT_SET
+
+
+# -- losses of two side by side ------------------------------------------------------------------------------------
+
+
+def trained(loss, held_out, data="a", **config):
+    values = TrainingConfig(**config).to_mapping()
+    lineage = {"final_loss": loss, "best_value": held_out, "dataset_hash": data}
+    return AdapterFactory.build(base_model=BaseModelFactory.build(), created_by=None, training_config=values | lineage)
+
+
+def test_the_lower_loss_is_marked_and_never_called_a_difference():
+    training, held_out = side_by_side([trained(0.61, 0.7), trained(0.5, 0.72)])
+    assert (training.name, training.values, training.leader, training.mark) == (
+        "Training loss",
+        ["0.61", "0.5"],
+        1,
+        "lower",
+    )
+    assert (held_out.name, held_out.leader) == ("Best held-out loss", 0)
+
+
+@pytest.mark.parametrize("other", [{"method": Method.SFT}, {"dpo_loss": DpoLoss.IPO}])
+def test_losses_in_other_units_are_not_compared(other):
+    (loss,) = side_by_side([trained(0.61, 0.7), trained(0.5, 0.72, **other)])
+    assert loss.values[0] == "dpo (sigmoid)" and loss.leader is None and loss.verdict.startswith("Not comparable")
+
+
+def test_losses_on_other_data_are_shown_without_a_mark():
+    for loss in side_by_side([trained(0.61, 0.7, data="a"), trained(0.5, 0.72, data="b")]):
+        assert loss.leader is None and "different data" in loss.verdict
+
+
+def test_an_adapter_from_elsewhere_has_no_loss():
+    uploaded = AdapterFactory.build(base_model=BaseModelFactory.build(), created_by=None)
+    assert side_by_side([uploaded, uploaded]) == []
+    (loss,) = side_by_side([trained(0.6, None), uploaded])
+    assert loss.values == ["dpo (sigmoid)", "not known"] and loss.leader is None
+    assert [row.values for row in side_by_side([trained(0.6, None), trained(0.5, None)])] == [
+        ["0.6", "0.5"],
+        ["–", "–"],
+    ]
+
+
+@pytest.mark.django_db
+def test_the_comparison_page_shows_them(page):
+    base = BaseModelFactory()
+    values = TrainingConfig().to_mapping() | {"final_loss": 0.61, "best_value": 0.7, "dataset_hash": "a"}
+    one = AdapterFactory(base_model=base, training_config=values, stored=False)
+    two = AdapterFactory(base_model=base, training_config=values | {"final_loss": 0.5}, stored=False)
+    html = page.get(f"/adapters/compare/?ids={one.pk}&ids={two.pk}").text
+    assert '<td>0.5 <span class="badge">lower</span></td>' in html

@@ -216,8 +216,8 @@ def test_five_arms_and_five_thousand_votes_take_under_three_seconds_of_computing
 
 def test_importing_the_statistics_loads_neither_scipy_nor_django_nor_torch():
     script = (
-        "import sys; from feedback.statistics import agreement, assignment, bradley_terry, position_bias, reliability,"
-        "win_rate; print(sorted({'scipy', 'django', 'torch', 'choix'} & set(sys.modules)))"
+        "import sys; from feedback.statistics import agreement, assignment, bradley_terry, mean_difference,"
+        "position_bias, reliability, win_rate; print(sorted({'scipy', 'django', 'torch', 'choix'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

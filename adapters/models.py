@@ -147,6 +147,32 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
         return str(self.pk)[:8]
 
 
+class DefaultChange(UUIDModel):
+    """A change of what is preselected for a base model: from one adapter, or the base alone, to another."""
+
+    class Reason(models.TextChoices):
+        CHOSEN = "chosen", "Chosen by a curator"
+        PROMOTED = "promoted", "Promoted by a blind test"
+        ROLLED_BACK = "rolled_back", "Rolled back"
+        DEACTIVATED = "deactivated", "Deactivated"
+        DELETED = "deleted", "Deleted"
+
+    base_model = models.ForeignKey("generation.BaseModel", on_delete=models.CASCADE, related_name="default_changes")
+    before = models.ForeignKey(Adapter, null=True, on_delete=models.CASCADE, related_name="+")
+    after = models.ForeignKey(Adapter, null=True, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=11, choices=Reason.choices)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Empty: the studio."
+    )
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        names = (adapter.label if adapter else "the base model alone" for adapter in (self.before, self.after))
+        return " to ".join(names)
+
+
 class AdapterRegistration(AdapterFiles, UUIDModel):
     """An upload whose files are in order, waiting for a worker to load it onto its base.
 

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from adapters.exceptions import AdapterExists, AdapterNotActive, AdapterNotFound
-from adapters.models import Adapter
+from adapters.models import Adapter, DefaultChange
 from adapters.registration import free_version, require_free
 from text2song.exceptions import Conflict, Forbidden
 
@@ -57,11 +57,20 @@ def activate_adapter(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
 def deactivate_adapter(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
     """Offer it no more; jobs already sent finish with it. A default is one no longer."""
     _own(adapter, actor)
-    _change(adapter, is_active=False, is_default=False)
+    with transaction.atomic():
+        default = _lock_default(adapter)
+        _change(adapter, is_active=False, is_default=False)
+        if default == adapter:
+            _note_default(adapter, None, DefaultChange.Reason.DEACTIVATED, actor)
 
 
-def make_default(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
-    """Preselect it for its base model. The default before it is remembered, for `roll_back`."""
+def make_default(
+    *, adapter: Adapter, actor: AbstractBaseUser | None, reason: str = DefaultChange.Reason.CHOSEN
+) -> None:
+    """Preselect it for its base model. The default before it is remembered, for `roll_back`.
+
+    `actor` is None for the studio itself.
+    """
     _curators_only(actor)
     with transaction.atomic():
         before = _lock_default(adapter)
@@ -73,6 +82,7 @@ def make_default(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
         if before is not None:
             _change(before, is_default=False)
         _change(adapter, is_default=True, previous_default=before)
+        _note_default(before, adapter, reason, actor)
 
 
 def roll_back(*, adapter: Adapter, actor: AbstractBaseUser) -> Adapter | None:
@@ -90,6 +100,7 @@ def roll_back(*, adapter: Adapter, actor: AbstractBaseUser) -> Adapter | None:
         _change(adapter, is_default=False)
         if earlier is not None:
             _change(earlier, is_default=True)
+        _note_default(adapter, earlier, DefaultChange.Reason.ROLLED_BACK, actor)
     return earlier
 
 
@@ -108,17 +119,23 @@ def earlier_default(adapter: Adapter) -> Adapter | None:
 def delete_adapter(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
     """Hide it and offer it no more; jobs and samples made with it stay. Deleting it again is `AdapterNotFound`."""
     _own(adapter, actor)
-    now = timezone.now()
-    deleted = Adapter.objects.visible().filter(pk=adapter.pk).update(deleted_at=now, is_active=False, is_default=False)
-    if not deleted:
-        raise AdapterNotFound(adapter.label)
-    adapter.refresh_from_db()
+    with transaction.atomic():
+        default = _lock_default(adapter)
+        _change(adapter, deleted_at=timezone.now(), is_active=False, is_default=False)
+        if default == adapter:
+            _note_default(adapter, None, DefaultChange.Reason.DELETED, actor)
 
 
 def _lock_default(adapter: Adapter) -> Adapter | None:
     """The present default of the same base model, its adapters locked so that two promotions follow one another."""
     rivals = Adapter.objects.select_for_update().filter(base_model_id=adapter.base_model_id)
     return next((rival for rival in rivals if rival.is_default), None)
+
+
+def _note_default(before: Adapter | None, after: Adapter | None, reason: str, actor: AbstractBaseUser | None) -> None:
+    """Write the change into the history of the base model's default."""
+    base_model = (after or before).base_model
+    DefaultChange.objects.create(base_model=base_model, before=before, after=after, reason=reason, actor=actor)
 
 
 def _change(adapter: Adapter, **values: object) -> None:
@@ -135,6 +152,7 @@ def _own(adapter: Adapter, actor: AbstractBaseUser) -> None:
         raise Forbidden("Only the person who registered an adapter, or a curator, can change it.")
 
 
-def _curators_only(actor: AbstractBaseUser) -> None:
-    if not actor.is_staff:
+def _curators_only(actor: AbstractBaseUser | None) -> None:
+    """`actor` None is the studio itself."""
+    if actor is not None and not actor.is_staff:
         raise Forbidden("Only curators choose the default adapter.")

@@ -175,7 +175,7 @@ def apply_template(*, template: PromptTemplate, max_duration: int | None = None)
 
 
 def create_suite(
-    *, actor: AbstractBaseUser, name: str, description: str = "", prompt_ids: Iterable[uuid.UUID] = ()
+    *, actor: AbstractBaseUser | None, name: str, description: str = "", prompt_ids: Iterable[uuid.UUID] = ()
 ) -> PromptSuite:
     """Store an open suite, with prompts in the order given. For curators; raises `UnknownPrompts`."""
     _require_curator(actor)
@@ -202,7 +202,7 @@ def update_suite(
     return locked
 
 
-def add_prompts(*, actor: AbstractBaseUser, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID]) -> int:
+def add_prompts(*, actor: AbstractBaseUser | None, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID]) -> int:
     """Append prompts to an open suite; those already in it keep their place. Returns how many are new.
 
     Raises `SuiteIsFrozen`, and `UnknownPrompts` naming every id that is not a visible prompt.
@@ -227,7 +227,7 @@ def remove_prompt(*, actor: AbstractBaseUser, suite: PromptSuite, prompt: Prompt
         locked.items.filter(prompt=prompt).delete()
 
 
-def freeze_suite(*, actor: AbstractBaseUser, suite: PromptSuite) -> PromptSuite:
+def freeze_suite(*, actor: AbstractBaseUser | None, suite: PromptSuite) -> PromptSuite:
     """Close a suite's list for good. Raises `SuiteIsFrozen`, and `ValidationError` for an empty suite."""
     with _open_suite(actor, suite) as locked:
         locked.freeze()
@@ -244,7 +244,7 @@ def delete_suite(*, actor: AbstractBaseUser, suite: PromptSuite) -> None:
 
 
 @contextmanager
-def _open_suite(actor: AbstractBaseUser, suite: PromptSuite) -> Iterator[PromptSuite]:
+def _open_suite(actor: AbstractBaseUser | None, suite: PromptSuite) -> Iterator[PromptSuite]:
     """A transaction holding the suite's row, so that nobody freezes it meanwhile. Yields the fresh row."""
     _require_curator(actor)
     with transaction.atomic():
@@ -255,7 +255,8 @@ def _open_suite(actor: AbstractBaseUser, suite: PromptSuite) -> Iterator[PromptS
 
 
 def _require_curator(actor: Any) -> None:
-    if not actor.is_staff:
+    """`actor` None is the studio itself."""
+    if actor is not None and not actor.is_staff:
         raise OnlyCurators
 
 

@@ -44,6 +44,7 @@ router.register("listening-tests", ListeningTestViewSet, basename="api-listening
 router.register("trials", TrialViewSet, basename="api-trial")
 router.register("leaderboard", LeaderboardViewSet, basename="api-leaderboard")
 router.register("experiments", training_api.ExperimentViewSet, basename="api-experiment")
+router.register("promotions", training_api.PromotionViewSet, basename="api-promotion")
 router.register("runs", training_api.RunViewSet, basename="api-run")
 router.register("datasets", datasets_api.DatasetViewSet, basename="api-dataset")
 router.register("dataset-exports", datasets_api.ExportViewSet, basename="api-dataset-export")

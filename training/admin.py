@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from text2song.curation import ReadOnlyAdmin, act
 from training import services
-from training.models import Experiment, TrainingRun
+from training.models import Experiment, Promotion, TrainingRun
 from training.querysets import ExperimentQuerySet
 
 
@@ -104,3 +104,17 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     def delete_runs(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
         actor = request.user
         act(self, request, queryset, lambda run: services.delete_runs(ids=[run.pk], actor=actor), "Runs deleted")
+
+
+@admin.register(Promotion)
+class PromotionAdmin(ReadOnlyAdmin):
+    list_display = ("adapter", "opponent_name", "outcome", "win_rate", "votes", "created_at", "decided_at")
+    list_filter = ("outcome", "adapter__base_model")
+    search_fields = ("id", "adapter__name", "adapter__version", "reason")
+    date_hierarchy = "created_at"
+    list_select_related = ("adapter__base_model", "opponent")
+    fieldsets = (
+        (None, {"fields": ("id", "adapter", "opponent", "test", "opened_by", "created_at")}),
+        ("Outcome", {"fields": ("outcome", "reason", "decided_at")}),
+        ("Decided on", {"fields": ("win_rate", "win_rate_low", "win_rate_high", "votes", "guards")}),
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import django_filters
 from django.db.models import QuerySet
 
+from adapters.models import Adapter
 from datasets_app.models import Dataset
 from prompts.filters import TruthFilter
-from training.models import Experiment, TrainingRun
+from training.models import Experiment, Promotion, TrainingRun
 from training.querysets import ExperimentQuerySet
 
 NO_STATE = {"invalid_choice": "There is no state “%(value)s”."}
@@ -60,3 +61,20 @@ class TrainingRunFilter(django_filters.FilterSet):
 
     def by_state(self, runs: QuerySet, name: str, value: str) -> QuerySet:
         return runs.unfinished() if value == ACTIVE else runs.filter(state=value)
+
+
+class PromotionFilter(django_filters.FilterSet):
+    """Promotions by adapter and outcome."""
+
+    adapter = django_filters.ModelChoiceFilter(
+        queryset=Adapter.objects.all(),
+        error_messages={"invalid_choice": "There is no such adapter."},
+        help_text="Id of an adapter.",
+    )
+    outcome = django_filters.ChoiceFilter(
+        choices=Promotion.Outcome.choices, error_messages={"invalid_choice": "There is no outcome “%(value)s”."}
+    )
+
+    class Meta:
+        model = Promotion
+        fields: tuple[str, ...] = ()

@@ -5,9 +5,11 @@ Diversity is compared with the base; silence and clipping are counted; drift is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +24,22 @@ MOST_KL_PER_CODE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """One figure beside its limit, in words; `problem` is empty when it holds."""
+
+    name: str
+    value: str
+    limit: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Guards:
-    """Figures of an adapter's clips. `kl_per_code` is in nats: how far clips of the base became less likely."""
+    """Figures of an adapter's clips beside those of what it is compared with, its base or its parent.
+
+    `kl_per_code` is in nats: how much less likely the other's clips became. A figure that is NaN could not be measured,
+    and does not hold.
+    """
 
     diversity: float
     base_diversity: float
@@ -31,26 +47,54 @@ class Guards:
     clipped_share: float
     kl_per_code: float
 
+    @classmethod
+    def from_mapping(cls, figures: Mapping[str, Any]) -> Guards:
+        """What `to_mapping` made."""
+        values = {spec.name: figures.get(spec.name) for spec in fields(cls)}
+        return cls(**{name: math.nan if value is None else float(value) for name, value in values.items()})
+
+    def to_mapping(self) -> dict[str, float | bool | None]:
+        """JSON values; what could not be measured is None."""
+        figures = {spec.name: getattr(self, spec.name) for spec in fields(self)}
+        return {name: None if math.isnan(value) else value for name, value in figures.items()} | {"hold": self.hold}
+
+    @property
+    def guards(self) -> list[Guard]:
+        """Each beside its limit."""
+        least, silent, clipped = LEAST_DIVERSITY_RATIO * self.base_diversity, self.silent_share, self.clipped_share
+        alike = f"Clips of one prompt are too alike ({self.diversity:.2f} against {self.base_diversity:.2f})."
+        return [
+            _guard("Diversity", f"{self.diversity:.3f}", f"at least {least:.3f}", self.diversity >= least, alike),
+            _share("Silent", silent, MOST_SILENT_SHARE),
+            _share("Clipped", clipped, MOST_CLIPPED_SHARE),
+            _guard(
+                "Drift",
+                f"{self.kl_per_code:.3f} nats per code",
+                f"at most {MOST_KL_PER_CODE:g}",
+                self.kl_per_code <= MOST_KL_PER_CODE,
+                f"It drifted {self.kl_per_code:.2f} nats per code from what it goes on from.",
+            ),
+        ]
+
     @property
     def problems(self) -> list[str]:
-        """What is wrong, in words; empty when all hold."""
-        found = []
-        if self.diversity < LEAST_DIVERSITY_RATIO * self.base_diversity:
-            found.append(f"Clips of one prompt are too alike ({self.diversity:.2f} against {self.base_diversity:.2f}).")
-        if self.silent_share > MOST_SILENT_SHARE:
-            found.append(f"{self.silent_share:.0%} of the clips are silent.")
-        if self.clipped_share > MOST_CLIPPED_SHARE:
-            found.append(f"{self.clipped_share:.0%} of the clips are clipped.")
-        if not self.kl_per_code <= MOST_KL_PER_CODE:
-            found.append(f"It drifted {self.kl_per_code:.2f} nats per code from its base.")
-        return found
+        """What is wrong, in sentences; empty when all hold."""
+        return [guard.problem for guard in self.guards if guard.problem]
 
     @property
     def hold(self) -> bool:
         return not self.problems
 
-    def to_mapping(self) -> dict[str, float | bool]:
-        return {**{spec.name: getattr(self, spec.name) for spec in fields(self)}, "hold": self.hold}
+
+def _guard(name: str, value: str, limit: str, holds: bool, problem: str) -> Guard:
+    if "nan" in value:
+        return Guard(name, "not measured", limit, f"{name} could not be measured.")
+    return Guard(name, value, limit, "" if holds else problem)
+
+
+def _share(name: str, share: float, most: float) -> Guard:
+    problem = f"{share:.0%} of the clips are {name.lower()}."
+    return _guard(name, f"{share:.1%}", f"at most {most:.0%}", share <= most, problem)
 
 
 def is_silent(sample: AudioSample) -> bool:

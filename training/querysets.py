@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Count, F, Q, QuerySet, Window
-from django.db.models.functions import Mod, RowNumber
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models.functions import Coalesce, Mod, RowNumber
 
 from text2song.models import WorkerPresence
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
     from datasets_app.models import Dataset
 
 
@@ -72,3 +74,28 @@ class LogLineQuerySet(QuerySet):
     def after(self, number: int) -> Self:
         """Lines with a higher number, in order."""
         return self.filter(number__gt=number).order_by("number")
+
+
+class PromotionQuerySet(QuerySet):
+    def open(self) -> Self:
+        """Those whose test goes on, or waits to be decided."""
+        return self.filter(outcome="open")
+
+    def to_decide(self) -> Self:
+        """Open ones whose test is over, or whose adapter or test was taken away."""
+        over = Q(test__state="completed") | Q(test__deleted_at__isnull=False) | Q(adapter__is_active=False)
+        return self.open().filter(over).order_by("created_at", "id")
+
+    def visible_to(self, reader: AbstractBaseUser) -> Self:
+        """Open ones are the curators' to see: who knows what a test compares should not vote in it."""
+        return self if reader.is_staff else self.exclude(outcome="open")
+
+    def with_context(self) -> Self:
+        """Everything a list of promotions shows, in one query: `vote_count` too, the votes that count so far."""
+        from feedback.models import Trial
+
+        votes = Trial.objects.counted().filter(test=OuterRef("test")).order_by().values("test")
+        counted = Coalesce(Subquery(votes.annotate(n=Count("pk")).values("n")), 0)
+        return self.annotate(vote_count=counted).select_related(
+            "adapter__base_model", "opponent", "test__suite", "opened_by", "adapter__created_by", "adapter__parent"
+        )

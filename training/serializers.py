@@ -14,9 +14,10 @@ from rest_framework.reverse import reverse
 from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
+from prompts.models import PromptSuite
 from text2song.api.serializers import StrictFieldsMixin
-from training.config import TARGET_MODULES, InvalidConfig, TrainingConfig, range_in_words
-from training.models import Experiment, LogLine, TrainingRun
+from training.config import TARGET_MODULES, InvalidConfig, Method, TrainingConfig, range_in_words
+from training.models import Experiment, LogLine, Promotion, PromotionPolicy, TrainingRun
 
 
 class ConfigSerializer(serializers.Serializer):
@@ -142,7 +143,8 @@ class ExperimentSerializer(serializers.ModelSerializer):
 RUN = {
     "experiment": "6a0a3a7e-5a9c-4a53-9a8e-2f1f4f0f6f11",
     "name": "half the rate",
-    "overrides": {"learning_rate": 5e-5},
+    "method": "dpo",
+    "config": {"learning_rate": 5e-5},
 }
 
 
@@ -154,10 +156,28 @@ class RunStartSerializer(StrictFieldsMixin, serializers.Serializer):
     name = serializers.CharField(
         required=False, allow_blank=True, max_length=200, help_text="run-1, run-2 and so on when left out."
     )
-    overrides = ConfigSerializer(required=False, help_text="Settings that differ from the experiment's.")
+    method = serializers.ChoiceField(
+        choices=[(method.value, method.value) for method in Method],
+        required=False,
+        help_text="The experiment's when left out.",
+    )
+    config = ConfigSerializer(required=False, help_text="Settings that differ from the experiment's.")
     parent = serializers.PrimaryKeyRelatedField(
         queryset=Adapter.objects.visible(), required=False, allow_null=True, help_text="The adapter it goes on from."
     )
+    blind_test = serializers.BooleanField(
+        default=True, help_text="Test the adapter blind against what it goes on from, to be promoted if it is better."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """`method` is one of the settings, and may be given among them too."""
+        overrides = attrs.pop("config", {})
+        if "method" in attrs:
+            method = attrs.pop("method")
+            if overrides.get("method", method) != method:
+                raise serializers.ValidationError({"method": ["config names another method; give one of the two."]})
+            overrides["method"] = method
+        return {**attrs, "overrides": overrides}
 
 
 class TrainingRunSerializer(serializers.ModelSerializer):
@@ -201,6 +221,7 @@ class TrainingRunSerializer(serializers.ModelSerializer):
             "parent",
             "config",
             "overrides",
+            "blind_test",
             "result",
             "best_step",
             "best_value",
@@ -291,3 +312,71 @@ class DeletedSerializer(serializers.Serializer):
     """How many were deleted."""
 
     deleted = serializers.IntegerField()
+
+
+class PromotionSerializer(serializers.ModelSerializer):
+    """An adapter's claim to be the default; poll it until `outcome` is no longer "open"."""
+
+    test = serializers.PrimaryKeyRelatedField(read_only=True, help_text="Id of its listening test.")
+    suite = serializers.CharField(source="test.suite.name", read_only=True)
+    votes_wanted = serializers.IntegerField(source="test.votes_wanted", read_only=True)
+    opened_by = serializers.CharField(
+        source="opened_by.username", default=None, read_only=True, help_text="null: the studio itself."
+    )
+    guards = serializers.JSONField(read_only=True, help_text="Figures it was decided on; empty while it is open.")
+
+    class Meta:
+        model = Promotion
+        fields = (
+            "id",
+            "adapter",
+            "opponent",
+            "test",
+            "suite",
+            "votes_wanted",
+            "outcome",
+            "reason",
+            "win_rate",
+            "win_rate_low",
+            "win_rate_high",
+            "votes",
+            "guards",
+            "opened_by",
+            "created_at",
+            "decided_at",
+        )
+        read_only_fields = fields
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("An adapter", {"adapter": "3f0c1a52-5f0e-4c7e-9f1b-8a4f2f3f9f10"}, request_only=True),
+    ]
+)
+class PromotionStartSerializer(StrictFieldsMixin, serializers.Serializer):
+    """A test for promotion to open."""
+
+    adapter = serializers.PrimaryKeyRelatedField(
+        queryset=Adapter.objects.visible().select_related("base_model", "parent"), help_text="Id of the adapter."
+    )
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A suite", {"suite": "3f0c1a52-5f0e-4c7e-9f1b-8a4f2f3f9f10", "votes_wanted": 48}, request_only=True
+        ),
+    ]
+)
+class PromotionPolicySerializer(StrictFieldsMixin, serializers.ModelSerializer):
+    """What new adapters are tested on; `suite` null: no test opens by itself."""
+
+    suite = serializers.PrimaryKeyRelatedField(
+        queryset=PromptSuite.objects.all(), allow_null=True, help_text="Id of a frozen suite."
+    )
+
+    class Meta:
+        model = PromotionPolicy
+        fields = ("suite", "votes_wanted", "updated_at")
+        read_only_fields = ("updated_at",)
+        extra_kwargs = {"votes_wanted": {"required": True}}

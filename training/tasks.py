@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from text2song.workers import worker_name
 from training import worker
+from training.promotion import decide_all, wake_for_decisions
 from training.recovery import recover_runs
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,12 @@ def run_training(run_id: str) -> None:
     worker.drain(worker_name())
 
 
+def decide_promotion(promotion_id: str) -> None:
+    """Woken for one promotion, decide all whose tests are over."""
+    decide_all()
+
+
 def sweep() -> None:
-    """Scheduled every minute: take up what dead workers left, send lost wake-ups again."""
+    """Scheduled every minute: take up what dead workers left, send lost wake-ups again, have ended tests decided."""
     recover_runs()
+    wake_for_decisions()

@@ -18,6 +18,7 @@ from training.exceptions import BaseModelChanged, NothingToTrainOn
 from training.items import Items, load_items
 from training.journal import write_line
 from training.models import LogLine, TrainingRun
+from training.promotion import open_for_new
 from training.recorder import RunRecorder
 from training.recovery import take_up
 from training.registering import register_result, withdraw
@@ -124,6 +125,8 @@ def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder, wor
         made = f"The adapter {adapter.label} is registered." if adapter else "The run is complete."
         write_line(run, made, LogLine.Level.SUCCESS)
         log.info("run_completed", seconds=run.seconds)
+        if adapter is not None and run.blind_test and (told := open_for_new(adapter)):
+            write_line(run, told)
     elif adapter is not None:
         withdraw(adapter)
 

@@ -10,9 +10,12 @@ from feedback.models import ListeningTest, RaterProfile
 from text2song.exceptions import Forbidden, NotFound
 
 
-def require_curator(actor: AbstractBaseUser, what: str) -> None:
-    """Raise `Forbidden` unless `actor` is a curator; `what` completes “Only curators can …”."""
-    if not actor.is_staff:
+def require_curator(actor: AbstractBaseUser | None, what: str) -> None:
+    """Raise `Forbidden` unless `actor` is a curator; `what` completes “Only curators can …”.
+
+    The studio itself (None) may do all that curators may.
+    """
+    if actor is not None and not actor.is_staff:
         raise Forbidden(f"Only curators can {what}.")
 
 
@@ -36,6 +39,6 @@ def find_test(user: AbstractBaseUser, test_id: UUID) -> ListeningTest:
     return test
 
 
-def may_see_results(user: AbstractBaseUser, test: ListeningTest) -> bool:
-    """Curators always; raters when it is over, so that nobody votes after others."""
-    return user.is_staff or test.state == ListeningTest.State.COMPLETED
+def may_see_results(user: AbstractBaseUser | None, test: ListeningTest) -> bool:
+    """Curators and the studio itself (None) always; raters when it is over, so that nobody votes after others."""
+    return user is None or user.is_staff or test.state == ListeningTest.State.COMPLETED

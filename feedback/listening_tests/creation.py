@@ -52,7 +52,7 @@ class ArmSpec:
 
 def create_test(
     *,
-    actor: AbstractBaseUser,
+    actor: AbstractBaseUser | None,
     name: str,
     suite: PromptSuite,
     arms: Sequence[ArmSpec],

@@ -21,7 +21,7 @@ from text2song.exceptions import Refused
 State = ListeningTest.State
 
 
-def start_test(*, actor: AbstractBaseUser, test: ListeningTest) -> ListeningTest:
+def start_test(*, actor: AbstractBaseUser | None, test: ListeningTest) -> ListeningTest:
     """Queue one job for every arm and prompt, all or none; for one prompt all arms have the same seed.
 
     The jobs belong to nobody, so they take nothing from anybody's quota. Raises `WrongState` unless it is a draft, and

@@ -114,7 +114,7 @@ class Results:
         return {name: percent(share) for name, share in shares.items()}
 
 
-def results(*, actor: AbstractBaseUser, test: ListeningTest) -> Results:
+def results(*, actor: AbstractBaseUser | None, test: ListeningTest) -> Results:
     """Raises `Forbidden` for a rater while the test goes on: nobody should vote after others."""
     if not may_see_results(actor, test):
         raise Forbidden("Results are shown when the test is over, so that nobody votes after others.")

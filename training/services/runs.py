@@ -35,12 +35,15 @@ def start_run(
     name: str = "",
     overrides: Mapping[str, Any] | None = None,
     parent: Adapter | None = None,
+    blind_test: bool = True,
 ) -> TrainingRun:
     """Store a queued run and wake a training worker. See `create_run` for what is refused."""
     if actor is not None:
         require_change(actor, experiment)
     with transaction.atomic():
-        run = create_run(experiment=experiment, actor=actor, name=name, overrides=overrides, parent=parent)
+        run = create_run(
+            experiment=experiment, actor=actor, name=name, overrides=overrides, parent=parent, blind_test=blind_test
+        )
         queue.enqueue(RUN, run.pk, cluster="training")
     return run
 
@@ -53,6 +56,7 @@ def create_run(
     overrides: Mapping[str, Any] | None = None,
     parent: Adapter | None = None,
     register: bool = True,
+    blind_test: bool = True,
 ) -> TrainingRun:
     """Store a queued run of the experiment as it is now, without waking anybody.
 
@@ -83,6 +87,7 @@ def create_run(
             base_revision=experiment.base_model.revision,
             parent=parent,
             register=register,
+            blind_test=blind_test,
             created_by=actor,
         )
         _store(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -11,8 +12,11 @@ from adapters.configuration import in_words
 from adapters.models import Adapter
 from generation.templatetags.generation_format import seconds
 from text2song.navigation import url_or_empty
-from training.models import TrainingRun
+from training import story
+from training.guards import Guard, Guards
+from training.models import Promotion, TrainingRun
 from training.settings_in_words import label_of
+from training.story import Event
 
 register = template.Library()
 register.filter(in_words)
@@ -66,3 +70,35 @@ def optional_url(name: str, *args: Any) -> str:
 def run_of(adapter: Adapter) -> TrainingRun | None:
     """The run that made the adapter, with its experiment and dataset; None for one that came otherwise."""
     return TrainingRun.objects.select_related("experiment", "dataset").filter(adapter=adapter).first()
+
+
+@register.simple_tag(takes_context=True)
+def promotions_of(context: Mapping[str, Any], adapter: Adapter) -> list[Promotion]:
+    """The adapter's tests for promotion that the page's reader may know of, the newest first.
+
+    Whether one is open is told to everybody, as `adapter.is_being_tested`.
+    """
+    adapter.is_being_tested = adapter.promotions.open().exists()
+    return list(adapter.promotions.visible_to(context["user"]).with_context())
+
+
+@register.simple_tag(takes_context=True)
+def story_of(context: Mapping[str, Any], adapter: Adapter) -> list[Event]:
+    """What happened to the adapter, the oldest first."""
+    return story.story_of(adapter, context["user"])
+
+
+@register.filter
+def per_cent(share: float | None) -> str:
+    """A share in per cent; a dash for None.
+
+    >>> per_cent(0.7041), per_cent(None)
+    ('70.4 %', '–')
+    """
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+@register.filter
+def guards_of(figures: Mapping[str, Any]) -> list[Guard]:
+    """A promotion's guards beside their limits; none where they were not measured."""
+    return Guards.from_mapping(figures).guards if figures else []

@@ -13,7 +13,7 @@ from datasets_app.models import Dataset
 from datasets_app.rows import Row
 from generation.models import BaseModel
 from generation.tests.factories import BaseModelFactory
-from training.models import Experiment
+from training.models import Experiment, PromotionPolicy
 from training.services import create_experiment
 from training.tests.trainable import SETTINGS, preference_rows, write_rows
 
@@ -35,6 +35,12 @@ def tiny(db: None, tiny_folder: Path) -> BaseModel:
 
 
 @pytest.fixture
+def no_tests_by_themselves(db: None) -> None:
+    """New adapters are not tested unless the policy is changed."""
+    PromotionPolicy.objects.create(suite=None)
+
+
+@pytest.fixture
 def import_rows(db: None, tmp_path: Path) -> Callable[[list[Row]], Dataset]:
     """A function that makes a built dataset of rows."""
 
@@ -46,5 +52,7 @@ def import_rows(db: None, tmp_path: Path) -> Callable[[list[Row]], Dataset]:
 
 
 @pytest.fixture
-def experiment(user: Any, tiny: BaseModel, import_rows: Callable[[list[Row]], Dataset]) -> Experiment:
+def experiment(
+    user: Any, no_tests_by_themselves: None, tiny: BaseModel, import_rows: Callable[[list[Row]], Dataset]
+) -> Experiment:
     return create_experiment(actor=user, name="warm", dataset=import_rows(preference_rows()), config=SETTINGS)

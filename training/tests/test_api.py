@@ -73,7 +73,7 @@ def test_wrong_input_names_the_field_and_the_range(api, experiment, body, field,
 
 
 def test_a_run_is_started_cancelled_resumed_and_deleted(api, experiment):
-    started = api.post(RUNS, {"experiment": str(experiment.pk), "overrides": {"beta": 0.3}})
+    started = api.post(RUNS, {"experiment": str(experiment.pk), "config": {"beta": 0.3}})
     assert started.status_code == 202
     run = started.json()
     assert (run["name"], run["state"], run["overrides"]) == ("run-1", "queued", {"beta": 0.3})

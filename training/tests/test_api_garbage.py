@@ -30,7 +30,7 @@ def test_one_wrong_setting_in_a_right_body(world):
         for word in SHARPEST:
             for body in (
                 {"name": "n", "config": {name: word}},
-                {"experiment": str(run.experiment_id), "overrides": {name: word}},
+                {"experiment": str(run.experiment_id), "config": {name: word}},
             ):
                 kind = "experiments" if "config" in body else "runs"
                 raw = json.dumps(body)
@@ -47,7 +47,7 @@ def test_one_wrong_value_beside_right_ones(world):
             "base_model": run.base_model.key,
             "config": {},
         },
-        "runs/": {"experiment": str(run.experiment_id), "name": "", "overrides": {}, "parent": None},
+        "runs/": {"experiment": str(run.experiment_id), "name": "", "config": {}, "parent": None},
     }
     for path, valid in bodies.items():
         for name in valid:

@@ -61,7 +61,8 @@ def test_prompts_differ_by_seed_never_repeat_and_are_valid():
         ({"silent_share": 0.2}, "silent"),
         ({"clipped_share": 0.2}, "clipped"),
         ({"kl_per_code": 3.0}, "drifted"),
-        ({"kl_per_code": float("nan")}, "drifted"),
+        ({"kl_per_code": float("nan")}, "measured"),
+        ({"diversity": float("nan"), "base_diversity": float("nan")}, "measured"),
     ],
 )
 def test_guards_name_what_went_wrong(change, word):

@@ -50,7 +50,7 @@ def new(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
 
 def _started(request: HttpRequest, form: RunForm, experiment: Experiment) -> TrainingRun | None:
     """The queued run, or None with the reason on the form."""
-    chosen = {name: form.cleaned_data[name] for name in ("name", "parent")}
+    chosen = {name: form.cleaned_data[name] for name in ("name", "parent", "blind_test")}
     try:
         return start_run(experiment=experiment, actor=request.user, overrides=form.overrides(), **chosen)
     except (DomainError, ValidationError) as error:

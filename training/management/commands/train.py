@@ -34,6 +34,7 @@ from text2song.workers import presence
 from training.config import Method, TrainingConfig
 from training.exceptions import RunIsFinished
 from training.models import TrainingRun
+from training.promotion import open_for_new
 from training.recovery import share_processor
 from training.registering import register_folder
 from training.services import create_experiment, create_run
@@ -57,6 +58,8 @@ class Command(BaseCommand):
         parser.add_argument("--parent", metavar="NAME@VERSION", help="the adapter it goes on from")
         register = "put the best checkpoint into the registry (default), or leave it in its folder"
         parser.add_argument("--register", action=argparse.BooleanOptionalAction, default=True, help=register)
+        blind = "open a blind test of the adapter against what it goes on from (default), or do not"
+        parser.add_argument("--blind-test", action=argparse.BooleanOptionalAction, default=True, help=blind)
         out = "exported datasets: folder for checkpoints; a run found half done there goes on"
         parser.add_argument("--out", type=Path, metavar="DIR", help=out)
         parser.add_argument("--user", help="whose experiment it is (default: nobody's)")
@@ -107,7 +110,13 @@ class Command(BaseCommand):
                     base_model=base_model,
                     config=values,
                 )
-                run = create_run(experiment=experiment, actor=actor, parent=parent, register=options["register"])
+                run = create_run(
+                    experiment=experiment,
+                    actor=actor,
+                    parent=parent,
+                    register=options["register"],
+                    blind_test=options["blind_test"],
+                )
                 run.claim(worker)
             self.stderr.write(f"{experiment} / {run}  (run {run.pk})")
             self._train_claimed(run, worker)
@@ -159,6 +168,8 @@ class Command(BaseCommand):
                 description=f"Trained with {config.method} on the exported dataset “{path.name}”.",
                 training_config=config.to_mapping() | {"steps": result.steps, "best_step": result.best_step},
             )
+            if options["blind_test"]:
+                self.stderr.write(open_for_new(adapter))
         held_out = result.best_value if result.best_value < float("inf") else None
         self._tell(adapter, Path(result.folder), result.best_step, held_out, "Held-out loss")
 

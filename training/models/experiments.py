@@ -137,6 +137,9 @@ class TrainingRun(UUIDModel):
         Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="It goes on from this."
     )
     register = models.BooleanField(default=True, help_text="Put the best checkpoint into the registry.")
+    blind_test = models.BooleanField(
+        default=True, help_text="Test the adapter blind against what it goes on from, to be promoted if it is better."
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

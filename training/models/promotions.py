@@ -1,0 +1,142 @@
+"""How an adapter becomes the default of its base model: by a blind listening test that it must win."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+from adapters.models import Adapter
+from feedback.models import ListeningTest
+from feedback.statistics.win_rate import MIN_DECIDED
+from prompts.models import PromptSuite
+from text2song.models import UUIDModel
+from training import querysets
+
+MOST_SAMPLES = 4
+"""Samples per prompt that a listening test can have."""
+
+
+class PromotionPolicy(models.Model):
+    """What a new adapter is tested on; the studio has one. Without a suite no test opens by itself."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    suite = models.ForeignKey(
+        PromptSuite,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="A frozen suite. Its prompts never enter a training dataset.",
+    )
+    votes_wanted = models.PositiveIntegerField(
+        default=48,
+        validators=[MinValueValidator(MIN_DECIDED), MaxValueValidator(10_000)],
+        help_text="Votes after which a test is decided. Of 48 votes 31 must be won to clear 50 %.",
+    )
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name_plural = "promotion policy"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_promotion_policy"),
+            models.CheckConstraint(condition=models.Q(votes_wanted__gte=1), name="promotion_wants_votes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.votes_wanted} votes on “{self.suite}”" if self.suite else "No tests of their own"
+
+    def clean(self) -> None:
+        """A frozen suite, with prompts for as many pairs as there are to be votes: one rater alone can decide."""
+        if self.suite is None or self.votes_wanted is None:
+            return
+        if not self.suite.is_frozen:
+            raise ValidationError({"suite": f"The suite “{self.suite}” is still open. Freeze it first."})
+        most = MOST_SAMPLES * self.suite.items.count()
+        if self.votes_wanted > most:
+            advice = f"This suite gives at most {most} pairs: ask for at most that many votes, or take a larger suite."
+            raise ValidationError({"votes_wanted": advice})
+
+    @property
+    def samples_per_prompt(self) -> int:
+        """As few as give each vote a pair of its own; two at least, or there is no diversity to compare."""
+        return max(2, math.ceil(self.votes_wanted / self.suite.items.count())) if self.suite else 2
+
+
+class Promotion(UUIDModel):
+    """An adapter's claim to be the default: a blind test against what it goes on from, and what came of it.
+
+    open -> promoted | declined | withdrawn, once, by one filtered update. `win_rate`, its interval, `votes` and
+    `guards` are those it was decided on.
+    """
+
+    class Outcome(models.TextChoices):
+        OPEN = "open", "Open"
+        PROMOTED = "promoted", "Promoted"
+        DECLINED = "declined", "Not promoted"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    adapter = models.ForeignKey(Adapter, on_delete=models.PROTECT, related_name="promotions")
+    opponent = models.ForeignKey(
+        Adapter,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What it is tested against; empty for the base model alone.",
+    )
+    test = models.OneToOneField(ListeningTest, on_delete=models.PROTECT, related_name="promotion")
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.OPEN, db_index=True)
+    reason = models.TextField(blank=True, help_text="Why it was decided so, in sentences.")
+    win_rate = models.FloatField(null=True, blank=True)
+    win_rate_low = models.FloatField(null=True, blank=True)
+    win_rate_high = models.FloatField(null=True, blank=True)
+    votes = models.PositiveIntegerField(null=True, blank=True)
+    guards = models.JSONField(default=dict, blank=True)
+    woken_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last asked to decide it.")
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = querysets.PromotionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["adapter"], condition=models.Q(outcome="open"), name="one_open_promotion_per_adapter"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outcome="open", decided_at__isnull=True)
+                | models.Q(outcome__in=("promoted", "declined", "withdrawn"), decided_at__isnull=False),
+                name="promotion_decided_has_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.adapter} against {self.opponent_name}"
+
+    @property
+    def opponent_name(self) -> str:
+        return self.opponent.label if self.opponent else f"{self.adapter.base_model.display_name} alone"
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome == self.Outcome.OPEN
+
+    def end(self, outcome: str, reason: str, **figures: Any) -> bool:
+        """open -> `outcome`; False when another process was faster."""
+        ended = Promotion.objects.filter(pk=self.pk, outcome=self.Outcome.OPEN).update(
+            outcome=outcome, reason=reason, decided_at=timezone.now(), **figures
+        )
+        self.refresh_from_db()
+        return bool(ended)

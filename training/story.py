@@ -1,0 +1,101 @@
+"""What happened to an adapter, from the run that made it to the default it became or did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q
+from django.urls import reverse
+
+from adapters.models import Adapter, DefaultChange
+from training.models import Promotion, TrainingRun
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: what, to or with what (`subject` with its address), and more in words.
+
+    `state` is a run's or a test's, as badges show it.
+    """
+
+    at: datetime
+    what: str
+    subject: str = ""
+    url: str = ""
+    detail: str = ""
+    state: str = ""
+    state_label: str = ""
+
+
+def story_of(adapter: Adapter, reader: AbstractBaseUser) -> list[Event]:
+    """Everything that `reader` may know, the oldest first. `adapter` must come `with_context()`."""
+    events = [
+        *_runs(adapter),
+        *_registrations(adapter),
+        *_tests(adapter, reader),
+        *_defaults(adapter),
+    ]
+    return sorted(events, key=lambda event: event.at)
+
+
+def _runs(adapter: Adapter) -> Iterator[Event]:
+    """The run that made it, and those that went on from it."""
+    runs = TrainingRun.objects.filter(Q(adapter=adapter) | Q(parent=adapter)).select_related("dataset", "experiment")
+    for run in runs:
+        made_it = run.adapter_id == adapter.pk
+        result = "" if run.result is None else f", {run.result_name.lower()} {run.result:.4g}"
+        yield Event(
+            at=(run.finished_at if made_it else run.started_at) or run.queued_at,
+            what="Trained by" if made_it else "Trained further by",
+            subject=f"{run.name} of {run.experiment.name}",
+            url=reverse("run-detail", args=[run.pk]),
+            detail=f"{run.method} on “{run.dataset.name}”{result}",
+            state=run.state,
+            state_label=run.get_state_display(),
+        )
+
+
+def _registrations(adapter: Adapter) -> Iterator[Event]:
+    """Its own, that of its parent, and those of its children and other versions."""
+    by = f", by {adapter.created_by}" if adapter.created_by else ""
+    yield Event(adapter.created_at, f"Registered: {adapter.get_source_display().lower()}{by}")
+    if adapter.parent and not adapter.parent.is_deleted:
+        yield Event(adapter.parent.created_at, "Its parent was registered:", *_link(adapter.parent))
+    family = Adapter.objects.visible().filter(Q(parent=adapter) | Q(name=adapter.name))
+    for other in family.exclude(pk__in=[adapter.pk, adapter.parent_id]):
+        what = "Continued in" if other.parent_id == adapter.pk else "Another version was registered:"
+        yield Event(other.created_at, what, *_link(other))
+
+
+def _tests(adapter: Adapter, reader: AbstractBaseUser) -> Iterator[Event]:
+    for promotion in adapter.promotions.visible_to(reader).with_context():
+        link = reverse("test-detail", args=[promotion.test_id]) if not promotion.test.is_deleted else ""
+        against = f"against {promotion.opponent_name} on “{promotion.test.suite}”"
+        yield Event(promotion.created_at, "Blind test opened", against, link)
+        if not promotion.is_open:
+            state = "completed" if promotion.outcome == Promotion.Outcome.PROMOTED else "cancelled"
+            told = promotion.get_outcome_display()
+            yield Event(promotion.decided_at, "Blind test decided", against, link, promotion.reason, state, told)
+
+
+def _defaults(adapter: Adapter) -> Iterator[Event]:
+    changes = DefaultChange.objects.filter(Q(before=adapter) | Q(after=adapter))
+    for change in changes.select_related("before", "after", "base_model", "actor"):
+        became = change.after_id == adapter.pk
+        other = change.before if became else change.after
+        name = other.label if other else f"{change.base_model.display_name} alone"
+        by = f" by {change.actor}" if change.actor else ""
+        yield Event(
+            at=change.created_at,
+            what="Became the default in place of" if became else "No longer the default; preselected now is",
+            subject=name,
+            url=_link(other)[1] if other and not other.is_deleted else "",
+            detail=f"{change.get_reason_display()}{by}",
+        )
+
+
+def _link(adapter: Adapter) -> tuple[str, str]:
+    return adapter.label, reverse("adapter-detail", args=[adapter.pk])

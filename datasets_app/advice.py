@@ -94,9 +94,9 @@ def _circular(figures: Mapping[str, Any]) -> str:
 
 
 def _ties(figures: Mapping[str, Any]) -> str:
-    undecided = figures.get("undecided_pairs", 0)
-    if undecided > figures["rows"]:
-        return f"{undecided} judged pairs have no winner, more than have one: the clips compared may be too alike."
+    equal = figures.get("equal_pairs", 0)
+    if 2 * equal > figures["rows"]:
+        return f"{equal} of {figures['rows']} pairs have no winner: the clips compared may be too alike."
     return ""
 
 

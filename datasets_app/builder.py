@@ -15,7 +15,7 @@ from datasets_app.exceptions import NoRows
 from datasets_app.filters import FilterSpec
 from datasets_app.models import Dataset
 from datasets_app.rows import DECIMALS, ClipRow, PreferenceRow, Row, SupervisedRow, codes_digest
-from datasets_app.selection import rows
+from datasets_app.selection import TOLERANCE, rows
 from datasets_app.splits import assign_splits
 from datasets_app.writing import Writer, seal
 from feedback.models import SampleTag
@@ -26,7 +26,9 @@ from text2song.exceptions import DomainError
 log = structlog.get_logger(__name__)
 
 PROMPTS_AT_ONCE = 20
-ROW_NOUNS = {"supervised": "rated clip", "preference": "decided pair"}
+ROW_NOUNS = {"supervised": "rated clip", "preference": "judged pair"}
+ANSWERS = ("low_votes", "high_votes", "ties")
+"""Answers on a pair that say something of one clip to the other."""
 BROKEN = "Building it failed unexpectedly. The log has the details; try again."
 
 
@@ -102,12 +104,11 @@ def _row(values: Mapping[str, Any], samples: Mapping[UUID, _Sample], splits: Map
         rating = min(5.0, max(1.0, round(values["rating"], DECIMALS)))
         shared = _shared(values, rated.sample, splits, values["weight"], values["votes"])
         return SupervisedRow(**shared, sample=rated.freeze(), rating=rating)
-    low_wins = values["low_weight"] > values["high_weight"]
-    won, lost = ("low", "high") if low_wins else ("high", "low")
-    weight = values["low_weight"] + values["high_weight"]
-    margin = (values[f"{won}_weight"] - values[f"{lost}_weight"]) / weight
+    won, lost = ("high", "low") if values["high_weight"] > values["low_weight"] + TOLERANCE else ("low", "high")
+    weight = values["low_weight"] + values["high_weight"] + values["tie_weight"]
+    margin = max(0.0, values[f"{won}_weight"] - values[f"{lost}_weight"]) / weight
     chosen, rejected = samples[values[won]], samples[values[lost]]
-    shared = _shared(values, chosen.sample, splits, weight, values["low_votes"] + values["high_votes"])
+    shared = _shared(values, chosen.sample, splits, weight, sum(values[name] for name in ANSWERS))
     return PreferenceRow(**shared, chosen=chosen.freeze(), rejected=rejected.freeze(), margin=round(margin, DECIMALS))
 
 

@@ -201,10 +201,10 @@ class Clip(DatasetPart):
 
 
 class DatasetItem(DatasetPart):
-    """A row: a rated clip (`sample`, `rating`), or a pair of which one was preferred (`chosen`, `rejected`, `margin`).
+    """A row: a rated clip (`sample`, `rating`), or a pair that was compared (`chosen`, `rejected`, `margin`).
 
     `weight` is the evidence: the reliabilities of those who judged, summed. `votes` counts their answers. `margin` is
-    the difference of the two clips' shares of the evidence. `text` is exactly what the model was given.
+    the difference of the two clips' shares of the evidence, 0 where they are equal. `text` is what the model was given.
     """
 
     class Split(models.TextChoices):
@@ -253,8 +253,7 @@ class DatasetItem(DatasetPart):
                     chosen__isnull=False,
                     rejected__isnull=False,
                     margin__isnull=False,
-                    margin__gt=0.0,
-                    margin__lte=1.0,
+                    margin__range=(0.0, 1.0),
                 ),
                 name="item_is_a_rating_or_a_pair",
             ),

@@ -54,9 +54,7 @@ def parse_row(values: Any) -> Row:
     chosen, rejected = _clip(reader, "chosen"), _clip(reader, "rejected")
     if chosen.sample_id == rejected.sample_id:
         raise InvalidRow("chosen and rejected are the same clip.")
-    return PreferenceRow(
-        **shared, chosen=chosen, rejected=rejected, margin=reader.number("margin", above=0.0, high=1.0)
-    )
+    return PreferenceRow(**shared, chosen=chosen, rejected=rejected, margin=reader.number("margin", 0.0, 1.0))
 
 
 def _clip(row: _Reader, name: str, tags: tuple[str, ...] | None = None) -> ClipRow:

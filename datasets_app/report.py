@@ -32,6 +32,7 @@ class _Tally:
     margins: Counter[int] = field(default_factory=Counter)
     rating_sum: float = 0.0
     liked: int = 0
+    equal: int = 0
     largest_prompt: int = 0
     circles: Circles = field(default_factory=Circles)
 
@@ -46,8 +47,9 @@ class _Tally:
                 self.rating_sum += item.rating
                 self.liked += item.rating >= LIKED_FROM
             else:
+                self.equal += item.margin == 0.0
                 self.margins[min(MARGIN_STEPS - 1, int(item.margin * MARGIN_STEPS))] += 1
-        edges = [(item.chosen.sample_key, item.rejected.sample_key) for item in items if item.chosen]
+        edges = [(item.chosen.sample_key, item.rejected.sample_key) for item in items if item.margin]
         self.circles.add(edges, SHOWN_CIRCLES)
 
 
@@ -105,6 +107,7 @@ def _of_pairs(tally: _Tally) -> dict[str, Any]:
     circles = tally.circles
     return {
         "margins": {f"{(step + 1) / MARGIN_STEPS:g}": tally.margins[step] for step in range(MARGIN_STEPS)},
+        "equal_pairs": tally.equal,
         "triads": circles.triads,
         "circular_triads": circles.circular,
         "consistency": None if circles.consistency is None else round(circles.consistency, 4),
@@ -124,13 +127,12 @@ def _of_answers(dataset: Dataset) -> dict[str, Any]:
         ratings = rating_answers(spec).filter(sample__dataset_clips__dataset=dataset)
         return {"raters": _raters(ratings), "answers": ratings.count(), "agreement": _in_words(_rating_alpha(ratings))}
     votes = vote_answers(spec)
-    totals = pairs(spec).aggregate(pairs=Count("low"), n_ties=Sum("ties"), n_bad=Sum("both_bad"))
+    totals = pairs(spec).aggregate(n_ties=Sum("ties"), n_bad=Sum("both_bad"))
     return {
         "raters": _raters(votes),
         "answers": votes.count(),
         "ties": totals["n_ties"] or 0,
         "both_bad": totals["n_bad"] or 0,
-        "undecided_pairs": totals["pairs"] - dataset.items.count(),
         "agreement": _in_words(_vote_alpha(votes)),
     }
 

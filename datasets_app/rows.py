@@ -90,7 +90,7 @@ class SupervisedRow(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreferenceRow(_Judged):
-    """Two clips of one prompt, and by how much the first was preferred: 0 < `margin` <= 1."""
+    """Two clips of one prompt, and by how much the first was preferred: 0 (they are equal) <= `margin` <= 1."""
 
     chosen: ClipRow
     rejected: ClipRow

@@ -55,7 +55,7 @@ def readiness() -> list[Readiness]:
     liked = count_rows("supervised", FilterSpec(min_rating=LIKED_FROM))
     return [
         Readiness("supervised", liked, LIKED_CLIPS_WANTED),
-        Readiness("preference", count_rows("preference", FilterSpec()), PAIRS_WANTED),
+        Readiness("preference", decided_pairs(FilterSpec()).count(), PAIRS_WANTED),
     ]
 
 
@@ -65,8 +65,8 @@ def count_rows(kind: str, spec: FilterSpec) -> int:
 
 
 def rows(kind: str, spec: FilterSpec) -> QuerySet:
-    """`rated_clips` or `decided_pairs`."""
-    return rated_clips(spec) if kind == Dataset.Kind.SUPERVISED else decided_pairs(spec)
+    """`rated_clips` or `judged_pairs`."""
+    return rated_clips(spec) if kind == Dataset.Kind.SUPERVISED else judged_pairs(spec)
 
 
 def eligible_samples(spec: FilterSpec) -> QuerySet[AudioSample]:
@@ -151,7 +151,7 @@ def rated_clips(spec: FilterSpec) -> QuerySet:
 
 def pairs(spec: FilterSpec) -> QuerySet:
     """One dict per unordered pair: `prompt`, `low`, `high`, and for each of these two its `_weight` and `_votes`;
-    `ties` and `both_bad` count the answers that named no winner.
+    `ties` with `tie_weight`, and `both_bad`, are the answers that named no winner.
     """
     winner_is_low = Q(winner="a", sample_a=F("low")) | Q(winner="b", sample_b=F("low"))
     winner_is_high = Q(winner="a", sample_a=F("high")) | Q(winner="b", sample_b=F("high"))
@@ -167,11 +167,18 @@ def pairs(spec: FilterSpec) -> QuerySet:
             high_weight=weight(winner_is_high),
             low_votes=Count("pk", filter=winner_is_low),
             high_votes=Count("pk", filter=winner_is_high),
+            tie_weight=weight(Q(winner="tie")),
             ties=Count("pk", filter=Q(winner="tie")),
             both_bad=Count("pk", filter=Q(winner="both_bad")),
         )
         .order_by("prompt", "low", "high")
     )
+
+
+def judged_pairs(spec: FilterSpec) -> QuerySet:
+    """Of `pairs`, those with a winner or a tie; “both bad” says nothing of one clip to the other."""
+    compared = pairs(spec).annotate(compared=F("low_weight") + F("high_weight") + F("tie_weight"))
+    return compared.filter(compared__gt=TOLERANCE)
 
 
 def decided_pairs(spec: FilterSpec) -> QuerySet:

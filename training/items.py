@@ -44,9 +44,10 @@ def items_of(method: Method, rows: Iterable[Row]) -> list[TrainingItem]:
     """Training items from rows, in their order.
 
     - sft: clips rated `LIKED_FROM` or better, weighing evidence times rating / 5.
-    - dpo: every pair, weighing its evidence times its margin, so that split votes count less.
+    - dpo: every pair, weighing its evidence; with the share of it for the chosen clip, (1 + margin) / 2, the loss is
+      that of all its votes one by one.
     - kto: `LIKED_FROM` or better is desirable, `DISLIKED_TO` or worse undesirable, what is between is left out.
-    - ranking: the clips of each prompt, best first by rating; from pairs, each pair.
+    - ranking: the clips of each prompt, best first by rating; from pairs, each that has a winner.
     """
     if method is Method.SFT:
         return [_liked(row) for row in _rated(rows) if row.rating >= LIKED_FROM]
@@ -62,7 +63,7 @@ def _liked(row: SupervisedRow) -> LikedClip:
 
 
 def _pair(row: PreferenceRow) -> PreferencePair:
-    return PreferencePair(row.text, _codes(row.chosen), _codes(row.rejected), row.weight * row.margin)
+    return PreferencePair(row.text, _codes(row.chosen), _codes(row.rejected), row.weight, (1 + row.margin) / 2)
 
 
 def _labelled(row: SupervisedRow) -> LabelledClip:
@@ -75,6 +76,8 @@ def _rankings(rows: Iterable[Row]) -> Iterator[RankedClips]:
         rated: dict[float, SupervisedRow] = {}
         for row in of_prompt:
             if isinstance(row, PreferenceRow):
+                if not row.margin:
+                    continue
                 yield RankedClips(row.text, (_codes(row.chosen), _codes(row.rejected)), row.weight * row.margin)
             elif row.rating not in rated or row.sample.sample_id < rated[row.rating].sample.sample_id:
                 rated[row.rating] = row

@@ -21,12 +21,16 @@ class LikedClip:
 
 @dataclass(frozen=True, slots=True)
 class PreferencePair:
-    """For `dpo`: two clips of one prompt. `weight` scales the pair's loss."""
+    """For `dpo`: two clips of one prompt. `weight` scales the pair's loss.
+
+    `preference` is the share of the evidence for the chosen clip, ties counted half: 1 if all agreed, 0.5 for equals.
+    """
 
     text: str
     chosen: Codes
     rejected: Codes
     weight: float = 1.0
+    preference: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

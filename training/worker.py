@@ -22,7 +22,7 @@ from training.promotion import open_for_new
 from training.recorder import RunRecorder
 from training.recovery import take_up
 from training.registering import register_result, withdraw
-from training.specs import ReportCallback, TrainingResult
+from training.specs import PreferencePair, ReportCallback, TrainingResult
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +102,8 @@ def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
 def trainable_items(source: Dataset | Path, method: Method) -> Items:
     """As `load_items`; raises `NothingToTrainOn` when `method` finds none to train on."""
     items = load_items(source, method)
-    if not items.training:
+    equal = [isinstance(item, PreferencePair) and item.preference == 0.5 for item in items.training]
+    if all(equal):
         raise NothingToTrainOn(method)
     return items
 

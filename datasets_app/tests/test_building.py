@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from datasets_app.builder import build
 from datasets_app.exceptions import DatasetIsImmutable, NoRows
 from datasets_app.models import Clip, Dataset, DatasetItem
+from datasets_app.selection import readiness
 from datasets_app.services import create_dataset
 from datasets_app.splits import assign_splits
 from datasets_app.tests.factories import (
@@ -88,9 +89,9 @@ def test_votes_on_a_pair_are_pooled_and_weighted() -> None:
     prefer(better, worse, rater(1.0, is_excluded=True), winner="b")
     item = built("preference").items.get()
     assert (item.chosen.sample, item.rejected.sample) == (better, worse)
-    assert item.weight == pytest.approx(1.6)  # 0.9 + 0.5 + 0.2
-    assert item.margin == pytest.approx((1.4 - 0.2) / 1.6)
-    assert item.votes == 3
+    assert item.weight == pytest.approx(2.6)  # 0.9 + 0.5 + 0.2, and the tie's 1.0
+    assert item.margin == pytest.approx((1.4 - 0.2) / 2.6, abs=1e-6)
+    assert item.votes == 4
 
 
 def test_the_weightier_side_wins_against_the_larger_number() -> None:
@@ -124,17 +125,26 @@ def test_votes_of_a_test_that_goes_on_are_left_out() -> None:
         built("preference")
 
 
-def test_ties_stay_apart() -> None:
-    (a, b), (c, d), (e, f) = clips(2), clips(2), clips(2)
+def test_ties_are_rows_without_a_winner_and_both_bad_is_none() -> None:
+    (a, b), (c, d), (e, f), (g, h) = clips(2), clips(2), clips(2), clips(2)
     prefer(a, b)
-    prefer(c, d, winner="tie")
-    prefer(c, d, winner="both_bad")
+    prefer(c, d, rater(0.7), winner="tie")
+    prefer(g, h, winner="both_bad")
     prefer(e, f, rater(0.5))
     prefer(f, e, rater(0.5))  # balanced: nobody wins
     dataset = built("preference")
-    assert dataset.row_count == 1
+    rows = {
+        frozenset((item.chosen.sample, item.rejected.sample)): (item.margin, item.weight, item.votes)
+        for item in dataset.items.all()
+    }
+    assert rows == {
+        frozenset((a, b)): (1.0, 1.0, 1),
+        frozenset((c, d)): (0.0, 0.7, 1),
+        frozenset((e, f)): (0.0, 1.0, 2),
+    }
     figures = dataset.statistics
-    assert (figures["ties"], figures["both_bad"], figures["undecided_pairs"]) == (1, 1, 2)
+    assert (figures["ties"], figures["both_bad"], figures["equal_pairs"]) == (1, 1, 2)
+    assert readiness()[1].have == 1, "only decided pairs count towards a first training"
 
 
 # -- splits and suites ---------------------------------------------------------------------------------------------
@@ -352,7 +362,7 @@ def test_the_command_builds_and_says_how_to_train(capsys: pytest.CaptureFixture[
     assert dataset.content_hash in told
     with pytest.raises(CommandError, match="must be from 1 to 5"):
         call_command("build_dataset", "liked", "--kind", "supervised", "--min-rating", "7")
-    with pytest.raises(CommandError, match="No decided pair"):
+    with pytest.raises(CommandError, match="No judged pair"):
         call_command("build_dataset", "pairs", "--kind", "preference")
 
 

@@ -88,7 +88,7 @@ def test_the_form_opens_with_four_stars_and_their_count(page: Client) -> None:
         ({"name": ""}, "name of 1 to 200"),
         ({"name": "x" * 201}, "at most 200"),
         ({"max_rating": "2"}, "below the lowest"),
-        ({"kind": "preference"}, "No decided pair fits"),
+        ({"kind": "preference"}, "No judged pair fits"),
         ({"kind": "neither"}, "neither"),
     ],
 )

@@ -23,8 +23,10 @@ from datasets_app.tests.factories import (
 )
 from generation.sample_files import load_codes
 from training.config import Method
+from training.exceptions import NothingToTrainOn
 from training.items import load_items
 from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips
+from training.worker import trainable_items
 
 pytestmark = pytest.mark.django_db
 
@@ -40,15 +42,26 @@ def test_sft_imitates_what_is_liked() -> None:
     assert by_weight[0].text == best.rendered_text
 
 
-def test_dpo_learns_pairs_weighted_by_evidence_and_margin() -> None:
+def test_dpo_learns_each_pair_with_all_its_votes() -> None:
     better, worse = clips(2)
     prefer(better, worse, rater(0.9))
     prefer(worse, better, rater(0.3))
     (item,) = load_items(built("preference"), Method.DPO).training
     assert isinstance(item, PreferencePair)
-    assert item.weight == pytest.approx(0.6)  # 1.2 of evidence, margin 0.5
+    assert (item.weight, item.preference) == (pytest.approx(1.2), pytest.approx(0.75))
     assert np.array_equal(item.chosen, load_codes(better))
     assert np.array_equal(item.rejected, load_codes(worse))
+
+
+def test_a_tie_reaches_dpo_as_a_tie_and_no_ranking() -> None:
+    first, second = clips(2)
+    prefer(first, second, rater(0.8), winner="tie")
+    dataset = built("preference")
+    (item,) = load_items(dataset, Method.DPO).training
+    assert (item.weight, item.preference) == (pytest.approx(0.8), 0.5)
+    assert load_items(dataset, Method.RANKING).training == []
+    with pytest.raises(NothingToTrainOn, match="of which one clip was preferred"):
+        trainable_items(dataset, Method.DPO)  # a tie alone teaches nothing
 
 
 def test_kto_leaves_the_middle_out() -> None:

@@ -48,19 +48,20 @@ def dpo_loss(
     beta: float,
     form: DpoLoss = DpoLoss.SIGMOID,
     label_smoothing: float = 0.0,
+    preference: Tensor | None = None,
 ) -> PairLoss:
     """Direct preference optimisation; all log-probabilities are `[N]`.
 
-    With h the difference of log-ratios, chosen minus rejected: *sigmoid* is -log s(beta h), label smoothing e giving
-    -(1 - e) log s(beta h) - e log s(-beta h) (Rafailov et al., 2023, and its conservative form, Mitchell, 2023);
-    *hinge* is max(0, 1 - beta h) (Zhao et al., 2023); *ipo* is (h - 1 / (2 beta))^2 (Azar et al., 2023). With
-    smoothing, hinge and ipo mix the loss of the swapped pair in likewise.
+    With h the difference of log-ratios, chosen minus rejected: *sigmoid* is -log s(beta h) (Rafailov et al., 2023),
+    *hinge* max(0, 1 - beta h) (Zhao et al., 2023), *ipo* (h - 1 / (2 beta))^2 (Azar et al., 2023). A pair's loss is
+    p L(h) + (1 - p) L(-h), where p is the share of votes for the chosen clip, `preference` `[N]` (None: all 1), with
+    label smoothing e made (1 - e) p + e (1 - p) (conservative DPO, Mitchell, 2023).
     """
     chosen_ratio, rejected_ratio = chosen - reference_chosen, rejected - reference_rejected
     difference = chosen_ratio - rejected_ratio
-    losses = (1 - label_smoothing) * _pair_loss(difference, beta, form)
-    if label_smoothing:
-        losses = losses + label_smoothing * _pair_loss(-difference, beta, form)
+    shares = torch.ones_like(difference) if preference is None else preference
+    shares = (1 - label_smoothing) * shares + label_smoothing * (1 - shares)
+    losses = shares * _pair_loss(difference, beta, form) + (1 - shares) * _pair_loss(-difference, beta, form)
     return PairLoss(losses, beta * chosen_ratio.detach(), beta * rejected_ratio.detach())
 
 

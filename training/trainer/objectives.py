@@ -97,7 +97,9 @@ def _preference(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tenso
         beta=config.beta,
         form=config.dpo_loss,
         label_smoothing=config.label_smoothing,
+        preference=policy.new_tensor([s.item.preference for s in scored]),
     )
+    decided = torch.tensor([s.item.preference > 0.5 for s in scored], device=policy.device)
     losses = made.losses
     if config.sft_weight:
         losses = losses + config.sft_weight * torch.stack([-s.policy[0] / s.codes[0] for s in scored])
@@ -105,7 +107,7 @@ def _preference(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tenso
         "rewards/chosen": _mean([made.chosen_rewards]),
         "rewards/rejected": _mean([made.rejected_rewards]),
         "rewards/margins": _mean([made.margins]),
-        "rewards/accuracies": _mean([(made.margins > 0).double()]),
+        **({"rewards/accuracies": _mean([(made.margins[decided] > 0).double()])} if decided.any() else {}),
         "logps/chosen": _mean([s.policy[0] for s in scored]),
         "logps/rejected": _mean([s.policy[1] for s in scored]),
     }

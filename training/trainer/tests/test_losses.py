@@ -42,6 +42,36 @@ def test_dpo_with_label_smoothing():
     assert pairs(label_smoothing=0.1).losses.tolist() == pytest.approx(expected, abs=1e-12)
 
 
+def test_dpo_on_shares_of_votes_is_dpo_on_the_votes():
+    shares = doubles([0.75, 0.5])
+    for options in ({}, {"form": DpoLoss.HINGE}, {"form": DpoLoss.IPO}, {"label_smoothing": 0.1}):
+        together = pairs(preference=shares, **options).losses.tolist()
+        won = pairs(**options).losses.tolist()
+        lost = dpo_loss(
+            doubles(REJECTED),
+            doubles(CHOSEN),
+            doubles(REFERENCE_REJECTED),
+            doubles(REFERENCE_CHOSEN),
+            beta=BETA,
+            **options,
+        ).losses.tolist()
+        assert together == pytest.approx([(3 * won[0] + lost[0]) / 4, (won[1] + lost[1]) / 2], abs=1e-12)
+
+
+def test_a_tie_pulls_the_two_clips_together():
+    chosen = doubles(CHOSEN).requires_grad_()
+    made = dpo_loss(
+        chosen,
+        doubles(REJECTED),
+        doubles(REFERENCE_CHOSEN),
+        doubles(REFERENCE_REJECTED),
+        beta=BETA,
+        preference=doubles([0.5, 0.5]),
+    )
+    made.losses.sum().backward()
+    assert chosen.grad[0] > 0 > chosen.grad[1], "h is 7 in the first pair, and should fall; -11 in the second"
+
+
 def test_dpo_hinge():
     assert pairs(form=DpoLoss.HINGE).losses.tolist() == pytest.approx([1 - 0.7, 1 + 1.1], abs=1e-12)
 

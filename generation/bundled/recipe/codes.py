@@ -24,6 +24,9 @@ from generation.bundled.recipe.notes import NoteBank, load_bank
 from generation.bundled.recipe.train_codec import load_codec
 
 SHARD_CLIPS = 256
+ENCODED_TOGETHER = 4
+"""Clips encoded at once: so few stay in a processor's cache, which is twice as fast as sixteen."""
+
 SHORT_FRAMES = 200
 LONG_OFFSET = 1_000_000
 """Clip numbers of long training clips start here, so that they are not the short ones again."""
@@ -53,8 +56,8 @@ def write_shard(
 ) -> None:
     """Encode clips `first` to `first + count` of a split and store them as one shard."""
     parts = []
-    for start in range(first, first + count, 16):
-        numbers = range(start, min(start + 16, first + count))
+    for start in range(first, first + count, ENCODED_TOGETHER):
+        numbers = range(start, min(start + ENCODED_TOGETHER, first + count))
         waves = np.stack([render(clip_spec(seed, split, number, frames), bank) for number in numbers])
         parts.append(encode(codec, waves, device))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -137,11 +137,22 @@ def code_logits(
     model: MusicgenForConditionalGeneration, tokens: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor
 ) -> torch.Tensor:
     """Logits `[batch, books, steps, codes]` for delayed inputs `[batch, books, steps]` under a text."""
+    return logits_and_states(model, tokens, mask, inputs)[0]
+
+
+def logits_and_states(
+    model: MusicgenForConditionalGeneration, tokens: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """`code_logits`, and the decoder's hidden states `[batch, steps, width]`: embeddings, then after each layer."""
     batch, books, steps = inputs.shape
-    logits = model(
-        input_ids=tokens, attention_mask=mask, decoder_input_ids=inputs.reshape(batch * books, steps), use_cache=False
-    ).logits
-    return logits.view(batch, books, steps, -1)
+    output = model(
+        input_ids=tokens,
+        attention_mask=mask,
+        decoder_input_ids=inputs.reshape(batch * books, steps),
+        use_cache=False,
+        output_hidden_states=True,
+    )
+    return output.logits.view(batch, books, steps, -1), output.decoder_hidden_states
 
 
 def attach_codec(model: MusicgenForConditionalGeneration, codec: EncodecModel) -> None:

@@ -8,11 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from generation.bundled.recipe.captions import caption
 from generation.bundled.recipe.checkpoint import load_checkpoint, save_checkpoint
+from generation.bundled.recipe.clips import clip_spec
+from generation.bundled.recipe.clock import EIGHTHS, Clock, hide_history, phases, states_tempo, with_tempo
 from generation.bundled.recipe.codec import (
     LATENT_SIZE,
     TrainableQuantizer,
@@ -20,7 +24,7 @@ from generation.bundled.recipe.codec import (
     codec_config,
     restore_weight_norm,
 )
-from generation.bundled.recipe.lm import build_model, code_logits, delay
+from generation.bundled.recipe.lm import PAD_CODE, build_model, code_logits, delay, logits_and_states
 from generation.bundled.recipe.losses import ReconstructionLoss, si_sdr
 from generation.bundled.recipe.optimizer import build_optimizers, orthogonalised, set_learning_rate, warmup_cosine
 
@@ -104,6 +108,45 @@ def test_hidden_text_is_the_null_branch():
         logits = code_logits(model.eval(), texts.input_ids, hidden, inputs[:1].repeat(2, 1, 1))
     assert torch.isfinite(logits).all()
     assert torch.allclose(logits[0], logits[1], atol=1e-5)
+
+
+def test_clock_goes_round_once_a_cycle():
+    wanted = phases(torch.tensor([8, 13]), 105).view(2, 105, 2, len(EIGHTHS))
+    for cycle, eighths in enumerate(EIGHTHS):
+        assert torch.allclose(wanted[0, 8 * eighths, :, cycle], wanted[0, 0, :, cycle], atol=1e-4)
+        assert torch.allclose(wanted[1, 13 * eighths, :, cycle], wanted[1, 0, :, cycle], atol=1e-4)
+        assert wanted[0, 4 * eighths, 0, cycle] == pytest.approx(-1, abs=1e-4)
+
+
+def test_clock_counts_only_clips_whose_tempo_is_told():
+    model, tokenizer = build_model(0)
+    clock = Clock(model.decoder.config.hidden_size)
+    inputs, _ = delay(torch.randint(512, (2, 4, 12)))
+    texts = tokenizer(["calm piano, 75 BPM", "fast techno, 125 BPM"], return_tensors="pt")
+    _, states = logits_and_states(model, texts.input_ids, texts.attention_mask, inputs)
+    one, other = torch.tensor([True, False]), torch.tensor([20, 12])
+    errors = clock.errors(states, other, one)
+    assert errors.shape == (2, len(EIGHTHS))
+    assert torch.equal(errors, clock.errors(states, torch.tensor([20, 8]), one))
+    assert not torch.equal(errors, clock.errors(states, torch.tensor([8, 12]), one))
+    assert not clock.errors(states, other, torch.zeros_like(one)).any()
+
+
+def test_history_is_hidden_from_some_clips():
+    inputs = torch.arange(200)[:, None, None].expand(200, 4, 6)
+    hidden, swapped = hide_history(inputs, np.random.default_rng(0))
+    blank = (hidden == PAD_CODE).all((1, 2))
+    assert 10 < int(blank.sum()) < 60
+    assert 10 < int(swapped.sum()) < 60
+    assert torch.equal(hidden[swapped], inputs.roll(1, 0)[swapped])
+    assert torch.equal(hidden[~swapped & ~blank], inputs[~swapped & ~blank])
+
+
+def test_most_captions_state_the_tempo():
+    rng = np.random.default_rng(0)
+    specs = [clip_spec(1, "train", number) for number in range(200)]
+    captions = [with_tempo(caption(spec, rng), spec, rng) for spec in specs]
+    assert 0.7 < np.mean([states_tempo(text) for text in captions]) < 0.95
 
 
 @pytest.mark.slow

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from feedback.listening_tests.trials import next_trial
 from feedback.listening_tests.votes import vote
 from feedback.models import ListeningTest, RaterProfile, Trial
 from feedback.services.preferences import prefer
+from feedback.services.ratings import rate
 from feedback.statistics.win_rate import WinRate
 from generation import worker as generation_worker
 from generation.audio import read_flac
@@ -41,6 +41,7 @@ from generation.services import build_job, model_for
 from prompts.models import Prompt, PromptSuite
 from prompts.services import create_prompt, create_suite, freeze_suite
 from text2song.workers import presence
+from training.config import Method
 from training.demo.prompts import DemoPrompt, draw_prompts
 from training.demo.tastes import Taste
 from training.guards import Guards, measure
@@ -49,34 +50,45 @@ from training.services import create_experiment, create_run
 from training.worker import run_training
 
 RATER = "synthetic-rater"
+OVERALL = "overall"
+LIKED, NOT_LIKED, TOP_SHARE = 5, 2, 0.25
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything. `seconds` is the length of every clip."""
+    """How much of everything. `seconds` is the length of every clip; two samples make one vote."""
 
-    prompts: int = 24
-    samples: int = 6
-    seconds: int = 6
-    test_prompts: int = 24
+    prompts: int = 100
+    samples: int = 8
+    seconds: int = 4
+    test_prompts: int = 48
     test_samples: int = 4
     error_rate: float = 0.1
 
 
 TRAINING = {
-    "method": "dpo",
-    "epochs": 4,
-    "batch_size": 8,
-    "gradient_accumulation_steps": 1,
-    "learning_rate": 2e-3,
-    "beta": 0.1,
-    "lora_r": 16,
-    "lora_alpha": 32.0,
+    "batch_size": 16,
+    "gradient_accumulation_steps": 2,
+    "learning_rate": 1e-3,
+    "max_frames": 50,
     "lora_dropout": 0.0,
-    "eval_steps": 20,
+    "eval_steps": 1000,
     "early_stopping_patience": 0,
 }
+BY_METHOD = {
+    Method.DPO: {"epochs": 3, "beta": 0.05},
+    Method.SFT: {"epochs": 6},
+}
+"""What turns 400 votes into the most; `docs/training.md` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Means of the taste's measure over the clips of the blind test."""
+
+    adapted: float
+    base: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +96,32 @@ class Outcome:
     """What the demo found: the adapter's win rate against its base in the blind test, and what it cost."""
 
     taste: Taste
+    method: Method
     seed: int
     votes: int
     test: ListeningTest
     adapter: Adapter
     win_rate: WinRate
+    measured: Measured
     guards: Guards
     seconds: dict[str, float]
+
+    @property
+    def judgements(self) -> str:
+        return "Votes it was trained on" if self.method is Method.DPO else "Ratings it was trained on"
 
     def to_mapping(self) -> dict[str, Any]:
         return {
             "taste": self.taste.name,
+            "method": self.method.value,
             "seed": self.seed,
             "votes": self.votes,
+            "test_votes": self.win_rate.votes,
             "win_rate": self.win_rate.rate,
             "win_rate_low": self.win_rate.low,
             "win_rate_high": self.win_rate.high,
+            "measure": self.measured.adapted,
+            "base_measure": self.measured.base,
             "seconds": round(sum(self.seconds.values()), 1),
             "guards": self.guards.to_mapping(),
         }
@@ -110,9 +132,10 @@ class Outcome:
         interval = f"{rate.low:.1%} to {rate.high:.1%}, {rate.votes} votes"
         rows = {
             "Taste of the synthetic rater": self.taste.likes,
-            "Votes it was trained on": f"{self.votes}",
+            self.judgements: f"{self.votes}",
             "Adapter": str(self.adapter),
             "Win rate against the base, blind": f"{rate.rate:.1%} ({interval})",
+            "The taste's measure, beside the base's": f"{self.measured.adapted:.4g}, {self.measured.base:.4g}",
             "Diversity, beside the base's": f"{guards.diversity:.3f}, {guards.base_diversity:.3f}",
             "Silent, clipped": f"{guards.silent_share:.1%}, {guards.clipped_share:.1%}",
             "Drift from the base": f"{guards.kl_per_code:.4f} nats per code",
@@ -128,20 +151,23 @@ class Demo:
 
     size = Size()
 
-    def __init__(self, *, actor: AbstractBaseUser, taste: Taste, seed: int, say: Say) -> None:
-        self.actor, self.taste, self.seed, self.say = actor, taste, seed, say
+    def __init__(
+        self, *, actor: AbstractBaseUser, taste: Taste, seed: int, say: Say, method: Method = Method.DPO
+    ) -> None:
+        self.actor, self.taste, self.seed, self.say, self.method = actor, taste, seed, say, method
         self.model: BaseModel = model_for(None)
         self.rater = synthetic_rater()
         self.rng = np.random.default_rng(seed)
         self.seconds: dict[str, float] = {}
-        self.title = f"Demo: {taste.name}, seed {seed}"
+        self.title = f"Demo: {taste.name}, {method}, seed {seed}"
 
     def run(self) -> Outcome:
         """Everything, in order."""
         drawn = draw_prompts(self.size.prompts + self.size.test_prompts, self.seed)
         samples = self._timed("generate", lambda: self._generate(drawn[: self.size.prompts]))
-        votes = self._timed("vote", lambda: self._vote(samples))
-        dataset = self._timed("dataset", self._build_dataset)
+        judge = self._vote if self.method is Method.DPO else self._rate
+        votes = self._timed("vote", lambda: judge(samples))
+        dataset = self._timed("dataset", lambda: self._build_dataset(samples))
         run = self._timed("train", lambda: self._train(dataset))
         test = self._timed("test", lambda: self._test(run.adapter, drawn[self.size.prompts :]))
         return self._timed("result", lambda: self._outcome(run, test, votes))
@@ -190,36 +216,51 @@ class Demo:
         )
         votes = 0
         for clips in samples.values():
-            liked = {clip.pk: self.taste.measure(*read_flac(load_audio_bytes(clip))) for clip in clips}
-            for a, b in combinations(clips, 2):
-                winner = self.choice(liked[a.pk], liked[b.pk], "a", "b")
+            liked = self._liked(clips)
+            for a, b in zip(clips[::2], clips[1::2], strict=True):
+                winner = self.choice(liked[a], liked[b], "a", "b")
                 prefer(sample_a=a, sample_b=b, winner=winner, rater=self.rater)
                 votes += 1
-        self.prompts = list(samples)
         return votes
+
+    def _rate(self, samples: dict[Prompt, list[AudioSample]]) -> int:
+        """Rate every clip: of each prompt the best quarter is liked."""
+        self.say(f"The synthetic rater likes {self.taste.likes}, and rates {self.size.error_rate:.0%} at random ...")
+        ratings = 0
+        for clips in samples.values():
+            liked = self._liked(clips)
+            best_first = sorted(clips, key=liked.__getitem__, reverse=True)
+            for place, clip in enumerate(best_first):
+                erred = self.rng.random() < self.size.error_rate
+                share = self.rng.random() if erred else place / len(clips)
+                rate(sample=clip, rater=self.rater, scores={OVERALL: LIKED if share < TOP_SHARE else NOT_LIKED})
+                ratings += 1
+        return ratings
+
+    def _liked(self, clips: Sequence[AudioSample]) -> dict[AudioSample, float]:
+        return {clip: self.taste.measure(*read_flac(load_audio_bytes(clip))) for clip in clips}
 
     def choice(self, first: float, second: float, if_first: str, if_second: str) -> str:
         """The better liked of two, or the other one when the rater errs."""
         right = (first > second) != (self.rng.random() < self.size.error_rate)
         return if_first if right else if_second
 
-    def _build_dataset(self) -> Dataset:
-        self.say("Building the preference dataset ...")
-        filters = {"raters": [RATER], "prompts": [str(prompt.pk) for prompt in self.prompts]}
-        return create_dataset(
-            actor=self.actor, name=self.title, kind="preference", filters=filters, seed=self.seed, now=True
-        )
+    def _build_dataset(self, prompts: Iterable[Prompt]) -> Dataset:
+        kind = Dataset.Kind.PREFERENCE if self.method is Method.DPO else Dataset.Kind.SUPERVISED
+        self.say(f"Building the {kind} dataset ...")
+        filters = {"raters": [RATER], "prompts": [str(prompt.pk) for prompt in prompts]}
+        return create_dataset(actor=self.actor, name=self.title, kind=kind, filters=filters, seed=self.seed, now=True)
 
     def _train(self, dataset: Dataset) -> TrainingRun:
-        self.say(f"Training an adapter by DPO on {dataset.row_count} pairs ...")
+        self.say(f"Training an adapter by {self.method.upper()} on a dataset of {dataset.row_count} rows ...")
         experiment = create_experiment(
             actor=self.actor,
             name=self.title,
             dataset=dataset,
             base_model=self.model,
-            config={**TRAINING, "seed": self.seed},
+            config={"method": self.method.value, **TRAINING, **BY_METHOD[self.method], "seed": self.seed},
         )
-        run = create_run(experiment=experiment, actor=self.actor)
+        run = create_run(experiment=experiment, actor=self.actor, blind_test=False)
         run_training(run)
         run.refresh_from_db()
         if run.adapter is None:
@@ -276,7 +317,19 @@ class Demo:
             arm: AudioSample.objects.filter(job__arm_job__arm=arm).select_related("job") for arm in (base, adapted)
         }
         guards = measure(list(by_arm[adapted]), list(by_arm[base]), drift_of(run))
-        return Outcome(self.taste, self.seed, votes, test, run.adapter, duel.rate, guards, self.seconds)
+        means = Measured(*(float(np.mean(list(self._liked(by_arm[arm]).values()))) for arm in (adapted, base)))
+        return Outcome(
+            taste=self.taste,
+            method=self.method,
+            seed=self.seed,
+            votes=votes,
+            test=test,
+            adapter=run.adapter,
+            win_rate=duel.rate,
+            measured=means,
+            guards=guards,
+            seconds=self.seconds,
+        )
 
 
 def synthetic_rater() -> AbstractBaseUser:

@@ -9,8 +9,10 @@ import pytest
 from django.core.management import call_command
 
 from adapters.models import Adapter
-from feedback.models import Preference, RaterProfile, Trial
+from feedback.models import Preference, RaterProfile, Rating, Trial
+from generation.audio import read_flac
 from generation.catalogue import sync_catalogue
+from generation.sample_files import load_audio_bytes
 from prompts.models import Prompt
 from text2song.management.commands.setup import FIRST_USER
 from training.demo import loop
@@ -19,7 +21,7 @@ from training.models import TrainingRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.worker]
 
-SMALL = loop.Size(prompts=3, samples=2, seconds=2, test_prompts=3, test_samples=1, error_rate=0.0)
+SMALL = loop.Size(prompts=3, samples=2, seconds=2, test_prompts=3, test_samples=2, error_rate=0.0)
 
 
 @pytest.fixture
@@ -35,6 +37,7 @@ def test_the_loop_closes(small, monkeypatch, tmp_path, capsys):
     call_command("demo", "--taste", "darkness", "--seed", "3")
     told = json.loads((tmp_path / "demo.json").read_text())
     assert told["taste"] == "darkness" and told["seed"] == 3 and told["votes"] == 3
+    assert told["method"] == "dpo" and told["test_votes"] == 6 and told["measure"] != told["base_measure"]
     assert 0 <= told["win_rate_low"] <= told["win_rate"] <= told["win_rate_high"] <= 1
     assert told["seconds"] > 0 and told["guards"]["hold"] is True
     assert "Win rate against the base, blind" in capsys.readouterr().out
@@ -43,11 +46,29 @@ def test_the_loop_closes(small, monkeypatch, tmp_path, capsys):
     assert RaterProfile.objects.get(user__username=loop.RATER).kind == RaterProfile.Kind.SYNTHETIC
     assert {p.rater.username for p in Preference.objects.all()} == {loop.RATER}
     counted = Trial.objects.counted()
-    assert counted.count() == 3
+    assert counted.count() == 6
     held_out = {trial.pair.prompt_id for trial in counted}
     trained_on = {item.prompt_id for item in run.dataset.items.all()}
     assert held_out.isdisjoint(trained_on)
     assert held_out.isdisjoint(Prompt.objects.outside_suites().values_list("pk", flat=True))
+
+
+def test_the_loop_closes_on_ratings_too(small, monkeypatch, tmp_path):
+    monkeypatch.setattr(loop.Demo, "size", replace(SMALL, samples=8, test_samples=2))
+    call_command("demo", "--method", "sft", "--taste", "brightness")
+    told = json.loads((tmp_path / "demo.json").read_text())
+    assert told["method"] == "sft" and told["votes"] == 24 and told["test_votes"] == 6
+    run = TrainingRun.objects.get()
+    assert run.training_config.method == "sft" and run.dataset.kind == "supervised" and run.adapter.is_active
+    by_prompt = {}
+    for rating in Rating.objects.select_related("sample__job"):
+        by_prompt.setdefault(rating.sample.job.prompt_id, []).append((liking(rating.sample), rating.score))
+    for rated in by_prompt.values():
+        assert [score for _, score in sorted(rated, reverse=True)] == [5, 5, 2, 2, 2, 2, 2, 2]
+
+
+def liking(sample):
+    return TASTES["brightness"].measure(*read_flac(load_audio_bytes(sample)))
 
 
 def test_a_rater_that_errs_half_the_time_says_nothing(small):

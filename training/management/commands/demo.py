@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from text2song.management.commands.setup import FIRST_USER
+from training.config import Method
 from training.demo.tastes import TASTES
 
 
@@ -22,6 +23,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         tastes = "; ".join(f"{taste.name}: {taste.likes}" for taste in TASTES.values())
         parser.add_argument("--taste", choices=list(TASTES), default="brightness", help=tastes)
+        parser.add_argument(
+            "--method",
+            choices=[Method.DPO.value, Method.SFT.value],
+            default=Method.DPO.value,
+            help="dpo learns from votes on pairs; sft imitates the best rated quarter of the clips",
+        )
         parser.add_argument("--seed", type=int, default=1, help="other prompts, samples and errors of the rater")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,7 +37,13 @@ class Command(BaseCommand):
         actor = get_user_model().objects.filter(username=FIRST_USER).first()
         if actor is None:
             raise CommandError("Run “manage.py setup” first: the demo works as the studio's first user.")
-        demo = Demo(actor=actor, taste=TASTES[options["taste"]], seed=options["seed"], say=self.stdout.write)
+        demo = Demo(
+            actor=actor,
+            taste=TASTES[options["taste"]],
+            seed=options["seed"],
+            say=self.stdout.write,
+            method=Method(options["method"]),
+        )
         outcome = demo.run()
         path = settings.DATA_DIR / "demo.json"
         path.write_text(json.dumps(outcome.to_mapping(), indent=2) + "\n")

@@ -7,8 +7,9 @@ start column and padding are none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,18 +55,21 @@ class ClipCollator:
         self._device = next(decoder.parameters()).device
 
     def __call__(self, clips: Sequence[tuple[str, Codes]]) -> ClipBatch:
-        """A batch of (text, codes `[K, T]`) pairs; clips are cut to the longest length allowed."""
-        codes = [torch.from_numpy(c[:, : self._max_frames].astype(np.int64)) for _, c in clips]
-        frames = max(c.shape[1] for c in codes)
+        """A batch of (text, codes `[K, T]`) pairs; of longer clips than allowed the first frames are labels.
+
+        What the decoder reads of a cut clip is what it read while the clip was made, not the end of one.
+        """
+        codes = [torch.from_numpy(c.astype(np.int64)) for _, c in clips]
+        lengths = [min(c.shape[1], self._max_frames) for c in codes]
+        frames = max(lengths)
         books, columns = len(self._delays), pattern_length(frames, self._delays) - 1
         inputs = torch.full((len(clips), books, columns), self._pad)
         labels = torch.zeros(len(clips), books, frames, dtype=torch.int64)
         valid = torch.zeros(len(clips), frames, dtype=torch.bool)
-        for row, clip in enumerate(codes):
-            length = clip.shape[1]
-            pattern = apply_delay(clip, length, self._delays, self._pad)[:, :-1]
-            inputs[row, :, : pattern.shape[1]] = pattern
-            labels[row, :, :length] = clip
+        for row, (clip, length) in enumerate(zip(codes, lengths, strict=True)):
+            read = pattern_length(length, self._delays) - 1
+            inputs[row, :, :read] = apply_delay(clip, clip.shape[1], self._delays, self._pad)[:, :read]
+            labels[row, :, :length] = clip[:, :length]
             valid[row, :length] = True
         states, mask = self._states([text for text, _ in clips])
         return ClipBatch(inputs.to(self._device), labels.to(self._device), valid.to(self._device), states, mask)
@@ -82,7 +86,7 @@ class ClipCollator:
         return padded.clone(), mask
 
 
-def log_probabilities(decoder: nn.Module, batch: ClipBatch, delays: Sequence[int]) -> Tensor:
+def log_probabilities(decoder: Callable[..., Any], batch: ClipBatch, delays: Sequence[int]) -> Tensor:
     """Log-probability `[B, K, T]` float32 of every label; 0 where a clip has ended.
 
     The full distribution is taken in float32 whatever the decoder computes in: sums over thousands of tokens lose

@@ -93,12 +93,12 @@ def test_the_text_matters_and_no_text_is_allowed(score):
     assert not np.allclose(with_text, other) and np.isfinite(empty).all()
 
 
-def test_clips_are_cut_to_the_longest_length(base):
-    scores = Scorer(base, max_frames=12)((TEXTS[0], random_codes(6, frames=40)))
-    full = Scorer(base)((TEXTS[0], random_codes(6, frames=40)))
-    assert scores.shape == (1, 4, 12)
-    # The slower codebooks' last frames see where the clip ends.
-    np.testing.assert_allclose(scores[..., :9], full[..., :9], atol=1e-5)
+def test_of_a_longer_clip_the_first_frames_count_as_they_were_made(base):
+    long, short = (TEXTS[0], random_codes(6, frames=40)), (TEXTS[1], random_codes(7, frames=8))
+    scores = Scorer(base, max_frames=12)(long, short)
+    full = Scorer(base)(long, short)
+    assert scores.shape == (2, 4, 12)
+    np.testing.assert_allclose(scores, full[..., :12], atol=1e-5)
 
 
 def test_probabilities_sum_to_one(base):

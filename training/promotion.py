@@ -7,6 +7,7 @@ decides: promoted if the win rate's interval clears 50 % and the guards hold, de
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.contrib.auth.models import AbstractBaseUser
@@ -74,13 +75,13 @@ def set_policy(*, actor: AbstractBaseUser, suite: PromptSuite | None, votes_want
 
 
 def open_promotion(
-    *, adapter: Adapter, actor: AbstractBaseUser | None, policy: PromotionPolicy | None = None, duration: int = 0
+    *, adapter: Adapter, actor: AbstractBaseUser | None, policy: PromotionPolicy | None = None, **values: Any
 ) -> Promotion:
     """Start a blind test of `adapter` against its parent, or its base alone where the parent cannot be used.
 
-    For curators; `actor` None is the studio itself. `duration` is seconds, 0 the usual. Raises `Conflict` when the
-    adapter is the default already or a test of it goes on, `Refused` without a suite, `AdapterNotSelectable`, and what
-    `start_test` raises.
+    For curators; `actor` None is the studio itself. `values` are fields of the test (`duration`, `seed`) that differ
+    from the usual. Raises `Conflict` when the adapter is the default already or a test of it goes on, `Refused` without
+    a suite, `AdapterNotSelectable`, and what `start_test` raises.
     """
     if actor is not None and not actor.is_staff:
         raise Forbidden("Only curators open a test for promotion.")
@@ -102,7 +103,7 @@ def open_promotion(
             arms=[ArmSpec(adapter.base_model, adapter), ArmSpec(adapter.base_model, opponent)],
             samples_per_prompt=policy.samples_per_prompt,
             votes_wanted=policy.votes_wanted,
-            duration=duration or min(LONGEST_CLIP, adapter.base_model.max_duration),
+            **{"duration": min(LONGEST_CLIP, adapter.base_model.max_duration), **values},
         )
         promotion = Promotion.objects.create(adapter=adapter, opponent=opponent, test=test, opened_by=actor)
         start_test(actor=actor, test=test)

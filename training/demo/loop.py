@@ -22,16 +22,14 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
 from feedback.listening_tests.clips import trial_wav
-from feedback.listening_tests.creation import DEFAULT_PRESET, ArmSpec, create_test
-from feedback.listening_tests.lifecycle import close_test, start_test
+from feedback.listening_tests.creation import DEFAULT_PRESET
+from feedback.listening_tests.lifecycle import close_test
 from feedback.listening_tests.pairs import collect_pairs
-from feedback.listening_tests.results import results
 from feedback.listening_tests.trials import next_trial
 from feedback.listening_tests.votes import vote
 from feedback.models import ListeningTest, RaterProfile, Trial
 from feedback.services.preferences import prefer
 from feedback.services.ratings import rate
-from feedback.statistics.win_rate import WinRate
 from generation import worker as generation_worker
 from generation.audio import read_flac
 from generation.models import AudioSample, BaseModel, GenerationJob
@@ -44,8 +42,9 @@ from text2song.workers import presence
 from training.config import Method
 from training.demo.prompts import DemoPrompt, draw_prompts
 from training.demo.tastes import Taste
-from training.guards import Guards, measure
-from training.models import TrainingRun
+from training.guards import Guards
+from training.models import Promotion, PromotionPolicy, TrainingRun
+from training.promotion import decide, open_promotion
 from training.services import create_experiment, create_run
 from training.worker import run_training
 
@@ -99,12 +98,13 @@ class Outcome:
     method: Method
     seed: int
     votes: int
-    test: ListeningTest
-    adapter: Adapter
-    win_rate: WinRate
+    promotion: Promotion
     measured: Measured
-    guards: Guards
     seconds: dict[str, float]
+
+    @property
+    def guards(self) -> Guards:
+        return Guards.from_mapping(self.promotion.guards)
 
     @property
     def judgements(self) -> str:
@@ -116,10 +116,10 @@ class Outcome:
             "method": self.method.value,
             "seed": self.seed,
             "votes": self.votes,
-            "test_votes": self.win_rate.votes,
-            "win_rate": self.win_rate.rate,
-            "win_rate_low": self.win_rate.low,
-            "win_rate_high": self.win_rate.high,
+            "test_votes": self.promotion.votes,
+            "win_rate": self.promotion.win_rate,
+            "win_rate_low": self.promotion.win_rate_low,
+            "win_rate_high": self.promotion.win_rate_high,
             "measure": self.measured.adapted,
             "base_measure": self.measured.base,
             "seconds": round(sum(self.seconds.values()), 1),
@@ -128,18 +128,17 @@ class Outcome:
 
     def table(self) -> list[str]:
         """The evidence as lines of text."""
-        rate, guards = self.win_rate, self.guards
-        interval = f"{rate.low:.1%} to {rate.high:.1%}, {rate.votes} votes"
+        found, guards = self.promotion, self.guards
+        interval = f"{found.win_rate_low:.1%} to {found.win_rate_high:.1%}, {found.votes} votes"
         rows = {
             "Taste of the synthetic rater": self.taste.likes,
             self.judgements: f"{self.votes}",
-            "Adapter": str(self.adapter),
-            "Win rate against the base, blind": f"{rate.rate:.1%} ({interval})",
+            "Adapter": str(found.adapter),
+            "Win rate against the base, blind": f"{found.win_rate:.1%} ({interval})",
             "The taste's measure, beside the base's": f"{self.measured.adapted:.4g}, {self.measured.base:.4g}",
-            "Diversity, beside the base's": f"{guards.diversity:.3f}, {guards.base_diversity:.3f}",
-            "Silent, clipped": f"{guards.silent_share:.1%}, {guards.clipped_share:.1%}",
-            "Drift from the base": f"{guards.kl_per_code:.4f} nats per code",
+            **{guard.name: f"{guard.value} ({guard.limit})" for guard in guards.guards},
             "Guards": "hold" if guards.hold else " ".join(guards.problems),
+            "Promotion": f"{found.get_outcome_display()}. {found.reason}",
             "Time": ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in self.seconds.items()),
         }
         width = max(map(len, rows))
@@ -169,8 +168,8 @@ class Demo:
         votes = self._timed("vote", lambda: judge(samples))
         dataset = self._timed("dataset", lambda: self._build_dataset(samples))
         run = self._timed("train", lambda: self._train(dataset))
-        test = self._timed("test", lambda: self._test(run.adapter, drawn[self.size.prompts :]))
-        return self._timed("result", lambda: self._outcome(run, test, votes))
+        promotion = self._timed("test", lambda: self._test(run.adapter, drawn[self.size.prompts :]))
+        return self._timed("result", lambda: self._outcome(promotion, votes))
 
     def _timed(self, stage: str, work: Callable[[], Any]) -> Any:
         started = time.perf_counter()
@@ -267,26 +266,21 @@ class Demo:
             raise RuntimeError(run.error or f"The run ended {run.state}.")
         return run
 
-    def _test(self, adapter: Adapter, drawn: Sequence[DemoPrompt]) -> ListeningTest:
+    def _test(self, adapter: Adapter, drawn: Sequence[DemoPrompt]) -> Promotion:
+        """The test by which any adapter is promoted; it decides, but not about the default: no person voted."""
         self.say(f"Blind test against the base on {len(drawn)} prompts never trained on ...")
-        test = create_test(
-            actor=self.actor,
-            name=self.title,
-            suite=self._suite(drawn),
-            arms=[ArmSpec(self.model, adapter), ArmSpec(self.model)],
-            seed=self.seed,
-            samples_per_prompt=self.size.test_samples,
-            votes_wanted=len(drawn) * self.size.test_samples,
-            duration=self.size.seconds,
+        policy = PromotionPolicy(suite=self._suite(drawn), votes_wanted=len(drawn) * self.size.test_samples)
+        promotion = open_promotion(
+            adapter=adapter, actor=self.actor, policy=policy, seed=self.seed, duration=self.size.seconds
         )
-        start_test(actor=self.actor, test=test)
+        test = promotion.test
         with presence("command") as name:
             drain(name)
         collect_pairs(test)
         test.refresh_from_db()
         self._judge(test)
         test.refresh_from_db()
-        return test
+        return decide(promotion)
 
     def _suite(self, drawn: Sequence[DemoPrompt]) -> PromptSuite:
         suite = create_suite(
@@ -310,26 +304,11 @@ class Demo:
         audio, rate = soundfile.read(io.BytesIO(trial_wav(trial, first=first)), dtype="float32", always_2d=True)
         return self.taste.measure(audio.T, rate)
 
-    def _outcome(self, run: TrainingRun, test: ListeningTest, votes: int) -> Outcome:
-        adapted, base = test.arms.order_by("position")
-        (duel,) = results(actor=self.actor, test=test).duels
-        by_arm = {
-            arm: AudioSample.objects.filter(job__arm_job__arm=arm).select_related("job") for arm in (base, adapted)
-        }
-        guards = measure(list(by_arm[adapted]), list(by_arm[base]), drift_of(run))
-        means = Measured(*(float(np.mean(list(self._liked(by_arm[arm]).values()))) for arm in (adapted, base)))
-        return Outcome(
-            taste=self.taste,
-            method=self.method,
-            seed=self.seed,
-            votes=votes,
-            test=test,
-            adapter=run.adapter,
-            win_rate=duel.rate,
-            measured=means,
-            guards=guards,
-            seconds=self.seconds,
-        )
+    def _outcome(self, promotion: Promotion, votes: int) -> Outcome:
+        arms = promotion.test.arms.order_by("position")
+        clips = (AudioSample.objects.filter(job__arm_job__arm=arm).select_related("job") for arm in arms)
+        means = Measured(*(float(np.mean(list(self._liked(of_arm).values()))) for of_arm in clips))
+        return Outcome(self.taste, self.method, self.seed, votes, promotion, means, self.seconds)
 
 
 def synthetic_rater() -> AbstractBaseUser:
@@ -340,17 +319,6 @@ def synthetic_rater() -> AbstractBaseUser:
         user.save(update_fields=["password"])
     RaterProfile.objects.update_or_create(user=user, defaults={"kind": RaterProfile.Kind.SYNTHETIC})
     return user
-
-
-def drift_of(run: TrainingRun) -> float:
-    """Nats per code by which clips of the base became less likely: on held-out pairs at the best step where there are
-    any, else on those of the last step; NaN when nothing was reported.
-    """
-    for name in ("eval_kl_per_code", "kl_per_code"):
-        point = run.metric_points.filter(name=name, step__lte=run.best_step or run.step).order_by("step").last()
-        if point is not None:
-            return point.value
-    return float("nan")
 
 
 def drain(worker: str) -> None:

@@ -17,7 +17,7 @@ from prompts.models import Prompt
 from text2song.management.commands.setup import FIRST_USER
 from training.demo import loop
 from training.demo.tastes import TASTES
-from training.models import TrainingRun
+from training.models import Promotion, TrainingRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.worker]
 
@@ -40,6 +40,9 @@ def test_the_loop_closes(small, monkeypatch, tmp_path, capsys):
     assert told["method"] == "dpo" and told["test_votes"] == 6 and told["measure"] != told["base_measure"]
     assert 0 <= told["win_rate_low"] <= told["win_rate"] <= told["win_rate_high"] <= 1
     assert told["seconds"] > 0 and told["guards"]["hold"] is True
+    promotion = Promotion.objects.get()
+    assert promotion.outcome == "declined" and "program" in promotion.reason and promotion.test.state == "completed"
+    assert not Adapter.objects.filter(is_default=True).exists()
     assert "Win rate against the base, blind" in capsys.readouterr().out
     run = TrainingRun.objects.get()
     assert run.state == "completed" and run.adapter == Adapter.objects.get() and run.adapter.is_active

@@ -110,6 +110,19 @@ def test_the_saved_adapter_is_the_trained_network(base, tmp_path):
     assert not np.allclose(Scorer(base)((pair.text, made.codes))[0], made.logprobs, atol=1e-2)
 
 
+def test_the_saved_adapter_says_of_held_out_clips_what_the_network_said_that_was_trained(base, tmp_path):
+    result, reports = run(base, tmp_path / "run")
+    said = next(report.metrics for report in reports if report.step == result.best_step)
+    saved = Scorer(base)
+    saved.decoder = PeftModel.from_pretrained(saved.decoder, result.folder)
+    for name in ("chosen", "rejected"):
+        clips = [(pair.text, getattr(pair, name)) for pair in pairs(3, 100)]
+        scores = [saved(clip).astype(np.float64).sum() for clip in clips]
+        assert np.mean(scores) == pytest.approx(said[f"eval_logps/{name}"], abs=1e-2)
+        untrained = [Scorer(base)(clip).astype(np.float64).sum() for clip in clips]
+        assert abs(np.mean(untrained) - np.mean(scores)) > 1
+
+
 def test_training_leaves_the_base_alone(base, tmp_path):
     before = {k: v.clone() for k, v in load_reference(Path(base.path)).state_dict().items()}
     run(base, tmp_path)

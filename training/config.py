@@ -12,6 +12,8 @@ from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, get_type_hints
 
+from generation.specs import SamplingSpec
+
 MAX_SEED = MAX_COUNT = 2**31 - 1
 """The largest whole numbers that every part, the database too, can hold."""
 
@@ -221,6 +223,22 @@ class TrainingConfig:
     max_grad_norm: float = setting(
         1.0, Group.TRAINING, "Gradient clipping", "Longest gradient let through.", above=0.0, high=1000.0
     )
+    guidance_scale: float = setting(
+        1.0,
+        Group.TRAINING,
+        "Guidance",
+        "Guidance scale of the sampler that is trained; twice the time unless 1. To imitate clips (sft), give all four "
+        "settings of the sampler that made them; otherwise the adapter learns the sampler, too.",
+        low=0.0,
+        high=20.0,
+    )
+    temperature: float = setting(
+        1.0, Group.TRAINING, "Temperature", "Temperature of the sampler that is trained.", low=0.1, high=2.0
+    )
+    top_k: int = setting(0, Group.TRAINING, "Top-k", "Top-k of the sampler that is trained; 0 is off.", low=0)
+    top_p: float = setting(
+        0.0, Group.TRAINING, "Top-p", "Top-p of the sampler that is trained; 0 is off.", low=0.0, high=1.0
+    )
     max_frames: int = setting(
         1500,
         Group.TRAINING,
@@ -275,6 +293,11 @@ class TrainingConfig:
         if words and not _within(value, facts):
             return f"{facts['label']} must be {words}, not {value:g}."
         return ""
+
+    @property
+    def sampling(self) -> SamplingSpec:
+        """The sampler whose log-probabilities are trained."""
+        return SamplingSpec(self.temperature, self.top_k, self.top_p, self.guidance_scale)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainingConfig:

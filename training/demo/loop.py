@@ -66,20 +66,30 @@ class Size:
     error_rate: float = 0.1
 
 
-TRAINING = {
+TRAINING: dict[str, Any] = {
     "batch_size": 16,
-    "gradient_accumulation_steps": 2,
-    "learning_rate": 1e-3,
-    "max_frames": 50,
     "lora_dropout": 0.0,
     "eval_steps": 1000,
     "early_stopping_patience": 0,
 }
-BY_METHOD = {
-    Method.DPO: {"epochs": 3, "beta": 0.05},
-    Method.SFT: {"epochs": 6},
+SAMPLING = PRESET_BY_KEY[DEFAULT_PRESET].sampling
+BY_METHOD: dict[Method, dict[str, Any]] = {
+    Method.DPO: {
+        "epochs": 3,
+        "gradient_accumulation_steps": 2,
+        "learning_rate": 1e-3,
+        "beta": 0.05,
+        "max_frames": 50,
+    },
+    Method.SFT: {
+        "epochs": 5,
+        "gradient_accumulation_steps": 1,
+        "learning_rate": 2e-3,
+        "max_frames": 25,
+        **SAMPLING,
+    },
 }
-"""What turns 400 votes into the most; `docs/training.md` says why."""
+"""What makes the most of what was judged; `docs/training.md` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +202,7 @@ class Demo:
                     seed=(self.seed * 100_003 + number * 16) % 2**31,
                     num_samples=self.size.samples,
                     duration=self.size.seconds,
-                    **PRESET_BY_KEY[DEFAULT_PRESET].sampling,
+                    **SAMPLING,
                 )
                 job.save(force_insert=True)
             drain(name)

@@ -315,7 +315,7 @@ class _Run:
 
     def _sums(self, batch: ClipBatch) -> Tensor:
         with self.accelerator.autocast():
-            scores = log_probabilities(self.model, batch, self.delays)
+            scores = log_probabilities(self.model, batch, self.delays, self.config.sampling)
         return sequence_log_probability(scores)
 
     def _means(self, collected: Sequence[tuple[int, dict[str, float]]]) -> dict[str, float]:

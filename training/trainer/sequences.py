@@ -16,8 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from generation.engine.delay import apply_delay, codebook_delays, pattern_length
+from generation.engine.sampling import guide, top_k_threshold, top_p_threshold
 from generation.engine.text import TextEncoder
-from generation.specs import Codes
+from generation.specs import Codes, SamplingSpec
+
+PLAIN = SamplingSpec(temperature=1.0, top_k=0, top_p=0.0, guidance_scale=1.0)
+"""The distribution of the model itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +90,49 @@ class ClipCollator:
         return padded.clone(), mask
 
 
-def log_probabilities(decoder: Callable[..., Any], batch: ClipBatch, delays: Sequence[int]) -> Tensor:
-    """Log-probability `[B, K, T]` float32 of every label; 0 where a clip has ended.
+def log_probabilities(
+    decoder: Callable[..., Any], batch: ClipBatch, delays: Sequence[int], sampling: SamplingSpec = PLAIN
+) -> Tensor:
+    """Log-probability `[B, K, T]` float32 with which a sampler of these settings draws every label, knowing what came
+    before it; 0 where a clip has ended. A label that top-k or top-p leave out is let in beside the others.
 
     The full distribution is taken in float32 whatever the decoder computes in: sums over thousands of tokens lose
     half a nat and more in bfloat16.
     """
-    rows, books, columns = batch.inputs.shape
+    if sampling.guidance_scale == 1:
+        logits = _logits(decoder, batch, delays, batch.states)
+    else:
+        states = torch.cat([batch.states, torch.zeros_like(batch.states)])
+        conditional, unconditional = _logits(decoder, batch, delays, states).chunk(2)
+        logits = guide(conditional, unconditional, sampling.guidance_scale)
+    labels = batch.labels[..., None]
+    scores = _filtered(logits / sampling.temperature, labels, sampling).log_softmax(dim=-1).gather(-1, labels)[..., 0]
+    return scores * batch.valid[:, None, :]
+
+
+def _logits(decoder: Callable[..., Any], batch: ClipBatch, delays: Sequence[int], states: Tensor) -> Tensor:
+    """Logits `[n B, K, T, V]` float32 of the labels for text states `[n B, L, H]`: the clips once per group of B."""
+    groups = len(states) // len(batch)
+    inputs, mask = batch.inputs.repeat(groups, 1, 1), batch.states_mask.repeat(groups, 1)
+    rows, books, columns = inputs.shape
     logits = decoder(
-        input_ids=batch.inputs.reshape(rows * books, columns),
-        encoder_hidden_states=batch.states,
-        encoder_attention_mask=batch.states_mask.long(),
+        input_ids=inputs.view(rows * books, columns),
+        encoder_hidden_states=states,
+        encoder_attention_mask=mask.long(),
         use_cache=False,
     ).logits.view(rows, books, columns, -1)
     frames = batch.labels.shape[2]
-    aligned = torch.stack([logits[:, k, delay : delay + frames] for k, delay in enumerate(delays)], dim=1)
-    scores = aligned.float().log_softmax(dim=-1).gather(-1, batch.labels[..., None])[..., 0]
-    return scores * batch.valid[:, None, :]
+    return torch.stack([logits[:, k, delay : delay + frames] for k, delay in enumerate(delays)], dim=1).float()
+
+
+def _filtered(scores: Tensor, labels: Tensor, sampling: SamplingSpec) -> Tensor:
+    """Scores `[..., V]`, -inf for what top-k, then top-p leave out, as `generation.engine.sampling` does."""
+    for threshold, value in ((top_k_threshold, sampling.top_k), (top_p_threshold, sampling.top_p)):
+        if value:
+            with torch.no_grad():
+                left_out = (scores < threshold(scores, value)).scatter(-1, labels, False)
+            scores = scores.masked_fill(left_out, float("-inf"))
+    return scores
 
 
 def sequence_log_probability(scores: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from generation.engine.delay import codebook_delays
 from generation.engine.loading import load_model
 from generation.engine.text import TextEncoder
 from generation.specs import SampleSpec, SamplingSpec
-from training.trainer.sequences import ClipCollator, log_probabilities
+from training.trainer.sequences import PLAIN, ClipCollator, log_probabilities
 from training.trainer.tests.conftest import TEXTS, random_codes
 
 
@@ -28,8 +28,8 @@ class Scorer:
         self.collate = ClipCollator(self.decoder, TextEncoder(loaded.model, loaded.tokenizer), max_frames)
 
     @torch.no_grad()
-    def __call__(self, *clips) -> np.ndarray:
-        return log_probabilities(self.decoder, self.collate(clips), self.delays).numpy()
+    def __call__(self, *clips, sampling: SamplingSpec = PLAIN) -> np.ndarray:
+        return log_probabilities(self.decoder, self.collate(clips), self.delays, sampling).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,38 @@ def test_a_wrong_delay_is_noticed(engine, base):
     wrong.delays = (0, 0, 0, 0)
     (scores,) = wrong((TEXTS[1], made.codes))
     assert np.abs(scores - made.logprobs)[1:].max() > 0.1
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_a_sampler_with_no_choice_is_certain(engine, score, scale):
+    only = SamplingSpec(temperature=0.8, top_k=1, top_p=0.0, guidance_scale=scale)
+    made = sampled(engine, sampling=only)
+    (scores,) = score((TEXTS[1], made.codes), sampling=only)
+    np.testing.assert_allclose(scores, 0, atol=1e-6)
+    (otherwise,) = score((TEXTS[1], made.codes), sampling=replace(only, guidance_scale=4.0 - scale))
+    assert (otherwise < -1e-3).any()
+
+
+def test_codes_are_drawn_as_often_as_the_sampler_says(engine, base):
+    """The first code of many clips: its frequencies against the probabilities of all codes."""
+    sampling = SamplingSpec(temperature=0.7, top_k=12, top_p=0.8, guidance_scale=2.0)
+    specs = [SampleSpec("job", i, TEXTS[0], i, 0.08, sampling) for i in range(1500)]
+    drawn = np.array([made.codes[0, 0] for made in engine.generate(specs)])
+    score, codes = Scorer(base), random_codes(8, frames=4)
+    seen = np.flatnonzero(np.bincount(drawn, minlength=64))
+    chances = []
+    for code in seen:
+        codes[0, 0] = code
+        chances.append(np.exp(score((TEXTS[0], codes), sampling=sampling)[0, 0, 0]))
+    assert sum(chances) == pytest.approx(1.0, abs=1e-4)
+    shares = np.bincount(drawn, minlength=64)[seen] / len(drawn)
+    np.testing.assert_allclose(shares, chances, atol=4 * 0.5 / np.sqrt(len(drawn)))
+
+
+def test_a_code_the_sampler_leaves_out_can_still_be_learned(base):
+    sampling, score, codes = SamplingSpec(top_k=1, guidance_scale=1.0), Scorer(base), random_codes(9, frames=5)
+    scores = score((TEXTS[0], codes), sampling=sampling)
+    assert np.isfinite(scores).all() and (scores < 0).any()
 
 
 def test_every_label_counts_and_nothing_before_it(score):

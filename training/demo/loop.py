@@ -82,10 +82,13 @@ BY_METHOD: dict[Method, dict[str, Any]] = {
         "max_frames": 50,
     },
     Method.SFT: {
-        "epochs": 5,
+        "epochs": 8,
         "gradient_accumulation_steps": 1,
-        "learning_rate": 2e-3,
-        "max_frames": 25,
+        "learning_rate": 5e-3,
+        "max_frames": 50,
+        "lora_r": 4,
+        "lora_alpha": 8.0,
+        "lora_dropout": 0.3,
         **SAMPLING,
     },
 }

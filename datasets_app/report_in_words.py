@@ -10,6 +10,9 @@ from generation.models import AudioSample
 
 SHOWN_BARS = 12
 
+MOST_NAMED = 5
+"""Values of a filter that are named one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -69,5 +72,6 @@ def filters_in_words(dataset: Dataset) -> list[tuple[str, str]]:
 
 def _words(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        listed = ", ".join(map(str, value[:MOST_NAMED]))
+        return listed if len(value) <= MOST_NAMED else f"{listed} and {len(value) - MOST_NAMED} more"
     return {True: "Yes", False: "No"}[value] if isinstance(value, bool) else f"{value}"

@@ -15,7 +15,7 @@ from datasets_app.circles import Circles
 from datasets_app.filters import FilterSpec
 from datasets_app.models import Dataset, DatasetItem
 from datasets_app.selection import LIKED_FROM, pairs, rating_answers, vote_answers
-from feedback.statistics.agreement import Alpha, Judgement, preference_alpha, rating_alpha
+from feedback.statistics.agreement import Alpha, Judgement, preference_alpha_of, rating_alpha
 
 SHOWN_TAGS = 50
 SHOWN_CIRCLES = 20
@@ -149,14 +149,13 @@ def _rating_alpha(ratings: QuerySet) -> Alpha:
 
 def _vote_alpha(votes: QuerySet) -> Alpha:
     """Of a rater who judged a pair more than once, the last answer counts."""
-    rows = votes.filter(rater__isnull=False).order_by("created_at", "pk")
-    last: dict[Any, Judgement] = {}
-    for rater, low, high, a, b, winner in rows.values_list(
-        "rater_id", "low", "high", "sample_a_id", "sample_b_id", "winner"
-    ):
-        value = str({"a": a, "b": b}.get(winner, winner))
-        last[rater, low, high] = Judgement(rater, (low, high), value)
-    return preference_alpha(last.values())
+    rows = votes.filter(rater__isnull=False).order_by("low", "high", "created_at", "pk")
+    answers = rows.values_list("low", "high", "rater_id", "sample_a_id", "sample_b_id", "winner")
+    by_pair = groupby(answers.iterator(chunk_size=2000), key=lambda answer: answer[:2])
+    return preference_alpha_of(
+        {rater: str({"a": a, "b": b}.get(winner, winner)) for _, _, rater, a, b, winner in of_pair}
+        for _, of_pair in by_pair
+    )
 
 
 def _in_words(alpha: Alpha) -> dict[str, Any] | None:

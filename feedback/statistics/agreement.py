@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -78,7 +78,11 @@ def rating_alpha(judgements: Iterable[Judgement], level: Level = Level.ORDINAL) 
     Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability. Missing judgements are allowed. Raises
     `ValueError` when a rater judged an item twice: leave hidden repeats out.
     """
-    return _alpha(judgements, level)
+    shared = {item: values for item, values in _by_item(judgements).items() if len(values) > 1}
+    domain = sorted({value for values in shared.values() for value in values.values()})
+    value = _krippendorff(list(shared.values()), domain, level) if len(domain) > 1 else None
+    raters = {rater for values in shared.values() for rater in values}
+    return Alpha(value, level, len(raters), len(shared), sum(map(len, shared.values())))
 
 
 def preference_alpha(judgements: Iterable[Judgement]) -> Alpha:
@@ -86,7 +90,35 @@ def preference_alpha(judgements: Iterable[Judgement]) -> Alpha:
 
     Values must name the clip (or tie), never the side it was shown on. Raises `ValueError` as `rating_alpha` does.
     """
-    return _alpha(judgements, Level.NOMINAL)
+    return preference_alpha_of(_by_item(judgements).values())
+
+
+def preference_alpha_of(items: Iterable[Mapping[Hashable, float | str]]) -> Alpha:
+    """`preference_alpha` of items that come one after the other, each `{rater: value}`: only counts are kept.
+
+    With n_uc answers c among the m_u of item u, and n_c among all n, alpha is
+    1 - (n - 1) sum_u (m_u^2 - sum_c n_uc^2) / (m_u - 1) / (n^2 - sum_c n_c^2) (Krippendorff, 2011, section B).
+    """
+    raters: set[Hashable] = set()
+    totals: Counter[float | str] = Counter()
+    count, observed = 0, 0.0
+    for values in items:
+        given = len(values)
+        if given < 2:
+            continue
+        answers = Counter(values.values())
+        observed += _unlike(answers) / (given - 1)
+        totals.update(answers)
+        raters.update(values)
+        count += 1
+    judged, expected = totals.total(), _unlike(totals)
+    value = 1 - (judged - 1) * observed / expected if expected else None
+    return Alpha(value, Level.NOMINAL, len(raters), count, judged)
+
+
+def _unlike(answers: Counter[float | str]) -> int:
+    """Ordered pairs of answers that differ."""
+    return answers.total() ** 2 - sum(n * n for n in answers.values())
 
 
 def pair_agreement(judgements: Iterable[Judgement]) -> PairAgreement:
@@ -97,14 +129,6 @@ def pair_agreement(judgements: Iterable[Judgement]) -> PairAgreement:
     answers = [Counter(values.values()) for values in _by_item(judgements).values()]
     agreeing = sum(math.comb(count, 2) for counts in answers for count in counts.values())
     return PairAgreement(agreeing, sum(math.comb(counts.total(), 2) for counts in answers))
-
-
-def _alpha(judgements: Iterable[Judgement], level: Level) -> Alpha:
-    shared = {item: values for item, values in _by_item(judgements).items() if len(values) > 1}
-    domain = sorted({value for values in shared.values() for value in values.values()})
-    value = _krippendorff(list(shared.values()), domain, level) if len(domain) > 1 else None
-    raters = {rater for values in shared.values() for rater in values}
-    return Alpha(value, level, len(raters), len(shared), sum(map(len, shared.values())))
 
 
 def _krippendorff(items: list[dict[Hashable, float | str]], domain: list[float | str], level: Level) -> float:

@@ -1,5 +1,6 @@
 """Alpha against Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, and Fleiss (1971)."""
 
+import numpy as np
 import pytest
 
 from feedback.statistics.agreement import Judgement, Level, pair_agreement, preference_alpha, rating_alpha
@@ -39,6 +40,22 @@ def test_rating_alpha_is_krippendorffs_example_with_missing_data(level, alpha):
 def test_preference_alpha_is_krippendorffs_two_nominal_examples():
     assert preference_alpha(judgements(BEN_AND_GERRY, str)).value == pytest.approx(0.692, abs=5e-4)
     assert preference_alpha(judgements(MEG_AND_OWEN, str)).value == pytest.approx(0.095, abs=5e-4)
+
+
+def test_preference_alpha_is_the_librarys():
+    import krippendorff
+
+    rng = np.random.default_rng(0)
+    answers = [
+        Judgement(rater, item, str(rng.integers(4))) for item in range(40) for rater in range(rng.integers(1, 6))
+    ]
+    counts = np.zeros((40, 4), dtype=int)
+    for answer in answers:
+        counts[answer.item, int(answer.value)] += 1
+    expected = krippendorff.alpha(value_counts=counts, level_of_measurement="nominal")
+    found = preference_alpha(answers)
+    assert found.value == pytest.approx(expected, abs=1e-12)
+    assert (found.items, found.judgements) == ((counts.sum(1) > 1).sum(), counts[counts.sum(1) > 1].sum())
 
 
 def test_pair_agreement_is_fleiss_observed_agreement():

@@ -29,8 +29,17 @@ if TYPE_CHECKING:
 
 class GenerationJobQuerySet(SoftDeleteQuerySet):
     def pending(self) -> GenerationJobQuerySet:
-        """Jobs waiting for a worker, the longest waiting first."""
-        return self.visible().filter(state="queued").order_by("queued_at", "id")
+        """Jobs waiting for a worker in the order in which they are taken: people's first, the longest waiting first.
+
+        Those that belong to nobody, as a listening test's do, take the time that people leave.
+        """
+        last = Case(When(requested_by=None, then=1), default=0)
+        return self.visible().filter(state="queued").alias(last=last).order_by("last", "queued_at", "id")
+
+    def ahead_of(self, queued_at: Any, *, of_nobody: bool) -> GenerationJobQuerySet:
+        """Waiting jobs that are taken before one queued then."""
+        people, earlier = Q(requested_by__isnull=False), Q(queued_at__lt=queued_at)
+        return self.pending().filter(people | earlier if of_nobody else people & earlier)
 
     def unfinished(self) -> GenerationJobQuerySet:
         return self.visible().filter(state__in=("queued", "running"))
@@ -50,9 +59,13 @@ class GenerationJobQuerySet(SoftDeleteQuerySet):
 
     def with_position(self) -> GenerationJobQuerySet:
         """Annotate `position`: 1 for the job that is next, None for one that is not waiting."""
-        earlier = self.model.objects.pending().filter(queued_at__lt=OuterRef("queued_at")).order_by().values("state")
-        count = Coalesce(Subquery(earlier.annotate(n=Count("id")).values("n")), 0)
-        return self.annotate(position=Case(When(state="queued", then=count + 1)))
+
+        def count(of_nobody: bool) -> Coalesce:
+            ahead = self.model.objects.ahead_of(OuterRef("queued_at"), of_nobody=of_nobody).order_by().values("state")
+            return Coalesce(Subquery(ahead.annotate(n=Count("id")).values("n")), 0)
+
+        of_nobody = When(state="queued", requested_by=None, then=count(True) + 1)
+        return self.annotate(position=Case(of_nobody, When(state="queued", then=count(False) + 1)))
 
     def statistics(self) -> dict[str, Any]:
         """Counts per state, active jobs, mean seconds over the last 100 completed, and today's throughput."""

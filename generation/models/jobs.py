@@ -254,7 +254,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
         """1 for the job that is next, None for a job that is not waiting."""
         if self.state != self.State.QUEUED:
             return None
-        return GenerationJob.objects.pending().filter(queued_at__lt=self.queued_at).count() + 1
+        return GenerationJob.objects.ahead_of(self.queued_at, of_nobody=self.requested_by_id is None).count() + 1
 
     @property
     def window_count(self) -> int:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from generation.models import Favorite, GenerationJob
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, FavoriteFactory, GenerationJobFactory
+from generation.worker import gather
 from text2song.tests.clients import caller
 
 pytestmark = pytest.mark.django_db
@@ -156,3 +157,15 @@ def test_retry_sends_the_same_settings_as_a_new_job(api, user):
     again = GenerationJob.objects.get(pk=answer.json()["id"])
     assert again.pk != job.pk and again.requested_by == user
     assert (again.seed, again.temperature, again.num_samples, again.state) == (job.seed, 0.7, 3, "queued")
+
+
+def test_jobs_of_nobody_wait_for_those_of_people(api, user):
+    model = BaseModelFactory()
+    nobodys = [GenerationJobFactory(requested_by=None, base_model=model, num_samples=8) for _ in range(3)]
+    mine = [GenerationJobFactory(requested_by=user, base_model=model, num_samples=4) for _ in range(2)]
+    order = [*mine, *nobodys]
+    assert [job.pk for job in GenerationJob.objects.pending()] == [job.pk for job in order]
+    assert [job.queue_position for job in order] == [1, 2, 3, 4, 5]
+    placed = {job.pk: job.position for job in GenerationJob.objects.with_position()}
+    assert [placed[job.pk] for job in order] == [1, 2, 3, 4, 5]
+    assert [job.pk for job in gather("host:1:1")] == [job.pk for job in order[:3]]

@@ -35,7 +35,7 @@ def experiment(live_studio: LiveStudio, tmp_path_factory: pytest.TempPathFactory
 
 
 def start(studio: LiveStudio, experiment: str) -> str:
-    answer = studio.api.post("/runs/", json={"experiment": experiment})
+    answer = studio.api.post("/runs/", json={"experiment": experiment, "blind_test": False})
     assert answer.status_code == 202, answer.text
     return answer.json()["id"]
 

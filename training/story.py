@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,20 +30,41 @@ class Event:
     state_label: str = ""
 
 
-def story_of(adapter: Adapter, reader: AbstractBaseUser) -> list[Event]:
-    """Everything that `reader` may know, the oldest first. `adapter` must come `with_context()`."""
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a reader may know of an adapter: the run that made it, its tests for promotion (the newest first), and all
+    that happened (the oldest first). Whether it is being tested is told to everybody.
+    """
+
+    run: TrainingRun | None
+    promotions: list[Promotion]
+    is_being_tested: bool
+    events: list[Event]
+
+
+def story_of(adapter: Adapter, reader: AbstractBaseUser, relatives: Iterable[Adapter]) -> Story:
+    """In three queries. `adapter` must come `with_context()`; `relatives` are its children and its other versions."""
+    runs = list(
+        TrainingRun.objects.filter(Q(adapter=adapter) | Q(parent=adapter)).select_related("dataset", "experiment")
+    )
+    tests = list(adapter.promotions.with_context())
+    promotions = [test for test in tests if test.is_visible_to(reader)]
     events = [
-        *_runs(adapter),
-        *_registrations(adapter),
-        *_tests(adapter, reader),
+        *_runs(adapter, runs),
+        *_registrations(adapter, {other.pk: other for other in relatives}.values()),
+        *_tests(promotions),
         *_defaults(adapter),
     ]
-    return sorted(events, key=lambda event: event.at)
+    return Story(
+        run=next((run for run in runs if run.adapter_id == adapter.pk), None),
+        promotions=promotions,
+        is_being_tested=any(test.is_open for test in tests),
+        events=sorted(events, key=lambda event: event.at),
+    )
 
 
-def _runs(adapter: Adapter) -> Iterator[Event]:
+def _runs(adapter: Adapter, runs: Iterable[TrainingRun]) -> Iterator[Event]:
     """The run that made it, and those that went on from it."""
-    runs = TrainingRun.objects.filter(Q(adapter=adapter) | Q(parent=adapter)).select_related("dataset", "experiment")
     for run in runs:
         made_it = run.adapter_id == adapter.pk
         result = "" if run.result is None else f", {run.result_name.lower()} {run.result:.4g}"
@@ -58,20 +79,20 @@ def _runs(adapter: Adapter) -> Iterator[Event]:
         )
 
 
-def _registrations(adapter: Adapter) -> Iterator[Event]:
+def _registrations(adapter: Adapter, relatives: Iterable[Adapter]) -> Iterator[Event]:
     """Its own, that of its parent, and those of its children and other versions."""
     by = f", by {adapter.created_by}" if adapter.created_by else ""
     yield Event(adapter.created_at, f"Registered: {adapter.get_source_display().lower()}{by}")
     if adapter.parent and not adapter.parent.is_deleted:
         yield Event(adapter.parent.created_at, "Its parent was registered:", *_link(adapter.parent))
-    family = Adapter.objects.visible().filter(Q(parent=adapter) | Q(name=adapter.name))
-    for other in family.exclude(pk__in=[adapter.pk, adapter.parent_id]):
-        what = "Continued in" if other.parent_id == adapter.pk else "Another version was registered:"
-        yield Event(other.created_at, what, *_link(other))
+    for other in relatives:
+        if other.pk not in (adapter.pk, adapter.parent_id):
+            what = "Continued in" if other.parent_id == adapter.pk else "Another version was registered:"
+            yield Event(other.created_at, what, *_link(other))
 
 
-def _tests(adapter: Adapter, reader: AbstractBaseUser) -> Iterator[Event]:
-    for promotion in adapter.promotions.visible_to(reader).with_context():
+def _tests(promotions: Iterable[Promotion]) -> Iterator[Event]:
+    for promotion in promotions:
         link = reverse("test-detail", args=[promotion.test_id]) if not promotion.test.is_deleted else ""
         against = f"against {promotion.opponent_name} on “{promotion.test.suite}”"
         yield Event(promotion.created_at, "Blind test opened", against, link)

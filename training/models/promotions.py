@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -132,6 +133,10 @@ class Promotion(UUIDModel):
     @property
     def is_open(self) -> bool:
         return self.outcome == self.Outcome.OPEN
+
+    def is_visible_to(self, reader: AbstractBaseUser) -> bool:
+        """As `PromotionQuerySet.visible_to`."""
+        return reader.is_staff or not self.is_open
 
     def end(self, outcome: str, reason: str, **figures: Any) -> bool:
         """open -> `outcome`; False when another process was faster."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from django import template
@@ -14,9 +15,8 @@ from generation.templatetags.generation_format import seconds
 from text2song.navigation import url_or_empty
 from training import story
 from training.guards import Guard, Guards
-from training.models import Promotion, TrainingRun
 from training.settings_in_words import label_of
-from training.story import Event
+from training.story import Story
 
 register = template.Library()
 register.filter(in_words)
@@ -66,26 +66,10 @@ def optional_url(name: str, *args: Any) -> str:
     return url_or_empty(name, *args)
 
 
-@register.simple_tag
-def run_of(adapter: Adapter) -> TrainingRun | None:
-    """The run that made the adapter, with its experiment and dataset; None for one that came otherwise."""
-    return TrainingRun.objects.select_related("experiment", "dataset").filter(adapter=adapter).first()
-
-
 @register.simple_tag(takes_context=True)
-def promotions_of(context: Mapping[str, Any], adapter: Adapter) -> list[Promotion]:
-    """The adapter's tests for promotion that the page's reader may know of, the newest first.
-
-    Whether one is open is told to everybody, as `adapter.is_being_tested`.
-    """
-    adapter.is_being_tested = adapter.promotions.open().exists()
-    return list(adapter.promotions.visible_to(context["user"]).with_context())
-
-
-@register.simple_tag(takes_context=True)
-def story_of(context: Mapping[str, Any], adapter: Adapter) -> list[Event]:
-    """What happened to the adapter, the oldest first."""
-    return story.story_of(adapter, context["user"])
+def story_of(context: Mapping[str, Any], adapter: Adapter, *relatives: Iterable[Adapter]) -> Story:
+    """What happened to the adapter; `relatives` are its children and its versions."""
+    return story.story_of(adapter, context["user"], chain(*relatives))
 
 
 @register.filter

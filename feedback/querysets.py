@@ -56,9 +56,8 @@ class JudgementQuerySet(models.QuerySet):
         shown = self.visible()
         if reader.is_staff:
             return shown
-        own = self.model.objects.filter(rater=reader).order_by().values("pk")
         judged = self.model.objects.within(samples_judged_by(reader)).order_by().values("pk")
-        return shown.filter(Q(pk__in=own) | Q(pk__in=judged))
+        return shown.filter(Q(rater=reader) | Q(pk__in=judged))
 
 
 class OfOneSampleQuerySet(JudgementQuerySet):

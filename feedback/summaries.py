@@ -5,7 +5,8 @@ All figures are of what the reader may see, so they agree with the lists of feed
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -31,7 +32,7 @@ def statistics(*, reader: AbstractBaseUser, samples: QuerySet[AudioSample] | Non
     """Ratings, preferences, tags and the number of rankings and notes on `samples` (None: on all)."""
     ids = None if samples is None else samples.order_by().values("pk")
     return {
-        "samples_judged": _judged(reader, samples),
+        "samples_judged": _judged(reader, ids).count(),
         "ratings": rating_statistics(_seen(Rating, reader, ids)),
         "preferences": _preference_statistics(_seen(Preference, reader, ids), ids),
         "tags": tag_statistics(_seen(SampleTag, reader, ids)),
@@ -40,21 +41,18 @@ def statistics(*, reader: AbstractBaseUser, samples: QuerySet[AudioSample] | Non
     }
 
 
-def _seen(kind: Any, reader: AbstractBaseUser, ids: QuerySet | None) -> QuerySet:
+def _seen(kind: Any, reader: AbstractBaseUser, ids: QuerySet | Collection[UUID] | None) -> QuerySet:
     shown = kind.objects.visible_to(reader).order_by()
     return shown if ids is None else shown.concerning(ids)
 
 
-def _judged(reader: AbstractBaseUser, samples: QuerySet[AudioSample] | None) -> int:
-    scope = AudioSample.objects.visible() if samples is None else samples
-    return scope.order_by().filter(_has_feedback(reader)).count()
-
-
-def _has_feedback(reader: AbstractBaseUser) -> Q:
-    """Of a sample: whether it has any feedback that `reader` sees."""
-    singles = [kind.objects.visible_to(reader).order_by().values("sample") for kind in (Rating, SampleTag, Note)]
-    compared = Preference.objects.visible_to(reader).order_by()
-    return Q(pk__in=singles[0].union(*singles[1:], compared.values("sample_a"), compared.values("sample_b")))
+def _judged(reader: AbstractBaseUser, ids: QuerySet | Collection[UUID] | None) -> QuerySet[AudioSample]:
+    """The samples among `ids` (None: the visible ones) with any feedback that `reader` sees."""
+    singles = [_seen(kind, reader, ids).values("sample") for kind in (Rating, SampleTag, Note)]
+    compared = _seen(Preference, reader, ids)
+    judged = singles[0].union(*singles[1:], compared.values("sample_a"), compared.values("sample_b"))
+    shown = AudioSample.objects.visible() if ids is None else AudioSample.objects.filter(pk__in=ids)
+    return shown.order_by().filter(pk__in=judged)
 
 
 def rating_statistics(ratings: QuerySet[Rating]) -> dict[str, Any]:
@@ -246,29 +244,27 @@ def _number(of_sample: QuerySet) -> Coalesce:
 
 
 def summaries_of_jobs(*, reader: AbstractBaseUser, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
-    """A summary for each job, in two queries."""
+    """A summary for each job, in three queries."""
     return _summaries(reader, "job", ids)
 
 
 def summaries_of_prompts(*, reader: AbstractBaseUser, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
-    """A summary for each prompt, in two queries."""
+    """A summary for each prompt, in three queries."""
     return _summaries(reader, "job__prompt", ids)
 
 
 def _summaries(reader: AbstractBaseUser, path: str, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
     wanted = list(ids)
-    ratings = Rating.objects.visible_to(reader).order_by().filter(**{f"sample__{path}__in": wanted})
+    shown = AudioSample.objects.visible().order_by().filter(**{f"{path}__in": wanted})
+    samples = dict(shown.values_list("pk", path))
+    ratings = _seen(Rating, reader, samples)
     scores = {
         row["group"]: row
         for row in ratings.values(group=F(f"sample__{path}")).annotate(mean=Avg("score"), ratings=Count("pk"))
     }
-    samples = AudioSample.objects.visible().order_by().filter(_has_feedback(reader), **{f"{path}__in": wanted})
-    judged = dict(samples.values(group=F(path)).annotate(n=Count("pk")).values_list("group", "n"))
+    judged = Counter(samples[pk] for pk in _judged(reader, samples).values_list("pk", flat=True))
     none: dict[str, Any] = {"mean": None, "ratings": 0}
-    return {
-        pk: GroupSummary(judged=judged.get(pk, 0), **{name: scores.get(pk, none)[name] for name in none})
-        for pk in wanted
-    }
+    return {pk: GroupSummary(judged=judged[pk], **{name: scores.get(pk, none)[name] for name in none}) for pk in wanted}
 
 
 # -- what waits for ears --------------------------------------------------------------------------------------------

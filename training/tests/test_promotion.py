@@ -259,6 +259,9 @@ def test_a_trained_adapter_is_tested_by_itself_and_measured_on_real_clips(experi
     assert promotion.win_rate == 1.0 and promotion.outcome in ("promoted", "declined")
     assert promotion.guards["hold"] is (promotion.outcome == "promoted")
 
+    twin = Promotion(adapter=silent.adapter, opponent=run.adapter, test=promotion.test)
+    assert promotions.measure_guards(twin).kl_per_code == 0, "equal weights: it did not move from its opponent"
+
 
 # -- pages and API ---------------------------------------------------------------------------------------------------
 

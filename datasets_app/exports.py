@@ -66,8 +66,8 @@ def write_jsonl(items: Iterator[DatasetItem], path: Path) -> None:
     """One self-contained row a line."""
     with path.open("w", encoding="utf-8") as file:
         for item in items:
-            json.dump(to_json(item.to_row()), file, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            file.write("\n")
+            row = json.dumps(to_json(item.to_row()), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            file.write(f"{row}\n")
 
 
 def _counted(items: Iterator[DatasetItem], on_row: Callable[[int], None]) -> Iterator[DatasetItem]:

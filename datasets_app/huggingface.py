@@ -1,10 +1,11 @@
-"""The Hugging Face folder: one Parquet file per split with codes and sound, and a dataset card, as one zip."""
+"""The Hugging Face folder: Parquet files of each split with codes and sound, and a dataset card, as one zip."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 16
 """In memory together, with their sound; also the size of a row group."""
+ROWS_A_FILE = 256 * ROWS_AT_ONCE
 CARD = "README.md"
 
 
@@ -36,8 +38,8 @@ def write_huggingface(dataset: Dataset, items: Iterator[DatasetItem], path: Path
             tables.close()
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             archive.writestr(CARD, card(dataset))
-            for split in tables.written:
-                archive.write(tables.path(split), f"data/{split}.parquet")
+            for table in tables.paths:
+                archive.write(table, f"data/{table.name}")
 
 
 def card(dataset: Dataset) -> str:
@@ -54,21 +56,15 @@ def card(dataset: Dataset) -> str:
 
 
 class _Tables:
-    """One Parquet file per split, each opened at its first row."""
+    """Parquet files of at most `ROWS_A_FILE` rows of one split: what a writer remembers grows with its row groups."""
 
     def __init__(self, dataset: Dataset, folder: Path) -> None:
-        self.kind, self.folder = dataset.kind, folder
+        self.folder = folder
         self.schema = schema(dataset.kind)
+        self.paths: list[Path] = []
         self.writers: dict[str, Any] = {}
         self.waiting: dict[str, list[dict[str, Any]]] = {}
-
-    @property
-    def written(self) -> list[str]:
-        """Splits that have rows, in their order."""
-        return [split for split in DatasetItem.Split.values if split in self.writers]
-
-    def path(self, split: str) -> Path:
-        return self.folder / f"{split}.parquet"
+        self.rows: Counter[str] = Counter()
 
     def add(self, item: DatasetItem) -> None:
         rows = self.waiting.setdefault(item.split, [])
@@ -76,21 +72,29 @@ class _Tables:
         if len(rows) >= ROWS_AT_ONCE:
             self._flush(item.split)
 
-    def _flush(self, split: str) -> None:
-        import pyarrow
-        from pyarrow.parquet import ParquetWriter
-
-        if split not in self.writers:
-            self.writers[split] = ParquetWriter(self.path(split), self.schema, compression="zstd")
-        self.writers[split].write_table(pyarrow.Table.from_pylist(self.waiting[split], schema=self.schema))
-        self.waiting[split] = []
-
     def close(self) -> None:
         for split, rows in self.waiting.items():
             if rows:
                 self._flush(split)
         for writer in self.writers.values():
             writer.close()
+
+    def _flush(self, split: str) -> None:
+        import pyarrow
+
+        rows, self.waiting[split] = self.waiting[split], []
+        self._writer(split).write_table(pyarrow.Table.from_pylist(rows, schema=self.schema))
+        self.rows[split] += len(rows)
+        if self.rows[split] % ROWS_A_FILE == 0:
+            self.writers.pop(split).close()
+
+    def _writer(self, split: str) -> Any:
+        from pyarrow.parquet import ParquetWriter
+
+        if split not in self.writers:
+            self.paths.append(self.folder / f"{split}-{self.rows[split] // ROWS_A_FILE:05}.parquet")
+            self.writers[split] = ParquetWriter(self.paths[-1], self.schema, compression="zstd")
+        return self.writers[split]
 
 
 def table_row(item: DatasetItem) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from datasets_app import huggingface
 from datasets_app.exceptions import DatasetNotReady, InvalidRow
 from datasets_app.exports import write_file
 from datasets_app.imports import import_dataset
@@ -189,11 +190,14 @@ def test_imports_keep_the_rules_of_datasets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "fill"), [("supervised", rated_prompts), ("preference", compared_prompts)])
 def test_the_folder_loads_with_load_dataset(kind: str, fill: Any, tmp_path: Path, monkeypatch: Any) -> None:
     datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(huggingface, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(huggingface, "ROWS_A_FILE", 4)
     fill(12)
     dataset = built(kind, name="Zażółć: “liked”", description="First of all.")
     write_file(dataset, "huggingface", tmp_path / "dataset.zip")
     with zipfile.ZipFile(tmp_path / "dataset.zip") as archive:
         archive.extractall(tmp_path / "folder")
+    assert len(list((tmp_path / "folder" / "data").glob("train-*.parquet"))) == -(-dataset.train_rows // 4) > 1
     card = (tmp_path / "folder" / "README.md").read_text()
     header = yaml.safe_load(card.split("---")[1])
     assert header["pretty_name"] == "Zażółć: “liked”"

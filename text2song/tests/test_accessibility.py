@@ -1,0 +1,139 @@
+"""Every page that a curator can reach by links holds WCAG 2.2 AA as far as a program can tell (axe-core)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from django.urls import resolve, reverse
+
+from adapters.tests.factories import AdapterFactory
+from conftest import missing_part
+from datasets_app.tests.factories import built, compared_prompts
+from feedback.models import ListeningTest
+from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
+from feedback.tests.listening import running, voted
+from generation.models import BaseModel
+from generation.tests.factories import AudioSampleFactory, FavoriteFactory, GenerationJobFactory
+from prompts.tests.factories import PromptSuiteFactory, PromptTemplateFactory
+from training.models import Promotion
+from training.tests.factories import ExperimentFactory, TrainingRunFactory, add_lines, add_points
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--mute-audio"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+NOT_PAGES = ("admin:", "audio-", "sign-out", "healthz", "readyz", "metrics", "api-schema", "api-docs")
+"""Other addresses, and pages of other makers: the admin is Django's, the API's documentation Swagger UI's."""
+MUST_BE_REACHED = {
+    *("sign-in", "overview", "create", "jobs", "job-detail", "library", "sample-detail", "compare", "favorites"),
+    *("prompts", "prompt-detail", "templates", "suites", "suite-detail", "listen", "feedback", "sample-feedback"),
+    *("tests", "test-create", "test-detail", "test-listen", "test-results", "leaderboard", "raters", "invitations"),
+    *("datasets", "dataset-create", "dataset-detail", "adapters", "adapter-detail", "adapter-upload", "training"),
+    *("experiment-new", "experiment-detail", "run-new", "run-detail", "run-compare", "promotion-policy"),
+    *("settings", "models"),
+}
+LINKS = "() => [...document.querySelectorAll('a[href]')].map(link => link.href)"
+
+
+@pytest.fixture
+def deep_pages(monkeypatch: pytest.MonkeyPatch, curator: Any) -> list[str]:
+    """A studio that holds some of everything; the addresses of pages that the first of each kind has no link to."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
+    compared_prompts(12)
+    dataset = built("preference", name="Strings")
+    job = GenerationJobFactory(completed=True, requested_by=curator)
+    sample, other = (AudioSampleFactory(job=job, index=index) for index in range(2))
+    for state in ("running", "failed", "cancelled"):
+        GenerationJobFactory(requested_by=curator, base_model=job.base_model, prompt=job.prompt, **{state: True})
+    FavoriteFactory(user=curator, sample=sample)
+    RatingFactory(sample=sample, rater=curator, score=4)
+    PreferenceFactory(sample_a=sample, sample_b=other, rater=curator)
+    SampleTagFactory(sample=sample, rater=curator)
+    NoteFactory(sample=sample, rater=curator)
+    PromptTemplateFactory(owner=curator)
+    PromptSuiteFactory()
+
+    running(name="Goes on")
+    over = running(name="Is over")
+    for pair, winner in zip(over.pairs.all(), "xyx", strict=False):
+        voted(pair, winner=winner)
+    ListeningTest.objects.filter(pk=over.pk).update(state="completed")
+
+    BaseModel.objects.filter(pk=job.base_model_id).update(is_active=True)
+    experiment = ExperimentFactory(created_by=curator, base_model=job.base_model, dataset=dataset)
+    parent = AdapterFactory(name="warm", base_model=job.base_model)
+    adapter = AdapterFactory(name="warmer", base_model=job.base_model, parent=parent)
+    done = TrainingRunFactory(experiment=experiment, completed=True, adapter=adapter)
+    add_lines(done, "step 1, loss 0.7", "step 2, loss 0.6")
+    add_points(done, "loss", [0.7, 0.6, 0.5])
+    failed = TrainingRunFactory(experiment=experiment, failed=True)
+    promotion = Promotion.objects.create(adapter=adapter, opponent=parent, test=over)
+    promotion.end(Promotion.Outcome.DECLINED, "Too few votes.")
+    return [
+        reverse("test-results", args=[over.pk]),
+        reverse("sample-feedback", args=[sample.pk]),
+        f"{reverse('run-compare')}?ids={done.pk}&ids={failed.pk}",
+    ]
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing_part("the package playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        missing_part("Chromium is not installed")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
+def test_pages(scheme: str, width: int, deep_pages: list[str], curator: Any, live_server: Any, browser: Any):
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = browser.new_context(
+        base_url=live_server.url,
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        viewport={"width": width, "height": 4000},  # so tall that the bar at the bottom covers nothing
+    )
+    tab = context.new_page()
+    problems: list[str] = []
+    reached: set[str] = set()
+
+    def look(name: str, address: str) -> None:
+        assert tab.goto(address).status == 200, address
+        tab.wait_for_load_state("networkidle")
+        for rule in Axe().run(tab, options={"runOnly": RULES}).response["violations"]:
+            where = [node["html"][:200] for node in rule["nodes"][:3]]
+            problems.append(f"{name} ({address}): {rule['help']}: {where}")
+        if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            problems.append(f"{name} ({address}) is wider than the window")
+        reached.add(name)
+
+    look("sign-in", "/sign-in/")
+    client = Client()
+    client.force_login(curator)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    waiting = ["/", *deep_pages]
+    while waiting:
+        address = waiting.pop(0)
+        name = resolve(urlsplit(address).path).view_name
+        if name in reached or name.startswith(NOT_PAGES) or name.endswith("download"):
+            continue
+        look(name, address)
+        links = (link for link in tab.evaluate(LINKS) if link.startswith(live_server.url))
+        waiting += [link.removeprefix(live_server.url).split("#")[0] or "/" for link in links]
+    print(f"{scheme}, {width} px: {len(reached)} kinds of page: {', '.join(sorted(reached))}")
+    assert reached >= MUST_BE_REACHED, MUST_BE_REACHED - reached
+    assert not problems, "\n".join(problems)

@@ -109,7 +109,8 @@ class PreferenceQuerySet(JudgementQuerySet):
 
     def with_context(self) -> PreferenceQuerySet:
         """With everything a list shows."""
-        return self.select_related("rater", "sample_a__job__prompt", "sample_b__job__prompt")
+        both = ("sample_a__job__prompt", "sample_a__job__adapter", "sample_b__job__prompt", "sample_b__job__adapter")
+        return self.select_related("rater", *both)
 
 
 class RankingQuerySet(JudgementQuerySet):

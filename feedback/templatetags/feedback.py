@@ -163,6 +163,16 @@ def stars(score: int) -> str:
     return "★" * score + "☆" * (5 - score)
 
 
+@register.simple_tag
+def name_of(sample: AudioSample, preference: Preference, names: dict[UUID, str] | None) -> str:
+    """What a comparison calls a sample: as in `names` where given, else its letter; of which adapter in a listening
+    test, where both often have the same letter.
+    """
+    if names and sample.pk in names:
+        return names[sample.pk]
+    return f"{sample.label} of {sample.job.adapter_label}" if preference.trial_id else sample.label
+
+
 @register.filter
 def strength(preference: Preference) -> str:
     """How much better, in words; empty when it was not said."""

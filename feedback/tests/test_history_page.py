@@ -7,9 +7,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from adapters.tests.factories import AdapterFactory
+from feedback.listening_tests.lifecycle import close_test
+from feedback.listening_tests.trials import next_trial
 from feedback.models import Note, Preference, Ranking, Rating
 from feedback.services import rank
 from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
+from feedback.tests.listening import answer, running
+from generation.models import GenerationJob
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +38,16 @@ def test_every_kind_is_told_in_words(page, user):
     answer = page.get(URL)
     for words in ("★★★★☆", "catchy", "0.5–0.75 s", "The second half is better.", "much better", "Ranking:", "1–5 of 5"):
         assert words in answer.text, words
+
+
+def test_votes_of_a_listening_test_say_which_adapter_made_what(page, user, curator):
+    test = running()
+    answer(next_trial(rater=user, test=test))
+    close_test(actor=curator, test=test)
+    vote = Preference.objects.get()
+    GenerationJob.objects.filter(pk=vote.sample_a.job_id).update(adapter=AdapterFactory(name="warm", version="2.0.0"))
+    html = page.get(URL).text
+    assert f"{vote.sample_a.label} of warm@2.0.0" in html and f"{vote.sample_b.label} of Base Model" in html
 
 
 def test_filters_narrow_and_combine_and_no_match_is_said(page, user):

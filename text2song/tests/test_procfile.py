@@ -44,6 +44,7 @@ def test_ctrl_c_stops_everything(tmp_path):
     said = log.read_text()
     assert f"http://localhost:{studio.port}/" in said
     assert "Traceback" not in said
+    assert "SIGKILL" not in said, "every process ended by itself"
 
 
 def test_setup_can_be_run_again_and_keeps_the_password(tmp_path):

@@ -9,8 +9,8 @@ learns from 400 votes on pairs. *sft* imitates the best rated quarter of 800 cli
 move the measure the right way.
 
 **Columns.** `win` is the win rate with its 95 % Wilson interval over `test` votes; `measure` and `base` are the means
-of the taste's measure over the clips of the test (darkness and calm are negative: larger is liked); `guards` are those
-of `training.guards`; `seconds` is the whole walk.
+of the taste's measure over the clips of the test (darkness and calm are negative: larger is liked), and `gained` is the
+95 % interval of their difference over prompts; `guards` are those of `training.guards`; `seconds` is the whole walk.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from training.demo.tastes import TASTES
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = (
     f"{'taste':<12}{'method':<8}{'seed':>4}{'votes':>7}{'test':>6}{'win':>8}{'interval':>16}"
-    f"{'measure':>10}{'base':>10}  {'guards':<8}{'seconds':>8}"
+    f"{'measure':>10}{'base':>10}{'gained':>16}  {'guards':<8}{'seconds':>8}"
 )
 
 
@@ -78,11 +78,12 @@ def walk(taste: str, method: str, seed: int) -> dict[str, Any]:
 
 def line(row: dict[str, Any]) -> str:
     interval = f"{row['win_rate_low']:.1%}-{row['win_rate_high']:.1%}"
+    gained = f"{row['gain_low']:.3g} to {row['gain_high']:.3g}"
     guards = "hold" if row["guards"]["hold"] else "broken"
     return (
         f"{row['taste']:<12}{row['method']:<8}{row['seed']:>4}{row['votes']:>7}{row['test_votes']:>6}"
-        f"{row['win_rate']:>8.1%}{interval:>16}{row['measure']:>10.4g}{row['base_measure']:>10.4g}  "
-        f"{guards:<8}{row['seconds']:>8.0f}"
+        f"{row['win_rate']:>8.1%}{interval:>16}{row['measure']:>10.4g}{row['base_measure']:>10.4g}"
+        f"{gained:>16}  {guards:<8}{row['seconds']:>8.0f}"
     )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import soundfile
@@ -27,7 +28,7 @@ from feedback.listening_tests.lifecycle import close_test
 from feedback.listening_tests.pairs import collect_pairs
 from feedback.listening_tests.trials import next_trial
 from feedback.listening_tests.votes import vote
-from feedback.models import ListeningTest, RaterProfile, Trial
+from feedback.models import Arm, ListeningTest, RaterProfile, Trial
 from feedback.services.preferences import prefer
 from feedback.services.ratings import rate
 from generation import worker as generation_worker
@@ -97,10 +98,29 @@ BY_METHOD: dict[Method, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Means of the taste's measure over the clips of the blind test."""
+    """Means of the taste's measure over the clips of the blind test, and the 95 % interval of what was gained.
+
+    Clips of one prompt are alike, so the interval is of the prompts' mean gains (Student's t).
+    """
 
     adapted: float
     base: float
+    gain_low: float
+    gain_high: float
+
+    @classmethod
+    def of(cls, adapted: Mapping[UUID, Sequence[float]], base: Mapping[UUID, Sequence[float]]) -> Measured:
+        """From the clips' measures by prompt, at least two prompts."""
+        from scipy.stats import ttest_1samp
+
+        gains = [np.mean(adapted[prompt]) - np.mean(base[prompt]) for prompt in base]
+        interval = ttest_1samp(gains, 0.0).confidence_interval(0.95)
+        means = (float(np.mean([value for values in arm.values() for value in values])) for arm in (adapted, base))
+        return cls(*means, gain_low=float(interval.low), gain_high=float(interval.high))
+
+    @property
+    def gain(self) -> float:
+        return self.adapted - self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +155,23 @@ class Outcome:
             "win_rate_high": self.promotion.win_rate_high,
             "measure": self.measured.adapted,
             "base_measure": self.measured.base,
+            "gain_low": self.measured.gain_low,
+            "gain_high": self.measured.gain_high,
             "seconds": round(sum(self.seconds.values()), 1),
             "guards": self.guards.to_mapping(),
         }
 
     def table(self) -> list[str]:
         """The evidence as lines of text."""
-        found, guards = self.promotion, self.guards
+        found, guards, measured = self.promotion, self.guards, self.measured
+        gain = f"{measured.gain:.3g} (95 % interval {measured.gain_low:.3g} to {measured.gain_high:.3g})"
         interval = f"{found.win_rate_low:.1%} to {found.win_rate_high:.1%}, {found.votes} votes"
         rows = {
             "Taste of the synthetic rater": self.taste.likes,
             self.judgements: f"{self.votes}",
             "Adapter": str(found.adapter),
             "Win rate against the base, blind": f"{found.win_rate:.1%} ({interval})",
-            "The taste's measure, beside the base's": f"{self.measured.adapted:.4g}, {self.measured.base:.4g}",
+            "The taste's measure, beside the base's": f"{measured.adapted:.4g}, {measured.base:.4g}: gained {gain}",
             **{guard.name: f"{guard.value} ({guard.limit})" for guard in guards.guards},
             "Guards": "hold" if guards.hold else " ".join(guards.problems),
             "Promotion": f"{found.get_outcome_display()}. {found.reason}",
@@ -319,9 +342,15 @@ class Demo:
 
     def _outcome(self, promotion: Promotion, votes: int) -> Outcome:
         arms = promotion.test.arms.order_by("position")
-        clips = (AudioSample.objects.filter(job__arm_job__arm=arm).select_related("job") for arm in arms)
-        means = Measured(*(float(np.mean(list(self._liked(of_arm).values()))) for of_arm in clips))
-        return Outcome(self.taste, self.method, self.seed, votes, promotion, means, self.seconds)
+        measured = Measured.of(*(self._measures(arm) for arm in arms))
+        return Outcome(self.taste, self.method, self.seed, votes, promotion, measured, self.seconds)
+
+    def _measures(self, arm: Arm) -> dict[UUID, list[float]]:
+        clips = AudioSample.objects.filter(job__arm_job__arm=arm).select_related("job")
+        by_prompt: dict[UUID, list[float]] = {}
+        for clip, liked in self._liked(clips).items():
+            by_prompt.setdefault(clip.job.prompt_id, []).append(liked)
+        return by_prompt
 
 
 def synthetic_rater() -> AbstractBaseUser:

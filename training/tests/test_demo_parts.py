@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from prompts.services import check_draft
+from training.demo.loop import Measured
 from training.demo.prompts import draw_prompts
 from training.demo.tastes import TASTES
 from training.guards import Guards, diversity, is_clipped, is_silent
@@ -37,6 +39,16 @@ def test_tastes_take_stereo_silence_and_very_short_clips():
     for taste in TASTES.values():
         for audio in (np.zeros((2, RATE), np.float32), tone(440, 0.01), np.repeat(tone(440), 2, axis=0)):
             assert np.isfinite(taste.measure(audio, RATE))
+
+
+def test_what_was_gained_is_told_over_prompts_not_clips():
+    """Gains of 1, 2 and 3 by prompt: mean 2, standard error 1 / sqrt(3), t of 2 degrees of freedom 4.3027."""
+    base = {uuid4(): [10.0, 20.0], uuid4(): [5.0], uuid4(): [0.0]}
+    adapted = {prompt: [value + more for value in base[prompt]] for prompt, more in zip(base, (1, 2, 3), strict=True)}
+    found = Measured.of(adapted, base)
+    assert (found.adapted, found.base) == (pytest.approx(42 / 4), 35 / 4)
+    assert found.gain_low == pytest.approx(2 - 4.3027 / 3**0.5, abs=1e-3)
+    assert found.gain_high == pytest.approx(2 + 4.3027 / 3**0.5, abs=1e-3)
 
 
 @pytest.mark.django_db

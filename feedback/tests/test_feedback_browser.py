@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
-from conftest import missing_part
+from conftest import signed_in
 from feedback.models import Preference, Ranking, Rating, SampleTag
 from feedback.tests.factories import CriterionFactory, TagFactory
 from generation.models import AudioSample
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--mute-audio"]
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 TARGETS = ", ".join(
     (
@@ -36,8 +33,7 @@ SMALL = f"""() => [...document.querySelectorAll('{TARGETS}')].filter(e => e.offs
 
 
 @pytest.fixture
-def samples(monkeypatch: pytest.MonkeyPatch) -> list[AudioSample]:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
+def samples() -> list[AudioSample]:
     CriterionFactory(slug="overall")
     TagFactory(name="catchy", is_curated=True)
     TagFactory(name="noisy", sign="bad", is_curated=True)
@@ -46,28 +42,16 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> list[AudioSample]:
 
 
 @pytest.fixture
-def tab(samples: list[AudioSample], user: Any, live_server: Any) -> Iterator[Any]:
+def tab(samples: list[AudioSample], user: Any, live_server: Any, chromium: Any) -> Iterator[Any]:
     """A signed-in tab that fails the test on any script error or policy violation."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing_part("the package playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        missing_part("Chromium is not installed")
-    client = Client()
-    client.force_login(user)
     problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(120_000)
-        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        yield page
-        browser.close()
+    context = signed_in(chromium, live_server.url, user, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
     assert not problems, problems
 
 

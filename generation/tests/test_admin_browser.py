@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
-from django.test import Client
 from django.urls import reverse
 
-from conftest import missing_part
+from conftest import signed_in
 from generation.models import GenerationDefaults
 from generation.tests.factories import AudioSampleFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture
-def tab(live_server, curator, monkeypatch):
-    if CHROMIUM is None:
-        missing_part("chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    # Playwright's synchronous interface runs an event loop in this thread.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    client = Client()
-    client.force_login(curator)
-    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context()
-        context.add_cookies([cookie])
-        yield context.new_page()
-        browser.close()
+def tab(live_server, curator, chromium):
+    return signed_in(chromium, live_server.url, curator).new_page()
 
 
 def test_lists_and_forms_break_no_content_security_rule(tab, live_server):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.test import Client
 from django.urls import resolve, reverse
 
 from adapters.tests.factories import AdapterFactory
-from conftest import missing_part
+from conftest import signed_in
 from datasets_app.tests.factories import built, compared_prompts
 from feedback.models import ListeningTest
 from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
@@ -25,7 +22,6 @@ from training.tests.factories import ExperimentFactory, TrainingRunFactory, add_
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--mute-audio"]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NOT_PAGES = ("admin:", "audio-", "sign-out", "healthz", "readyz", "metrics", "api-schema", "api-docs")
 """Other addresses, and pages of other makers: the admin is Django's, the API's documentation Swagger UI's."""
@@ -41,9 +37,8 @@ LINKS = "() => [...document.querySelectorAll('a[href]')].map(link => link.href)"
 
 
 @pytest.fixture
-def deep_pages(monkeypatch: pytest.MonkeyPatch, curator: Any) -> list[str]:
+def deep_pages(curator: Any) -> list[str]:
     """A studio that holds some of everything; the addresses of pages that the first of each kind has no link to."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
     compared_prompts(12)
     dataset = built("preference", name="Strings")
     job = GenerationJobFactory(completed=True, requested_by=curator)
@@ -81,33 +76,14 @@ def deep_pages(monkeypatch: pytest.MonkeyPatch, curator: Any) -> list[str]:
     ]
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing_part("the package playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        missing_part("Chromium is not installed")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
-def test_pages(scheme: str, width: int, deep_pages: list[str], curator: Any, live_server: Any, browser: Any):
+def test_pages(scheme: str, width: int, deep_pages: list[str], curator: Any, live_server: Any, chromium: Any):
     from axe_playwright_python.sync_playwright import Axe
 
-    context = browser.new_context(
-        base_url=live_server.url,
-        color_scheme=scheme,
-        reduced_motion="reduce",
-        viewport={"width": width, "height": 4000},  # so tall that the bar at the bottom covers nothing
-    )
-    tab = context.new_page()
+    looks = {"color_scheme": scheme, "reduced_motion": "reduce"}
+    viewport = {"width": width, "height": 4000}  # so tall that the bar at the bottom covers nothing
+    tab = chromium.new_context(base_url=live_server.url, viewport=viewport, **looks).new_page()
     problems: list[str] = []
     reached: set[str] = set()
 
@@ -122,9 +98,7 @@ def test_pages(scheme: str, width: int, deep_pages: list[str], curator: Any, liv
         reached.add(name)
 
     look("sign-in", "/sign-in/")
-    client = Client()
-    client.force_login(curator)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    tab = signed_in(chromium, live_server.url, curator, viewport=viewport, **looks).new_page()
     waiting = ["/", *deep_pages]
     while waiting:
         address = waiting.pop(0)

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
-from conftest import missing_part
 from feedback.models import ListeningTest, Preference, Trial
 from feedback.tests.listening import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--mute-audio"]
 POSITION = "Number(document.querySelector('[data-trial]').dataset.position)"
 HEARD = "() => [...document.querySelectorAll('[data-seconds]')].map(e => Number(e.textContent))"
 PHONE = {"width": 375, "height": 740}
 
 
 @pytest.fixture
-def test_(monkeypatch: pytest.MonkeyPatch) -> ListeningTest:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
+def test_() -> ListeningTest:
     return running(prompts=2, sample={"duration": 2.5}, description="Mind the melody.")
-
-
-@pytest.fixture
-def browser(test_: ListeningTest) -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing_part("the package playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        missing_part("Chromium is not installed")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 def sign_in(tab: Any, user: Any) -> None:
@@ -50,8 +30,8 @@ def sign_in(tab: Any, user: Any) -> None:
     tab.wait_for_url("**/")
 
 
-def test_a_trial_is_heard_and_answered_by_keyboard(browser: Any, test_: ListeningTest, user: Any, live_server: Any):
-    context = browser.new_context(base_url=live_server.url, viewport=PHONE)
+def test_a_trial_is_heard_and_answered_by_keyboard(chromium: Any, test_: ListeningTest, user: Any, live_server: Any):
+    context = chromium.new_context(base_url=live_server.url, viewport=PHONE)
     tab = context.new_page()
     problems: list[str] = []
     tab.on("pageerror", lambda error: problems.append(str(error)))
@@ -85,7 +65,7 @@ def test_a_trial_is_heard_and_answered_by_keyboard(browser: Any, test_: Listenin
 
     tab.keyboard.press("ArrowRight")
     tab.get_by_role("heading", name="Trial 2 of 2").wait_for()
-    assert tab.evaluate("() => document.activeElement.textContent") == "Trial 2 of 2"
+    tab.wait_for_function("() => document.activeElement.textContent === 'Trial 2 of 2'", timeout=5_000)
     trial = Trial.objects.get(number=1)
     assert trial.choice == "second" and trial.rater == user
     preference = Preference.objects.get()
@@ -104,8 +84,8 @@ def test_a_trial_is_heard_and_answered_by_keyboard(browser: Any, test_: Listenin
     assert not problems, problems
 
 
-def test_without_script_two_players_and_buttons_do(browser: Any, test_: ListeningTest, user: Any, live_server: Any):
-    context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
+def test_without_script_two_players_and_buttons_do(chromium: Any, test_: ListeningTest, user: Any, live_server: Any):
+    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
     tab = context.new_page()
     sign_in(tab, user)
     tab.goto(reverse("test-listen", args=[test_.pk]))

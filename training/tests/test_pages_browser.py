@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from conftest import missing_part
 from generation.tests.factories import BaseModelFactory
 from training.models import Experiment, TrainingRun
 from training.tests.factories import ExperimentFactory, TrainingRunFactory, add_lines, add_points
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--mute-audio"]
 READOUT = "[data-readout]"
 
 
 @pytest.fixture
-def experiment(monkeypatch: pytest.MonkeyPatch, user: Any) -> Experiment:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
+def experiment(user: Any) -> Experiment:
     return ExperimentFactory(created_by=user, name="Strings", base_model=BaseModelFactory(is_active=True))
 
 
 @pytest.fixture
-def tab(experiment: Experiment, user: Any, live_server: Any) -> Iterator[Any]:
+def tab(experiment: Experiment, user: Any, live_server: Any, chromium: Any) -> Iterator[Any]:
     """A tab of somebody signed in, at the end without errors of scripts or of the content security policy."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing_part("the package playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        missing_part("Chromium is not installed")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        made = chromium.new_context(base_url=live_server.url).new_page()
-        made.set_default_timeout(60_000)
-        problems: list[str] = []
-        made.on("pageerror", lambda error: problems.append(str(error)))
-        made.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
-        made.goto("/sign-in/")
-        made.locator("[name=username]").fill(user.username)
-        made.locator("[name=password]").fill("listen-closely")
-        made.get_by_role("button", name="Sign in").click()
-        made.wait_for_url("**/")
-        yield made
-        chromium.close()
+    made = chromium.new_context(base_url=live_server.url).new_page()
+    made.set_default_timeout(60_000)
+    problems: list[str] = []
+    made.on("pageerror", lambda error: problems.append(str(error)))
+    made.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
+    made.goto("/sign-in/")
+    made.locator("[name=username]").fill(user.username)
+    made.locator("[name=password]").fill("listen-closely")
+    made.get_by_role("button", name="Sign in").click()
+    made.wait_for_url("**/")
+    yield made
+    made.context.close()
     assert problems == []
 
 

@@ -14,12 +14,12 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import storages
 
 from adapters.exceptions import AdapterFilesUnavailable
-from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE, AdapterFiles
+from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE, AdapterFiles, AdapterRegistration
 
 READ_SIZE = 1 << 20
 
 
-def store_files(files: AdapterFiles, *, weights: Path, readme: bytes) -> None:
+def store_files(files: AdapterRegistration, *, weights: Path, readme: bytes) -> None:
     """Write configuration, weights and README below the row's prefix; all of them, or none."""
     store = storages["default"]
     try:
@@ -29,16 +29,10 @@ def store_files(files: AdapterFiles, *, weights: Path, readme: bytes) -> None:
         if readme:
             store.save(files.file_name(README_FILE), ContentFile(readme))
     except Exception as error:
-        remove_files(files)
+        files.remove_files()
         raise AdapterFilesUnavailable(
             "The store refused to write the adapter's files. Check its free space and access under Settings."
         ) from error
-
-
-def remove_files(files: AdapterFiles) -> None:
-    """Take the files off the storage; missing ones are fine."""
-    for name in (CONFIG_FILE, WEIGHTS_FILE, README_FILE):
-        storages["default"].delete(files.file_name(name))
 
 
 def open_weights(files: AdapterFiles) -> IO[bytes]:

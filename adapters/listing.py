@@ -43,7 +43,7 @@ def recent_registrations(user: AbstractBaseUser) -> list[AdapterRegistration]:
     """The user's uploads that are being checked, or were refused within the last day; the newest first."""
     mine = AdapterRegistration.objects.filter(created_by=user).select_related("base_model")
     since = timezone.now() - RECENT
-    return list(mine.filter(state="checking") | mine.filter(state="refused", created_at__gte=since))
+    return list(mine.unfinished() | mine.filter(state="refused", created_at__gte=since))
 
 
 @dataclass(frozen=True, slots=True)

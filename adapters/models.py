@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.core.files.storage import storages
+from django.db import models, transaction
 from django.utils import timezone
 
 from adapters import querysets, validators
 from text2song.models import SoftDeleteModel, UUIDModel
+from text2song.work import Work
 
 if TYPE_CHECKING:
     from generation.models import BaseModel
@@ -79,6 +82,17 @@ class AdapterFiles(models.Model):
     @property
     def alpha(self) -> float | None:
         return self.peft_config.get("lora_alpha")
+
+    @classmethod
+    def named_among(cls, names: Iterable[str]) -> set[str]:
+        """Those of `names`, files on the storage, that belong to a row."""
+        below = {name: name.rpartition("/")[0] for name in names}
+        prefixes = set(cls._having_files().filter(files__in=set(below.values())).values_list("files", flat=True))
+        return {name for name, prefix in below.items() if prefix in prefixes}
+
+    @classmethod
+    def _having_files(cls) -> models.QuerySet:
+        return cls._base_manager.all()
 
     def file_name(self, name: str) -> str:
         """Where `name` (one of `KEPT_FILES`) is on the default storage."""
@@ -173,25 +187,29 @@ class DefaultChange(UUIDModel):
         return " to ".join(names)
 
 
-class AdapterRegistration(AdapterFiles, UUIDModel):
-    """An upload whose files are in order, waiting for a worker to load it onto its base.
+class AdapterRegistration(Work, AdapterFiles, UUIDModel):
+    """An upload whose files are in order, waiting for a generation worker to load it onto its base.
 
-    checking -> registered | refused. Nothing but a worker ends it, by one filtered update.
+    queued -> checking -> registered | refused.
     """
 
     class State(models.TextChoices):
+        QUEUED = "queued", "Waiting"
         CHECKING = "checking", "Checking"
         REGISTERED = "registered", "Registered"
         REFUSED = "refused", "Refused"
 
-    MAX_ATTEMPTS: ClassVar[int] = 3
+    WORKING: ClassVar[str] = State.CHECKING
+    DONE: ClassVar[str] = State.REGISTERED
+    FAILED: ClassVar[str] = State.REFUSED
+    UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.CHECKING)
+    CLUSTER: ClassVar[str] = "generation"
+    TASK: ClassVar[str] = "generation.tasks.check_adapter"
+    GAVE_UP: ClassVar[str] = "The worker died each time it loaded the adapter, most likely for lack of memory."
 
     parent = models.ForeignKey(Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     activate = models.BooleanField(default=True, help_text="Make it selectable as soon as it is registered.")
-    state = models.CharField(max_length=10, choices=State.choices, default=State.CHECKING, db_index=True)
-    error = models.TextField(blank=True, help_text="Why it was refused.")
-    attempts = models.PositiveSmallIntegerField(default=0)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     adapter = models.OneToOneField(
         Adapter, null=True, blank=True, on_delete=models.CASCADE, related_name="registration"
     )
@@ -202,7 +220,9 @@ class AdapterRegistration(AdapterFiles, UUIDModel):
         ordering = ("-created_at", "-id")
         constraints = [
             models.UniqueConstraint(
-                fields=["name", "version"], condition=models.Q(state="checking"), name="one_check_per_name_and_version"
+                fields=["name", "version"],
+                condition=models.Q(state__in=("queued", "checking")),
+                name="one_check_per_name_and_version",
             ),
             models.CheckConstraint(
                 condition=models.Q(state="registered", adapter__isnull=False)
@@ -214,14 +234,22 @@ class AdapterRegistration(AdapterFiles, UUIDModel):
     def __str__(self) -> str:
         return f"{self.label} ({self.state})"
 
-    @property
-    def is_checking(self) -> bool:
-        return self.state == self.State.CHECKING
+    def take_up(self) -> bool:
+        """As any work; but what a run was registering goes with its worker, as the run registers it anew."""
+        if self.training_config.get("run"):
+            theirs = self._rows((self.WORKING,)).filter(claim_token=self.claim_token)
+            return self._fail(theirs, error="The worker stopped; the run registers its adapter once more.")
+        return super().take_up()
 
-    def end(self, state: str, **changes: Any) -> bool:
-        """checking -> `state`; False when another worker was faster."""
-        ended = AdapterRegistration.objects.filter(pk=self.pk, state=self.State.CHECKING).update(
-            state=state, finished_at=timezone.now(), **changes
-        )
-        self.refresh_from_db()
-        return bool(ended)
+    def _after_failure(self) -> None:
+        """A refused upload leaves no files."""
+        transaction.on_commit(self.remove_files)
+
+    @classmethod
+    def _having_files(cls) -> models.QuerySet:
+        return cls._base_manager.exclude(state=cls.State.REFUSED)
+
+    def remove_files(self) -> None:
+        """Take the files off the storage; missing ones are fine."""
+        for name in KEPT_FILES:
+            storages["default"].delete(self.file_name(name))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q
 
 from text2song.models import SoftDeleteQuerySet
+from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -14,11 +15,7 @@ if TYPE_CHECKING:
     from generation.models import BaseModel
 
 
-class AdapterRegistrationQuerySet(QuerySet):
-    def checking(self) -> AdapterRegistrationQuerySet:
-        """Those waiting for their trial, the longest waiting first."""
-        return self.filter(state="checking").order_by("created_at", "id")
-
+class AdapterRegistrationQuerySet(WorkQuerySet):
     def visible_to(self, user: AbstractBaseUser) -> AdapterRegistrationQuerySet:
         """A person's own uploads; all for curators."""
         return self if user.is_staff else self.filter(created_by=user)

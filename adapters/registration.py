@@ -11,18 +11,17 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 
 from adapters.exceptions import AdapterExists
-from adapters.files import remove_files, store_files
+from adapters.files import store_files
 from adapters.inspection import inspect_folder, require_revision
 from adapters.models import Adapter, AdapterFiles, AdapterRegistration
 from adapters.unpacking import Upload, unpack_path, unpack_uploads
 from adapters.validators import next_version
-from text2song import queue
 from text2song.exceptions import Refused
+from text2song.work import ClaimLost
 
 if TYPE_CHECKING:
     from generation.models import BaseModel
 
-CHECK = "generation.tasks.check_adapter"
 NOT_TYPED = ("base_model", "parent", "created_by", "files", "sha256", "size", "trained_parameters", "peft_config")
 SHARED_FIELDS = tuple(field.name for field in AdapterFiles._meta.get_fields())
 
@@ -33,7 +32,7 @@ def request_registration(
     """As `receive_adapter`, and a worker is woken to try the adapter on its base."""
     with transaction.atomic():
         registration = receive_adapter(actor=actor, files=files, **values)
-        queue.enqueue(CHECK, registration.pk, cluster="generation")
+        registration.wake_worker()
     return registration
 
 
@@ -50,9 +49,11 @@ def receive_adapter(
     activate: bool = True,
     description: str = "",
     training_config: dict[str, Any] | None = None,
+    worker: str = "",
 ) -> AdapterRegistration:
     """Check everything that needs no torch and store it as a registration that waits for its trial.
 
+    With `worker`, this process's name, it is claimed from the start: whoever calls tries it, and nobody else does.
     `files` is a local folder or zip archive, or uploaded files. Raises `ValidationError` (name, version),
     `AdapterExists`, `AdapterFilesRefused`, `ModelNotReady`, `AdapterFilesUnavailable`; then nothing is stored.
     """
@@ -68,6 +69,8 @@ def receive_adapter(
         training_config=training_config or {},
         created_by=actor,
     )
+    if worker:
+        registration.be_claimed(worker)
     registration.full_clean(exclude=NOT_TYPED, validate_constraints=False)
     require_free(registration.name, registration.version)
     _check_parent(parent, base_model)
@@ -92,7 +95,7 @@ def _take_in(registration: AdapterRegistration, folder: Path) -> None:
         with transaction.atomic():
             registration.save(force_insert=True)
     except BaseException as error:
-        remove_files(registration)
+        registration.remove_files()
         if isinstance(error, IntegrityError):
             raise _exists(registration.name, registration.version) from error
         raise
@@ -102,7 +105,7 @@ def require_free(name: str, version: str, *, but: Adapter | None = None) -> None
     """Raise `AdapterExists` when another adapter, or an upload being checked, has this name and version."""
     taken = Adapter.objects.visible().filter(name=name, version=version)
     taken = taken.exclude(pk=but.pk) if but else taken
-    waiting = AdapterRegistration.objects.filter(name=name, version=version, state=AdapterRegistration.State.CHECKING)
+    waiting = AdapterRegistration.objects.unfinished().filter(name=name, version=version)
     if taken.exists() or waiting.exists():
         raise _exists(name, version)
 
@@ -114,8 +117,7 @@ def _exists(name: str, version: str) -> AdapterExists:
 def free_version(name: str) -> str:
     """The version after the newest one of this name; 1.0.0 for a new name."""
     taken = Adapter.objects.visible().filter(name=name).values_list("version", flat=True)
-    state = AdapterRegistration.State.CHECKING
-    waiting = AdapterRegistration.objects.filter(name=name, state=state).values_list("version", flat=True)
+    waiting = AdapterRegistration.objects.unfinished().filter(name=name).values_list("version", flat=True)
     return next_version([*taken, *waiting])
 
 
@@ -129,29 +131,17 @@ def _check_parent(parent: Adapter | None, base_model: BaseModel) -> None:
 
 
 def accept(registration: AdapterRegistration) -> bool:
-    """checking -> registered, with the adapter listed; False when another worker was faster.
+    """checking -> registered, with the adapter listed; False when the claim was lost.
 
     The adapter has the registration's id and files. When its name was taken meanwhile, the registration is refused.
     """
     shared = {name: getattr(registration, name) for name in SHARED_FIELDS}
     adapter = Adapter(id=registration.pk, is_active=registration.activate, parent=registration.parent, **shared)
     try:
-        with transaction.atomic():
-            if (
-                not AdapterRegistration.objects.select_for_update()
-                .filter(pk=registration.pk, state="checking")
-                .exists()
-            ):
-                return False
+        with registration.held():
             adapter.save(force_insert=True)
-            return registration.end(AdapterRegistration.State.REGISTERED, adapter=adapter)
+            return registration.complete(adapter=adapter)
+    except ClaimLost:
+        return False
     except IntegrityError:
-        return refuse(registration, _exists(registration.name, registration.version).message)
-
-
-def refuse(registration: AdapterRegistration, reason: str) -> bool:
-    """checking -> refused, its files removed; False when another worker was faster."""
-    ended = registration.end(AdapterRegistration.State.REFUSED, error=reason)
-    if ended:
-        remove_files(registration)
-    return ended
+        return registration.fail(_exists(registration.name, registration.version).message)

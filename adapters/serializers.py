@@ -79,7 +79,7 @@ class AdapterSerializer(StrictFieldsMixin, serializers.ModelSerializer):
 
 
 class RegistrationSerializer(serializers.ModelSerializer):
-    """An upload on its way into the registry; poll `url` until `state` is no longer "checking"."""
+    """An upload on its way into the registry; poll `url` until `state` is neither "queued" nor "checking"."""
 
     url = serializers.SerializerMethodField()
     base_model = serializers.SlugRelatedField(slug_field="key", read_only=True)

@@ -16,8 +16,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from text2song.tests.live import LiveStudio
 
 
@@ -30,7 +28,9 @@ def measure(samples: int, seconds: int) -> dict[str, Any]:
             figures["first_job_s"] = _job_seconds(studio, samples, seconds)
             figures["next_job_s"] = _job_seconds(studio, samples, seconds)
             figures["audio_per_second"] = samples * seconds / figures["next_job_s"]
-            figures |= {f"{name}_rss_mb": _memory(studio, name) for name in studio.processes}
+            figures |= {
+                f"{name}_rss_mb": _memory(studio, name) for name in ("web", "default", "generation", "training")
+            }
     return figures
 
 
@@ -54,7 +54,7 @@ def _job_seconds(studio: LiveStudio, samples: int, seconds: int) -> float:
 
 
 def _memory(studio: LiveStudio, name: str) -> float:
-    process = psutil.Process(studio.processes[name].pid)
+    process = studio.main(name)
     return sum(part.memory_info().rss for part in [process, *process.children(recursive=True)]) / 1e6
 
 

@@ -4,6 +4,3 @@ from django.apps import AppConfig
 class DatasetsConfig(AppConfig):
     name = "datasets_app"
     verbose_name = "Datasets"
-
-    def ready(self) -> None:
-        from datasets_app import tasks  # noqa: F401  registers what a worker does at its start

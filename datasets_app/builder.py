@@ -9,8 +9,6 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-import structlog
-
 from datasets_app.exceptions import NoRows
 from datasets_app.filters import FilterSpec
 from datasets_app.models import Dataset
@@ -21,30 +19,20 @@ from datasets_app.writing import Writer, seal
 from feedback.models import SampleTag
 from generation.models import AudioSample
 from generation.sample_files import load_codes
-from text2song.exceptions import DomainError
-
-log = structlog.get_logger(__name__)
 
 PROMPTS_AT_ONCE = 20
 ROW_NOUNS = {"supervised": "rated clip", "preference": "judged pair"}
 ANSWERS = ("low_votes", "high_votes", "ties")
 """Answers on a pair that say something of one clip to the other."""
-BROKEN = "Building it failed unexpectedly. The log has the details; try again."
 
 
-def build(dataset: Dataset, worker: str) -> bool:
-    """Fill a dataset that `worker` has claimed; it ends ready or failed. True when it is ready."""
-    try:
-        return _build(dataset, worker)
-    except DomainError as error:
-        dataset.fail(error.message, worker)
-    except Exception:
-        log.exception("dataset_not_built", dataset_id=str(dataset.pk))
-        dataset.fail(BROKEN, worker)
-    return False
+def build(dataset: Dataset) -> bool:
+    """Fill a claimed dataset; it ends ready or failed. True when it is ready."""
+    dataset.perform(_build, dataset.sentence)
+    return dataset.is_ready
 
 
-def _build(dataset: Dataset, worker: str) -> bool:
+def _build(dataset: Dataset) -> None:
     spec = FilterSpec.stored(dataset.filters)
     found = rows(dataset.kind, spec)
     prompt_ids = sorted(found.order_by().values_list("prompt", flat=True).distinct())
@@ -52,14 +40,14 @@ def _build(dataset: Dataset, worker: str) -> bool:
         raise NoRows(ROW_NOUNS[dataset.kind])
     writer = Writer(dataset)
     writer.clear()
-    dataset.report(0, found.count())
+    dataset.count(0, found.count())
     dataset.refresh_from_db()
     splits = assign_splits(prompt_ids, dataset.seed)
     for some in _batches(prompt_ids, PROMPTS_AT_ONCE):
         batch = list(rows(dataset.kind, replace(spec, prompts=tuple(map(str, some)))))
         samples = _samples(batch)
         writer.write([_row(values, samples, splits) for values in batch], {pk: s.sample for pk, s in samples.items()})
-    return seal(dataset, worker)
+    seal(dataset)
 
 
 class _Sample:

@@ -9,39 +9,36 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import structlog
 from django.core.files import File
 
 from datasets_app.exceptions import DatasetNotReady
 from datasets_app.huggingface import write_huggingface
 from datasets_app.models import Dataset, DatasetItem, Export
 from datasets_app.rows import to_json
-from text2song.exceptions import DomainError
-
-log = structlog.get_logger(__name__)
+from text2song.work import patiently
 
 ROWS_AT_ONCE = 200
 REPORT_EVERY = 50
 BLOCK = 1024 * 1024
-BROKEN = "Writing it failed unexpectedly. The log has the details; try again."
 
 
-def write(export: Export, worker: str) -> bool:
-    """Write the file of an export that `worker` has claimed; it ends ready or failed. True when it is ready."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="export-") as scratch:
-            path = Path(scratch) / f"dataset.{export.suffix}"
-            write_file(export.dataset, export.format, path, on_row=lambda done: _report(export, done))
-            with path.open("rb") as file:
-                digest = _digest(file)
-                export.file.save(path.name, File(file), save=False)
-            return export.finish(worker, file=export.file.name, size=path.stat().st_size, sha256=digest)
-    except DomainError as error:
-        export.fail(error.message, worker)
-    except Exception:
-        log.exception("export_not_written", export_id=str(export.pk))
-        export.fail(BROKEN, worker)
-    return False
+def write(export: Export) -> bool:
+    """Write the file of a claimed export; it ends ready or failed. True when it is ready."""
+    export.perform(_write, export.sentence)
+    return export.is_ready
+
+
+def _write(export: Export) -> None:
+    with tempfile.TemporaryDirectory(prefix="export-") as scratch:
+        path = Path(scratch) / f"dataset.{export.suffix}"
+        write_file(export.dataset, export.format, path, on_row=lambda done: _report(export, done))
+        with path.open("rb") as file:
+            digest = _digest(file)
+            export.file.save(f"{export.claimed_name()}.{export.suffix}", File(file), save=False)
+        name, storage = export.file.name, export.file.storage
+        ended = patiently(lambda: export.complete(file=name, size=path.stat().st_size, sha256=digest))
+    if not ended and not Export.objects.filter(file=name).exists():
+        storage.delete(name)
 
 
 def write_file(
@@ -78,7 +75,7 @@ def _counted(items: Iterator[DatasetItem], on_row: Callable[[int], None]) -> Ite
 
 def _report(export: Export, done: int) -> None:
     if done % REPORT_EVERY == 0:
-        export.report(done, export.rows_total)
+        export.count(done, export.rows_total)
 
 
 def _digest(file: BinaryIO) -> str:

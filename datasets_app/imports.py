@@ -39,13 +39,14 @@ def import_dataset(
         raise InvalidRow(f"{path.name} holds no rows.")
     kind = _kind(first)
     dataset = new_dataset(actor=actor, name=name, kind=kind, description=description)
-    dataset.imported_from, dataset.state, dataset.worker = path.name[:200], Dataset.State.BUILDING, worker
+    dataset.imported_from = path.name[:200]
+    dataset.be_claimed(worker)
     dataset.save(force_insert=True)
     writer = Writer(dataset)
     try:
         _fill(writer, chain([first], rows))
         _check(dataset)
-        seal(dataset, worker)
+        seal(dataset)
     except BaseException:
         writer.clear()
         dataset.delete()

@@ -11,7 +11,7 @@ from django.db import models
 from datasets_app import querysets
 from datasets_app.exceptions import DatasetIsImmutable
 from datasets_app.rows import ClipRow, PreferenceRow, Row, SupervisedRow, row_id
-from datasets_app.work import Work, WorkQuerySet
+from datasets_app.work import Build, BuildQuerySet
 from generation.models import AudioSample
 from generation.sample_files import load_codes
 from generation.specs import Codes
@@ -23,7 +23,7 @@ NAME_MESSAGE = f"Give it a name of 1 to {NAME_LENGTH} characters."
 MAX_SEED = 2**31 - 1
 
 
-class Dataset(SoftDeleteModel, Work, UUIDModel):
+class Dataset(SoftDeleteModel, Build, UUIDModel):
     """Rows to train on, chosen by filters, frozen once built: later feedback, renaming or deletion changes none of it.
 
     `content_hash` is the sha256 of its rows alone, so the same rows in another dataset, or another studio, have the
@@ -34,6 +34,9 @@ class Dataset(SoftDeleteModel, Work, UUIDModel):
         SUPERVISED = "supervised", "Supervised"
         PREFERENCE = "preference", "Preference"
 
+    TASK: ClassVar[str] = "datasets_app.tasks.build_datasets"
+    BROKEN: ClassVar[str] = "Building it failed unexpectedly. The log has the details; try again."
+    CUT_OFF: ClassVar[str] = "The import was cut off. Import the file again."
     METHODS: ClassVar[dict[str, tuple[str, ...]]] = {
         Kind.SUPERVISED: ("sft", "kto", "ranking"),
         Kind.PREFERENCE: ("dpo", "ranking"),
@@ -102,6 +105,12 @@ class Dataset(SoftDeleteModel, Work, UUIDModel):
         """The training methods that can use it, the usual one first."""
         return self.METHODS[self.kind]
 
+    def take_up(self) -> bool:
+        """As any work; but an import goes with the process that read the file."""
+        if self.is_imported:
+            return self._fail(self._rows((self.WORKING,)).filter(claim_token=self.claim_token), error=self.CUT_OFF)
+        return super().take_up()
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A built dataset can be deleted and restored, and nothing else."""
         changed = set(kwargs.get("update_fields") or [field.attname for field in self._meta.concrete_fields])
@@ -140,7 +149,8 @@ class DatasetPart(models.Model):
 
 
 def codes_path(clip: Clip, filename: str) -> str:
-    return f"datasets/{clip.dataset_id}/{clip.sample_key}.npz"
+    """A folder a dataset, names from the claim that built it."""
+    return f"datasets/{clip.dataset_id}/{filename}"
 
 
 class Clip(DatasetPart):
@@ -308,16 +318,19 @@ class DatasetItem(DatasetPart):
 
 
 def export_path(export: Export, filename: str) -> str:
-    return f"exports/{export.pk}.{Export.SUFFIXES[export.format]}"
+    """Names come from the claim that wrote the file: a late worker cannot overwrite another's."""
+    return f"exports/{filename}"
 
 
-class Export(Work, UUIDModel):
+class Export(Build, UUIDModel):
     """A dataset as one file, for other tools and other studios."""
 
     class Format(models.TextChoices):
         JSONL = "jsonl", "JSON Lines"
         HUGGINGFACE = "huggingface", "Hugging Face folder"
 
+    TASK: ClassVar[str] = "datasets_app.tasks.write_exports"
+    BROKEN: ClassVar[str] = "Writing it failed unexpectedly. The log has the details; try again."
     SUFFIXES: ClassVar[dict[str, str]] = {Format.JSONL: "jsonl", Format.HUGGINGFACE: "zip"}
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="exports")
@@ -329,7 +342,7 @@ class Export(Work, UUIDModel):
     size = models.PositiveBigIntegerField(default=0, editable=False, help_text="Bytes")
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
 
-    objects = WorkQuerySet.as_manager()
+    objects = BuildQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")

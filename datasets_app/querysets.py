@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import Prefetch, Q, QuerySet
 
 from datasets_app.exceptions import DatasetIsImmutable
-from datasets_app.work import WorkQuerySet
+from datasets_app.work import BuildQuerySet
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CLIPS = ("sample", "chosen", "rejected")
 
 
-class DatasetQuerySet(WorkQuerySet):
+class DatasetQuerySet(BuildQuerySet):
     def ready(self) -> Self:
         """Those that can be trained on."""
         return self.visible().filter(state="ready")

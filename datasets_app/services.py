@@ -15,12 +15,9 @@ from datasets_app.exceptions import DatasetInUse, DatasetNotFound, DatasetNotRea
 from datasets_app.filters import FilterSpec
 from datasets_app.models import Dataset, Export
 from datasets_app.selection import count_rows
-from text2song import queue
 from text2song.exceptions import Forbidden
 from text2song.workers import worker_name
 
-BUILD = "datasets_app.tasks.build_dataset"
-EXPORT = "datasets_app.tasks.write_export"
 NOT_TYPED = ("filters", "created_by", "statistics")
 
 
@@ -45,12 +42,14 @@ def create_dataset(
     dataset.rows_total = count_rows(dataset.kind, spec)
     if not dataset.rows_total:
         raise NoRows(ROW_NOUNS[dataset.kind])
+    if now:
+        dataset.be_claimed(worker_name())
     with transaction.atomic():
         dataset.save(force_insert=True)
         if not now:
-            queue.enqueue(BUILD, dataset.pk, cluster="default")
-    if now and dataset.claim(worker_name()):
-        build(dataset, worker_name())
+            dataset.wake_worker()
+    if now:
+        build(dataset)
     return dataset
 
 
@@ -104,7 +103,7 @@ def start_export(*, dataset: Dataset, file_format: str, actor: AbstractBaseUser 
     try:
         with transaction.atomic():
             export.save(force_insert=True)
-            queue.enqueue(EXPORT, export.pk, cluster="default")
+            export.wake_worker()
     except IntegrityError:
         if earlier := _standing_export(export):
             return earlier

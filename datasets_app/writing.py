@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.core.files.base import ContentFile
-from django.db import transaction
 
 from datasets_app.exceptions import InvalidRow
 from datasets_app.models import Clip, Dataset, DatasetItem
@@ -17,10 +16,14 @@ from datasets_app.rows import ClipRow, Row, canonical
 from generation.models import AudioSample
 from generation.sample_files import pack_codes
 from prompts.models import Prompt
+from text2song.work import patiently
 
 
 class Writer:
-    """Writes rows one batch after another, each in a transaction of its own."""
+    """Writes rows of a claimed dataset one batch after another, each in a transaction in which it is still claimed.
+
+    Raises `ClaimLost` where it is not.
+    """
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -28,10 +31,12 @@ class Writer:
 
     def clear(self) -> None:
         """Remove what an attempt before this one left."""
-        self.dataset.items.all().delete()
-        for clip in self.dataset.clips.exclude(codes_file="").iterator():
-            clip.codes_file.storage.delete(clip.codes_file.name)
-        self.dataset.clips.all().delete()
+        with self.dataset.held():
+            self.dataset.items.all().delete()
+            files = [clip.codes_file for clip in self.dataset.clips.exclude(codes_file="")]
+            self.dataset.clips.all().delete()
+        for file in files:
+            file.storage.delete(file.name)
 
     def write(self, rows: Sequence[Row], samples: Mapping[UUID, AudioSample]) -> None:
         """Store rows with codes. `samples` are those of this studio that the clips are; the others keep own codes."""
@@ -39,7 +44,7 @@ class Writer:
         facts = {clip.sample_id: clip for row in rows for clip in row.clips}
         known = set(self.dataset.clips.filter(sample_key__in=facts).values_list("sample_key", flat=True))
         new = [self._clip(clip, samples.get(key)) for key, clip in facts.items() if key not in known]
-        with transaction.atomic():
+        with self.dataset.held():
             Clip.objects.bulk_create(new)
             clips = {clip.sample_key: clip for clip in self.dataset.clips.filter(sample_key__in=facts)}
             _require_one_sound(rows, clips)
@@ -54,7 +59,7 @@ class Writer:
                 for index, row in enumerate(rows)
             )
         self.position += len(rows)
-        self.dataset.report(self.position, max(self.position, self.dataset.rows_total))
+        self.dataset.count(self.position, max(self.position, self.dataset.rows_total))
 
     def _clip(self, row: ClipRow, sample: AudioSample | None) -> Clip:
         clip = Clip(
@@ -72,7 +77,8 @@ class Writer:
             tags=list(row.tags),
         )
         if sample is None:
-            clip.codes_file.save("", ContentFile(pack_codes(row.codes), name="codes.npz"), save=False)
+            name = f"{self.dataset.claimed_name(row.sample_id)}.npz"
+            clip.codes_file.save(name, ContentFile(pack_codes(row.codes)), save=False)
         return clip
 
 
@@ -82,11 +88,12 @@ def _require_one_sound(rows: Sequence[Row], clips: Mapping[UUID, Clip]) -> None:
             raise InvalidRow(f"The clip {clip.sample_id} has other codes in another row.")
 
 
-def seal(dataset: Dataset, worker: str) -> bool:
-    """building -> ready, with content hash and report; False when another worker has it."""
+def seal(dataset: Dataset) -> bool:
+    """building -> ready, with content hash and report; False when the claim was lost."""
     made = report(dataset)
     rows = {f"{name}_rows": split["rows"] for name, split in made["splits"].items()}
-    return dataset.finish(worker, content_hash=content_hash(dataset), statistics=made, **rows)
+    results = {"content_hash": content_hash(dataset), "statistics": made, **rows}
+    return patiently(lambda: dataset.complete(**results))
 
 
 def content_hash(dataset: Dataset) -> str:

@@ -8,15 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.db import InterfaceError, OperationalError
-from django.db.models import F
 
 from adapters.exceptions import AdapterFilesRefused
 from adapters.files import local_folder
 from adapters.models import Adapter, AdapterRegistration
-from adapters.registration import accept, receive_adapter, refuse
+from adapters.registration import accept, receive_adapter
 from generation.specs import AdapterSpec
 from generation.worker import sentence_for
+from text2song.work import patiently, raise_if_stopping
 
 if TYPE_CHECKING:
     from generation.engine import EngineCache
@@ -24,35 +23,39 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def register_adapter(*, engines: EngineCache, **values: Any) -> Adapter:
+def register_adapter(*, engines: EngineCache, worker: str, **values: Any) -> Adapter:
     """Register an adapter in this process; `values` are those of `receive_adapter`, whose errors it raises too."""
-    registration = receive_adapter(**values)
+    registration = receive_adapter(worker=worker, **values)
     try_on_base(registration, engines)
     if registration.adapter is None:
         raise AdapterFilesRefused(registration.error)
     return registration.adapter
 
 
-def try_waiting(engines: EngineCache) -> None:
+def try_waiting(engines: EngineCache, worker: str) -> None:
     """Try every adapter that waits; each ends registered or refused."""
-    while registration := AdapterRegistration.objects.checking().select_related("base_model", "parent").first():
+    while registration := AdapterRegistration.objects.claim_next(worker):
         try_on_base(registration, engines)
 
 
 def try_on_base(registration: AdapterRegistration, engines: EngineCache) -> None:
-    """End `registration`: registered if the adapter works, else refused with the reason. A lost database is raised."""
-    if registration.attempts >= registration.MAX_ATTEMPTS:
-        refuse(registration, "The worker died each time it loaded the adapter, most likely for lack of memory.")
-        return
-    AdapterRegistration.objects.filter(pk=registration.pk).update(attempts=F("attempts") + 1)
-    try:
-        spec = AdapterSpec(str(local_folder(registration)), registration.sha256)
-        effect = engines.get(registration.base_model.spec()).adapter_effect(spec)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as error:
-        log.warning("adapter_refused", registration_id=str(registration.pk), exc_info=True)
-        refuse(registration, sentence_for(error, doing="trying the adapter on its base model"))
-        return
-    if accept(registration):
-        log.info("adapter_registered", adapter_id=str(registration.pk), effect=effect)
+    """End a claimed registration: registered if the adapter works, else refused with the reason."""
+
+    def measure_and_accept(registration: AdapterRegistration) -> None:
+        effect = measure_effect(registration, engines)
+        if patiently(lambda: accept(registration)):
+            log.info("adapter_registered", adapter_id=str(registration.pk), effect=effect)
+
+    registration.perform(measure_and_accept, trial_sentence)
+
+
+def measure_effect(registration: AdapterRegistration, engines: EngineCache) -> float:
+    """How much the adapter changes what its base computes. Raises when it does not fit, or changes nothing."""
+    spec = AdapterSpec(str(local_folder(registration)), registration.sha256)
+    engine = engines.get(registration.base_model.spec())
+    raise_if_stopping()
+    return engine.adapter_effect(spec)
+
+
+def trial_sentence(error: Exception) -> str:
+    return sentence_for(error, doing="trying the adapter on its base model")

@@ -5,4 +5,4 @@ class GenerationConfig(AppConfig):
     name = "generation"
 
     def ready(self) -> None:
-        from generation import recovery  # noqa: F401
+        from generation import tasks  # noqa: F401  registers what a worker does at its start

@@ -8,48 +8,40 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 from django.conf import settings
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoSibling
 from tqdm.auto import tqdm
 
+from adapters.files import sha256_of
 from generation.exceptions import ModelFolderRefused
 from generation.model_folder import BrokenModelFolder, inspect_model_folder
 from generation.models import BaseModel, ModelFetch
-
-log = structlog.get_logger(__name__)
+from text2song.work import ClaimLost, raise_if_stopping
 
 WANTED = (".json", ".safetensors", ".txt", ".model")
 """Configuration, weights and tokenizer; never pickled weights."""
 
 REPORT_SECONDS = 1.0
+EXPECTED = (ModelFolderRefused, HfHubHTTPError, httpx.HTTPError, OSError)
+"""Hubs out of reach, missing files and full disks happen; only the rest needs a stack trace in the log."""
 
 
-class FetchStopped(Exception):
-    """The fetch was cancelled while it ran."""
+def fetch_waiting(worker: str) -> None:
+    """Fetch whatever waits for it, one after the other."""
+    while fetch := ModelFetch.objects.claim_next(worker):
+        run_fetch(fetch)
 
 
-def run_fetch(fetch_id: str, *, worker: str) -> None:
-    """Run a queued fetch to its end; its row tells how it went. A fetch that is not queued any more is left alone."""
-    fetch = ModelFetch.objects.select_related("base_model").get(pk=fetch_id)
-    if not fetch.start(worker):
-        return
-    try:
-        _fetch(fetch)
-    except FetchStopped:
-        log.info("fetch_cancelled", model=fetch.base_model.key)
-    except Exception as error:
-        log.warning("fetch_failed", model=fetch.base_model.key, error=repr(error), exc_info=not _is_expected(error))
-        fetch.end(ModelFetch.State.FAILED, sentence_for(error, fetch.base_model))
-    else:
-        fetch.end(ModelFetch.State.COMPLETED)
+def run_fetch(fetch: ModelFetch) -> None:
+    """Bring a claimed fetch to its end; its row tells how it went."""
+    fetch.perform(_fetch_and_complete, lambda error: sentence_for(error, fetch.base_model), EXPECTED)
 
 
-def _is_expected(error: Exception) -> bool:
-    """Hubs out of reach, missing files and full disks happen; only the rest needs a stack trace in the log."""
-    return isinstance(error, ModelFolderRefused | HfHubHTTPError | httpx.HTTPError | OSError)
+def _fetch_and_complete(fetch: ModelFetch) -> None:
+    _fetch(fetch)
+    fetch.complete()
 
 
 def sentence_for(error: Exception, model: BaseModel) -> str:
@@ -95,7 +87,9 @@ def _fetch(fetch: ModelFetch) -> None:
         )
         meter.file_done(file.size or 0)
     meter.stage("Checking the files", files_done=len(files))
-    _put_in_place(model, partial, info.sha or "")
+    _verify(files, partial)
+    with fetch.held():
+        _put_in_place(model, partial, info.sha or "")
 
 
 def _wanted(siblings: list[RepoSibling], model: BaseModel) -> list[RepoSibling]:
@@ -103,6 +97,15 @@ def _wanted(siblings: list[RepoSibling], model: BaseModel) -> list[RepoSibling]:
     if not any(file.rfilename.endswith(".safetensors") for file in files):
         raise ModelFolderRefused(f"{model.location} has no safetensors weights, and pickled ones are not loaded.")
     return files
+
+
+def _verify(files: list[RepoSibling], partial: Path) -> None:
+    """Compare what came with the hub's SHA-256 of it: a fetch that went on from another may have mixed two."""
+    for file in files:
+        known = file.lfs.sha256 if file.lfs else None
+        if known and sha256_of(partial / file.rfilename) != known:
+            (partial / file.rfilename).unlink()
+            raise ModelFolderRefused(f"{file.rfilename} came damaged and was removed. Fetch again.")
 
 
 def _put_in_place(model: BaseModel, partial: Path, revision: str) -> None:
@@ -116,9 +119,10 @@ def _put_in_place(model: BaseModel, partial: Path, revision: str) -> None:
 
 
 def _report(fetch: ModelFetch, **values: Any) -> None:
-    """Write progress; a fetch that was cancelled meanwhile stops here."""
-    if not ModelFetch.objects.filter(pk=fetch.pk, state=ModelFetch.State.RUNNING).update(**values):
-        raise FetchStopped
+    """Write progress; a fetch that was cancelled or taken over meanwhile stops here, as does one asked to end."""
+    raise_if_stopping()
+    if not fetch.report(**values):
+        raise ClaimLost
 
 
 class _Meter:

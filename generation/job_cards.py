@@ -24,7 +24,7 @@ def rows_for(user: AbstractBaseUser, jobs: Iterable[GenerationJob]) -> list[Gene
     shown = list(jobs)
     places: dict[object, int] = {}
     if any(job.state == GenerationJob.State.QUEUED for job in shown):
-        waiting = GenerationJob.objects.pending().values_list("pk", flat=True)
+        waiting = GenerationJob.objects.waiting().values_list("pk", flat=True)
         places = {pk: place for place, pk in enumerate(waiting, 1)}
     for job in shown:
         job.place = places.get(job.pk)

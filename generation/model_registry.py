@@ -11,7 +11,6 @@ from django.utils.text import slugify
 from generation.exceptions import FetchInProgress, ModelFolderRefused, ModelInUse
 from generation.model_folder import BrokenModelFolder, content_revision, inspect_model_folder
 from generation.models import BaseModel, GenerationJob, ModelFetch
-from text2song import queue
 from text2song.exceptions import Forbidden, Refused
 
 
@@ -88,9 +87,9 @@ def request_fetch(*, model: BaseModel, actor: AbstractBaseUser) -> ModelFetch:
     try:
         with transaction.atomic():
             fetch = ModelFetch.objects.create(base_model=model, requested_by=actor)
-            queue.enqueue("generation.tasks.fetch_model", fetch.pk, cluster="default")
+            fetch.wake_worker()
     except IntegrityError as error:
-        active = model.fetches.filter(state__in=ModelFetch.ACTIVE).first()
+        active = model.fetches.unfinished().first()
         raise FetchInProgress(model.display_name, active.percent if active else 0) from error
     return fetch
 
@@ -98,8 +97,7 @@ def request_fetch(*, model: BaseModel, actor: AbstractBaseUser) -> ModelFetch:
 def cancel_fetch(*, fetch: ModelFetch, actor: AbstractBaseUser) -> None:
     """Stop a fetch; what is here already is kept for the next one."""
     _curators_only(actor)
-    if not fetch.end(ModelFetch.State.CANCELLED):
-        raise Refused(f"The fetch is already {fetch.state}.")
+    fetch.cancel()
 
 
 def _free_key(name: str) -> str:

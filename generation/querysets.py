@@ -21,14 +21,15 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from text2song.models import SoftDeleteQuerySet, WorkerPresence
+from text2song.models import SoftDeleteQuerySet
+from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 
-class GenerationJobQuerySet(SoftDeleteQuerySet):
-    def pending(self) -> GenerationJobQuerySet:
+class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
+    def waiting(self) -> GenerationJobQuerySet:
         """Jobs waiting for a worker in the order in which they are taken: people's first, the longest waiting first.
 
         Those that belong to nobody, as a listening test's do, take the time that people leave.
@@ -39,14 +40,10 @@ class GenerationJobQuerySet(SoftDeleteQuerySet):
     def ahead_of(self, queued_at: Any, *, of_nobody: bool) -> GenerationJobQuerySet:
         """Waiting jobs that are taken before one queued then."""
         people, earlier = Q(requested_by__isnull=False), Q(queued_at__lt=queued_at)
-        return self.pending().filter(people | earlier if of_nobody else people & earlier)
+        return self.waiting().filter(people | earlier if of_nobody else people & earlier)
 
     def unfinished(self) -> GenerationJobQuerySet:
         return self.visible().filter(state__in=("queued", "running"))
-
-    def of_dead_workers(self) -> GenerationJobQuerySet:
-        """Running jobs whose worker has not been heard of within its time-out."""
-        return self.filter(state="running").exclude(worker__in=WorkerPresence.objects.alive().values("name"))
 
     def with_samples(self) -> GenerationJobQuerySet:
         """Everything a job card shows, in a fixed number of queries."""

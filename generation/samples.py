@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 
 import structlog
 from django.core.files.base import ContentFile
-from django.db import transaction
 
 from generation import audio
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
 from generation.sample_files import pack_codes
 from generation.specs import SampleResult
+from text2song.work import ClaimLost, patiently
 
 log = structlog.get_logger(__name__)
 
 
-def store_result(job: GenerationJob, result: SampleResult, *, worker: str) -> AudioSample | None:
-    """Store one finished clip; None, and nothing left behind, when the job is no longer `worker`'s to finish.
+def store_result(job: GenerationJob, result: SampleResult) -> AudioSample | None:
+    """Store one finished clip of a claimed job; None, and nothing left behind, when the claim was lost.
 
-    Raises `StorageUnavailable` when the files cannot be written.
+    Its files have names of this claim's own, and become the sample's by the commit of its row: a worker that comes too
+    late removes nothing but what it wrote itself. Raises `StorageUnavailable` when the files cannot be written.
     """
     sample, flac = _measure(job, result)
     try:
-        _write_files(sample, flac, pack_codes(result.codes))
-        if _store_row(sample, worker):
-            return sample
-    except BaseException:
-        sample.delete_files()
+        _write_files(sample, job.claimed_name(result.index), flac, pack_codes(result.codes))
+        patiently(lambda: _store_row(job, sample))
+    except ClaimLost:
+        _discard(sample)
+        log.info("clip_dropped", job_id=str(job.pk), index=result.index)
+        return None
+    except StorageUnavailable:
+        _discard(sample)
         raise
-    sample.delete_files()
-    log.info("clip_dropped", job_id=str(job.pk), index=result.index)
-    return None
+    return sample
+
+
+def _discard(sample: AudioSample) -> None:
+    """Remove files that no row names; a commit may have succeeded though its answer was lost."""
+    if not AudioSample.objects.filter(audio_file=sample.audio_file.name).exists():
+        with contextlib.suppress(Exception):  # they are found by `prune`
+            sample.delete_files()
 
 
 def _measure(job: GenerationJob, result: SampleResult) -> tuple[AudioSample, bytes]:
@@ -60,23 +70,19 @@ def _measure(job: GenerationJob, result: SampleResult) -> tuple[AudioSample, byt
     return sample, flac
 
 
-def _write_files(sample: AudioSample, flac: bytes, codes: bytes) -> None:
+def _write_files(sample: AudioSample, name: str, flac: bytes, codes: bytes) -> None:
     try:
-        sample.audio_file.save("", ContentFile(flac, name="clip.flac"), save=False)
-        sample.codes_file.save("", ContentFile(codes, name="codes.npz"), save=False)
+        sample.audio_file.save(f"{name}.flac", ContentFile(flac), save=False)
+        sample.codes_file.save(f"{name}.npz", ContentFile(codes), save=False)
     except Exception as error:
         raise StorageUnavailable(
             "The audio store refused to write. Check its free space and access under Settings, then try again."
         ) from error
 
 
-def _store_row(sample: AudioSample, worker: str) -> bool:
-    """Insert the row while the job is still this worker's; the lock makes a cancel come before or after."""
-    with transaction.atomic():
-        ours = GenerationJob.objects.select_for_update().filter(
-            pk=sample.job_id, state=GenerationJob.State.RUNNING, worker=worker
-        )
-        if not ours.exists():
-            return False
-        sample.save(force_insert=True)
-    return True
+def _store_row(job: GenerationJob, sample: AudioSample) -> None:
+    """Insert the row while the job is this claim's. Raises `ClaimLost`; done twice, it changes nothing."""
+    with job.held():
+        if not AudioSample.objects.filter(pk=sample.pk, audio_file=sample.audio_file.name).exists():
+            sample.save(force_insert=True)
+            job.report(progressed=True)

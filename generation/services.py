@@ -17,10 +17,8 @@ from generation.exceptions import ActiveJobQuota, DurationOverLimit, UnknownMode
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
 from generation.presets import SAMPLING_KEYS, preset_of
-from generation.recovery import RUN_JOB
 from generation.signals import samples_deleted
 from prompts.models import Prompt
-from text2song import queue
 from text2song.exceptions import Conflict, Forbidden, NotFound, Refused
 
 
@@ -60,7 +58,7 @@ def submit_job(
         with transaction.atomic():
             _keep_quota(actor)
             job.save(force_insert=True)
-            queue.enqueue(RUN_JOB, job.pk, cluster="generation")
+            job.wake_worker()
     except IntegrityError:
         if idempotency_key and (earlier := job_of_key(actor, idempotency_key)):
             return earlier
@@ -240,31 +238,16 @@ def cancel_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
         samples_deleted.send(AudioSample, samples=job.samples.all())
         partial = list(job.samples.all())
         job.samples.all().delete()
-    for sample in partial:
-        sample.delete_files()
+        transaction.on_commit(lambda: [sample.delete_files() for sample in partial])
 
 
 def requeue_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
     """Give a failed or cancelled job another chance under its own id, attempts counted anew (curators)."""
     if not actor.is_staff:
         raise Forbidden("Only curators can requeue a job.")
-    moved = GenerationJob.objects.filter(
-        pk=job.pk, state__in=(GenerationJob.State.FAILED, GenerationJob.State.CANCELLED), deleted_at__isnull=True
-    )
     with transaction.atomic():
-        if not moved.update(
-            state=GenerationJob.State.QUEUED,
-            error="",
-            attempts=0,
-            steps_done=0,
-            worker="",
-            started_at=None,
-            finished_at=None,
-            queued_at=timezone.now(),
-        ):
-            raise Refused(f"Only failed and cancelled jobs can be requeued; this one is {job.state}.")
-        queue.enqueue(RUN_JOB, job.pk, cluster="generation")
-    job.refresh_from_db()
+        job.requeue()
+        job.wake_worker()
     return job
 
 

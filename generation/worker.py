@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import connection
 
 from adapters.files import local_folder
 from generation.models import GenerationJob
-from generation.recovery import take_up
 from generation.sample_files import load_codes
 from generation.samples import store_result
 from generation.specs import AdapterSpec, ModelSpec, Progress, ProgressCallback, SampleSpec, SamplingSpec
 from text2song.exceptions import DomainError
+from text2song.work import DATABASE_AWAY, HandedBack, patiently, raise_if_stopping
+from text2song.workers import is_stopping, tick
 
 if TYPE_CHECKING:
     from generation.engine import EngineCache
@@ -34,55 +34,54 @@ NEEDED = ("base_model", "adapter", "prompt", "source_sample")
 
 def drain(engines: EngineCache, worker: str) -> int:
     """Run waiting jobs until there are none; returns how many were run. Any wake-up empties the queue."""
-    release_leftovers(worker)
     done = 0
     while jobs := gather(worker):
-        run_batch(engines, jobs, worker)
+        run_batch(engines, jobs)
         done += len(jobs)
     return done
 
 
-def release_leftovers(worker: str) -> None:
-    """Jobs marked as this worker's that it is not running: the database was gone when they ended."""
-    for job in GenerationJob.objects.filter(state=GenerationJob.State.RUNNING, worker=worker):
-        take_up(job)
-
-
 def gather(worker: str) -> list[GenerationJob]:
-    """Claim the longest waiting job and others of the same base model, up to the batch limit in samples."""
+    """Claim the longest waiting job and others of the same base model, up to the batch limit in samples.
+
+    A job over which a worker has died is tried alone, so that it cannot take others down again.
+    """
     claimed: list[GenerationJob] = []
     samples = 0
-    for job in GenerationJob.objects.pending().select_related(*NEEDED)[:64]:
-        if claimed and job.base_model_id != claimed[0].base_model_id:
+    for job in () if is_stopping() else GenerationJob.objects.waiting().select_related(*NEEDED)[:64]:
+        if claimed and (job.attempts or job.base_model_id != claimed[0].base_model_id):
             continue
         if claimed and samples + job.num_samples > settings.GENERATION_BATCH_SAMPLES:
             break
         if job.claim(worker):
             claimed.append(job)
             samples += job.num_samples
+        if claimed and claimed[0].attempts:
+            break
     return claimed
 
 
-def run_batch(
-    engines: EngineCache, jobs: Sequence[GenerationJob], worker: str, on_progress: ProgressCallback | None = None
-) -> None:
-    """Decode the jobs together. If that fails, each is tried alone, so that one cannot take the others down.
+def run_batch(engines: EngineCache, jobs: Sequence[GenerationJob], on_progress: ProgressCallback | None = None) -> None:
+    """Decode claimed jobs together. If that fails, each is tried alone, so that one cannot take the others down.
 
     A lost database is raised: the jobs are taken up again once it answers.
     """
-    with structlog.contextvars.bound_contextvars(jobs=[str(job.pk) for job in jobs], worker=worker):
+    with structlog.contextvars.bound_contextvars(jobs=[str(job.pk) for job in jobs]):
+        if len(jobs) == 1:
+            jobs[0].perform(lambda job: _decode(engines, [job], on_progress), sentence_for)
+            return
         try:
-            _decode(engines, jobs, worker, on_progress)
-        except (OperationalError, InterfaceError):
+            _decode(engines, jobs, on_progress)
+        except DATABASE_AWAY:
             raise
-        except Exception as error:
-            if len(jobs) == 1:
-                _fail(jobs[0], error, worker)
-                return
+        except HandedBack:
+            for job in jobs:
+                job.hand_back()
+        except Exception:
             log.warning("batch_failed_trying_one_by_one", exc_info=True)
             for job in jobs:
-                if _still_ours(job, worker):
-                    run_batch(engines, [job], worker, on_progress)
+                if job.is_mine():
+                    run_batch(engines, [job], on_progress)
 
 
 def sample_specs(job: GenerationJob) -> list[SampleSpec]:
@@ -124,33 +123,26 @@ def adapter_specs(job: GenerationJob) -> tuple[AdapterSpec, ...]:
     return (AdapterSpec(str(local_folder(adapter)), adapter.sha256, job.adapter_strength),)
 
 
-def _decode(
-    engines: EngineCache, jobs: Sequence[GenerationJob], worker: str, on_progress: ProgressCallback | None
-) -> None:
+def _decode(engines: EngineCache, jobs: Sequence[GenerationJob], on_progress: ProgressCallback | None) -> None:
+    """Make and store the jobs' missing clips. Raises `HandedBack` when this process is asked to end."""
     model: ModelSpec = jobs[0].base_model.spec()
     by_id = {str(job.pk): job for job in jobs}
     specs = [spec for job in jobs for spec in sample_specs(job)]
     if specs:
-        watch = JobWatch(by_id, worker, on_progress)
+        watch = JobWatch(by_id, on_progress)
         engine = engines.get(model)
+        raise_if_stopping()
         for result in engine.generate(specs, on_progress=watch.report, should_stop=watch.should_stop):
-            store_result(by_id[result.job_id], result, worker=worker)
+            store_result(by_id[result.job_id], result)
     for job in jobs:
-        if job.complete(worker):
-            log.info("job_completed", job_id=str(job.pk), seconds=job.seconds_taken)
+        _complete(job)
+    raise_if_stopping()
 
 
-def _still_ours(job: GenerationJob, worker: str) -> bool:
-    return GenerationJob.objects.filter(pk=job.pk, state=GenerationJob.State.RUNNING, worker=worker).exists()
-
-
-def _fail(job: GenerationJob, error: Exception, worker: str) -> None:
-    """End a job with a sentence for its owner; the log has the rest. Its partial clips are removed."""
-    log.error("job_failed", job_id=str(job.pk), exc_info=error)
-    if job.fail(sentence_for(error), worker=worker):
-        for sample in job.samples.all():
-            sample.delete_files()
-        job.samples.all().delete()
+def _complete(job: GenerationJob) -> None:
+    """running -> completed, if every clip is there; one that was stopped, cancelled or taken over is not."""
+    if patiently(job.samples.count) == job.num_samples and patiently(job.complete):
+        log.info("job_completed", job_id=str(job.pk), seconds=job.seconds_taken)
 
 
 def sentence_for(error: Exception, doing: str = "generating") -> str:
@@ -165,26 +157,24 @@ def sentence_for(error: Exception, doing: str = "generating") -> str:
 
 
 class JobWatch:
-    """Writes the progress of a batch's jobs and notices cancelled ones, each at most twice a second.
+    """Writes the progress of a batch's jobs and notices those that are no longer this worker's, twice a second at most.
 
     A database that does not answer for a moment is no reason to stop decoding.
     """
 
-    def __init__(
-        self, jobs: dict[str, GenerationJob], worker: str, on_progress: ProgressCallback | None = None
-    ) -> None:
+    def __init__(self, jobs: dict[str, GenerationJob], on_progress: ProgressCallback | None = None) -> None:
         self._jobs = jobs
         self._on_progress = on_progress
-        self._worker = worker
         self._stopped: set[str] = set()
         self._looked_at = time.monotonic()
         self._reported_at: dict[str, float] = {}
 
     def should_stop(self, job_id: str) -> bool:
+        tick()
         if time.monotonic() - self._looked_at >= WATCH_SECONDS:
             self._looked_at = time.monotonic()
             self._look()
-        return job_id in self._stopped
+        return is_stopping() or job_id in self._stopped
 
     def report(self, progress: Progress) -> None:
         if self._on_progress is not None:
@@ -195,20 +185,17 @@ class JobWatch:
             return
         self._reported_at[progress.job_id] = now
         try:
-            self._jobs[progress.job_id].report(progress.done, progress.total)
-        except DatabaseError:
+            self._jobs[progress.job_id].report(steps_done=progress.done, steps_total=progress.total)
+        except DATABASE_AWAY:
             self._lost_database()
 
     def _look(self) -> None:
-        ours = GenerationJob.objects.filter(
-            pk__in=[UUID(pk) for pk in self._jobs], state=GenerationJob.State.RUNNING, worker=self._worker
-        )
         try:
-            running = {str(pk) for pk in ours.values_list("pk", flat=True)}
-        except DatabaseError:
+            held = GenerationJob.objects.held_now(self._jobs.values())
+        except DATABASE_AWAY:
             self._lost_database()
             return
-        self._stopped = set(self._jobs) - running
+        self._stopped = set(self._jobs) - {str(pk) for pk in held}
 
     def _lost_database(self) -> None:
         log.warning("database_lost_while_decoding", exc_info=True)

@@ -20,11 +20,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from text2song.models import WorkerPresence
+from text2song.workforce import crews
 
 log = structlog.get_logger(__name__)
-
-CLUSTERS = ("default", "generation", "training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,9 @@ def check_storage() -> Check:
 
 
 def check_queue() -> Check:
-    alive = set(WorkerPresence.objects.alive().values_list("cluster", flat=True))
-    missing = [cluster for cluster in CLUSTERS if cluster not in alive]
-    return Check("queue", not missing, f"no worker for: {', '.join(missing)}" if missing else "all workers alive")
+    """Whether work gets done: workers of every cluster move, and none is idle beside work that waits."""
+    problems = [crew.problem for crew in crews() if crew.problem]
+    return Check("queue", not problems, "; ".join(problems) or "all workers alive")
 
 
 def checks() -> list[Check]:
@@ -122,7 +120,16 @@ def metrics(request: Request) -> Response:
     Gauge("studio_job_seconds_mean", "Mean seconds of the last 100 completed jobs", registry=registry).set(
         statistics["mean_seconds"] or 0
     )
-    workers = Gauge("studio_workers_alive", "Living workers by queue", ["cluster"], registry=registry)
-    for cluster in CLUSTERS:
-        workers.labels(cluster=cluster).set(WorkerPresence.objects.alive().filter(cluster=cluster).count())
+    names = {
+        "studio_workers_alive": ("Workers whose loop turns or whose work moves", "moving"),
+        "studio_workers_busy": ("Those of them that are doing something", "at_work"),
+        "studio_workers_hanging": ("Worker processes that do not move", "hanging"),
+        "studio_work_waiting": ("Work that waits for a worker", "waiting"),
+        "studio_work_waiting_seconds": ("How long the oldest has waited", "seconds_waiting"),
+    }
+    found = crews()
+    for name, (explained, attribute) in names.items():
+        gauge = Gauge(name, explained, ["cluster"], registry=registry)
+        for crew in found:
+            gauge.labels(cluster=crew.cluster).set(getattr(crew, attribute))
     return Response(generate_latest(registry))

@@ -70,22 +70,33 @@ class ApiKey(AbstractAuthToken):
 
 class WorkerPresenceQuerySet(models.QuerySet):
     def alive(self) -> WorkerPresenceQuerySet:
-        """Workers heard of within the last `WorkerPresence.TIMEOUT`."""
+        """Processes heard of within the last `WorkerPresence.TIMEOUT`: what they have claimed is theirs."""
         return self.filter(seen_at__gt=timezone.now() - WorkerPresence.TIMEOUT)
+
+    def moving(self) -> WorkerPresenceQuerySet:
+        """Workers that get work done: alive, and their loop turns, or what they are doing has moved lately."""
+        now = timezone.now()
+        turning = models.Q(turned_at__gt=now - WorkerPresence.TIMEOUT)
+        at_work = ~models.Q(doing="") & models.Q(turned_at__gt=now - WorkerPresence.PATIENCE)
+        return self.alive().filter(turning | at_work)
 
 
 class WorkerPresence(models.Model):
-    """One living worker process. Its row is the heartbeat of every job it runs.
+    """One living worker process. Its row is the heartbeat of all the work it has claimed.
 
     `name` is `host:pid:start-time`, so that a restarted container with the same host and pid is another worker.
     """
 
     TIMEOUT = timedelta(seconds=30)
+    PATIENCE = timedelta(minutes=10)
+    """What work may take between two signs of moving: loading a large model from a slow disk is the longest."""
 
     name = models.CharField(max_length=200, primary_key=True)
     cluster = models.CharField(max_length=50, db_index=True)
     started_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+    seen_at = models.DateTimeField(default=timezone.now, db_index=True, help_text="The process was alive.")
+    turned_at = models.DateTimeField(default=timezone.now, help_text="Its loop turned, or its work moved.")
+    doing = models.CharField(max_length=100, blank=True, help_text="Empty while it waits for work.")
 
     objects = WorkerPresenceQuerySet.as_manager()
 

@@ -10,6 +10,16 @@ from botocore.config import Config
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
+from text2song.workers import is_worker
+
+WEB_ATTEMPTS, WORKER_ATTEMPTS = 3, 12
+"""Tries of a request to the store, with pauses that grow to 20 s. A page fails within seconds; a worker, whose work
+would be lost, waits out a store that is away for half a minute or more."""
+
+
+def attempts() -> int:
+    return WORKER_ATTEMPTS if is_worker() else WEB_ATTEMPTS
+
 
 class StudioS3Storage(S3Storage):
     """`S3Storage` whose links are signed for `public_endpoint_url` where that is set.
@@ -20,6 +30,12 @@ class StudioS3Storage(S3Storage):
 
     def get_default_settings(self) -> dict[str, Any]:
         return {**super().get_default_settings(), "public_endpoint_url": None}
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.client_config = self.client_config.merge(
+            Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": attempts()})
+        )
 
     @cached_property
     def _public_client(self) -> Any:

@@ -5,4 +5,4 @@ class TrainingAppConfig(AppConfig):
     name = "training"
 
     def ready(self) -> None:
-        from training import receivers, recovery  # noqa: F401
+        from training import receivers, tasks  # noqa: F401

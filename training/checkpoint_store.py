@@ -1,19 +1,22 @@
 """Checkpoints on the default storage, so that a run can go on on another machine.
 
 The trainer writes them to the run's folder on this machine, each a folder `step-000123` that is whole once it is there.
-On the storage the file `progress.json` is written last and removed first: a checkpoint without it does not count.
+On the storage each claim writes below a prefix of its own, and the run's row names what counts: a checkpoint is stored
+once the row says so, and is removed after the row has ceased to. A late worker can do neither to another's.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
 from django.core.files.base import File
 from django.core.files.storage import storages
 
+from text2song.work import ClaimLost
 from training.models import TrainingRun
 
 log = structlog.get_logger(__name__)
@@ -23,35 +26,55 @@ READ_SIZE = 1 << 20
 
 
 def store_checkpoints(run: TrainingRun) -> list[str]:
-    """Bring the storage to what the run's folder holds; returns the checkpoints that are new there."""
-    here, there = local_checkpoints(run.folder), stored_checkpoints(run)
-    new = sorted(here - there)
-    for name in new:
-        _upload(run, name)
-    for name in there - here:
-        _remove(run, name)
-    return new
+    """Bring the storage to what the folder of a claimed run holds; returns the checkpoints that are new there.
+
+    Raises `ClaimLost` when the run is no longer this claim's; what was written is removed then.
+    """
+    here, there = local_checkpoints(run.folder), dict(run.checkpoints)
+    prefix = f"{run.files}/{run.claimed_name('checkpoints')}"
+    new = {name: f"{prefix}/{name}" for name in sorted(here - set(there))}
+    try:
+        for name, target in new.items():
+            _upload(run.folder / name, target)
+        _commit(run, {name: target for name, target in (there | new).items() if name in here})
+    except ClaimLost:
+        remove_stored(new.values())
+        raise
+    remove_stored(target for name, target in there.items() if name not in here)
+    return list(new)
+
+
+def _commit(run: TrainingRun, checkpoints: dict[str, str]) -> None:
+    """From now on these are the run's; the steps made since the last ones are progress that a death does not undo."""
+    if not run.report(checkpoints=checkpoints, progressed=True):
+        raise ClaimLost
+    run.checkpoints = checkpoints
 
 
 def fetch_checkpoints(run: TrainingRun) -> None:
     """Bring the stored checkpoints to the run's folder, unless it has newer ones: this machine trained it last."""
-    here, there = local_checkpoints(run.folder), stored_checkpoints(run)
+    here, there = local_checkpoints(run.folder), run.checkpoints
     if not there or (here and max(here) >= max(there)):
         return
     shutil.rmtree(run.folder, ignore_errors=True)
     for name in sorted(there):
-        _download(run, name)
-
-
-def stored_checkpoints(run: TrainingRun) -> set[str]:
-    """Names of the whole checkpoints on the storage."""
-    return {name for name in _names(run.files)[0] if LAST_FILE in _names(f"{run.files}/{name}")[1]}
+        _download(there[name], run.folder / name)
 
 
 def remove_checkpoints(run: TrainingRun) -> None:
     """Take all of the run's checkpoints off the storage."""
-    for name in _names(run.files)[0]:
-        _remove(run, name)
+    remove_stored(run.checkpoints.values())
+
+
+def remove_stored(prefixes: Iterable[str]) -> None:
+    """Remove stored checkpoints that no row names. What cannot be removed now is found by `prune`."""
+    for prefix in prefixes:
+        try:
+            for file in _files(prefix):
+                storages["default"].delete(f"{prefix}/{file}")
+            storages["default"].delete(prefix)  # the empty folder; object stores have none
+        except Exception:
+            log.warning("checkpoint_not_removed", prefix=prefix, exc_info=True)
 
 
 def local_checkpoints(folder: Path) -> set[str]:
@@ -59,35 +82,26 @@ def local_checkpoints(folder: Path) -> set[str]:
     return {path.name for path in folder.glob(f"{PREFIX}*") if (path / LAST_FILE).is_file()}
 
 
-def _upload(run: TrainingRun, name: str) -> None:
-    files = sorted((run.folder / name).iterdir(), key=lambda path: path.name == LAST_FILE)
-    for path in files:
+def _upload(folder: Path, prefix: str) -> None:
+    for path in sorted(folder.iterdir()):
         with path.open("rb") as stream:
-            storages["default"].save(f"{run.files}/{name}/{path.name}", File(stream))
+            storages["default"].save(f"{prefix}/{path.name}", File(stream))
 
 
-def _download(run: TrainingRun, name: str) -> None:
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=run.folder, prefix=".fetch-") as scratch:
-        whole = Path(scratch) / name
+def _download(prefix: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
+        whole = Path(scratch) / target.name
         whole.mkdir()
-        for file in _names(f"{run.files}/{name}")[1]:
-            stored = storages["default"].open(f"{run.files}/{name}/{file}", "rb")
-            with stored, (whole / file).open("wb") as local:
+        for file in _files(prefix):
+            with storages["default"].open(f"{prefix}/{file}", "rb") as stored, (whole / file).open("wb") as local:
                 shutil.copyfileobj(stored, local, READ_SIZE)
-        whole.rename(run.folder / name)
+        whole.rename(target)
 
 
-def _remove(run: TrainingRun, name: str) -> None:
-    prefix = f"{run.files}/{name}"
-    for file in sorted(_names(prefix)[1], key=lambda file: file != LAST_FILE):
-        storages["default"].delete(f"{prefix}/{file}")
-    storages["default"].delete(prefix)  # the empty folder; object stores have none
-
-
-def _names(prefix: str) -> tuple[list[str], list[str]]:
-    """Folders and files below `prefix`; none where there is nothing."""
+def _files(prefix: str) -> list[str]:
+    """Names below `prefix`; none where there is nothing."""
     try:
-        return storages["default"].listdir(prefix)
+        return storages["default"].listdir(prefix)[1]
     except FileNotFoundError:
-        return [], []
+        return []

@@ -13,7 +13,6 @@ import structlog
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from adapters.exceptions import AdapterFilesUnavailable, AdapterNotActive, AdapterNotFound, AdapterNotSelectable
@@ -30,9 +29,9 @@ from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
 from generation.sample_files import load_codes
 from generation.specs import AdapterSpec
+from generation.worker import sentence_for
 from prompts.models import PromptSuite
 from prompts.starter_suite import starter_suite
-from text2song import queue
 from text2song.exceptions import Conflict, DomainError, Forbidden, Refused
 from training.guards import Guards, measure
 from training.models import Promotion, PromotionPolicy
@@ -43,7 +42,6 @@ LONGEST_CLIP = 10
 """Seconds of a test's clips, where the model can make as much: what a rater compares without tiring."""
 
 ASKED_AGAIN_AFTER = timedelta(minutes=10)
-DECIDE = "training.tasks.decide_promotion"
 Outcome = Promotion.Outcome
 
 
@@ -145,26 +143,27 @@ def _test_name(adapter: Adapter, opponent: Adapter | None) -> str:
 # -- deciding --------------------------------------------------------------------------------------------------------
 
 
-def wake_for_decisions() -> None:
-    """Ask a training worker to decide what can be decided; again after a while if none did."""
-    now = timezone.now()
-    due = Q(woken_at__isnull=True) | Q(woken_at__lt=now - ASKED_AGAIN_AFTER)
-    for promotion in Promotion.objects.to_decide().filter(due):
-        if Promotion.objects.filter(due, pk=promotion.pk).update(woken_at=now):
-            queue.enqueue(DECIDE, promotion.pk, cluster="training")
+def decide_waiting(worker: str) -> None:
+    """Decide every promotion whose test is over."""
+    while promotion := Promotion.objects.claim_next(worker):
+        decide_claimed(promotion)
 
 
-def decide_all() -> None:
-    """Decide every promotion whose test is over. One whose clips cannot be read waits for the next look."""
-    for promotion in Promotion.objects.to_decide().with_context():
-        try:
-            decide(promotion)
-        except (StorageUnavailable, AdapterFilesUnavailable) as error:
-            log.warning("promotion_not_decided", promotion_id=str(promotion.pk), reason=error.message)
+def decide_claimed(promotion: Promotion) -> None:
+    """End a claimed promotion. One whose clips or weights cannot be read is looked at again later."""
+    promotion.perform(_decide_or_put_off, lambda error: sentence_for(error, doing="deciding"))
 
 
-def decide(promotion: Promotion) -> Promotion:
-    """End a promotion whose test is over. Deciding a decided one changes nothing.
+def _decide_or_put_off(promotion: Promotion) -> None:
+    try:
+        decide(promotion)
+    except (StorageUnavailable, AdapterFilesUnavailable) as error:
+        log.warning("promotion_not_decided", promotion_id=str(promotion.pk), reason=error.message)
+        promotion.hand_back(queued_at=timezone.now() + ASKED_AGAIN_AFTER)
+
+
+def decide(promotion: Promotion) -> None:
+    """Decide a claimed promotion whose test is over. A lost claim changes nothing.
 
     Raises `StorageUnavailable` or `AdapterFilesUnavailable` when what the guards are measured on cannot be read.
     """
@@ -172,7 +171,7 @@ def decide(promotion: Promotion) -> Promotion:
     if test.is_deleted or not adapter.is_active:
         gone = "The test was deleted." if test.is_deleted else "The adapter was switched off before the test was over."
         promotion.end(Outcome.WITHDRAWN, gone)
-        return promotion
+        return
     (duel,) = results(actor=None, test=test).duels
     guards = measure_guards(promotion)
     objections = [*_objections(promotion, duel), *guards.problems]
@@ -185,7 +184,7 @@ def decide(promotion: Promotion) -> Promotion:
     }
     if objections:
         promotion.end(Outcome.DECLINED, " ".join(objections), **figures)
-        return promotion
+        return
     won = f"Preferred in {duel.percent} of {duel.rate.votes} votes ({duel.interval}), and the guards hold."
     try:
         with transaction.atomic():
@@ -193,7 +192,6 @@ def decide(promotion: Promotion) -> Promotion:
                 make_default(adapter=adapter, actor=None, reason=DefaultChange.Reason.PROMOTED)
     except (AdapterNotActive, AdapterNotFound):
         promotion.end(Outcome.WITHDRAWN, "The adapter was switched off before it could become the default.", **figures)
-    return promotion
 
 
 def measure_guards(promotion: Promotion) -> Guards:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import Coalesce, Mod, RowNumber
+from django.utils import timezone
 
-from text2song.models import WorkerPresence
+from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -32,20 +33,9 @@ class ExperimentQuerySet(QuerySet):
         return self.select_related(*related).annotate(run_count=Count("runs"))
 
 
-class TrainingRunQuerySet(QuerySet):
-    def pending(self) -> Self:
-        """Runs waiting for a worker, the longest waiting first."""
-        return self.filter(state="queued").order_by("queued_at", "id")
-
-    def unfinished(self) -> Self:
-        return self.filter(state__in=("queued", "running"))
-
+class TrainingRunQuerySet(WorkQuerySet):
     def completed(self) -> Self:
         return self.filter(state="completed")
-
-    def of_dead_workers(self) -> Self:
-        """Running runs whose worker has not been heard of within its time-out."""
-        return self.filter(state="running").exclude(worker__in=WorkerPresence.objects.alive().values("name"))
 
     def with_context(self) -> Self:
         """With everything a list of runs shows."""
@@ -76,7 +66,7 @@ class LogLineQuerySet(QuerySet):
         return self.filter(number__gt=number).order_by("number")
 
 
-class PromotionQuerySet(QuerySet):
+class PromotionQuerySet(WorkQuerySet):
     def open(self) -> Self:
         """Those whose test goes on, or waits to be decided."""
         return self.filter(outcome="open")
@@ -84,7 +74,12 @@ class PromotionQuerySet(QuerySet):
     def to_decide(self) -> Self:
         """Open ones whose test is over, or whose adapter or test was taken away."""
         over = Q(test__state="completed") | Q(test__deleted_at__isnull=False) | Q(adapter__is_active=False)
-        return self.open().filter(over).order_by("created_at", "id")
+        return self.open().filter(over)
+
+    def waiting(self) -> Self:
+        """A promotion is work once it can be decided, and after a while again where that could not be done."""
+        due = self.filter(state=self.model.WAITING, queued_at__lte=timezone.now())
+        return due.to_decide().order_by("queued_at", "pk")
 
     def visible_to(self, reader: AbstractBaseUser) -> Self:
         """Open ones are the curators' to see: who knows what a test compares should not vote in it."""

@@ -9,6 +9,8 @@ import structlog
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from text2song.work import ClaimLost
+from text2song.workers import is_stopping, tick
 from training.checkpoint_store import local_checkpoints, store_checkpoints
 from training.journal import Entry, write_lines
 from training.models import LogLine, MetricPoint, TrainingRun
@@ -29,9 +31,8 @@ class RunRecorder:
     A database that does not answer for a moment is no reason to stop training: what was not written is kept.
     """
 
-    def __init__(self, run: TrainingRun, worker: str, on_step: ReportCallback | None = None) -> None:
+    def __init__(self, run: TrainingRun, on_step: ReportCallback | None = None) -> None:
         self.run = run
-        self._worker = worker
         self._on_step = on_step
         self._points: list[MetricPoint] = []
         self._lines: list[Entry] = []
@@ -60,15 +61,16 @@ class RunRecorder:
         self._row = {"step": report.step, "total_steps": report.total}
         self._line = self._progress_line(report)
         self._say(report)
-        self._keep_checkpoints()
+        self.keep_checkpoints()
         if self._on_step is not None:
             self._on_step(report)
         self._write_if_due()
 
     def should_stop(self) -> bool:
-        """Whether the run was cancelled, or given to another worker."""
+        """Whether the run was cancelled or given to another worker, or this process is asked to end."""
+        tick()
         self._write_if_due()
-        return self._stopped
+        return self._stopped or is_stopping()
 
     # -- for the worker ------------------------------------------------------------------------------------------------
 
@@ -77,12 +79,27 @@ class RunRecorder:
         self._lines.append((timezone.now(), level, text))
         log.debug("training", run_id=str(self.run.pk), said=text)
 
+    def keep_checkpoints(self) -> None:
+        """Bring new checkpoints to the storage. A store that fails costs no training: the next time brings them too."""
+        here = local_checkpoints(self.run.folder)
+        if here == self._checkpoints:
+            return
+        try:
+            for name in store_checkpoints(self.run):
+                self.say(f"Checkpoint of step {int(name.rpartition('-')[2])} stored.")
+            self._checkpoints = here
+        except ClaimLost:
+            self._stopped = True
+        except Exception:
+            log.warning("checkpoint_not_stored", run_id=str(self.run.pk), exc_info=True)
+            self.say("A checkpoint could not be stored; it is kept on this worker alone.", LogLine.Level.WARNING)
+
     def flush(self) -> None:
         """Write everything now, unless the run is no longer this worker's. Raises `DatabaseError`."""
         points, lines = self._points, self._lines
         seconds = self._seconds_before + time.monotonic() - self._began
         with transaction.atomic():
-            ours = self.run.report(self._worker, seconds=seconds, progress_line=self._line[:200], **self._row)
+            ours = self.run.report(seconds=seconds, progress_line=self._line[:200], **self._row)
             if ours:
                 _store(points)
                 write_lines(self.run, lines)
@@ -98,19 +115,6 @@ class RunRecorder:
             log.warning("database_lost_while_training", exc_info=True)
             connection.close()
         self._written_at = time.monotonic()
-
-    def _keep_checkpoints(self) -> None:
-        """Bring new checkpoints to the storage. A store that fails costs no training: the next time brings them too."""
-        here = local_checkpoints(self.run.folder)
-        if here == self._checkpoints:
-            return
-        try:
-            for name in store_checkpoints(self.run):
-                self.say(f"Checkpoint of step {int(name.rpartition('-')[2])} stored.")
-            self._checkpoints = here
-        except Exception:
-            log.warning("checkpoint_not_stored", run_id=str(self.run.pk), exc_info=True)
-            self.say("A checkpoint could not be stored; it is kept on this worker alone.", LogLine.Level.WARNING)
 
     # -- sentences -----------------------------------------------------------------------------------------------------
 

@@ -6,12 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.utils import timezone
-
 from adapters.exceptions import AdapterFilesRefused
 from adapters.models import Adapter, AdapterRegistration
-from adapters.registration import free_version, receive_adapter
-from generation.adapter_trial import try_on_base
+from adapters.registration import accept, free_version, receive_adapter
+from generation.adapter_trial import measure_effect, try_on_base
+from text2song.workers import worker_name
 from training.models import TrainingRun
 from training.specs import TrainingResult
 
@@ -19,13 +18,12 @@ if TYPE_CHECKING:
     from generation.engine import EngineCache
 
 
-def register_result(run: TrainingRun, result: TrainingResult, final_loss: float | None) -> Adapter:
-    """Register the best checkpoint as `<experiment>-<run>` with the next free version.
+def receive_result(run: TrainingRun, result: TrainingResult, final_loss: float | None) -> AdapterRegistration:
+    """Send the best checkpoint to the registry as `<experiment>-<run>` with the next free version, not listed yet.
 
-    A run that is finished twice, because its worker died over it, registers one adapter. Raises
-    `AdapterFilesRefused` when the adapter changes nothing, or does not fit.
+    This process tries it on its base, nobody else. Raises `AdapterFilesRefused` when it does not fit.
     """
-    registration = _earlier(run) or _receive(
+    return _receive(
         actor=run.created_by,
         files=Path(result.folder),
         name=run.adapter_name,
@@ -34,40 +32,40 @@ def register_result(run: TrainingRun, result: TrainingResult, final_loss: float 
         description=f"Trained with {run.method} on the dataset “{run.dataset.name}”.",
         training_config=run.config | _lineage(run, result, final_loss),
     )
-    return _try_now(registration)
+
+
+def complete_with(run: TrainingRun, registration: AdapterRegistration, **results: Any) -> Adapter:
+    """Try what the run made on its base, then list it and complete the run in one transaction.
+
+    A run that is finished twice, because its worker died over it, lists one adapter. Raises `ClaimLost`, and what the
+    engine raises of an adapter that changes nothing.
+    """
+    try:
+        measure_effect(registration, _engines())
+    finally:
+        _engines().clear()
+    with run.held():
+        accept(registration)
+        if registration.adapter is None:
+            raise AdapterFilesRefused(registration.error)
+        run.complete(adapter=registration.adapter, **results)
+    return registration.adapter
 
 
 def register_folder(**values: Any) -> Adapter:
     """Register an adapter that was trained without a run; `values` are those of `receive_adapter`, less the version."""
-    return _try_now(_receive(**values))
-
-
-def _receive(*, name: str, **values: Any) -> AdapterRegistration:
-    """Send it to the registry with the next free version of its name."""
-    return receive_adapter(name=name, version=free_version(name), source=Adapter.Source.TRAINING, **values)
-
-
-def _try_now(registration: AdapterRegistration) -> Adapter:
-    """End a registration in this process; raises `AdapterFilesRefused` with the reason."""
-    if registration.is_checking:
-        engines = _engines()
-        try_on_base(registration, engines)
-        engines.clear()
-        registration.refresh_from_db()  # a generation worker may have been faster
+    registration = _receive(**values)
+    try_on_base(registration, _engines())
+    _engines().clear()
     if registration.adapter is None:
         raise AdapterFilesRefused(registration.error)
     return registration.adapter
 
 
-def withdraw(adapter: Adapter) -> None:
-    """Take back an adapter whose run was cancelled while it was registered."""
-    Adapter.objects.filter(pk=adapter.pk).update(deleted_at=timezone.now(), is_active=False, is_default=False)
-
-
-def _earlier(run: TrainingRun) -> AdapterRegistration | None:
-    """What an attempt before this one had sent to the registry."""
-    sent = AdapterRegistration.objects.filter(training_config__run=str(run.pk))
-    return sent.exclude(state=AdapterRegistration.State.REFUSED).filter(adapter__deleted_at__isnull=True).first()
+def _receive(*, name: str, **values: Any) -> AdapterRegistration:
+    """Send it to the registry with the next free version of its name, claimed by this process."""
+    free = free_version(name)
+    return receive_adapter(name=name, version=free, source=Adapter.Source.TRAINING, worker=worker_name(), **values)
 
 
 def _lineage(run: TrainingRun, result: TrainingResult, final_loss: float | None) -> dict[str, Any]:

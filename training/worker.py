@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import structlog
-from django.db import InterfaceError, OperationalError
 
 from adapters.files import local_folder
+from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.specs import AdapterSpec
 from generation.worker import sentence_for
+from text2song.work import DATABASE_AWAY, patiently, raise_if_stopping
 from text2song.workers import presence
 from training.checkpoint_store import fetch_checkpoints
 from training.config import Method
@@ -20,8 +22,7 @@ from training.journal import write_line
 from training.models import LogLine, TrainingRun
 from training.promotion import open_for_new
 from training.recorder import RunRecorder
-from training.recovery import take_up
-from training.registering import register_result, withdraw
+from training.registering import complete_with, receive_result
 from training.specs import PreferencePair, ReportCallback, TrainingResult
 
 log = structlog.get_logger(__name__)
@@ -29,48 +30,37 @@ log = structlog.get_logger(__name__)
 
 def drain(worker: str) -> int:
     """Train waiting runs until there are none; returns how many were taken. Any wake-up empties the queue."""
-    release_leftovers(worker)
     done = 0
-    while run := claim_next(worker):
-        train_run(run, worker)
+    while run := TrainingRun.objects.claim_next(worker):
+        train_run(run)
         done += 1
     return done
-
-
-def release_leftovers(worker: str) -> None:
-    """Runs marked as this worker's that it is not training: the database was gone when they ended."""
-    for run in TrainingRun.objects.filter(state=TrainingRun.State.RUNNING, worker=worker):
-        take_up(run)
-
-
-def claim_next(worker: str) -> TrainingRun | None:
-    """The longest waiting run, now this worker's."""
-    return next((run for run in TrainingRun.objects.pending() if run.claim(worker)), None)
 
 
 def run_training(run: TrainingRun, on_step: ReportCallback | None = None) -> None:
     """Train a queued run in this process, unless a worker was faster."""
     with presence("command") as name:
         if run.claim(name):
-            train_run(run, name, on_step)
+            train_run(run, on_step)
 
 
-def train_run(run: TrainingRun, worker: str, on_step: ReportCallback | None = None) -> None:
+def train_run(run: TrainingRun, on_step: ReportCallback | None = None) -> None:
     """Train a claimed run to its end: completed, failed with a sentence, or left as it is when it was cancelled.
 
     A lost database is raised: the run is taken up again once it answers, from its newest checkpoint.
     """
-    with structlog.contextvars.bound_contextvars(run_id=str(run.pk), worker=worker):
-        recorder = RunRecorder(run, worker, on_step)
-        try:
-            result = _train(run, recorder)
-            recorder.flush()
-            if not result.cancelled:
-                _finish(run, result, recorder, worker)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:
-            _fail(run, error, recorder, worker)
+    with structlog.contextvars.bound_contextvars(run_id=str(run.pk)):
+        recorder = RunRecorder(run, on_step)
+        run.perform(lambda run: _train_and_finish(run, recorder), lambda error: _explain(error, recorder))
+
+
+def _train_and_finish(run: TrainingRun, recorder: RunRecorder) -> None:
+    result = _train(run, recorder)
+    recorder.keep_checkpoints()
+    patiently(recorder.flush)
+    raise_if_stopping()
+    if not result.cancelled:
+        _finish(run, result, recorder)
 
 
 def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
@@ -108,37 +98,47 @@ def trainable_items(source: Dataset | Path, method: Method) -> Items:
     return items
 
 
-def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder, worker: str) -> None:
-    """Register the best checkpoint and complete the run; what a run that was cancelled meanwhile made is withdrawn."""
+def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder) -> None:
+    """Complete the run, and list the adapter it made in the same transaction: both, or neither."""
     if result.stopped_early:
         recorder.say("Stopped early: the held-out loss no longer improved.")
     run.refresh_from_db()
     loss = run.metric_points.filter(name="loss").order_by("-step").first()
-    final_loss = loss.value if loss else None
-    adapter = None
-    if run.register:
-        recorder.say(f"Registering the checkpoint of step {result.best_step}: does it change what the model computes?")
-        recorder.flush()
-        adapter = register_result(run, result, final_loss)
-    best_value = result.best_value if result.best_value < float("inf") else None
-    results = {"best_step": result.best_step, "best_value": best_value, "final_loss": final_loss}
-    if run.complete(worker, adapter=adapter, **results):
-        made = f"The adapter {adapter.label} is registered." if adapter else "The run is complete."
-        write_line(run, made, LogLine.Level.SUCCESS)
-        log.info("run_completed", seconds=run.seconds)
-        if adapter is not None and run.blind_test and (told := open_for_new(adapter)):
-            write_line(run, told)
-    elif adapter is not None:
-        withdraw(adapter)
+    results = {
+        "best_step": result.best_step,
+        "best_value": result.best_value if result.best_value < float("inf") else None,
+        "final_loss": loss.value if loss else None,
+    }
+    if not run.register:
+        if patiently(lambda: run.complete(**results)):
+            _tell_completed(run, None)
+        return
+    recorder.say(f"Registering the checkpoint of step {result.best_step}: does it change what the model computes?")
+    recorder.flush()
+    registration = receive_result(run, result, results["final_loss"])
+    try:
+        adapter = complete_with(run, registration, **results)
+    except Exception:
+        with contextlib.suppress(*DATABASE_AWAY):
+            registration.fail("The run that made it did not complete.")
+        raise
+    _tell_completed(run, adapter)
 
 
-def _fail(run: TrainingRun, error: Exception, recorder: RunRecorder, worker: str) -> None:
-    """End a run with a sentence for its owner; the log has the rest. Its checkpoints stay."""
-    log.error("run_failed", exc_info=error)
+def _tell_completed(run: TrainingRun, adapter: Adapter | None) -> None:
+    made = f"The adapter {adapter.label} is registered." if adapter else "The run is complete."
+    patiently(lambda: write_line(run, made, LogLine.Level.SUCCESS))
+    log.info("run_completed", seconds=run.seconds)
+    if adapter is not None and run.blind_test and (told := patiently(lambda: open_for_new(adapter))):
+        write_line(run, told)
+
+
+def _explain(error: Exception, recorder: RunRecorder) -> str:
+    """The sentence for a run's owner, in its log too. Its checkpoints stay."""
     reason = failure_sentence(error)
     recorder.say(reason, LogLine.Level.ERROR)
-    recorder.flush()
-    run.fail(reason, worker=worker)
+    patiently(recorder.flush)
+    return reason
 
 
 def failure_sentence(error: Exception) -> str:

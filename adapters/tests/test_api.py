@@ -32,10 +32,12 @@ def test_an_upload_is_answered_with_where_to_poll(api, user):
     base = tiny_base()
     answer = post_files(api, base, description="soft")
     assert answer.status_code == 202 and answer["Location"] == answer.json()["url"]
-    assert answer.json()["state"] == "checking" and answer.json()["adapter"] is None
+    assert answer.json()["state"] == "queued" and answer.json()["adapter"] is None
     registration = AdapterRegistration.objects.get()
     assert registration.created_by == user
-    accept(registration)
+    assert registration.claim("host:1:1")
+    assert api.get(answer["Location"]).json()["state"] == "checking"
+    assert accept(registration)
     polled = api.get(answer["Location"]).json()
     assert (polled["state"], polled["adapter"]) == ("registered", str(registration.pk))
     adapter = api.get(f"/api/v1/adapters/{polled['adapter']}/").json()

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from adapters.configuration import in_words
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import accept, refuse
+from adapters.registration import accept
 from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory, adapter_files, adapter_zip, tiny_base
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
 
@@ -61,7 +61,10 @@ def test_uploading_leads_to_the_trial_and_from_there_to_the_adapter(page, user):
     waiting = page.get(answer["Location"]).text
     assert "Waiting for a worker" in waiting and 'hx-trigger="every 2s"' in waiting
     assert "warm@1.0.0" in page.get("/adapters/").text, "the list shows it while it is checked"
-    accept(registration)
+    assert registration.claim("host:1:1")
+    tried = page.get(answer["Location"]).text
+    assert "A worker loads it" in tried and 'hx-trigger="every 2s"' in tried
+    assert accept(registration)
     ended = page.get(answer["Location"], headers={"HX-Request": "true"}).text
     assert "hx-trigger" not in ended and f'href="/adapters/{registration.pk}/"' in ended and "<html" not in ended
 
@@ -93,7 +96,7 @@ def test_a_refused_upload_says_why_and_keeps_what_was_typed(page, stored_files):
 
 def test_a_refused_trial_says_why(page, user):
     registration = AdapterRegistrationFactory(created_by=user)
-    refuse(registration, "The adapter changes nothing.")
+    assert registration.claim("host:1:1") and registration.fail("The adapter changes nothing.")
     html = page.get(f"/adapters/registrations/{registration.pk}/").text
     assert "The adapter changes nothing." in html and "Refused" in html and "every 2s" not in html
     other = AdapterRegistrationFactory()

@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from adapters.exceptions import AdapterExists, AdapterFilesRefused, AdapterFilesUnavailable
 from adapters.files import local_folder
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import accept, receive_adapter, refuse, request_registration
+from adapters.registration import accept, receive_adapter, request_registration
 from adapters.tests.factories import (
     LAYER,
     AdapterFactory,
@@ -50,7 +50,7 @@ def test_a_zip_becomes_a_registration_with_its_files_and_facts(base, user, store
     registration = request_registration(
         actor=user, files=[upload(adapter_zip(folder="warm/"))], name=" warm ", version="1.0.0", base_model=base
     )
-    assert (registration.state, registration.name, registration.created_by) == ("checking", "warm", user)
+    assert (registration.state, registration.name, registration.created_by) == ("queued", "warm", user)
     assert registration.base_revision == base.revision
     assert (registration.rank, registration.alpha, registration.trained_parameters) == (2, 4, 64)
     assert stored_files("adapters") == [f"{registration.files}/{name}" for name in (CONFIG_FILE, WEIGHTS_FILE)]
@@ -230,7 +230,10 @@ def test_a_taken_version_is_refused_with_the_next_free_one(base):
         receive(base)
     assert refused.value.free_version == "1.10.10"
     receive(base, version="1.10.10")
-    with pytest.raises(AdapterExists, match=r"1\.10\.11"):  # the one being checked counts as taken
+    with pytest.raises(AdapterExists, match=r"1\.10\.11"):  # the one that waits for its trial counts as taken
+        receive(base, version="1.10.10")
+    assert AdapterRegistration.objects.get().claim("host:1:1")
+    with pytest.raises(AdapterExists, match=r"1\.10\.11"):  # and the one being checked
         receive(base, version="1.10.10")
 
 
@@ -259,7 +262,8 @@ def test_a_store_that_refuses_leaves_nothing(base, monkeypatch, stored_files):
 
 def test_accepted_it_is_an_adapter_with_the_same_id_and_files(base, storage_backend):
     registration = receive(base, description="soft\r\nkeys")
-    assert accept(registration)
+    assert not accept(registration), "nobody has claimed it"
+    assert registration.claim("host:1:1") and accept(registration)
     adapter = Adapter.objects.get()
     assert (adapter.pk, adapter.files, adapter.sha256) == (registration.pk, registration.files, registration.sha256)
     assert adapter.is_active and not adapter.is_default and adapter.description == "soft\nkeys"
@@ -268,16 +272,21 @@ def test_accepted_it_is_an_adapter_with_the_same_id_and_files(base, storage_back
     assert (local_folder(adapter) / WEIGHTS_FILE).is_file()
 
 
-def test_refused_it_leaves_a_reason_and_no_files(base, stored_files):
+def test_refused_it_leaves_a_reason_and_no_files(base, stored_files, django_capture_on_commit_callbacks):
     registration = receive(base)
-    assert refuse(registration, "It changes nothing.")
+    assert registration.claim("host:1:1")
+    with django_capture_on_commit_callbacks() as after_commit:
+        assert registration.fail("It changes nothing.")
+    assert stored_files(), "files go once the row says so for good"
+    for callback in after_commit:
+        callback()
     assert (registration.state, registration.error) == ("refused", "It changes nothing.")
     assert stored_files() == [] and not Adapter.objects.exists()
     assert not accept(registration)
 
 
 def test_a_name_taken_while_it_was_checked_refuses_it(base):
-    registration = receive(base)
+    registration = receive(base, worker="host:1:1")
     AdapterFactory(name="warm", version="1.0.0")
     accept(registration)
     assert registration.state == "refused" and "next free one is 1.0.1" in registration.error

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from datasets_app.models import Dataset, Export
-from datasets_app.tasks import build_dataset, write_export
+from datasets_app.tasks import build_datasets, write_exports
 from datasets_app.tests.factories import built, compared_prompts, rated
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def test_a_dataset_is_built_read_and_deleted(page: Client) -> None:
     assert answer.headers["Location"] == made["url"]
     url = f"{LIST}{made['id']}/"
     assert page.get(f"{url}stats/").json()["code"] == "dataset_not_ready"
-    build_dataset(made["id"])
+    build_datasets(made["id"])
     read = page.get(url).json()
     assert (read["state"], read["progress"], read["row_count"]) == ("ready", 1.0, 1)
     assert read["splits"] == {"train": 1, "validation": 0, "test": 0}
@@ -104,7 +104,7 @@ def test_exports_are_started_polled_and_downloaded(page: Client) -> None:
     assert send(page, url, {"format": "jsonl"}).json()["id"] == started.json()["id"]
     export_url = reverse("api-dataset-export-detail", args=[started.json()["id"]])
     assert page.get(f"{export_url}download/").status_code == 409
-    write_export(started.json()["id"])
+    write_exports(started.json()["id"])
     done = page.get(export_url).json()
     assert (done["state"], done["progress"]) == ("ready", 1.0)
     content = b"".join(page.get(done["download_url"]).streaming_content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from django.db import IntegrityError, transaction
 from datasets_app.builder import build
 from datasets_app.exceptions import DatasetIsImmutable, NoRows
 from datasets_app.models import Clip, Dataset, DatasetItem
+from datasets_app.rows import codes_digest
 from datasets_app.selection import readiness
 from datasets_app.services import create_dataset
 from datasets_app.splits import assign_splits
@@ -28,11 +30,14 @@ from datasets_app.tests.factories import (
     seed_with_every_split,
     seed_with_other_splits,
 )
-from datasets_app.writing import content_hash
+from datasets_app.writing import Writer, content_hash, seal
 from feedback.models import Preference, Ranking, Rating
 from feedback.tests.factories import ClipPairFactory, PreferenceFactory, SampleTagFactory, TagFactory, TrialFactory
+from generation.models import AudioSample
 from generation.services import delete_job
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
+from text2song import work
+from text2song.work import ClaimLost
 
 pytestmark = pytest.mark.django_db
 
@@ -268,7 +273,8 @@ def test_a_built_dataset_is_built_once() -> None:
     rated([5])
     dataset = built()
     assert not dataset.claim("another worker")
-    assert not dataset.fail("no", dataset.worker)
+    assert not dataset.fail("no")
+    assert not dataset.complete() and not dataset.hand_back()
     assert dataset.is_ready
 
 
@@ -332,18 +338,64 @@ def test_a_build_taken_up_again_leaves_no_row_twice() -> None:
     rated_prompts(3)
     whole = built()
     dataset = create_dataset(actor=None, name="Interrupted", kind="supervised")
-    assert dataset.claim("first worker")
+    late = Dataset.objects.get(pk=dataset.pk)
+    assert late.claim("dead:1:1")
     part = whole.clips.first()
     Clip.objects.create(
         **{f.attname: getattr(part, f.attname) for f in Clip._meta.concrete_fields if f.name not in ("id", "dataset")},
         dataset=dataset,
     )
-    assert dataset.requeue("first worker")
-    assert dataset.claim("second worker")
-    assert not build(Dataset.objects.get(pk=dataset.pk), "first worker")  # came back to life: no longer its own
-    assert dataset.items.count() == 6
-    assert build(dataset, "second worker")
-    assert dataset.content_hash == whole.content_hash
+    assert work.take_up_left_behind() == 1
+    dataset.refresh_from_db()
+    assert dataset.claim("host:2:2")
+    assert not build(late)  # came back to life: no longer its own
+    assert (dataset.items.count(), dataset.clips.get().sample_key) == (0, part.sample_key)
+    assert build(dataset)
+    assert dataset.content_hash == whole.content_hash and dataset.items.count() == whole.items.count() == 6
+    assert not build(late)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.content_hash, dataset.items.count()) == ("ready", whole.content_hash, 6)
+
+
+def test_a_builder_that_lost_its_claim_writes_nothing() -> None:
+    rated_prompts(2)
+    rows = [item.to_row() for item in built().items.with_clips()]
+    samples = AudioSample.objects.in_bulk()
+    late = create_dataset(actor=None, name="Interrupted", kind="supervised")
+    assert late.claim("dead:1:1")
+    writer = Writer(late)
+    writer.write(rows[:2], samples)
+    assert work.take_up_left_behind() == 1
+    with pytest.raises(ClaimLost):
+        writer.write(rows[2:], samples)
+    with pytest.raises(ClaimLost):
+        writer.clear()
+    assert (late.items.count(), late.clips.count()) == (2, 2)
+    winner = Dataset.objects.get(pk=late.pk)
+    assert winner.claim("host:2:2") and build(winner)
+    with pytest.raises(ClaimLost):
+        writer.write(rows[2:], samples)
+    with pytest.raises(ClaimLost):
+        writer.clear()
+    assert not seal(late)
+    assert late.items.count() == 4 and content_hash(late) == winner.content_hash
+
+
+def test_clips_from_elsewhere_are_named_by_the_claim(stored_files: Callable[..., list[str]]) -> None:
+    """Two workers that build the same dataset write files of their own, and the late one's are in no row."""
+    rated_prompts(1)
+    rows = [item.to_row() for item in built().items.with_clips()]
+    dataset = Dataset.objects.create(name="From elsewhere", kind="supervised")
+    late, winner = (Dataset.objects.get(pk=dataset.pk) for _ in range(2))
+    assert late.claim("dead:1:1") and work.take_up_left_behind() == 1 and winner.claim("host:2:2")
+    Writer(winner).write(rows, {})
+    named = sorted(clip.codes_file.name for clip in winner.clips.all())
+    assert len(named) == 2 and stored_files("datasets") == named
+    with pytest.raises(ClaimLost):
+        Writer(late).write(rows, {})
+    assert set(stored_files("datasets")) >= set(named), "none of them is overwritten or removed"
+    for clip in winner.clips.all():
+        assert codes_digest(clip.load_codes()) == clip.codes_sha256
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(django_assert_max_num_queries: object) -> None:

@@ -8,6 +8,7 @@ import json
 import tracemalloc
 import uuid
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,21 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from datasets_app import huggingface
+from datasets_app import exports, huggingface, imports
 from datasets_app.exceptions import DatasetNotReady, InvalidRow
 from datasets_app.exports import write_file
 from datasets_app.imports import import_dataset
 from datasets_app.models import Dataset, DatasetItem, Export
 from datasets_app.services import create_dataset, start_export
-from datasets_app.tasks import sweep, write_export
+from datasets_app.tasks import build_datasets, write_exports
 from datasets_app.tests.factories import built, compared_prompts, rated, rated_prompts
 from datasets_app.writing import content_hash
 from feedback.tests.factories import SampleTagFactory, TagFactory
 from generation.models import AudioSample
 from generation.sample_files import load_codes
 from prompts.tests.factories import PromptSuiteFactory
+from text2song import work
+from text2song.exceptions import DomainError
 
 pytestmark = pytest.mark.django_db
 
@@ -275,7 +278,7 @@ def test_an_export_is_written_by_a_worker_and_kept(tmp_path: Path) -> None:
     dataset = built()
     export = start_export(dataset=dataset, file_format="jsonl", actor=None)
     assert start_export(dataset=dataset, file_format="jsonl", actor=None) == export
-    write_export(str(export.pk))
+    write_exports(str(export.pk))
     export.refresh_from_db()
     assert export.is_ready
     with storages["default"].open(export.file.name) as file:
@@ -287,12 +290,82 @@ def test_an_export_is_written_by_a_worker_and_kept(tmp_path: Path) -> None:
     assert start_export(dataset=dataset, file_format="jsonl", actor=None) != export
 
 
+def test_a_late_writer_leaves_the_winners_file(stored_files: Any) -> None:
+    rated([5, 2])
+    export = start_export(dataset=built(), file_format="jsonl", actor=None)
+    assert export.claim("late:1:1")
+    work.take_up_left_behind()
+    winner = Export.objects.get()
+    assert winner.claim("host:2:2") and exports.write(winner)
+    before = stored_files("exports")
+    assert before == [winner.file.name]
+    exports.write(export)  # it finds its claim lost only when all is written
+    assert stored_files("exports") == before
+    with storages["default"].open(winner.file.name) as file:
+        assert hashlib.sha256(file.read()).hexdigest() == Export.objects.get().sha256
+
+
+def test_a_writer_overtaken_between_file_and_row_removes_its_own_file(
+    monkeypatch: pytest.MonkeyPatch, stored_files: Any
+) -> None:
+    rated([5, 2])
+    late = start_export(dataset=built(), file_format="jsonl", actor=None)
+    assert late.claim("late:1:1")
+    written: list[list[str]] = []
+
+    def overtaken(action: Callable[[], bool]) -> bool:
+        monkeypatch.undo()
+        written.append(stored_files("exports"))
+        work.take_up_left_behind()
+        write_exports(str(late.pk))
+        written.append(stored_files("exports"))
+        return work.patiently(action)
+
+    monkeypatch.setattr(exports, "patiently", overtaken)
+    assert exports.write(late), "the row is ready, by the other worker"
+    assert [len(names) for names in written] == [1, 2], "each claim wrote a file of its own"
+    assert stored_files("exports") == [Export.objects.get().file.name] != written[0]
+
+
+def test_an_export_whose_commit_was_not_answered_keeps_its_file(
+    monkeypatch: pytest.MonkeyPatch, stored_files: Any
+) -> None:
+    rated([5, 2])
+    export = start_export(dataset=built(), file_format="jsonl", actor=None)
+    assert export.claim("host:1:1")
+
+    def done_twice(action: Callable[[], bool]) -> bool:
+        assert action()
+        return action()
+
+    monkeypatch.setattr(exports, "patiently", done_twice)
+    assert exports.write(export)
+    assert stored_files("exports") == [Export.objects.get().file.name]
+
+
+@pytest.mark.parametrize("moment", ["_own_samples", "_check"])
+def test_an_import_that_lost_its_claim_says_so(moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process was silent for too long: nobody goes on with it, and whoever waits for it is told."""
+    rated_prompts(3)
+    path = jsonl(built(), tmp_path)
+    step = getattr(imports, moment)
+
+    def silent(*args: Any) -> Any:
+        assert work.take_up_left_behind() == 1
+        return step(*args)
+
+    monkeypatch.setattr(imports, moment, silent)
+    with pytest.raises(DomainError, match="cut off"):
+        import_dataset(actor=None, path=path, name="Again", worker="late:1:1")
+    assert not Dataset.objects.filter(name="Again").exclude(state="failed").exists()
+
+
 def test_an_export_of_lost_codes_fails_with_a_sentence() -> None:
     sample = rated([5])[0]
     dataset = built()
     sample.codes_file.storage.delete(sample.codes_file.name)
     export = start_export(dataset=dataset, file_format="jsonl", actor=None)
-    write_export(str(export.pk))
+    write_exports(str(export.pk))
     export.refresh_from_db()
     assert (export.state, "cannot be read" in export.error) == ("failed", True)
 
@@ -304,17 +377,20 @@ def test_only_built_datasets_are_exported() -> None:
         start_export(dataset=waiting, file_format="jsonl", actor=None)
 
 
-def test_the_sweep_takes_up_what_dead_workers_left() -> None:
+def test_what_dead_workers_left_is_taken_up_and_done() -> None:
     rated([5])
     dataset = create_dataset(actor=None, name="Waiting", kind="supervised")
-    assert dataset.claim("dead worker")
-    sweep()
+    assert Dataset.objects.get().claim("dead:1:1")
+    work.take_up_left_behind()
+    build_datasets(str(dataset.pk))
     dataset.refresh_from_db()
-    assert dataset.state == "queued"
-    Dataset.objects.filter(pk=dataset.pk).update(attempts=Dataset.MAX_ATTEMPTS, state="building", worker="dead again")
-    sweep()
-    dataset.refresh_from_db()
-    assert (dataset.state, "died 3 times" in dataset.error) == ("failed", True)
+    assert (dataset.state, dataset.attempts) == ("ready", 1)
+    export = start_export(dataset=dataset, file_format="jsonl", actor=None)
+    assert Export.objects.get().claim("dead:1:1")
+    work.take_up_left_behind()
+    write_exports(str(export.pk))
+    export.refresh_from_db()
+    assert (export.state, export.attempts) == ("ready", 1)
 
 
 def test_the_commands_export_and_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

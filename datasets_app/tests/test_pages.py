@@ -14,7 +14,7 @@ from django.urls import reverse
 from datasets_app import dependents
 from datasets_app.models import Dataset, Export
 from datasets_app.services import create_dataset
-from datasets_app.tasks import build_dataset, write_export
+from datasets_app.tasks import build_datasets, write_exports
 from datasets_app.tests.factories import built, compared_prompts, rated
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def test_a_dataset_is_made_and_followed(page: Client, user: Any) -> None:
     waiting = page.get(answer.url).content.decode()
     assert "Waiting for a worker" in waiting
     assert 'hx-trigger="every 1s"' in waiting
-    build_dataset(str(dataset.pk))
+    build_datasets(str(dataset.pk))
     ended = page.get(reverse("dataset-status", args=[dataset.pk]), headers={"HX-Request": "true"})
     assert ended.headers["HX-Refresh"] == "true"
     shown = page.get(answer.url)
@@ -151,7 +151,7 @@ def test_an_export_is_started_followed_and_downloaded(page: Client) -> None:
     started = page.post(reverse("dataset-export", args=[dataset.pk]), {"format": "jsonl"}, headers=htmx)
     assert 'hx-trigger="every 1s"' in started.content.decode()
     export = Export.objects.get()
-    write_export(str(export.pk))
+    write_exports(str(export.pk))
     done = page.get(reverse("dataset-exports", args=[dataset.pk]), headers=htmx).content.decode()
     assert 'hx-trigger="every' not in done
     url = reverse("dataset-export-download", args=[export.pk])

@@ -38,7 +38,7 @@ def finish_jobs(test: ListeningTest, **sample: Any) -> None:
             clip = AudioSampleFactory(job=made.job, index=index, **sample)
             if clip.audio_file:  # every arm has a sound of its own
                 tone = tone_flac(clip.duration, hertz=300.0 + 170 * made.arm.position + 40 * index)
-                clip.audio_file.save("", ContentFile(tone, name="clip.flac"))
+                clip.audio_file.save(f"{clip.pk}.flac", ContentFile(tone))
 
 
 def running(*, sample: dict[str, Any] | None = None, **values: Any) -> ListeningTest:

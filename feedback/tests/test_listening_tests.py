@@ -131,7 +131,7 @@ def test_failed_jobs_are_named_and_can_be_retried():
     test = draft(prompts=2)
     lifecycle.start_test(actor=test.created_by, test=test)
     bad = ArmJob.objects.filter(arm__test=test).first().job
-    bad.fail("Out of memory.")
+    assert bad.claim("host:1:1") and bad.fail("Out of memory.")
     finish_jobs(test)
     pairs.collect_pairs(test)
     assert test.state == "active", "what is there can be judged"

@@ -13,12 +13,12 @@ from text2song.models import SoftDeleteModel, UUIDModel
 
 
 def audio_path(sample: AudioSample, filename: str) -> str:
-    """Files are named by the sample alone: a listener learns nothing of job, model or prompt from a name."""
-    return f"samples/{sample.pk}.flac"
+    """Names come from the claim that made the clip, and are opaque: nobody learns job, model or prompt from one."""
+    return f"samples/{filename}"
 
 
 def codes_path(sample: AudioSample, filename: str) -> str:
-    return f"samples/{sample.pk}.npz"
+    return f"samples/{filename}"
 
 
 class AudioSample(SoftDeleteModel, UUIDModel):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models, transaction
-from django.utils import timezone
 
 from generation.exceptions import ModelNotReady
 from generation.model_folder import BrokenModelFolder, tensor_shapes, weight_files
 from generation.specs import ModelSpec
+from text2song.exceptions import Refused
 from text2song.models import UUIDModel
+from text2song.work import Work, WorkQuerySet
 
 
 class BaseModel(UUIDModel):
@@ -108,8 +110,8 @@ class BaseModel(UUIDModel):
         self.is_active = True
 
 
-class ModelFetch(UUIDModel):
-    """The fetching of a hub model's files, so that a page can be left and found again."""
+class ModelFetch(Work, UUIDModel):
+    """The fetching of a hub model's files, so that a page can be left and found again. It goes on where it was."""
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -118,7 +120,8 @@ class ModelFetch(UUIDModel):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    ACTIVE = (State.QUEUED, State.RUNNING)
+    CLUSTER: ClassVar[str] = "default"
+    TASK: ClassVar[str] = "generation.tasks.fetch_model"
 
     base_model = models.ForeignKey(BaseModel, on_delete=models.CASCADE, related_name="fetches")
     requested_by = models.ForeignKey(
@@ -131,10 +134,8 @@ class ModelFetch(UUIDModel):
     bytes_done = models.PositiveBigIntegerField(default=0)
     bytes_total = models.PositiveBigIntegerField(default=0)
     bytes_per_second = models.FloatField(default=0.0)
-    error = models.TextField(blank=True)
-    worker = models.CharField(max_length=200, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at",)
@@ -151,10 +152,6 @@ class ModelFetch(UUIDModel):
         return f"{self.base_model} ({self.state})"
 
     @property
-    def is_active(self) -> bool:
-        return self.state in self.ACTIVE
-
-    @property
     def percent(self) -> int:
         return int(100 * self.bytes_done / self.bytes_total) if self.bytes_total else 0
 
@@ -163,19 +160,7 @@ class ModelFetch(UUIDModel):
         """The number of the file being fetched, counted from 1."""
         return min(self.files_done + 1, self.files_total)
 
-    def start(self, worker: str) -> bool:
-        """Claim the fetch for `worker`; False when somebody else has it or it was cancelled."""
-        now = timezone.now()
-        claimed = ModelFetch.objects.filter(pk=self.pk, state=self.State.QUEUED).update(
-            state=self.State.RUNNING, started_at=now, worker=worker
-        )
-        self.refresh_from_db()
-        return bool(claimed)
-
-    def end(self, state: str, error: str = "") -> bool:
-        """Move a running fetch to its final state; False when it had been ended already (cancelled)."""
-        ended = ModelFetch.objects.filter(pk=self.pk, state__in=self.ACTIVE).update(
-            state=state, error=error, finished_at=timezone.now()
-        )
-        self.refresh_from_db()
-        return bool(ended)
+    def cancel(self) -> None:
+        """unfinished -> cancelled; raises `Refused` otherwise."""
+        if not self._cancel():
+            raise Refused(f"The fetch is already {self.state}.")

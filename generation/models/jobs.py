@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from generation import querysets
@@ -17,7 +17,9 @@ from generation.exceptions import JobIsFinished
 from generation.long_form import windows
 from generation.models.base_models import BaseModel
 from prompts.models import Prompt
+from text2song.exceptions import Refused
 from text2song.models import SoftDeleteModel, UUIDModel
+from text2song.work import Work
 
 MAX_SEED = 2**31 - 1
 MAX_STRENGTH = 1.5
@@ -124,12 +126,8 @@ class GenerationDefaults(SamplingSettings):
         return cls.objects.get_or_create(pk=1)[0]
 
 
-class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
-    """A request for `num_samples` candidates of one prompt.
-
-    queued -> running -> completed | failed | cancelled. Every transition is one filtered update that must change one
-    row, so that two processes can never both succeed.
-    """
+class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
+    """A request for `num_samples` candidates of one prompt: work of a generation worker."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -143,8 +141,12 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
         EXTENSION = "extension", "Continues a sample"
         VARIATION = "variation", "Varies a sample"
 
-    UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
-    MAX_ATTEMPTS: ClassVar[int] = 3
+    CLUSTER: ClassVar[str] = "generation"
+    TASK: ClassVar[str] = "generation.tasks.run_job"
+    GAVE_UP: ClassVar[str] = (
+        "The worker died {attempts} times while making this, most likely for lack of memory. "
+        "Try fewer or shorter samples, or a smaller model."
+    )
 
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="jobs")
     requested_by = models.ForeignKey(
@@ -176,12 +178,6 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     steps_done = models.PositiveIntegerField(default=0)
     steps_total = models.PositiveIntegerField(default=0)
-    error = models.TextField(blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    worker = models.CharField(max_length=200, blank=True)
-    queued_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.GenerationJobQuerySet.as_manager()
 
@@ -219,10 +215,6 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
         if self.adapter is None:
             return "Base Model"
         return "Deleted Adapter" if self.adapter.is_deleted else self.adapter.label
-
-    @property
-    def is_unfinished(self) -> bool:
-        return self.state in self.UNFINISHED
 
     @property
     def progress(self) -> float:
@@ -276,47 +268,21 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, UUIDModel):
 
     # -- transitions -------------------------------------------------------------------------------------------
 
-    def claim(self, worker: str) -> bool:
-        """queued -> running for `worker`; False when another worker was faster or the job was cancelled."""
-        now = timezone.now()
-        return self._move(
-            (self.State.QUEUED,),
-            state=self.State.RUNNING,
-            worker=worker,
-            started_at=now,
-            attempts=models.F("attempts") + 1,
-            steps_done=0,
-            error="",
-        )
-
-    def report(self, done: int, total: int) -> None:
-        """Record steps done; a job that is no longer running keeps what it had."""
-        GenerationJob.objects.filter(pk=self.pk, state=self.State.RUNNING).update(steps_done=done, steps_total=total)
-
-    def complete(self, worker: str) -> bool:
-        """running -> completed; False when it was cancelled or taken over by another worker meanwhile."""
-        return self._move((self.State.RUNNING,), owner=worker, state=self.State.COMPLETED, finished_at=timezone.now())
-
-    def fail(self, reason: str, worker: str | None = None) -> bool:
-        """unfinished -> failed with a sentence for users."""
-        return self._move(
-            self.UNFINISHED, owner=worker, state=self.State.FAILED, error=reason, finished_at=timezone.now()
-        )
+    def _claimed(self, worker: str, token: uuid.UUID) -> dict[str, Any]:
+        return {**super()._claimed(worker, token), "steps_done": 0}
 
     def cancel(self) -> None:
         """unfinished -> cancelled; raises `JobIsFinished` otherwise. A running worker sees it within two seconds."""
-        if not self._move(self.UNFINISHED, state=self.State.CANCELLED, finished_at=timezone.now()):
+        if not self._cancel():
             raise JobIsFinished(self.state)
 
-    def requeue(self, worker: str) -> bool:
-        """running -> queued, taking the job from `worker`, which died or gave it back."""
-        return self._move((self.State.RUNNING,), owner=worker, state=self.State.QUEUED, worker="", started_at=None)
+    def requeue(self) -> None:
+        """failed | cancelled -> queued; raises `Refused` otherwise, and for a deleted job."""
+        if self.is_deleted or not self._requeue((self.State.FAILED, self.State.CANCELLED)):
+            raise Refused(f"Only failed and cancelled jobs can be requeued; this one is {self.state}.")
 
-    def _move(self, states: tuple[str, ...], owner: str | None = None, **changes: Any) -> bool:
-        """Apply `changes` if the row is in one of `states` and, where given, still belongs to `owner`."""
-        rows = GenerationJob.objects.filter(pk=self.pk, state__in=states)
-        if owner is not None:
-            rows = rows.filter(worker=owner)
-        moved = rows.update(**changes)
-        self.refresh_from_db()
-        return moved == 1
+    def _after_failure(self) -> None:
+        """A failed job has no clips."""
+        partial = list(self.samples.all())
+        self.samples.all().delete()
+        transaction.on_commit(lambda: [sample.delete_files() for sample in partial])

@@ -170,8 +170,8 @@ class AudioSampleFactory(factory.django.DjangoModelFactory):
         if not create or extracted is False:
             return
         flac = tone_flac(self.duration, self.sample_rate, hertz=220.0 * (self.index + 1))
-        self.audio_file.save("", ContentFile(flac, name="clip.flac"), save=False)
-        self.codes_file.save("", ContentFile(codes_npz(self.duration, seed=self.seed), name="c.npz"), save=False)
+        self.audio_file.save(f"{self.pk}.flac", ContentFile(flac, name="clip.flac"), save=False)
+        self.codes_file.save(f"{self.pk}.npz", ContentFile(codes_npz(self.duration, seed=self.seed)), save=False)
         self.sha256, self.size = hashlib.sha256(flac).hexdigest(), len(flac)
         self.save()
 

@@ -18,7 +18,7 @@ from adapters.models import WEIGHTS_FILE, Adapter, AdapterRegistration
 from adapters.registration import request_registration
 from adapters.tests.factories import AdapterRegistrationFactory
 from generation import services, tasks
-from generation.adapter_trial import try_on_base, try_waiting
+from generation.adapter_trial import try_waiting
 from generation.catalogue import STUDIO_TINY, sync_catalogue
 from generation.engine import Engine, EngineCache
 from generation.engine.adapter_check import PROBE_STEPS, PROBE_TEXT
@@ -26,10 +26,11 @@ from generation.engine.tests.conftest import BUNDLED, load_reference
 from generation.engine.tests.test_adapter_check import with_tensors
 from generation.engine.tests.test_adapters import save_adapter
 from generation.models import AudioSample, BaseModel
-from generation.recovery import recover_jobs
 from generation.specs import AdapterSpec
 from prompts.tests.factories import PromptFactory
+from text2song.work import oldest_waiting, take_up_left_behind
 
+ME = "host:1:1"
 pytestmark = pytest.mark.django_db
 
 
@@ -70,14 +71,17 @@ def test_an_upload_is_tried_by_the_worker_and_registered(user, base, lora, engin
     monkeypatch.setattr(tasks, "engines", lambda: engines)
     tasks.check_adapter(str(registration.pk))
     registration.refresh_from_db()
-    assert (registration.state, registration.attempts) == ("registered", 1)
+    assert (registration.state, registration.attempts) == ("registered", 0)
     assert Adapter.objects.get() == registration.adapter
 
 
-def test_an_adapter_that_changes_nothing_is_refused_with_the_reason(user, base, lora, engines, tmp_path, stored_files):
+def test_an_adapter_that_changes_nothing_is_refused_with_the_reason(
+    user, base, lora, engines, tmp_path, stored_files, django_capture_on_commit_callbacks
+):
     empty = with_tensors(lora, tmp_path / "empty", lambda n, t: torch.zeros_like(t) if "lora_B" in n else t)
     registration = uploaded(user, base, empty)
-    try_waiting(engines)
+    with django_capture_on_commit_callbacks(execute=True):
+        try_waiting(engines, ME)
     registration.refresh_from_db()
     assert registration.state == "refused" and "changes nothing" in registration.error
     assert not Adapter.objects.exists() and stored_files("adapters") == []
@@ -91,29 +95,25 @@ def test_an_adapter_that_peft_cannot_attach_is_refused(user, base, lora, engines
     config = Path(odd.path) / "adapter_config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"target_modules": ["k_proj"]}))
     registration = uploaded(user, base, odd)
-    try_waiting(engines)
+    try_waiting(engines, ME)
     registration.refresh_from_db()
     assert registration.state == "refused" and "made for another model" in registration.error
 
 
-def test_after_three_dead_workers_it_is_refused(base, engines):
-    registration = AdapterRegistrationFactory(base_model=base, attempts=3)
-    try_on_base(registration, engines)
+def test_after_too_many_dead_workers_it_is_refused(base):
+    registration = AdapterRegistrationFactory(base_model=base, attempts=AdapterRegistration.MAX_ATTEMPTS - 1)
+    assert registration.claim(ME)
+    take_up_left_behind()
+    registration.refresh_from_db()
     assert registration.state == "refused" and "died each time" in registration.error
 
 
-def test_the_sweep_wakes_a_worker_for_one_left_behind(base):
-    from datetime import timedelta
-
-    from django.utils import timezone
-    from django_q.models import OrmQ
-
-    AdapterRegistrationFactory(base_model=base)
-    recover_jobs()
-    assert not OrmQ.objects.exists()
-    AdapterRegistrationFactory(base_model=base, created_at=timezone.now() - timedelta(minutes=2))
-    recover_jobs()
-    assert [row.func() for row in OrmQ.objects.all()] == ["generation.tasks.check_adapter"]
+def test_one_left_behind_is_found_by_a_generation_worker(base, engines):
+    AdapterRegistrationFactory(base_model=base).claim("dead:1:1")
+    take_up_left_behind()
+    waiting = oldest_waiting("generation")
+    assert waiting == AdapterRegistration.objects.get() and waiting.TASK == "generation.tasks.check_adapter"
+    assert oldest_waiting("training") is None
 
 
 def test_the_command_registers_and_says_why_not(base, lora, tmp_path, capsys):
@@ -139,7 +139,7 @@ def test_the_command_registers_and_says_why_not(base, lora, tmp_path, capsys):
 
 def test_generating_with_it_sounds_different_and_strength_zero_does_not(user, base, lora, engines):
     registration = uploaded(user, base, lora)
-    try_waiting(engines)
+    try_waiting(engines, ME)
     registration.refresh_from_db()
     prompt = PromptFactory()
 
@@ -163,7 +163,7 @@ def test_generating_with_it_sounds_different_and_strength_zero_does_not(user, ba
 def test_the_downloaded_folder_is_what_peft_loads_and_the_engine_applies(user, base, lora, engines, tmp_path):
     """Round trip: the archive's folder, loaded by peft alone, gives the logits of the engine's own application."""
     registration = uploaded(user, base, lora)
-    try_waiting(engines)
+    try_waiting(engines, ME)
     registration.refresh_from_db()
     folder = tmp_path / "downloaded"
     with zipfile.ZipFile(tmp_path / "adapter.zip", "w") as archive:

@@ -164,7 +164,7 @@ def test_jobs_of_nobody_wait_for_those_of_people(api, user):
     nobodys = [GenerationJobFactory(requested_by=None, base_model=model, num_samples=8) for _ in range(3)]
     mine = [GenerationJobFactory(requested_by=user, base_model=model, num_samples=4) for _ in range(2)]
     order = [*mine, *nobodys]
-    assert [job.pk for job in GenerationJob.objects.pending()] == [job.pk for job in order]
+    assert [job.pk for job in GenerationJob.objects.waiting()] == [job.pk for job in order]
     assert [job.queue_position for job in order] == [1, 2, 3, 4, 5]
     placed = {job.pk: job.position for job in GenerationJob.objects.with_position()}
     assert [placed[job.pk] for job in order] == [1, 2, 3, 4, 5]

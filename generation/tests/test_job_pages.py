@@ -297,12 +297,15 @@ def test_from_the_form_to_the_finished_card(page, user):
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 @pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain"])
-def test_an_unfinished_job_is_cancelled_and_its_files_go(page, user, state, htmx, stored_files):
+def test_an_unfinished_job_is_cancelled_and_its_files_go(
+    page, user, state, htmx, stored_files, django_capture_on_commit_callbacks
+):
     job = GenerationJobFactory(requested_by=user, running=state == "running")
     if state == "running":
         AudioSampleFactory(job=job, index=0)
     url = reverse("job-cancel", args=[job.pk], query={"view": "create"})
-    response = page.post(url, headers=HTMX if htmx else {})
+    with django_capture_on_commit_callbacks(execute=True):
+        response = page.post(url, headers=HTMX if htmx else {})
     job.refresh_from_db()
     assert job.state == "cancelled"
     assert stored_files() == []

@@ -15,7 +15,7 @@ from huggingface_hub import HfApi
 from safetensors.numpy import save_file
 
 from generation.catalogue import sync_catalogue
-from generation.fetching import run_fetch
+from generation.fetching import fetch_waiting
 from generation.models import BaseModel, GenerationDefaults, GenerationJob, ModelFetch
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory, ModelFetchFactory
 
@@ -159,7 +159,7 @@ def test_without_a_network_the_page_says_in_one_sentence_what_to_do(curator_page
     here = BaseModelFactory(key="here", is_active=True)
     model = BaseModelFactory(key="absent", installed=False, location="facebook/musicgen-small")
     curator_page.post(reverse("model-fetch", args=["absent"]))
-    run_fetch(str(ModelFetch.objects.get().pk), worker="host:1:1")
+    fetch_waiting("host:1:1")
     html = card(curator_page.get(LIST).content.decode(), "absent")
     sentence = (
         "The files of facebook/musicgen-small are missing and this machine cannot reach the model hub: connect it to "

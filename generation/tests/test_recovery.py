@@ -12,18 +12,21 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from generation.models import GenerationJob, ModelFetch
-from generation.recovery import recover_jobs
-from generation.tasks import sweep
+from generation import worker
+from generation.models import GenerationJob
 from generation.tests.factories import GenerationJobFactory, ModelFetchFactory
+from generation.tests.fake_engine import FakeEngine
 from text2song.models import WorkerPresence
+from text2song.work import take_up_left_behind
 from text2song.workers import forget_dead_workers, is_dead, presence, worker_name
 
 pytestmark = pytest.mark.django_db
 
 
-def running(worker, **more):
-    return GenerationJobFactory(running=True, worker=worker, **more)
+def running(name, **more):
+    job = GenerationJobFactory(**more)
+    assert job.claim(name)
+    return job
 
 
 def test_this_process_is_alive_and_an_ended_one_is_dead():
@@ -42,7 +45,7 @@ def test_this_process_is_alive_and_an_ended_one_is_dead():
 def test_a_job_of_a_living_worker_is_left_alone():
     with presence("generation") as name:
         job = running(name)
-        sweep()
+        take_up_left_behind()
         job.refresh_from_db()
         assert job.state == "running"
     assert not WorkerPresence.objects.exists()
@@ -51,7 +54,7 @@ def test_a_job_of_a_living_worker_is_left_alone():
 def test_a_job_of_a_worker_gone_silent_is_requeued_with_a_wake_up():
     WorkerPresence.objects.create(name="far:1:1", cluster="generation", seen_at=timezone.now() - timedelta(seconds=31))
     job = running("far:1:1")
-    recover_jobs()
+    take_up_left_behind()
     job.refresh_from_db()
     assert (job.state, job.worker) == ("queued", "")
     assert OrmQ.objects.filter(key="generation").count() >= 1
@@ -63,29 +66,48 @@ def test_a_worker_that_died_on_this_host_is_noticed_at_once():
     WorkerPresence.objects.create(name=name, cluster="generation")
     job = running(name)
     forget_dead_workers()
-    recover_jobs()
+    take_up_left_behind()
     job.refresh_from_db()
     assert job.state == "queued"
 
 
-def test_out_of_attempts_the_job_fails_with_the_reason():
-    job = running("far:1:1", attempts=GenerationJob.MAX_ATTEMPTS)
-    recover_jobs()
+def test_out_of_attempts_the_job_fails_with_the_reason_and_without_clips(
+    stored_files, django_capture_on_commit_callbacks
+):
+    job = running("far:1:1", num_samples=2, attempts=GenerationJob.MAX_ATTEMPTS - 1)
+    made = FakeEngine().generate(worker.sample_specs(job), on_progress=lambda p: None, should_stop=lambda j: False)
+    worker.store_result(job, next(made))
+    GenerationJob.objects.update(progressed=False)  # the clip came from an attempt before
+    with django_capture_on_commit_callbacks(execute=True):
+        take_up_left_behind()
     job.refresh_from_db()
     assert job.state == "failed"
-    assert "died 3 times" in job.error
+    assert "died 5 times" in job.error
+    assert not job.samples.exists() and stored_files() == []
 
 
-def test_a_lost_wake_up_is_sent_again():
-    GenerationJobFactory(queued_at=timezone.now() - timedelta(minutes=1))
-    assert not OrmQ.objects.exists()
-    recover_jobs()
-    assert OrmQ.objects.count() == 1
+def test_a_job_that_killed_a_worker_is_tried_alone_and_harms_no_other():
+    """Deaths are blamed on every job of a batch; by itself, the guilty one is found and the others are free."""
+    model = GenerationJobFactory().base_model
+    first, second, third = GenerationJob.objects.get(), *GenerationJobFactory.create_batch(2, base_model=model)
+    assert len(worker.gather("far:1:1")) == 3
+    take_up_left_behind()
+    assert set(GenerationJob.objects.values_list("attempts", flat=True)) == {1}
+    assert [[job.pk for job in worker.gather("here:1:1")] for _ in range(3)] == [[first.pk], [second.pk], [third.pk]]
 
 
-def test_a_fetch_of_a_dead_worker_says_how_to_go_on():
-    fetch = ModelFetchFactory(running=True, worker="far:1:1")
-    recover_jobs()
+def test_a_death_after_a_clip_was_stored_costs_no_attempt():
+    job = running("far:1:1", num_samples=2, attempts=3)
+    made = FakeEngine().generate(worker.sample_specs(job), on_progress=lambda p: None, should_stop=lambda j: False)
+    worker.store_result(job, next(made))
+    take_up_left_behind()
+    job.refresh_from_db()
+    assert (job.state, job.attempts, job.samples.count()) == ("queued", 0, 1)
+
+
+def test_a_fetch_of_a_dead_worker_goes_on():
+    fetch = ModelFetchFactory(state="queued")
+    assert fetch.claim("far:1:1")
+    take_up_left_behind()
     fetch.refresh_from_db()
-    assert fetch.state == ModelFetch.State.FAILED
-    assert "Fetch again" in fetch.error
+    assert (fetch.state, fetch.attempts) == ("queued", 1)

@@ -149,11 +149,12 @@ def test_a_finished_job_cannot_be_cancelled(user, state):
     assert job.state == state
 
 
-def test_cancelling_removes_what_was_made_so_far(user, stored_files):
+def test_cancelling_removes_what_was_made_so_far(user, stored_files, django_capture_on_commit_callbacks):
     job = GenerationJobFactory(requested_by=user, running=True)
     AudioSampleFactory(job=job, index=0)
     assert stored_files()
-    services.cancel_job(job=job, actor=user)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.cancel_job(job=job, actor=user)
     assert not job.samples.exists()
     assert stored_files() == []
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import numpy as np
 import pytest
 import soundfile
 from django.core.files.storage import storages
-from django.db import DatabaseError, OperationalError
+from django.db import OperationalError
 
 from generation import services, worker
 from generation.engine.exceptions import EngineError
@@ -17,6 +18,7 @@ from generation.models import AudioSample, GenerationJob
 from generation.sample_files import load_audio_bytes, load_codes
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory, PromptFactory
 from generation.tests.fake_engine import FakeEngine
+from text2song import work, workers
 
 pytestmark = pytest.mark.django_db
 ME = "host:1:1"
@@ -42,7 +44,7 @@ def test_a_job_ends_completed_with_its_samples(model, storage_backend, stored_fi
     assert [first.seed, second.seed] == [5, 6]
     assert first.rendered_text == job.prompt.rendered_text
     assert stored_files("samples") == sorted(
-        f"samples/{s.pk}.{end}" for s in (first, second) for end in ("flac", "npz")
+        file.name for sample in (first, second) for file in (sample.audio_file, sample.codes_file)
     )
     assert load_codes(first).shape == (4, 100)
     assert load_codes(first).dtype == np.int16
@@ -141,7 +143,9 @@ def test_one_bad_job_does_not_take_the_others_down(model):
     assert good.samples.count() == 2
 
 
-def test_storage_that_refuses_fails_the_job_with_a_sentence(model, monkeypatch, stored_files):
+def test_storage_that_refuses_fails_the_job_with_a_sentence(
+    model, monkeypatch, stored_files, django_capture_on_commit_callbacks
+):
     job = queued(model)
     save, calls = type(storages["default"])._save, []
 
@@ -152,7 +156,8 @@ def test_storage_that_refuses_fails_the_job_with_a_sentence(model, monkeypatch, 
         return save(self, name, content)
 
     monkeypatch.setattr(type(storages["default"]), "_save", refuse_second)
-    worker.drain(FakeEngine(), ME)
+    with django_capture_on_commit_callbacks(execute=True):
+        worker.drain(FakeEngine(), ME)
     job.refresh_from_db()
     assert job.state == "failed"
     assert "store refused to write" in job.error
@@ -168,9 +173,9 @@ def test_a_job_taken_up_again_makes_only_what_is_missing(model, user):
         engine.generate(worker.sample_specs(job)[:2], on_progress=lambda p: None, should_stop=lambda j: False)
     )
     for result in results:
-        worker.store_result(job, result, worker="dead:1:1")
+        worker.store_result(job, result)
     before = dict(job.samples.values_list("index", "sha256"))
-    job.requeue("dead:1:1")
+    job.take_up()
     engine = FakeEngine()
     worker.drain(engine, ME)
     job.refresh_from_db()
@@ -187,20 +192,84 @@ def test_two_workers_cannot_both_claim(model):
     assert job.claim("a:1:1")
     assert not twin.claim("b:1:1")
     assert twin.worker == "a:1:1"
-    assert not twin.complete("b:1:1")
+    assert not twin.complete()
+
+
+def made_by(job):
+    """The clips of a claimed job, one by one, not stored yet."""
+    return FakeEngine().generate(worker.sample_specs(job), on_progress=lambda p: None, should_stop=lambda j: False)
 
 
 def test_a_worker_that_lost_its_job_stores_nothing(model, stored_files):
     job = queued(model, num_samples=1)
     job.claim(ME)
-    result = next(
-        FakeEngine().generate(worker.sample_specs(job), on_progress=lambda p: None, should_stop=lambda j: False)
-    )
-    job.requeue(ME)
-    job.claim("other:1:1")
-    assert worker.store_result(job, result, worker=ME) is None
+    result = next(made_by(job))
+    GenerationJob.objects.get(pk=job.pk).take_up()
+    assert GenerationJob.objects.get(pk=job.pk).claim("other:1:1")
+    assert worker.store_result(job, result) is None
     assert not AudioSample.objects.exists()
     assert stored_files() == []
+
+
+def test_a_worker_that_wakes_up_late_harms_no_finished_clip(model, storage_backend, stored_files):
+    """Paused for long, its job taken over and completed by another: it overwrites and removes nothing."""
+    late = queued(model, num_samples=2)
+    late.claim("paused:1:1")
+    results = list(made_by(late))
+    GenerationJob.objects.get(pk=late.pk).take_up()
+    worker.drain(FakeEngine(), "other:1:1")
+    finished = {sample.pk: load_audio_bytes(sample) for sample in late.samples.all()}
+    before = stored_files()
+    assert [worker.store_result(late, result) for result in results] == [None, None]
+    assert not late.complete() and not late.fail("Too late.") and not late.hand_back()
+    job = GenerationJob.objects.get(pk=late.pk)
+    assert (job.state, job.error) == ("completed", "")
+    assert stored_files() == before
+    assert {sample.pk: load_audio_bytes(sample) for sample in job.samples.all()} == finished
+
+
+def test_a_commit_whose_answer_was_lost_keeps_the_clip(model, monkeypatch, stored_files):
+    """The row is stored, and the connection is gone before the worker hears of it."""
+    job = queued(model, num_samples=1)
+    job.claim(ME)
+    store, lost = worker.store_result.__globals__["_store_row"], iter([True])
+
+    def store_and_lose(*args):
+        store(*args)
+        if next(lost, False):
+            raise OperationalError("server closed the connection")
+
+    monkeypatch.setitem(worker.store_result.__globals__, "_store_row", store_and_lose)
+    monkeypatch.setattr(work.connection, "close", lambda: None)
+    monkeypatch.setattr(work, "_may_wait", lambda deadline: True)
+    sample = worker.store_result(job, next(made_by(job)))
+    assert AudioSample.objects.get() == sample
+    assert load_audio_bytes(sample)[:4] == b"fLaC"
+    assert len(stored_files()) == 2
+
+
+def test_asked_to_end_the_worker_gives_its_jobs_back_with_what_is_made(model, monkeypatch):
+    """SIGTERM costs no attempt; clips that are stored stay, and only the others are made again."""
+    first, second = queued(model, num_samples=1), queued(model, num_samples=2)
+    stop = threading.Event()
+    monkeypatch.setattr(workers, "_stopping", stop)
+
+    class Interrupted(FakeEngine):
+        def generate(self, specs, **kwargs):
+            made = super().generate(specs, **kwargs)
+            yield next(made)
+            stop.set()
+            yield from made
+
+    worker.drain(Interrupted(), ME)
+    first.refresh_from_db(), second.refresh_from_db()
+    assert (first.state, first.samples.count()) == ("completed", 1)
+    assert (second.state, second.attempts, second.worker, second.claim_token) == ("queued", 0, "", None)
+    assert worker.drain(FakeEngine(), ME) == 0, "a process that ends takes nothing more"
+    stop.clear()
+    worker.drain(FakeEngine(), "next:1:1")
+    second.refresh_from_db()
+    assert (second.state, second.samples.count()) == ("completed", 2)
 
 
 def test_a_database_away_while_decoding_does_not_stop_it(model, monkeypatch):
@@ -210,11 +279,11 @@ def test_a_database_away_while_decoding_does_not_stop_it(model, monkeypatch):
     report = GenerationJob.report
     calls = []
 
-    def flaky(self, done, total):
-        calls.append(done)
+    def flaky(self, **values):
+        calls.append(values)
         if len(calls) == 2:
-            raise DatabaseError("server closed the connection")
-        report(self, done, total)
+            raise OperationalError("server closed the connection")
+        return report(self, **values)
 
     monkeypatch.setattr(GenerationJob, "report", flaky)
     worker.drain(FakeEngine(), ME)
@@ -222,24 +291,25 @@ def test_a_database_away_while_decoding_does_not_stop_it(model, monkeypatch):
     assert job.state == "completed"
 
 
-def test_a_database_lost_at_the_end_is_taken_up_by_the_same_worker(model, monkeypatch):
+def test_a_database_lost_at_the_end_leaves_the_job_to_be_taken_up(model, monkeypatch):
     job = queued(model)
     complete, failures = GenerationJob.complete, iter([True])
 
-    def lost_once(self, name):
+    def lost_once(self):
         if next(failures, False):
             raise OperationalError("server closed the connection")
-        return complete(self, name)
+        return complete(self)
 
     monkeypatch.setattr(GenerationJob, "complete", lost_once)
     with pytest.raises(OperationalError):
         worker.drain(FakeEngine(), ME)
     job.refresh_from_db()
     assert job.state == "running"
+    work.release_leftovers(ME)
     engine = FakeEngine()
     worker.drain(engine, ME)
     job.refresh_from_db()
-    assert job.state == "completed"
+    assert (job.state, job.attempts) == ("completed", 0)
     assert job.samples.count() == 2
     assert engine.batches == []
 

@@ -1,8 +1,9 @@
-"""The whole studio as real processes on a data folder of its own: web, queue and generation workers."""
+"""The whole studio as real processes on a data folder of its own, run as `make run` runs them: by supervisor."""
 
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import signal
 import socket
@@ -52,24 +53,23 @@ class LiveStudio:
             "STUDIO_ENV_FILE": os.devnull,
             "STUDIO_DATA_DIR": str(folder / "var"),
             "STUDIO_PASSWORD": PASSWORD,
+            "STUDIO_USER": getpass.getuser(),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
             "API_RATE": "6000/min",
             **environment,
         }
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.supervisor: subprocess.Popen[bytes] | None = None
         self.api: httpx.Client
 
     def __enter__(self) -> LiveStudio:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.manage("setup")
         try:
-            self.start("web", "-m", "gunicorn", "text2song.wsgi:application")
-            self.start_queue()
-            self.start_generation()
-            self.start_training()
-            wait_until(self._is_ready, READY_SECONDS, f"the studio's start (logs in {self.folder})")
+            self.start()
+            wait_until(self.is_ready, READY_SECONDS, f"the studio's start (log in {self.log})")
             key = self.manage("create_api_key", "studio", "--name", "tests").strip().splitlines()[-1]
             self.api = httpx.Client(
                 base_url=f"{self.url}/api/v1", headers={"Authorization": f"Api-Key {key}"}, timeout=30
@@ -80,8 +80,38 @@ class LiveStudio:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for name in list(self.processes):
-            self.stop(name)
+        """Everything ends at once."""
+        if self.supervisor is None:
+            return
+        everything = [self.supervisor.pid, *(child.pid for child in self.processes())]
+        for pid in everything:
+            _send(pid, signal.SIGKILL)
+        self.supervisor.wait(timeout=20)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "studio.log"
+
+    def start(self) -> None:
+        """As `make run` does after its installation."""
+        self.supervisor = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", "supervisord.conf"],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=self.log.open("ab"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 40) -> None:
+        """End everything as Ctrl-C or a service manager does, and wait for it."""
+        assert self.supervisor is not None
+        everything = self.processes()
+        self.supervisor.send_signal(number)
+        self.supervisor.wait(timeout=seconds)
+        _, alive = psutil.wait_procs(everything, timeout=5)
+        assert not alive, f"left running: {alive}"
+        self.supervisor = None
 
     def manage(self, *arguments: str, check: bool = True) -> str:
         """Run a manage.py command; returns what it printed on stdout."""
@@ -97,56 +127,48 @@ class LiveStudio:
             raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
         return done.stdout if check else done.stdout + done.stderr
 
-    def start_queue(self) -> None:
-        self.start("queue", "manage.py", "qcluster", Q_CLUSTER_NAME="default")
+    # -- processes ---------------------------------------------------------------------------------------------------
 
-    def start_generation(self) -> None:
-        self.start("generation", "manage.py", "qcluster", Q_CLUSTER_NAME="generation")
+    def processes(self) -> list[psutil.Process]:
+        """All that supervisor has started, and their children."""
+        assert self.supervisor is not None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.supervisor.pid).children(recursive=True)
+        return []
 
-    def start_training(self) -> None:
-        self.start("training", "manage.py", "qcluster", Q_CLUSTER_NAME="training")
+    def main(self, cluster: str) -> psutil.Process | None:
+        """The main process of a cluster, or of "web", if it runs."""
+        assert self.supervisor is not None
+        for process in psutil.Process(self.supervisor.pid).children():
+            with contextlib.suppress(psutil.Error):
+                is_web = any("gunicorn" in part for part in process.cmdline())
+                if cluster == ("web" if is_web else process.environ().get("Q_CLUSTER_NAME")):
+                    return process
+        return None
 
-    def start(self, name: str, *arguments: str, **environment: str) -> None:
-        log = (self.folder / f"{name}.log").open("ab")
-        self.processes[name] = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    def tree(self, cluster: str = "generation") -> dict[str, psutil.Process]:
+        """The processes of a cluster that is complete: main, worker, monitor, pusher; empty while it is not."""
+        main = self.main(cluster)
+        with contextlib.suppress(psutil.Error):
+            children = sorted(main.children(), key=lambda child: child.pid) if main else []
+            if main and len(children) == 3:
+                return {"main": main, **dict(zip(("worker", "monitor", "pusher"), children, strict=True))}
+        return {}
 
-    def stop(self, name: str) -> None:
-        """End a process with everything it started, at once."""
-        process = self.processes.pop(name)
-        with_children = [process.pid, *(child.pid for child in self.children(process))]
-        for pid in with_children:
-            _send(pid, signal.SIGKILL)
-        process.wait(timeout=20)
-
-    def kill_worker(self, cluster: str = "generation") -> int:
-        """SIGKILL the process that works, and only that one; its cluster starts another. Returns its pid."""
-        pid = self.worker_pid(cluster)
-        os.kill(pid, signal.SIGKILL)
+    def kill(self, part: str, cluster: str = "generation", number: int = signal.SIGKILL) -> int:
+        """Send a signal to one process of a cluster, "worker" or another; returns its pid."""
+        pid = wait_until(lambda: self.tree(cluster), 60, f"a whole cluster {cluster}")[part].pid
+        _send(pid, number)
         return pid
 
-    def worker_pid(self, cluster: str = "generation") -> int:
-        """The process that has announced itself as the cluster's worker."""
-        script = (
-            "from text2song.models import WorkerPresence as W;"
-            f"print('\\n'.join(W.objects.alive().filter(cluster='{cluster}').values_list('name', flat=True)))"
-        )
-        names = self.manage("shell", "--no-imports", "-c", script).split()
-        pids = [int(name.split(":")[1]) for name in names]
-        return next(pid for pid in pids if psutil.pid_exists(pid))
+    def kill_cluster(self, cluster: str = "generation") -> None:
+        """SIGKILL all processes of a cluster at once, as a machine does that loses its power."""
+        for process in wait_until(lambda: self.tree(cluster), 60, f"a whole cluster {cluster}").values():
+            _send(process.pid, signal.SIGKILL)
 
-    @staticmethod
-    def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        try:
-            return psutil.Process(process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
+    def queue_check(self) -> dict[str, Any]:
+        """What /readyz says of the workers."""
+        return httpx.get(f"{self.url}/readyz", timeout=10).json()["checks"]["queue"]
 
     def files(self) -> list[Path]:
         """Audio and codes stored so far (local storage)."""
@@ -177,11 +199,9 @@ class LiveStudio:
 
         return wait_until(reached, seconds, f"job state {state}")
 
-    def _is_ready(self) -> bool:
-        for name, process in self.processes.items():
-            if process.poll() is not None:
-                log = (self.folder / f"{name}.log").read_text()[-3000:]
-                raise RuntimeError(f"{name} ended with {process.returncode}:\n{log}")
+    def is_ready(self) -> bool:
+        if self.supervisor is None or self.supervisor.poll() is not None:
+            raise RuntimeError(f"the studio ended:\n{self.log.read_text()[-3000:]}")
         try:
             return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
         except httpx.HTTPError:

@@ -68,7 +68,7 @@ def deep_pages(curator: Any) -> list[str]:
     add_points(done, "loss", [0.7, 0.6, 0.5])
     failed = TrainingRunFactory(experiment=experiment, failed=True)
     promotion = Promotion.objects.create(adapter=adapter, opponent=parent, test=over)
-    promotion.end(Promotion.Outcome.DECLINED, "Too few votes.")
+    assert promotion.claim("host:1:1") and promotion.end(Promotion.Outcome.DECLINED, "Too few votes.")
     return [
         reverse("test-results", args=[over.pk]),
         reverse("sample-feedback", args=[sample.pk]),

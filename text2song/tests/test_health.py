@@ -7,7 +7,7 @@ from django.core.files.storage import storages
 from django.db import OperationalError, connection
 from django.test import Client
 
-from text2song import health
+from text2song import health, workforce
 from text2song.api_keys import create_key
 from text2song.models import WorkerPresence
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def workers():
-    for cluster in health.CLUSTERS:
+    for cluster in workforce.CLUSTERS:
         WorkerPresence.objects.create(name=f"host:1:{cluster}", cluster=cluster)
 
 
@@ -37,7 +37,7 @@ def test_no_worker_is_not_ready(workers):
     WorkerPresence.objects.filter(cluster="generation").delete()
     answer = Client().get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"]["queue"] == {"ok": False, "detail": "no worker for: generation"}
+    assert answer.json()["checks"]["queue"] == {"ok": False, "detail": "no generation worker is running"}
     assert answer.json()["checks"]["database"]["ok"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +16,7 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from text2song.models import UUIDModel
+from text2song.work import Work
 from training import querysets
 from training.config import TrainingConfig
 from training.exceptions import RunIsFinished, RunNotResumable
@@ -107,11 +110,10 @@ class Experiment(UUIDModel):
         return another_method, run.best_value is None, run.result or 0.0, run.number
 
 
-class TrainingRun(UUIDModel):
+class TrainingRun(Work, UUIDModel):
     """One training of one adapter, with the dataset, base model and configuration as they were when it was started.
 
-    queued -> running -> completed | failed | cancelled; resuming takes failed and cancelled ones back to queued. Every
-    transition is one filtered update that must change one row, so that two processes can never both succeed.
+    Work of a training worker. Resuming takes failed and cancelled ones back to queued.
     """
 
     class State(models.TextChoices):
@@ -121,9 +123,14 @@ class TrainingRun(UUIDModel):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
-    UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
     RESUMABLE: ClassVar[tuple[str, ...]] = (State.FAILED, State.CANCELLED)
-    MAX_ATTEMPTS: ClassVar[int] = 3
+    CLUSTER: ClassVar[str] = "training"
+    TASK: ClassVar[str] = "training.tasks.run_training"
+    GAVE_UP: ClassVar[str] = (
+        "The worker died {attempts} times during this run without getting any further, most likely for lack of memory. "
+        "Halve the setting “Batch size” and double “Accumulation”; if that is not enough, lower “Longest clip”. "
+        "Then start a new run."
+    )
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField(editable=False, help_text="Counts the experiment's runs; never given twice.")
@@ -151,12 +158,9 @@ class TrainingRun(UUIDModel):
     progress_line = models.CharField(
         max_length=200, blank=True, help_text="What the terminal shows in place under the log."
     )
-    error = models.TextField(blank=True)
-    worker = models.CharField(max_length=200, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    queued_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    checkpoints = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Prefix on the default storage by name of the checkpoint."
+    )
 
     best_step = models.PositiveIntegerField(null=True, blank=True)
     best_value = models.FloatField(null=True, blank=True, help_text="Lowest held-out loss; empty if none is.")
@@ -212,10 +216,6 @@ class TrainingRun(UUIDModel):
         return str(self.config.get("method", ""))
 
     @property
-    def is_unfinished(self) -> bool:
-        return self.state in self.UNFINISHED
-
-    @property
     def is_resumable(self) -> bool:
         return self.state in self.RESUMABLE
 
@@ -260,6 +260,15 @@ class TrainingRun(UUIDModel):
         """Prefix of its checkpoints on the default storage."""
         return f"runs/{self.pk}"
 
+    @classmethod
+    def named_among(cls, names: Iterable[str]) -> set[str]:
+        """Those of `names`, files on the storage, that belong to a checkpoint of a run."""
+        parts = {name: name.split("/") for name in names if name.startswith("runs/")}
+        ids = {part[1] for part in parts.values() if _is_id(part[1])}
+        rows = cls.objects.filter(pk__in=ids).values_list("checkpoints", flat=True)
+        prefixes = {prefix for checkpoints in rows for prefix in checkpoints.values()}
+        return {name for name in parts if name.rpartition("/")[0] in prefixes}
+
     @property
     def adapter_name(self) -> str:
         """`<experiment>-<run>`, cut to the longest name an adapter can have."""
@@ -268,67 +277,39 @@ class TrainingRun(UUIDModel):
 
     # -- transitions -------------------------------------------------------------------------------------------------
 
-    def claim(self, worker: str) -> bool:
-        """queued -> running for `worker`; False when another worker was faster or the run was cancelled."""
-        return self._move(
-            (self.State.QUEUED,),
-            state=self.State.RUNNING,
-            worker=worker,
-            started_at=self.started_at or timezone.now(),
-            attempts=models.F("attempts") + 1,
-        )
-
-    def report(self, worker: str, **values: Any) -> bool:
-        """Record step, total_steps, seconds and progress_line; False when the run is no longer `worker`'s to train."""
-        ours = TrainingRun.objects.filter(pk=self.pk, state=self.State.RUNNING, worker=worker)
-        return bool(ours.update(**values) if values else ours.exists())
-
-    def complete(self, worker: str, **results: Any) -> bool:
-        """running -> completed; False when it was cancelled or taken over by another worker meanwhile."""
-        return self._end(self.State.COMPLETED, (self.State.RUNNING,), owner=worker, **results)
-
-    def fail(self, reason: str, worker: str) -> bool:
-        """running -> failed with a sentence for users."""
-        return self._end(self.State.FAILED, (self.State.RUNNING,), owner=worker, error=reason)
+    def _claimed(self, worker: str, token: uuid.UUID) -> dict[str, Any]:
+        claimed = super()._claimed(worker, token)
+        return {**claimed, "started_at": self.started_at or claimed["started_at"]}
 
     def cancel(self) -> None:
         """unfinished -> cancelled; raises `RunIsFinished` otherwise. A running worker sees it within two seconds."""
-        if not self._end(self.State.CANCELLED, self.UNFINISHED):
+        if not self._cancel():
             raise RunIsFinished(self.name, self.state)
 
     def resume(self) -> None:
         """failed | cancelled -> queued, attempts counted anew; raises `RunNotResumable` otherwise."""
-        if not self._move(
-            self.RESUMABLE,
-            state=self.State.QUEUED,
-            error="",
-            worker="",
-            attempts=0,
-            queued_at=timezone.now(),
-            finished_at=None,
-        ):
+        if not self._requeue(self.RESUMABLE):
             raise RunNotResumable(self.name, self.state)
 
-    def requeue(self, worker: str) -> bool:
-        """running -> queued, taking the run from `worker`, which died or gave it back."""
-        return self._move((self.State.RUNNING,), owner=worker, state=self.State.QUEUED, worker="")
+    def _ended(self, state: str) -> dict[str, Any]:
+        return {**super()._ended(state), "progress_line": ""}
 
-    def _end(self, state: str, states: tuple[str, ...], owner: str | None = None, **changes: Any) -> bool:
-        return self._move(states, owner, state=state, finished_at=timezone.now(), progress_line="", **changes)
-
-    def _move(self, states: tuple[str, ...], owner: str | None = None, **changes: Any) -> bool:
-        """Apply `changes` if the row is in one of `states` and, where given, still belongs to `owner`."""
-        rows = TrainingRun.objects.filter(pk=self.pk, state__in=states)
-        if owner is not None:
-            rows = rows.filter(worker=owner)
+    def _apply(self, rows: models.QuerySet, **changes: Any) -> bool:
+        """As for any work, and the experiment follows."""
         with transaction.atomic():
             # Two runs that end at once must not each see the other unfinished.
             experiment = Experiment.objects.select_for_update().get(pk=self.experiment_id)
-            moved = rows.update(**changes)
+            moved = super()._apply(rows, **changes)
             if moved:
                 experiment.follow_runs()
-        self.refresh_from_db()
-        return moved == 1
+        return moved
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return bool(uuid.UUID(text))
+    except ValueError:
+        return False
 
 
 class MetricPoint(models.Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -17,6 +17,7 @@ from feedback.models import ListeningTest
 from feedback.statistics.win_rate import MIN_DECIDED
 from prompts.models import PromptSuite
 from text2song.models import UUIDModel
+from text2song.work import Work
 from training import querysets
 
 MOST_SAMPLES = 4
@@ -72,11 +73,11 @@ class PromotionPolicy(models.Model):
         return max(2, math.ceil(self.votes_wanted / self.suite.items.count())) if self.suite else 2
 
 
-class Promotion(UUIDModel):
+class Promotion(Work, UUIDModel):
     """An adapter's claim to be the default: a blind test against what it goes on from, and what came of it.
 
-    open -> promoted | declined | withdrawn, once, by one filtered update. `win_rate`, its interval, `votes` and
-    `guards` are those it was decided on.
+    When the test is over, deciding is work of a training worker: open -> deciding -> decided. `outcome` says what was
+    decided, once; `win_rate`, its interval, `votes` and `guards` are those it was decided on.
     """
 
     class Outcome(models.TextChoices):
@@ -84,6 +85,20 @@ class Promotion(UUIDModel):
         PROMOTED = "promoted", "Promoted"
         DECLINED = "declined", "Not promoted"
         WITHDRAWN = "withdrawn", "Withdrawn"
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        DECIDING = "deciding", "Deciding"
+        DECIDED = "decided", "Decided"
+        FAILED = "failed", "Could not be decided"
+
+    WAITING: ClassVar[str] = State.OPEN
+    WORKING: ClassVar[str] = State.DECIDING
+    DONE: ClassVar[str] = State.DECIDED
+    UNFINISHED: ClassVar[tuple[str, ...]] = (State.OPEN, State.DECIDING)
+    WAITS_SINCE: ClassVar[str] = "test__finished_at"
+    CLUSTER: ClassVar[str] = "training"
+    TASK: ClassVar[str] = "training.tasks.decide_promotions"
 
     adapter = models.ForeignKey(Adapter, on_delete=models.PROTECT, related_name="promotions")
     opponent = models.ForeignKey(
@@ -98,6 +113,7 @@ class Promotion(UUIDModel):
     opened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN, db_index=True, editable=False)
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.OPEN, db_index=True)
     reason = models.TextField(blank=True, help_text="Why it was decided so, in sentences.")
     win_rate = models.FloatField(null=True, blank=True)
@@ -105,7 +121,6 @@ class Promotion(UUIDModel):
     win_rate_high = models.FloatField(null=True, blank=True)
     votes = models.PositiveIntegerField(null=True, blank=True)
     guards = models.JSONField(default=dict, blank=True)
-    woken_at = models.DateTimeField(null=True, blank=True, help_text="When a worker was last asked to decide it.")
     decided_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.PromotionQuerySet.as_manager()
@@ -139,9 +154,13 @@ class Promotion(UUIDModel):
         return reader.is_staff or not self.is_open
 
     def end(self, outcome: str, reason: str, **figures: Any) -> bool:
-        """open -> `outcome`; False when another process was faster."""
-        ended = Promotion.objects.filter(pk=self.pk, outcome=self.Outcome.OPEN).update(
-            outcome=outcome, reason=reason, decided_at=timezone.now(), **figures
-        )
-        self.refresh_from_db()
-        return bool(ended)
+        """deciding -> decided; False when the claim was lost."""
+        return self.complete(outcome=outcome, reason=reason, **figures)
+
+    def _ended(self, state: str) -> dict[str, Any]:
+        """One that no worker could decide is withdrawn, so that the adapter can be tested again."""
+        ended = {**super()._ended(state), "decided_at": timezone.now()}
+        if state == self.State.FAILED:
+            reason = "It could not be decided; the log has the reason. Test it again."
+            ended |= {"outcome": self.Outcome.WITHDRAWN, "reason": reason}
+        return ended

@@ -12,7 +12,6 @@ from django.db import transaction
 
 from adapters.models import Adapter
 from adapters.selection import require_selectable
-from text2song import queue
 from training.checkpoint_store import remove_checkpoints
 from training.exceptions import (
     BaseModelChanged,
@@ -24,7 +23,6 @@ from training.exceptions import (
 )
 from training.journal import write_line
 from training.models import Experiment, LogLine, TrainingRun
-from training.recovery import RUN
 from training.services.experiments import read_config, require_change, require_trainable
 
 
@@ -44,7 +42,7 @@ def start_run(
         run = create_run(
             experiment=experiment, actor=actor, name=name, overrides=overrides, parent=parent, blind_test=blind_test
         )
-        queue.enqueue(RUN, run.pk, cluster="training")
+        run.wake_worker()
     return run
 
 
@@ -134,7 +132,7 @@ def resume_run(*, run: TrainingRun, actor: AbstractBaseUser) -> None:
         raise BaseModelChanged(run.base_model.display_name)
     with transaction.atomic():
         run.resume()
-        queue.enqueue(RUN, run.pk, cluster="training")
+        run.wake_worker()
     write_line(run, f"Resumed by {actor.get_username()}; waiting for a worker.")
 
 

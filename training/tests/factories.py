@@ -54,7 +54,7 @@ class ExperimentFactory(factory.django.DjangoModelFactory):
 
 def _ended(**values: Any) -> factory.Trait:
     times = {"started_at": factory.LazyFunction(_ago), "finished_at": factory.LazyFunction(timezone.now)}
-    return factory.Trait(worker="host:1:1", attempts=1, total_steps=300, seconds=90.0, **times, **values)
+    return factory.Trait(worker="host:1:1", total_steps=300, seconds=90.0, **times, **values)
 
 
 def _ago() -> Any:
@@ -72,7 +72,6 @@ class TrainingRunFactory(factory.django.DjangoModelFactory):
         running = factory.Trait(
             state=TrainingRun.State.RUNNING,
             worker="host:1:1",
-            attempts=1,
             started_at=factory.LazyFunction(_ago),
             step=120,
             total_steps=300,

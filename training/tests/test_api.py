@@ -113,7 +113,9 @@ def test_several_runs_are_deleted_or_none(api, experiment):
 
 
 def test_metrics_and_logs(api, experiment):
-    run = TrainingRunFactory(experiment=experiment, running=True)
+    run = TrainingRunFactory(experiment=experiment)
+    assert run.claim("host:1:1") and run.report(progress_line="step 120 of 300, loss 0.61")
+    run.refresh_from_db()
     url = f"{RUNS}{run.pk}/"
     empty = api.get(f"{url}metrics/").json()
     assert (empty["is_over"], empty["curves"]) == (False, []) and "no metrics here yet" in empty["message"]
@@ -127,7 +129,7 @@ def test_metrics_and_logs(api, experiment):
     assert log["progress_line"] == run.progress_line
     for wrong in ("metrics/?first_step=-1", "metrics/?last_step=x", "logs/?after=1e9", "logs/?since=1"):
         assert api.get(url + wrong).status_code == 400
-    run.fail("Broken.", run.worker)
+    assert run.fail("Broken.")
     assert api.get(f"{url}logs/").json()["is_over"] and api.get(f"{url}metrics/").json()["is_over"]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from adapters.exceptions import AdapterInactive
 from adapters.models import Adapter, DefaultChange
@@ -14,19 +16,21 @@ from feedback.listening_tests.lifecycle import close_test, delete_test
 from feedback.listening_tests.pairs import collect_pairs
 from feedback.models import ArmJob, ListeningTest, RaterProfile
 from feedback.tests.listening import finish_jobs, voted
+from generation.exceptions import StorageUnavailable
 from generation.models import BaseModel, GenerationJob
 from generation.tests.factories import BaseModelFactory
 from prompts.models import Prompt
 from prompts.starter_suite import PROMPTS, starter_suite
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
+from text2song import work
 from text2song.exceptions import Conflict, Forbidden, Refused
 from text2song.tests.clients import caller
 from text2song.tests.factories import UserFactory
 from training import promotion as promotions
-from training import tasks, worker
+from training import worker
 from training.guards import Guards
 from training.models import Promotion, PromotionPolicy
-from training.promotion import current_policy, decide, decide_all, open_promotion, set_policy, wake_for_decisions
+from training.promotion import current_policy, decide, decide_waiting, open_promotion, set_policy
 from training.services import start_run
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +67,7 @@ def vote_all(promotion: Promotion, wins: int, losses: int, rater=None) -> None:
 
 
 def decided(promotion: Promotion) -> Promotion:
-    decide_all()
+    decide_waiting("host:1:1")
     promotion.refresh_from_db()
     return promotion
 
@@ -174,7 +178,7 @@ def test_nothing_is_decided_early_or_twice(policy, curator, sound):
     assert decided(promotion).outcome == "promoted"
     roll_back(adapter=promotion.adapter, actor=curator)
     decide(stale)
-    decide_all()
+    decide_waiting("host:1:1")
     assert not Adapter.objects.filter(is_default=True).exists()
 
 
@@ -190,20 +194,57 @@ def test_what_was_taken_away_meanwhile_is_withdrawn(policy, curator, sound, gone
     assert decided(promotion).outcome == ("declined" if gone == "closed" else "withdrawn") and promotion.reason
 
 
-def test_the_sweep_wakes_a_training_worker_once(policy, curator, sound, monkeypatch):
-    sent = []
-    monkeypatch.setattr(promotions.queue, "enqueue", lambda task, pk, cluster: sent.append((task, pk, cluster)))
+def test_an_ended_test_is_work_that_a_training_worker_finds(policy, curator, sound):
     promotion = open_promotion(adapter=AdapterFactory(), actor=curator)
-    sent.clear()
-    wake_for_decisions()
-    assert sent == []
+    assert work.oldest_waiting("training") is None
     vote_all(promotion, wins=16, losses=4)
-    wake_for_decisions()
-    wake_for_decisions()
-    assert sent == [("training.tasks.decide_promotion", promotion.pk, "training")]
-    tasks.decide_promotion(str(promotion.pk))
+    assert work.oldest_waiting("training") == promotion
+    import_string(promotion.TASK)(str(promotion.pk))
     promotion.refresh_from_db()
-    assert promotion.outcome == "promoted"
+    assert (promotion.outcome, promotion.state, promotion.attempts) == ("promoted", "decided", 0)
+    assert promotion.decided_at and work.oldest_waiting("training") is None
+
+
+def test_a_late_worker_decides_nothing_beside_the_one_that_took_over(policy, curator, sound):
+    promotion = open_promotion(adapter=AdapterFactory(), actor=curator)
+    vote_all(promotion, wins=16, losses=4)
+    late = Promotion.objects.get()
+    assert late.claim("dead:1:1") and work.take_up_left_behind() == 1
+    decide(late)
+    promotion.refresh_from_db()
+    assert promotion.is_open and not Adapter.objects.filter(is_default=True).exists()
+    assert decided(promotion).outcome == "promoted"
+    roll_back(adapter=promotion.adapter, actor=curator)
+    decide(late)
+    assert not Adapter.objects.filter(is_default=True).exists()
+
+
+def test_clips_that_cannot_be_read_put_the_decision_off(policy, curator, monkeypatch):
+    def away(promotion):
+        raise StorageUnavailable("The store does not answer.")
+
+    promotion = open_promotion(adapter=AdapterFactory(), actor=curator)
+    vote_all(promotion, wins=16, losses=4)
+    with monkeypatch.context() as broken:
+        broken.setattr(promotions, "measure_guards", away)
+        assert decided(promotion).is_open
+    assert (promotion.state, promotion.attempts, promotion.worker) == ("open", 0, "")
+    assert promotion.queued_at > timezone.now() and work.oldest_waiting("training") is None
+    monkeypatch.setattr(promotions, "measure_guards", lambda promotion: SOUND)
+    Promotion.objects.update(queued_at=timezone.now())
+    assert decided(promotion).outcome == "promoted"
+
+
+def test_one_that_cannot_be_decided_is_withdrawn_and_the_adapter_can_be_tested_again(policy, curator, monkeypatch):
+    def broken(promotion):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(promotions, "measure_guards", broken)
+    promotion = open_promotion(adapter=AdapterFactory(), actor=curator)
+    vote_all(promotion, wins=16, losses=4)
+    assert decided(promotion).outcome == "withdrawn" and "could not be decided" in promotion.reason
+    assert promotion.state == "failed" and "secret" not in promotion.reason + promotion.error and promotion.decided_at
+    assert open_promotion(adapter=promotion.adapter, actor=curator).is_open
 
 
 def test_a_policy_needs_a_frozen_suite_that_is_large_enough(curator):

@@ -17,6 +17,7 @@ from adapters.tests.factories import AdapterFactory
 from datasets_app.exceptions import DatasetInUse, DatasetNotReady, MethodDoesNotMatch
 from datasets_app.models import Dataset
 from datasets_app.services import delete_dataset
+from text2song import work
 from text2song.exceptions import Forbidden
 from text2song.tests.factories import UserFactory
 from training.config import TrainingConfig
@@ -35,7 +36,6 @@ from training.exceptions import (
     RunNotResumable,
 )
 from training.models import Experiment, LogLine, MetricPoint, TrainingRun
-from training.recovery import recover_runs
 from training.services import (
     archive_experiment,
     cancel_run,
@@ -149,7 +149,7 @@ def test_an_experiment_follows_its_runs(user, experiment):
     first, second = (TrainingRunFactory(experiment=experiment) for _ in range(2))
     assert experiment.state == "running"
     for run in (first, second):
-        assert run.claim("host:1:1") and run.fail(f"{run.name} broke.", "host:1:1")
+        assert run.claim("host:1:1") and run.fail(f"{run.name} broke.")
     experiment.refresh_from_db()
     assert (experiment.state, experiment.error) == ("failed", "run-2 broke.")
     third = TrainingRunFactory(experiment=experiment)
@@ -197,6 +197,7 @@ def test_only_failed_and_cancelled_runs_resume_and_only_unfinished_ones_are_canc
         run = TrainingRunFactory(experiment=experiment, **{trait: True})
         with pytest.raises(RunIsFinished):
             cancel_run(run=run, actor=user)
+        TrainingRun.objects.filter(pk=run.pk).update(attempts=3)
         resume_run(run=run, actor=user)
         assert (run.state, run.error, run.attempts, run.finished_at) == ("queued", "", 0, None)
     done = TrainingRunFactory(experiment=experiment, completed=True)
@@ -209,16 +210,19 @@ def test_only_failed_and_cancelled_runs_resume_and_only_unfinished_ones_are_canc
         resume_run(run=failed, actor=user)
 
 
-def test_a_run_is_claimed_once_and_given_up_after_three_deaths(experiment):
+def test_a_run_is_claimed_once_and_given_up_after_five_deaths(experiment):
     run = TrainingRunFactory(experiment=experiment)
     assert run.claim("a:1:1") and not TrainingRun.objects.get(pk=run.pk).claim("b:1:1")
-    for _ in range(2):
-        recover_runs()
+    for deaths in range(1, 5):
+        work.take_up_left_behind()
         run.refresh_from_db()
-        assert run.state == "queued" and run.claim("a:1:1")
-    recover_runs()
+        assert (run.state, run.attempts) == ("queued", deaths) and run.claim("a:1:1")
+        assert run.started_at and experiment.state == "running"
+    work.take_up_left_behind()
     run.refresh_from_db()
-    assert run.state == "failed" and "died 3 times" in run.error and "“Batch size”" in run.error
+    experiment.refresh_from_db()
+    assert run.state == "failed" and "died 5 times" in run.error and "“Batch size”" in run.error
+    assert (experiment.state, experiment.error) == ("failed", run.error)
 
 
 def test_the_best_run_is_the_completed_one_with_the_lowest_held_out_loss(user, experiment):
@@ -238,9 +242,10 @@ def test_deleting_takes_log_metrics_and_checkpoints_and_leaves_the_adapter(
 ):
     adapter = AdapterFactory()
     run = TrainingRunFactory(experiment=experiment, completed=True, adapter=adapter)
+    TrainingRun.objects.filter(pk=run.pk).update(checkpoints={"step-000002": f"{run.files}/claim/step-000002"})
     add_points(run, "loss", [0.7, 0.6])
     add_lines(run, "Hello.")
-    storages["default"].save(f"{run.files}/step-000002/progress.json", ContentFile(b"{}"))
+    storages["default"].save(f"{run.files}/claim/step-000002/progress.json", ContentFile(b"{}"))
     (run.folder / "step-000002").mkdir(parents=True)
     with django_capture_on_commit_callbacks(execute=True):
         assert delete_runs(ids=[run.pk], actor=user) == 1

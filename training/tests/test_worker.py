@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import threading
 
 import pytest
 from django_q.models import OrmQ
 
 from adapters.files import local_folder
 from adapters.models import Adapter, AdapterRegistration
-from training import recorder, worker
-from training.checkpoint_store import stored_checkpoints
+from text2song import work, workers
+from text2song.models import WorkerPresence
+from training import recorder, registering, worker
 from training.config import Method
 from training.models import TrainingRun
-from training.recovery import recover_runs
 from training.services import cancel_run, create_experiment, create_run, resume_run, start_run
 from training.tests.trainable import SETTINGS, preference_rows, rated_rows
 from training.worker import drain, failure_sentence, train_run
@@ -37,6 +38,11 @@ def values_of(run, name):
     return dict(run.metric_points.filter(name=name).values_list("step", "value"))
 
 
+def curves(run):
+    """All that was measured, but for the clock."""
+    return sorted(run.metric_points.values_list("name", "step", "value"))
+
+
 def said(run):
     return "\n".join(run.log_lines.values_list("text", flat=True))
 
@@ -48,7 +54,7 @@ def test_a_run_ends_as_a_registered_adapter(experiment, user, django_capture_on_
     assert drain(WORKER) == 1
     run.refresh_from_db()
     experiment.refresh_from_db()
-    assert (run.state, run.error, run.step, run.total_steps, run.attempts) == ("completed", "", 6, 6, 1)
+    assert (run.state, run.error, run.step, run.total_steps, run.attempts) == ("completed", "", 6, 6, 0)
     assert (experiment.state, experiment.best_run) == ("completed", run)
 
     held_out, losses = values_of(run, "eval_loss"), values_of(run, "loss")
@@ -68,31 +74,97 @@ def test_a_run_ends_as_a_registered_adapter(experiment, user, django_capture_on_
     assert (local_folder(adapter) / "adapter_model.safetensors").is_file()
 
     best = f"step-{run.best_step:06d}"
-    assert stored_checkpoints(run) == {"step-000006", best}, "the newest one, and the best beside it"
+    assert set(run.checkpoints) == {"step-000006", best}, "the newest one, and the best beside it"
+    assert all(prefix.startswith(f"{run.files}/") for prefix in run.checkpoints.values())
     assert "Checkpoint of step 6 stored." in said(run) and "The adapter warm-run-1@1.0.0 is registered." in said(run)
     assert list(run.log_lines.values_list("number", flat=True)) == list(range(1, run.log_lines.count() + 1))
 
-    # The worker died between registering and completing: finishing again registers nothing new.
-    TrainingRun.objects.filter(pk=run.pk).update(state="running", worker=WORKER, adapter=None, finished_at=None)
+
+class Killed(BaseException):
+    """The worker is gone, and nothing after this line happens."""
+
+
+def die(*args):
+    raise Killed
+
+
+def test_a_worker_that_dies_while_it_registers_leaves_one_adapter_in_the_end(
+    experiment, user, monkeypatch, stored_files, django_capture_on_commit_callbacks
+):
+    run = claimed(experiment, user)
+    with monkeypatch.context() as broken:
+        broken.setattr(registering, "measure_effect", die)
+        with pytest.raises(Killed):
+            train_run(run)
+    assert (AdapterRegistration.objects.get().state, Adapter.objects.count()) == ("checking", 0)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert work.take_up_left_behind() == 2
+    assert AdapterRegistration.objects.get().state == "refused" and stored_files("adapters") == []
+    assert drain("other:2:2") == 1
     run.refresh_from_db()
-    train_run(run, WORKER)
+    assert (run.state, run.attempts) == ("completed", 0), "its checkpoints were progress"
+    assert Adapter.objects.get() == run.adapter and run.adapter.label == "warm-run-1@1.0.0"
+    assert sorted(AdapterRegistration.objects.values_list("state", flat=True)) == ["refused", "registered"]
+
+
+def test_a_worker_that_lost_its_run_while_it_registered_lists_nothing(
+    experiment, user, monkeypatch, stored_files, django_capture_on_commit_callbacks
+):
+    late = claimed(experiment, user)
+    measure = registering.measure_effect
+
+    def taken_over_meanwhile(registration, engines):
+        WorkerPresence.objects.create(name=registration.worker, cluster="training")  # only the run was left behind
+        assert work.take_up_left_behind() == 1 and TrainingRun.objects.get().claim("other:2:2")
+        return measure(registration, engines)
+
+    with monkeypatch.context() as slow, django_capture_on_commit_callbacks(execute=True):
+        slow.setattr(registering, "measure_effect", taken_over_meanwhile)
+        train_run(late)
+    run = TrainingRun.objects.get()
+    assert (run.state, run.worker, run.adapter) == ("running", "other:2:2", None)
+    assert not Adapter.objects.exists() and AdapterRegistration.objects.get().state == "refused"
+    assert stored_files("adapters") == [] and "is registered" not in said(run)
+    work.take_up_left_behind()
+    assert drain("third:3:3") == 1
     run.refresh_from_db()
-    assert run.adapter == adapter and Adapter.objects.count() == AdapterRegistration.objects.count() == 1
+    assert run.state == "completed" and Adapter.objects.get() == run.adapter
+
+
+def test_a_run_given_back_in_mid_step_goes_on_with_that_step(experiment, user, monkeypatch):
+    whole = claimed(experiment, user, name="whole")
+    train_run(whole)
+    given_back = claimed(experiment, user, name="given back")
+    queued_at = given_back.queued_at
+    with monkeypatch.context() as stopping:
+        asked = threading.Event()
+        stopping.setattr(workers, "_stopping", asked)
+        train_run(given_back, lambda report: asked.set() if report.step == 3 else None)
+    given_back.refresh_from_db()
+    assert (given_back.state, given_back.worker, given_back.attempts, given_back.step) == ("queued", "", 0, 3)
+    assert "step-000003" in given_back.checkpoints and given_back.queued_at == queued_at
+    shutil.rmtree(given_back.folder)
+    assert drain("other:2:2") == 1
+    given_back.refresh_from_db()
+    whole.refresh_from_db()
+    assert (given_back.state, given_back.attempts) == ("completed", 0), given_back.error
+    assert given_back.adapter.sha256 == whole.adapter.sha256
+    assert curves(given_back) == curves(whole) and "Going on after step 3 of 6." in said(given_back)
 
 
 def test_cancelled_and_resumed_on_another_machine_equals_uninterrupted(experiment, user):
     whole = claimed(experiment, user, name="whole")
-    train_run(whole, WORKER)
+    train_run(whole)
     broken = claimed(experiment, user, name="broken")
 
     def cancel_at_five(report):
         if report.step == 5:
             cancel_run(run=TrainingRun.objects.get(pk=broken.pk), actor=user)
 
-    train_run(broken, WORKER, cancel_at_five)
+    train_run(broken, cancel_at_five)
     broken.refresh_from_db()
     assert (broken.state, broken.adapter, broken.step) == ("cancelled", None, 4) and broken.finished_at
-    assert "step-000004" in stored_checkpoints(broken) and Adapter.objects.count() == 1
+    assert max(broken.checkpoints) == "step-000004" and Adapter.objects.count() == 1
     assert "Cancelled by rita." in said(broken)
 
     shutil.rmtree(broken.folder)
@@ -107,40 +179,59 @@ def test_cancelled_and_resumed_on_another_machine_equals_uninterrupted(experimen
         whole.best_value,
         whole.final_loss,
     )
-    assert values_of(broken, "loss") == values_of(whole, "loss")
+    assert curves(broken) == curves(whole)
     assert "Going on after step 4 of 6." in said(broken)
+
+
+def test_cancelled_and_resumed_on_the_same_machine_lacks_no_measurement(experiment, user, monkeypatch):
+    """What was made after the last look at the database is kept here, and so is what was measured of it."""
+    whole = claimed(experiment, user, name="whole")
+    train_run(whole)
+    broken = claimed(experiment, user, name="broken")
+
+    def cancel_at_five(report):
+        if report.step == 5:
+            TrainingRun.objects.get(pk=broken.pk).cancel()
+
+    train_run(broken, cancel_at_five)
+    broken.refresh_from_db()
+    assert broken.state == "cancelled"
+    resume_run(run=broken, actor=user)
+    assert drain(WORKER) == 1
+    broken.refresh_from_db()
+    whole.refresh_from_db()
+    assert broken.state == "completed" and broken.adapter.sha256 == whole.adapter.sha256
+    assert curves(broken) == curves(whole)
 
 
 def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(experiment, user):
     run = claimed(experiment, user)
-
-    class Killed(BaseException):
-        pass
 
     def die_at_three(report):
         if report.step == 3:
             raise Killed
 
     with pytest.raises(Killed):
-        train_run(run, WORKER, die_at_three)
+        train_run(run, die_at_three)
     run.refresh_from_db()
-    assert run.state == "running"
-    recover_runs()
+    assert run.state == "running" and run.progressed
+    TrainingRun.objects.filter(pk=run.pk).update(attempts=TrainingRun.MAX_ATTEMPTS - 1)
+    work.take_up_left_behind()
     run.refresh_from_db()
-    assert (run.state, run.worker) == ("queued", "") and OrmQ.objects.filter(key="training").exists()
+    assert (run.state, run.worker, run.attempts) == ("queued", "", 0) and OrmQ.objects.filter(key="training").exists()
     drain("other:2:2")
     run.refresh_from_db()
-    assert (run.state, run.attempts, run.step) == ("completed", 2, 6)
+    assert (run.state, run.attempts, run.step) == ("completed", 0, 6)
     assert "Going on after step 2 of 6." in said(run)
 
 
 def test_an_adapter_that_changes_nothing_is_a_failure(experiment, user):
     run = claimed(experiment, user, overrides={"learning_rate": 1e-30, "max_steps": 2, "weight_decay": 0.0})
-    train_run(run, WORKER)
+    train_run(run)
     run.refresh_from_db()
     experiment.refresh_from_db()
     assert run.state == "failed" and "changes nothing" in run.error
-    assert not Adapter.objects.exists() and run.adapter is None and stored_checkpoints(run)
+    assert not Adapter.objects.exists() and run.adapter is None and run.checkpoints
     assert (experiment.state, experiment.error, experiment.best_run) == ("failed", run.error, None)
 
 
@@ -157,7 +248,7 @@ def test_failures_say_what_to_change_and_never_show_the_trace(experiment, user, 
     def fail(report):
         raise error
 
-    train_run(run, WORKER, fail)
+    train_run(run, fail)
     run.refresh_from_db()
     assert run.state == "failed" and sentence in run.error and "secret" not in run.error
     assert run.log_lines.last().level == "error" and run.log_lines.last().text == run.error
@@ -168,7 +259,7 @@ def test_clips_of_another_codec_are_refused(user, tiny, import_rows):
     dataset = import_rows(preference_rows(train=2, validation=0, top=128))
     experiment = create_experiment(actor=user, name="odd", dataset=dataset, config=SETTINGS)
     run = claimed(experiment, user)
-    train_run(run, WORKER)
+    train_run(run)
     run.refresh_from_db()
     assert run.state == "failed" and "another codec" in run.error
 
@@ -177,7 +268,7 @@ def test_without_a_liked_clip_there_is_nothing_to_imitate(user, tiny, import_row
     experiment = create_experiment(actor=user, name="sad", dataset=import_rows(rated_rows([1.0, 2.0])))
     assert experiment.config["method"] == Method.SFT
     run = claimed(experiment, user)
-    train_run(run, WORKER)
+    train_run(run)
     run.refresh_from_db()
     assert run.state == "failed" and "four stars or more" in run.error
 
@@ -186,7 +277,7 @@ def test_changed_base_files_are_refused(experiment, user, tiny):
     run = claimed(experiment, user)
     tiny.revision = "r2"
     tiny.save()
-    train_run(run, WORKER)
+    train_run(run)
     run.refresh_from_db()
     assert run.state == "failed" and "files of Tiny have changed" in run.error
 
@@ -196,13 +287,15 @@ def test_a_cancelled_run_is_never_claimed_and_another_workers_run_is_left_alone(
     cancel_run(run=run, actor=user)
     assert drain(WORKER) == 0
     other = claimed(experiment, user)
-    TrainingRun.objects.filter(pk=other.pk).update(worker="other:2:2")
-    watching = recorder.RunRecorder(other, WORKER)
+    watching = recorder.RunRecorder(other)
+    assert not watching.should_stop()
+    assert work.take_up_left_behind() == 1 and TrainingRun.objects.get(pk=other.pk).claim("other:2:2")
+    watching.say("Too late.")
     assert watching.should_stop()
-    assert not other.report(WORKER, step=1, total_steps=2)
-    assert not other.complete(WORKER) and not other.fail("no", WORKER)
+    assert not other.report(step=1, total_steps=2)
+    assert not other.complete() and not other.fail("no")
     other.refresh_from_db()
-    assert (other.state, other.step) == ("running", 0)
+    assert (other.state, other.worker, other.step) == ("running", "other:2:2", 0) and "Too late." not in said(other)
 
 
 def test_domain_errors_are_said_as_they_stand():

@@ -26,12 +26,16 @@ PREFIX = "step-"
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run is. `best_value` is the lowest held-out loss so far; `waited` counts evaluations since then."""
+    """Where a run is. `best_value` is the lowest held-out loss so far; `waited` counts evaluations since then.
+
+    `unjudged` holds the metrics of a step whose evaluation is due: a run that was stopped then begins with it.
+    """
 
     step: int = 0
     best_step: int = 0
     best_value: float = float("inf")
     waited: int = 0
+    unjudged: dict[str, float] | None = None
 
 
 def save_checkpoint(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer, progress: Progress) -> Path:

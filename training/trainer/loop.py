@@ -149,6 +149,8 @@ class _Run:
         optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
         self.model, self.optimizer = self.accelerator.prepare(self.adapter, optimizer)
         self.progress = Progress()
+        self._began_step: tuple[Tensor, ...] | None = None
+        """The random generators as a step began that has not been made yet."""
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -162,7 +164,21 @@ class _Run:
         try:
             return self._result(stopped_early=self._steps(training, validation, on_step), cancelled=False)
         except _Stopped:
+            self._keep_what_was_made()
             return self._result(stopped_early=False, cancelled=True)
+
+    def _keep_what_was_made(self) -> None:
+        """Store a checkpoint of a run that is stopped, so that it goes on as if it never had been.
+
+        A step that was begun is undone: it changed nothing yet but the random numbers that dropout drew.
+        """
+        if self._began_step is not None:
+            torch.set_rng_state(self._began_step[0])
+            if len(self._began_step) > 1:
+                torch.cuda.set_rng_state(self._began_step[1])
+            self.optimizer.zero_grad(set_to_none=True)
+        if self.progress.step and not checkpoint_of(self.folder, self.progress.step).is_dir():
+            self._checkpoint()
 
     def _steps(
         self, training: Sequence[TrainingItem], validation: Sequence[TrainingItem], on_step: ReportCallback
@@ -175,16 +191,19 @@ class _Run:
             self.progress = load_checkpoint(found[-1], self.adapter, self.optimizer)
         elif eval_examples:
             on_step(StepReport(0, plan.steps, self._evaluate(eval_examples)))
-        while self.progress.step < plan.steps:
-            if 0 < self.config.early_stopping_patience <= self.progress.waited:
-                return True
-            self._stop_if_asked()
-            metrics = self._step(plan, train_examples)
+        while self.progress.step < plan.steps or self.progress.unjudged is not None:
+            if self.progress.unjudged is None:
+                if 0 < self.config.early_stopping_patience <= self.progress.waited:
+                    return True
+                self._stop_if_asked()
+                self.progress.unjudged = self._step(plan, train_examples)
+            metrics = self.progress.unjudged
             last = self.progress.step == plan.steps
             judged = last or self.progress.step % self.config.eval_steps == 0
             if judged:
-                metrics |= self._evaluate(eval_examples) if eval_examples else {}
+                metrics = metrics | (self._evaluate(eval_examples) if eval_examples else {})
                 self._note_best(metrics)
+            self.progress.unjudged = None
             is_best = judged and self.progress.best_step == self.progress.step
             if last or is_best or self.progress.step % self.config.save_steps == 0:
                 self._checkpoint()
@@ -222,6 +241,7 @@ class _Run:
         mine = picks[self.accelerator.process_index :: self.accelerator.num_processes]
         self.model.train()
         collected: list[tuple[int, dict[str, float]]] = []
+        self._began_step = _random_state()
         for batch in _batches([examples[i] for i in mine], self.config.batch_size):
             self._stop_within_step()
             made = batch_loss(self.config, self._score(batch))
@@ -236,6 +256,7 @@ class _Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.progress.step += 1
+        self._began_step = None
         return {**self._means(collected), "learning_rate": rate, "grad_norm": float(norm)}
 
     @torch.no_grad()
@@ -327,6 +348,10 @@ class _Run:
             having = [(size, metrics[name]) for size, metrics in everything if name in metrics]
             means[name] = sum(size * value for size, value in having) / sum(size for size, _ in having)
         return means
+
+
+def _random_state() -> tuple[Tensor, ...]:
+    return (torch.get_rng_state(), *([torch.cuda.get_rng_state()] if torch.cuda.is_available() else []))
 
 
 def _has_bf16(device: str | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
@@ -29,17 +30,19 @@ class Command(BaseCommand):
         if model.is_ready:
             self.stdout.write(f"The files of {model} are here already.")
             return
-        if model.fetches.filter(state__in=ModelFetch.ACTIVE).exists():
+        if model.fetches.unfinished().exists():
             raise CommandError(f"{model} is being fetched already; see the models page.")
         self._fetch(model)
 
     def _fetch(self, model: BaseModel) -> None:
-        fetch = ModelFetch.objects.create(base_model=model)
+        fetch = ModelFetch(base_model=model)
         ended = threading.Event()
-        shower = threading.Thread(target=self._show, args=(fetch, ended), daemon=True)
-        shower.start()
+        shower = threading.Thread(target=self._show, args=(fetch.pk, ended), daemon=True)
         with presence("command") as name:
-            run_fetch(str(fetch.pk), worker=name)
+            fetch.be_claimed(name)
+            fetch.save(force_insert=True)
+            shower.start()
+            run_fetch(fetch)
         ended.set()
         shower.join(timeout=5)
         fetch.refresh_from_db()
@@ -47,11 +50,11 @@ class Command(BaseCommand):
             raise CommandError(fetch.error or f"The fetch ended {fetch.state}.")
         self.stdout.write(self.style.SUCCESS(f"{model} is ready."))
 
-    def _show(self, fetch: ModelFetch, ended: threading.Event) -> None:
+    def _show(self, fetch_id: UUID, ended: threading.Event) -> None:
         from django.db import connection
 
         while not ended.wait(2):
-            fetch.refresh_from_db()
+            fetch = ModelFetch.objects.get(pk=fetch_id)
             speed = filesizeformat(fetch.bytes_per_second)
             self.stderr.write(
                 f"{fetch.stage}: file {fetch.files_done + 1} of {fetch.files_total}, {fetch.percent} %, {speed}/s"

@@ -62,12 +62,12 @@ class Command(BaseCommand):
                 raise CommandError(_sentences(error)) from error
             except DomainError as error:
                 raise CommandError(error.message) from error
-            self._run(job, name)
+            self._run(job)
         for sample in job.samples.order_by("index"):
             self._write(sample, options["out"])
 
     def _claimed_job(self, options: dict[str, Any], name: str) -> GenerationJob:
-        """Store the prompt and a job claimed in the same transaction, so that no other worker ever sees it waiting."""
+        """Store the prompt and a job that is this process's from the start, so that no worker ever sees it waiting."""
         actor = _user(options["user"])
         model = model_for(options["model"])
         with transaction.atomic():
@@ -85,16 +85,16 @@ class Command(BaseCommand):
                 source_sample=_sample(options["source_sample"]),
                 **{name: options[name] for name in _SAME_NAME},
             )
+            job.be_claimed(name)
             job.save(force_insert=True)
-            job.claim(name)
         return job
 
-    def _run(self, job: GenerationJob, name: str) -> None:
+    def _run(self, job: GenerationJob) -> None:
         from generation.engine import EngineCache
 
         wearing = f" and {job.adapter_label}" if job.adapter else ""
         self.stderr.write(f"{job}: {job.num_samples} x {job.duration} s with {job.base_model}{wearing} ...")
-        worker.run_batch(EngineCache(), [job], name, on_progress=_Bar())
+        worker.run_batch(EngineCache(), [job], on_progress=_Bar())
         job.refresh_from_db()
         if job.state != GenerationJob.State.COMPLETED:
             raise CommandError(job.error or f"The job ended {job.state}.")

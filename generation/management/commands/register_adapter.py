@@ -15,6 +15,7 @@ from adapters.selection import find_adapter
 from generation.adapter_trial import register_adapter
 from generation.services import model_for
 from text2song.exceptions import DomainError
+from text2song.workers import presence
 
 
 class Command(BaseCommand):
@@ -38,19 +39,21 @@ class Command(BaseCommand):
         if options["user"] and actor is None:
             raise CommandError(f"There is no user “{options['user']}”.")
         try:
-            adapter = register_adapter(
-                engines=EngineCache(),
-                actor=actor,
-                files=options["path"],
-                name=options["name"],
-                version=options["adapter_version"] or free_version(options["name"].strip()),
-                base_model=model_for(options["model"]),
-                base_revision=options["base_revision"],
-                description=options["description"],
-                parent=find_adapter(options["parent"]) if options["parent"] else None,
-                source=Adapter.Source.COMMAND,
-                activate=not options["inactive"],
-            )
+            with presence("command") as name:
+                adapter = register_adapter(
+                    engines=EngineCache(),
+                    worker=name,
+                    actor=actor,
+                    files=options["path"],
+                    name=options["name"],
+                    version=options["adapter_version"] or free_version(options["name"].strip()),
+                    base_model=model_for(options["model"]),
+                    base_revision=options["base_revision"],
+                    description=options["description"],
+                    parent=find_adapter(options["parent"]) if options["parent"] else None,
+                    source=Adapter.Source.COMMAND,
+                    activate=not options["inactive"],
+                )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except DomainError as error:

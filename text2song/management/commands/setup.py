@@ -16,13 +16,12 @@ from django_q.models import Schedule
 from generation.catalogue import sync_catalogue
 
 FIRST_USER = "studio"
-SWEEPS = {
-    "sweep": "generation.tasks.sweep",
-    "sweep-listening-tests": "feedback.tasks.sweep",
-    "sweep-datasets": "datasets_app.tasks.sweep",
-    "sweep-training": "training.tasks.sweep",
+EVERY_MINUTE = {"schedule_type": Schedule.MINUTES, "minutes": 1}
+SCHEDULES = {
+    "sweep-listening-tests": {"func": "feedback.tasks.sweep", **EVERY_MINUTE},
+    "prune": {"func": "text2song.tasks.prune", "schedule_type": Schedule.DAILY, "minutes": None},
 }
-"""Scheduled every minute: what takes up the work of dead workers, and goes on where jobs have ended."""
+"""What goes on by itself. Taking up the work of dead workers is no part of it: every worker does."""
 LISTENING = {
     "AllowedMethods": ["GET", "HEAD"],
     "AllowedOrigins": ["*"],
@@ -44,9 +43,9 @@ class Command(BaseCommand):
         self._collect_static()
         self._ensure_bucket()
         sync_catalogue()
-        every_minute = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1, "cluster": "default"}
-        for name, task in SWEEPS.items():
-            Schedule.objects.update_or_create(name=name, defaults={"func": task, **every_minute})
+        Schedule.objects.exclude(name__in=SCHEDULES).delete()
+        for name, values in SCHEDULES.items():
+            Schedule.objects.update_or_create(name=name, defaults={**values, "repeats": -1, "cluster": "default"})
         self._ensure_first_user()
 
     def _collect_static(self) -> None:

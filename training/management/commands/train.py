@@ -35,11 +35,11 @@ from training.config import Method, TrainingConfig
 from training.exceptions import RunIsFinished
 from training.models import TrainingRun
 from training.promotion import open_for_new
-from training.recovery import share_processor
 from training.registering import register_folder
 from training.services import create_experiment, create_run
 from training.services.experiments import read_config
 from training.specs import ReportCallback, StepReport, TrainingResult
+from training.tasks import share_processor
 from training.worker import failure_sentence, train_run, trainable_items
 
 EXPERIMENT_NAME_LENGTH, ADAPTER_NAME_LENGTH = 200, 100
@@ -119,15 +119,15 @@ class Command(BaseCommand):
                 )
                 run.claim(worker)
             self.stderr.write(f"{experiment} / {run}  (run {run.pk})")
-            self._train_claimed(run, worker)
+            self._train_claimed(run)
         if run.state != TrainingRun.State.COMPLETED:
             raise CommandError(run.error or f"The run ended {run.state}.")
         self._tell(run.adapter, run.folder / "best", run.best_step, run.result, run.result_name)
 
-    def _train_claimed(self, run: TrainingRun, worker: str) -> None:
+    def _train_claimed(self, run: TrainingRun) -> None:
         try:
             with _Bar() as bar:
-                train_run(run, worker, bar.report)
+                train_run(run, bar.report)
         except KeyboardInterrupt as error:
             try:
                 run.cancel()

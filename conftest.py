@@ -18,6 +18,7 @@ from django.core.cache import cache
 from django.core.files.storage import storages
 from django.test import Client
 
+from text2song import health
 from text2song.tests.live import LiveStudio, free_port
 
 IN_CI = os.environ.get("CI") == "true"
@@ -45,13 +46,14 @@ def wait_for_port(port: int, process: subprocess.Popen[Any], seconds: float = 60
 
 @pytest.fixture(autouse=True)
 def _fresh_state(settings: Any, tmp_path: Path) -> Iterator[None]:
-    """Every test starts with an empty cache (throttles!) and an empty local store."""
+    """Every test starts with an empty cache (throttles!), no kept results of checks and an empty local store."""
     cache.clear()
+    health.kept.update({name: health.Kept() for name in health.WRITING})
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "media"), "allow_overwrite": True},
+            "BACKEND": "text2song.local_storage.WholeFileStorage",
+            "OPTIONS": {"location": str(tmp_path / "media")},
         },
     }
     settings.MODELS_DIR = tmp_path / "models"
@@ -152,6 +154,25 @@ def s3_storage(s3_server: dict[str, str], settings: Any) -> str:
         },
     }
     return bucket
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Redis server that keeps nothing."""
+    program = shutil.which("redis-server")
+    if program is None:
+        missing_part("redis-server is not installed")
+    port = free_port()
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--save", "", "--dir", str(tmp_path_factory.mktemp("redis"))],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_port(port, process)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from feedback.listening_tests.access import is_guest
-from text2song.middleware import API_PREFIX
+from text2song.api.errors import API_PREFIX
 
 OPEN_TO_GUESTS = {
     "tests",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
@@ -20,6 +23,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from text2song.outages import outage_behind
 from text2song.workforce import crews
 
 log = structlog.get_logger(__name__)
@@ -27,11 +31,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part of the studio and whether it answers."""
+    """One part of the studio and whether it answers. Without one that is not `required` the studio still works."""
 
     name: str
     ok: bool
     detail: str
+    required: bool = True
 
 
 def check_database() -> Check:
@@ -53,27 +58,79 @@ def check_storage() -> Check:
     return Check("storage", ok, "S3" if settings.S3_BUCKET else "local files")
 
 
+def check_cache() -> Check:
+    """Not required: without it nothing is limited and some pages take longer, nobody is refused."""
+    try:
+        cache.probe()  # type: ignore[attr-defined]
+    except Exception as error:
+        log.warning("cache_not_ready", error=repr(error))
+        return Check("cache", False, f"keeps nothing, so limits per time do not hold. {_why(error)}", required=False)
+    return Check("cache", True, "Redis" if settings.REDIS_URL else "local file", required=False)
+
+
 def check_queue() -> Check:
     """Whether work gets done: workers of every cluster move, and none is idle beside work that waits."""
     problems = [crew.problem for crew in crews() if crew.problem]
     return Check("queue", not problems, "; ".join(problems) or "all workers alive")
 
 
-def checks() -> list[Check]:
-    """Every part, each by itself: one that raises is reported as down and does not hide the others."""
+KEEP_SECONDS = 10
+"""How long the result of a check that writes is kept for `/readyz`, which anybody may ask as often as they like."""
+PATIENCE_SECONDS = 5
+WRITING = ("storage", "cache")
+
+
+class Kept:
+    """One part's last result in this process. Who asks while it is being checked waits a little, then hears it is down."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken_at = float("-inf")
+        self._check: Check | None = None
+
+    def result(self, name: str, part: Callable[[], Check]) -> Check:
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
+            return Check(name, False, "does not answer in time")
+        try:
+            if self._check is None or time.monotonic() - self._taken_at >= KEEP_SECONDS:
+                self._check = _checked(name, part)
+                self._taken_at = time.monotonic()
+            return self._check
+        finally:
+            self._lock.release()
+
+
+kept = {name: Kept() for name in WRITING}
+
+
+def checks(*, fresh: bool = True) -> list[Check]:
+    """Every part, each by itself: one that raises is reported as down and does not hide the others.
+
+    Without `fresh`, parts whose check writes are told as they were up to `KEEP_SECONDS` ago.
+    """
     parts: dict[str, Callable[[], Check]] = {
         "database": check_database,
         "storage": check_storage,
+        "cache": check_cache,
         "queue": check_queue,
     }
-    results = []
-    for name, part in parts.items():
-        try:
-            results.append(part())
-        except Exception:
-            log.exception("not_ready", part=name)
-            results.append(Check(name, False, "does not answer"))
-    return results
+    return [
+        _checked(name, part) if fresh or name not in kept else kept[name].result(name, part)
+        for name, part in parts.items()
+    ]
+
+
+def _checked(name: str, part: Callable[[], Check]) -> Check:
+    try:
+        return part()
+    except Exception as error:
+        log.exception("not_ready", part=name)
+        return Check(name, False, _why(error))
+
+
+def _why(error: Exception) -> str:
+    outage = outage_behind(error)
+    return outage.sentence if outage else "does not answer"
 
 
 @require_safe
@@ -84,11 +141,19 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when database, storage and queue answer, 503 otherwise, each named."""
-    results = checks()
-    ready = all(check.ok for check in results)
-    body = {"ready": ready, "checks": {c.name: {"ok": c.ok, "detail": c.detail} for c in results}}
-    return JsonResponse(body, status=200 if ready else 503)
+    """200 when database, storage and queue answer, 503 otherwise, each named.
+
+    The cache is named too, with `required: false`: it is a convenience, and a studio without it is no reason to send
+    people away. Anybody may ask as often as they like, so what a check writes is kept for some seconds.
+    """
+    results = checks(fresh=False)
+    ready = all(check.ok for check in results if check.required)
+    return JsonResponse({"ready": ready, "checks": {c.name: _shown(c) for c in results}}, status=200 if ready else 503)
+
+
+def _shown(check: Check) -> dict[str, Any]:
+    shown = {"ok": check.ok, "detail": check.detail}
+    return shown if check.required else shown | {"required": False}
 
 
 class PrometheusRenderer(BaseRenderer):

@@ -1,4 +1,4 @@
-"""Sign-in everywhere but on what is public, and times in the user's own zone."""
+"""What holds for every request: the API's shape of errors, sizes of bodies, sign-in, times in the user's own zone."""
 
 from __future__ import annotations
 
@@ -7,13 +7,83 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import resolve, reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
-API_PREFIX = "/api/"
+from text2song.api.errors import API_PREFIX, in_shape
+from text2song.refusals import refuse
+
+RANGE_NOT_SATISFIABLE = 416
+"""Its answer is the media type's own, with `Content-Range`; players read it, nobody else."""
+
+
+class ApiErrorShapeMiddleware:
+    """Errors under /api/ have the one shape, whoever raised them: a wrong host, a wrong method, the form token, a bug."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_error = response.status_code >= 400 and response.status_code != RANGE_NOT_SATISFIABLE
+        if not (is_error and request.path.startswith(API_PREFIX)):
+            return response
+        return response if response.get("Content-Type") == "application/json" else in_shape(response)
+
+
+class BodyLimitMiddleware:
+    """Refuse bodies that are too large by what their headers say, before anything reads or stores them.
+
+    `DATA_UPLOAD_MAX_MEMORY_SIZE` everywhere, `UPLOAD_MAX_BYTES` at `UPLOAD_VIEWS` for who is signed in: at pages that is
+    looked up here, the API asks for the key before it reads. A body without a length is refused, because it cannot be
+    judged (and Django would take it for empty).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            sentence = "Send the body with a Content-Length; bodies in chunks are not read."
+            return refuse(request, 411, "length_required", "The size of the request is missing", sentence)
+        length = self._length(request)
+        if length > self._small:
+            limit = settings.UPLOAD_MAX_BYTES if self._may_be_large(request) else self._small
+            if length > limit:
+                return self._too_large(request, limit)
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., Any], view_args: Any, view_kwargs: Any
+    ) -> HttpResponse | None:
+        if self._length(request) <= self._small or request.path.startswith(API_PREFIX):
+            return None
+        return None if request.user.is_authenticated else self._too_large(request, self._small, " Sign in first.")
+
+    @property
+    def _small(self) -> int:
+        return settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+    @staticmethod
+    def _length(request: HttpRequest) -> int:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        return int(length) if length.isascii() and length.isdecimal() else 0
+
+    def _may_be_large(self, request: HttpRequest) -> bool:
+        try:
+            return request.method == "POST" and resolve(request.path_info).view_name in settings.UPLOAD_VIEWS
+        except Http404:
+            return False
+
+    def _too_large(self, request: HttpRequest, limit: int, advice: str = "") -> HttpResponse:
+        sentence = f"The request body is over the limit of {limit / 1e6:g} MB.{advice}"
+        response = refuse(request, 413, "body_too_large", "That is too large", sentence)
+        response["Connection"] = "close"  # nobody will read the rest
+        return response
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from django.db import models
+import structlog
+from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 from knox.models import AbstractAuthToken
+
+log = structlog.get_logger(__name__)
 
 
 class UUIDModel(models.Model):
@@ -62,10 +65,17 @@ class ApiKey(AbstractAuthToken):
         return f"{self.name} ({self.token_key[:8]}…)"
 
     def mark_used(self) -> None:
-        """Note the use, at most once a minute, so that reading through the API does not become writing."""
+        """Note the use, at most once a minute, so that reading through the API does not become writing.
+
+        Where it cannot be noted (a full disk) the key works all the same.
+        """
         now = timezone.now()
         if self.last_used_at is None or now - self.last_used_at > timedelta(minutes=1):
-            ApiKey.objects.filter(pk=self.pk).update(last_used_at=now)
+            try:
+                with transaction.atomic():
+                    ApiKey.objects.filter(pk=self.pk).update(last_used_at=now)
+            except DatabaseError:
+                log.exception("key_use_not_noted", key_id=self.pk)
 
 
 class WorkerPresenceQuerySet(models.QuerySet):

@@ -12,6 +12,8 @@ import environ
 import structlog
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -82,6 +84,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "text2song.middleware.ApiErrorShapeMiddleware",
+    "text2song.middleware.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -135,12 +139,20 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 REDIS_URL = env.str("REDIS_URL", default="")
+_cache_options: dict[str, Any] = {"backend": "text2song.caching.DiskCache"}
+if REDIS_URL:
+    # A server that is away costs a second at most; the library's own retries with pauses would cost several.
+    _cache_options = {
+        "backend": "django.core.cache.backends.redis.RedisCache",
+        "socket_connect_timeout": 1,
+        "socket_timeout": 1,
+        "retry": Retry(NoBackoff(), 1),
+    }
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
-    else {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": str(DATA_DIR / "cache"),
+    "default": {
+        "BACKEND": "text2song.caching.ForgivingCache",
+        "LOCATION": REDIS_URL or str(DATA_DIR / "cache"),
+        "OPTIONS": _cache_options,
     }
 }
 
@@ -207,8 +219,8 @@ if S3_BUCKET:
     }
 else:
     _default_storage = {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(DATA_DIR / "media"), "allow_overwrite": True},
+        "BACKEND": "text2song.local_storage.WholeFileStorage",
+        "OPTIONS": {"location": str(DATA_DIR / "media")},
     }
 STORAGES = {
     "default": _default_storage,
@@ -262,6 +274,7 @@ REST_FRAMEWORK = {
         "generate": env.str("API_GENERATE_RATE", default="60/min"),
     },
     "DEFAULT_SCHEMA_CLASS": "text2song.api.schema.StudioSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "text2song.api.negotiation.StrictNegotiation",
     "EXCEPTION_HANDLER": "text2song.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -294,7 +307,11 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Request bodies: what no form or JSON of the studio comes near, but for files sent by who is signed in.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 ADAPTER_MAX_BYTES = env.int("ADAPTER_MAX_MB", default=2048) * 1024 * 1024
+UPLOAD_MAX_BYTES = ADAPTER_MAX_BYTES + 1_000_000
+UPLOAD_VIEWS = ("adapter-upload", "api-adapter-list")
 GENERATION_BATCH_SAMPLES = env.int("GENERATION_BATCH_SAMPLES", default=16)
 # On the CPU, training leaves a core to generation.
 TRAINING_CPU_THREADS = int(env.str("TRAINING_CPU_THREADS", default="") or max(1, (os.cpu_count() or 2) - 1))

@@ -18,6 +18,7 @@ from text2song.models import WorkerPresence
 EXPLANATIONS = {
     "database": "The database does not answer. Check DATABASE_URL and that the server runs.",
     "storage": "Files cannot be written, read or removed. Check the folder's rights and its free space, or S3.",
+    "cache": "Everything works, but limits per time do not hold. Check REDIS_URL, or the data folder's free space.",
     "queue": "Jobs wait until these workers run; make run starts them beside the pages.",
 }
 LOW_SHARE = 0.05
@@ -60,7 +61,7 @@ class Memory:
 
 
 def parts() -> list[Part]:
-    """Database, storage and queue, each checked now."""
+    """Database, storage, cache and queue, each checked now."""
     return [Part(check) for check in checks()]
 
 

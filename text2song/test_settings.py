@@ -30,11 +30,17 @@ from text2song.settings import DATA_DIR  # noqa: E402
 
 STORAGES = {
     "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(DATA_DIR / "media"), "allow_overwrite": True},
+        "BACKEND": "text2song.local_storage.WholeFileStorage",
+        "OPTIONS": {"location": str(DATA_DIR / "media")},
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = True
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "text2song.caching.ForgivingCache",
+        "LOCATION": "tests",
+        "OPTIONS": {"backend": "django.core.cache.backends.locmem.LocMemCache"},
+    }
+}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

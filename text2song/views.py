@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.views.decorators.http import require_safe
 from rest_framework.views import APIView
 
 from text2song import overview as loop
+from text2song.outages import outage_behind
+from text2song.refusals import say_outage
 
 
 @require_safe
@@ -70,5 +73,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 @login_not_required
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500 that needs neither database nor session."""
+    """Needs neither database nor session: 503 that names what is out of order, 500 for what is nobody's outage.
+
+    Django calls this while the error is being handled, wherever it was raised: in a view, in a template, in the session.
+    """
+    if (outage := outage_behind(sys.exc_info()[1])) is not None:
+        return say_outage(request, outage)
     return render(None, "500.html", status=500)

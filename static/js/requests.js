@@ -60,10 +60,16 @@ function failed(event, words) {
   }));
 }
 
+// Where the studio knows what is out of order (a full disk, a database that is away), it says so in plain text.
+function sentenceOf(xhr) {
+  const type = xhr.getResponseHeader("Content-Type") ?? "";
+  return type.startsWith("text/plain") ? xhr.responseText.trim() : "";
+}
+
 document.addEventListener("htmx:responseError", (event) => {
-  const status = event.detail.xhr.status;
+  const { xhr } = event.detail;
   const words = { 403: "You may not do this.", 404: "This is no longer there.", 429: "Too many requests. Wait a moment." };
-  failed(event, words[status] ?? "The studio could not answer.");
+  failed(event, sentenceOf(xhr) || words[xhr.status] || "The studio could not answer.");
 });
 document.addEventListener("htmx:sendError", (event) => failed(event, "The studio cannot be reached."));
 document.addEventListener("htmx:timeout", (event) => failed(event, "The studio took too long to answer."));

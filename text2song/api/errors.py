@@ -6,23 +6,27 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from text2song.api.throttles import give_back_submission
 from text2song.exceptions import DomainError
+from text2song.outages import Outage, outage_behind
 
 log = structlog.get_logger(__name__)
 
+API_PREFIX = "/api/"
 LONGEST_MESSAGE = 1000
 
 
@@ -50,15 +54,14 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     elif isinstance(error, RequestDataTooBig):
         limit = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 1e6:g} MB"
         answer = 413, {"code": "body_too_large", "detail": f"The request body is over the limit of {limit}."}
-    elif isinstance(error, OperationalError):
-        log.exception("database_unavailable")
-        answer = 503, {"code": "database_unavailable", "detail": "The database does not answer. Try again shortly."}
-        headers["Retry-After"] = "5"
     elif isinstance(error, exceptions.APIException):
         answer = _api_error(error, headers, context.get("request"))
+    elif (outage := outage_behind(error)) is not None:
+        answer = _outage(outage, headers)
     else:
         return None
     set_rollback()
+    give_back_submission(context.get("request"))
     return Response(_sayable(answer[1]), status=answer[0], headers=headers)
 
 
@@ -79,6 +82,12 @@ def _domain_error(error: DomainError, headers: dict[str, str]) -> tuple[int, dic
     return error.status, body | ({"fields": error.fields} if error.fields else {})
 
 
+def _outage(outage: Outage, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    log.exception(outage.code)
+    headers["Retry-After"] = str(outage.retry_after)
+    return status.HTTP_503_SERVICE_UNAVAILABLE, {"code": outage.code, "detail": outage.sentence}
+
+
 def _api_error(
     error: exceptions.APIException, headers: dict[str, str], request: Request | None
 ) -> tuple[int, dict[str, Any]]:
@@ -86,7 +95,7 @@ def _api_error(
         headers["WWW-Authenticate"] = auth_header
     detail = str(error.detail)
     if isinstance(error, exceptions.Throttled):
-        headers["Retry-After"] = str(int(error.wait or 1) + 1)
+        headers["Retry-After"] = str(max(1, int(error.wait or 1)))
         limit = getattr(request, "passed_limit", "reached")
         detail = f"Too many requests: the limit is {limit}. Try again in {headers['Retry-After']} s."
     code = error.get_codes()
@@ -130,6 +139,36 @@ def _named(path: str, message: str) -> str:
     return message if spoken in message.lower().replace("_", " ") else f"{path}: {message}"
 
 
+@csrf_exempt
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
-    """For API addresses no route knows."""
-    return JsonResponse({"code": "not_found", "detail": f"There is no endpoint at {request.path}."}, status=404)
+    """For API addresses no route knows, whatever is sent there."""
+    return error_answer(404, "not_found", f"There is no endpoint at {request.path}.")
+
+
+def error_answer(status: int, code: str, sentence: str) -> JsonResponse:
+    """The error shape outside of REST framework's views."""
+    return JsonResponse(_sayable({"code": code, "detail": sentence}), status=status)
+
+
+SENTENCES = {
+    400: "The request cannot be read: its address, host, headers or body are malformed.",
+    403: "You may not do this.",
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    500: "The studio hit an error and has written it to its log. Try again; tell whoever runs it when it happened.",
+}
+
+
+def in_shape(response: HttpResponse) -> JsonResponse:
+    """An error that something else than the API has answered, said in the API's shape; its headers are kept."""
+    phrase = HTTPStatus(response.status_code).phrase
+    code = {400: "bad_request", 403: "permission_denied", 500: "server_error"}.get(response.status_code)
+    said = getattr(response, "data", None)  # REST framework's, in another media type than JSON
+    if not (isinstance(said, dict) and {"code", "detail"} <= set(said)):
+        code = code or phrase.lower().replace(" ", "_").replace("-", "_")
+        said = {"code": code, "detail": SENTENCES.get(response.status_code, f"{phrase}.")}
+    answer = JsonResponse(_sayable(said), status=response.status_code)
+    for name, value in response.items():
+        if name not in ("Content-Type", "Content-Length"):
+            answer[name] = value
+    return answer

@@ -28,7 +28,7 @@ def test_alive_without_signing_in():
 def test_ready_names_every_part(workers, storage_backend, stored_files):
     answer = Client().get("/readyz")
     assert answer.status_code == 200
-    assert set(answer.json()["checks"]) == {"database", "storage", "queue"}
+    assert set(answer.json()["checks"]) == {"database", "storage", "cache", "queue"}
     assert all(part["ok"] for part in answer.json()["checks"].values())
     assert stored_files() == [], "the probe cleans up after itself"
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from conftest import free_port, missing_part, wait_for_port
+from conftest import missing_part
 from text2song.tests.live import LiveStudio
 
 pytestmark = [pytest.mark.worker, pytest.mark.postgres, pytest.mark.s3, pytest.mark.redis]
@@ -25,24 +23,6 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        missing_part("redis-server is not installed")
-    port = free_port()
-    process = subprocess.Popen(
-        [program, "--port", str(port), "--save", "", "--dir", str(tmp_path_factory.mktemp("redis"))],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        wait_for_port(port, process)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture(scope="module")

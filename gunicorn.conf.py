@@ -1,10 +1,13 @@
 """How the web process is served. PORT and HOST come from the environment."""
 
+import json
 import os
 import signal
 import threading
 import time
+from typing import Any
 
+from gunicorn import util
 from gunicorn.arbiter import Arbiter
 
 host = os.environ.get("HOST", "127.0.0.1")
@@ -18,6 +21,19 @@ graceful_timeout = 5
 control_socket_disable = True
 accesslog = None
 loglevel = "warning"
+limit_request_line = 8190  # lists of ids stand in addresses
+
+
+def write_error(sock: Any, status: int, reason: str, message: str) -> None:
+    """What cannot be read as HTTP never reaches the application, so gunicorn itself has to speak the API's error shape."""
+    code = reason.lower().replace(" ", "_")
+    body = json.dumps({"code": code, "detail": message[:500] or f"{reason}."}).encode()
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin1") + body)
+
+
+# There is no setting for this; gunicorn's own would answer in HTML.
+util.write_error = write_error
 
 
 def when_ready(server: Arbiter) -> None:

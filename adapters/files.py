@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
@@ -15,8 +16,11 @@ from django.core.files.storage import storages
 
 from adapters.exceptions import AdapterFilesUnavailable
 from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE, AdapterFiles, AdapterRegistration
+from text2song.outages import write_refused
 
 READ_SIZE = 1 << 20
+REFUSED = "The store refused to write the adapter's files. Check its free space and access under Settings."
+NOT_BROUGHT = "The adapter's files cannot be written beside the worker. Check the data folder's rights and free space."
 
 
 def store_files(files: AdapterRegistration, *, weights: Path, readme: bytes) -> None:
@@ -29,10 +33,9 @@ def store_files(files: AdapterRegistration, *, weights: Path, readme: bytes) -> 
         if readme:
             store.save(files.file_name(README_FILE), ContentFile(readme))
     except Exception as error:
-        files.remove_files()
-        raise AdapterFilesUnavailable(
-            "The store refused to write the adapter's files. Check its free space and access under Settings."
-        ) from error
+        with contextlib.suppress(Exception):  # a store that is away cannot remove either; the reason is the first error
+            files.remove_files()
+        raise AdapterFilesUnavailable(write_refused(error, REFUSED)) from error
 
 
 def open_weights(files: AdapterFiles) -> IO[bytes]:
@@ -68,19 +71,28 @@ def write_zip(files: AdapterFiles, archive: zipfile.ZipFile) -> None:
 def local_folder(files: AdapterFiles) -> Path:
     """A folder on this machine that peft can load, named by its content; brought from the storage the first time.
 
-    Raises `AdapterFilesUnavailable` when the stored weights are missing, or are not those that were registered.
+    Raises `AdapterFilesUnavailable` when the stored weights are missing or are not those that were registered, or when
+    this machine cannot keep them.
     """
     folder = settings.ADAPTERS_DIR / files.content_hash
     if not folder.is_dir():
-        settings.ADAPTERS_DIR.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=settings.ADAPTERS_DIR, prefix="fetch-") as scratch:
-            _bring(files, Path(scratch) / "adapter")
-            try:
-                (Path(scratch) / "adapter").rename(folder)
-            except OSError:
-                if not folder.is_dir():  # otherwise another worker was faster with the same content
-                    raise
+        try:
+            _fetch_into(folder, files)
+        except OSError as error:
+            raise AdapterFilesUnavailable(write_refused(error, NOT_BROUGHT)) from error
     return folder
+
+
+def _fetch_into(folder: Path, files: AdapterFiles) -> None:
+    """Bring the files to `folder`, whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetch-") as scratch:
+        _bring(files, Path(scratch) / "adapter")
+        try:
+            (Path(scratch) / "adapter").rename(folder)
+        except OSError:
+            if not folder.is_dir():  # otherwise another worker was faster with the same content
+                raise
 
 
 def _bring(files: AdapterFiles, folder: Path) -> None:

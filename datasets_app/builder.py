@@ -19,6 +19,7 @@ from datasets_app.writing import Writer, seal
 from feedback.models import SampleTag
 from generation.models import AudioSample
 from generation.sample_files import load_codes
+from text2song.outages import write_refused
 
 PROMPTS_AT_ONCE = 20
 ROW_NOUNS = {"supervised": "rated clip", "preference": "judged pair"}
@@ -28,7 +29,7 @@ ANSWERS = ("low_votes", "high_votes", "ties")
 
 def build(dataset: Dataset) -> bool:
     """Fill a claimed dataset; it ends ready or failed. True when it is ready."""
-    dataset.perform(_build, dataset.sentence)
+    dataset.perform(_build, lambda error: write_refused(error, dataset.sentence(error)))
     return dataset.is_ready
 
 

@@ -15,6 +15,7 @@ from datasets_app.exceptions import DatasetNotReady
 from datasets_app.huggingface import write_huggingface
 from datasets_app.models import Dataset, DatasetItem, Export
 from datasets_app.rows import to_json
+from text2song.outages import write_refused
 from text2song.work import patiently
 
 ROWS_AT_ONCE = 200
@@ -24,7 +25,7 @@ BLOCK = 1024 * 1024
 
 def write(export: Export) -> bool:
     """Write the file of a claimed export; it ends ready or failed. True when it is ready."""
-    export.perform(_write, export.sentence)
+    export.perform(_write, lambda error: write_refused(error, export.sentence(error)))
     return export.is_ready
 
 

@@ -18,6 +18,7 @@ from adapters.files import sha256_of
 from generation.exceptions import ModelFolderRefused
 from generation.model_folder import BrokenModelFolder, inspect_model_folder
 from generation.models import BaseModel, ModelFetch
+from text2song.outages import write_refused
 from text2song.work import ClaimLost, raise_if_stopping
 
 WANTED = (".json", ".safetensors", ".txt", ".model")
@@ -61,7 +62,8 @@ def sentence_for(error: Exception, model: BaseModel) -> str:
             "internet and fetch again, or copy the model here and add its folder; installed models go on working."
         )
     if isinstance(error, OSError):
-        return f"The files of {model.location} could not be written: {error.strerror or 'check disk space'}."
+        otherwise = f"The files of {model.location} could not be written: {error.strerror or 'check disk space'}."
+        return write_refused(error, otherwise)
     return f"Fetching {model.location} failed unexpectedly; the log of the worker has the details."
 
 

@@ -13,7 +13,10 @@ from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
 from generation.sample_files import pack_codes
 from generation.specs import SampleResult
+from text2song.outages import write_refused
 from text2song.work import ClaimLost, patiently
+
+REFUSED = "The audio store refused to write. Check its free space and access under Settings, then try again."
 
 log = structlog.get_logger(__name__)
 
@@ -75,9 +78,7 @@ def _write_files(sample: AudioSample, name: str, flac: bytes, codes: bytes) -> N
         sample.audio_file.save(f"{name}.flac", ContentFile(flac), save=False)
         sample.codes_file.save(f"{name}.npz", ContentFile(codes), save=False)
     except Exception as error:
-        raise StorageUnavailable(
-            "The audio store refused to write. Check its free space and access under Settings, then try again."
-        ) from error
+        raise StorageUnavailable(write_refused(error, REFUSED)) from error
 
 
 def _store_row(job: GenerationJob, sample: AudioSample) -> None:

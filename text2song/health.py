@@ -81,7 +81,7 @@ WRITING = ("storage", "cache")
 
 
 class Kept:
-    """One part's last result in this process. Who asks while it is being checked waits a little, then hears it is down."""
+    """One part's last result in this process. Who asks while it is checked waits a little, then hears it is down."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -22,7 +22,7 @@ RANGE_NOT_SATISFIABLE = 416
 
 
 class ApiErrorShapeMiddleware:
-    """Errors under /api/ have the one shape, whoever raised them: a wrong host, a wrong method, the form token, a bug."""
+    """Errors under /api/ have the one shape, whoever raised them: a wrong host or method, the form token, a bug."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -38,9 +38,9 @@ class ApiErrorShapeMiddleware:
 class BodyLimitMiddleware:
     """Refuse bodies that are too large by what their headers say, before anything reads or stores them.
 
-    `DATA_UPLOAD_MAX_MEMORY_SIZE` everywhere, `UPLOAD_MAX_BYTES` at `UPLOAD_VIEWS` for who is signed in: at pages that is
-    looked up here, the API asks for the key before it reads. A body without a length is refused, because it cannot be
-    judged (and Django would take it for empty).
+    `DATA_UPLOAD_MAX_MEMORY_SIZE` everywhere, `UPLOAD_MAX_BYTES` at `UPLOAD_VIEWS` for who is signed in: for pages that
+    is looked up here, the API asks for the key before it reads. A body without a length is refused, because it cannot
+    be judged (and Django would take it for empty).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -81,9 +81,7 @@ class BodyLimitMiddleware:
 
     def _too_large(self, request: HttpRequest, limit: int, advice: str = "") -> HttpResponse:
         sentence = f"The request body is over the limit of {limit / 1e6:g} MB.{advice}"
-        response = refuse(request, 413, "body_too_large", "That is too large", sentence)
-        response["Connection"] = "close"  # nobody will read the rest
-        return response
+        return refuse(request, 413, "body_too_large", "That is too large", sentence)
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):

@@ -75,7 +75,7 @@ class ApiKey(AbstractAuthToken):
                 with transaction.atomic():
                     ApiKey.objects.filter(pk=self.pk).update(last_used_at=now)
             except DatabaseError:
-                log.exception("key_use_not_noted", key_id=self.pk)
+                log.exception("key_use_not_noted", name=self.name)
 
 
 class WorkerPresenceQuerySet(models.QuerySet):

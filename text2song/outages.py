@@ -1,7 +1,7 @@
 """What is out of order when an error is not the caller's fault nor ours: the sentence for people, in one place.
 
-A full disk speaks in many tongues (the operating system's, SQLite's, PostgreSQL's, an object store's); it is named as what
-it is wherever it strikes, because only whoever runs the studio can make room.
+A full disk speaks in many tongues (the operating system's, SQLite's, PostgreSQL's, an object store's); it is named as
+what it is wherever it strikes, because only whoever runs the studio can make room.
 """
 
 from __future__ import annotations

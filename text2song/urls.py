@@ -38,5 +38,5 @@ urlpatterns = [
     path("api/v1/", include("text2song.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", views.api_docs(SpectacularSwaggerSplitView), name="api-docs"),
-    re_path(r"^api/.*$", login_not_required(api_errors.not_found)),
+    re_path(r"^api(?:/.*)?$", login_not_required(api_errors.not_found)),
 ]

@@ -75,7 +75,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Needs neither database nor session: 503 that names what is out of order, 500 for what is nobody's outage.
 
-    Django calls this while the error is being handled, wherever it was raised: in a view, in a template, in the session.
+    Django calls this while the error is being handled, wherever it was raised: in a view, a template, the session.
     """
     if (outage := outage_behind(sys.exc_info()[1])) is not None:
         return say_outage(request, outage)

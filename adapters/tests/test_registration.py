@@ -251,7 +251,7 @@ def test_a_store_that_refuses_leaves_nothing(base, monkeypatch, stored_files):
 
     def refuse_weights(self, name, content):
         if name.endswith(WEIGHTS_FILE):
-            raise OSError(28, "No space left on device")
+            raise OSError(5, "Input/output error")
         return save_file(self, name, content)
 
     monkeypatch.setattr(FileSystemStorage, "_save", refuse_weights)

@@ -18,6 +18,7 @@ from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
 from generation.sample_files import load_audio_bytes
 from generation.specs import Waveform
+from text2song.outages import write_refused
 
 BAND_HZ = (400.0, 1600.0)
 NOISE_DB = -12.0
@@ -39,7 +40,8 @@ def make_gold_pair(test: ListeningTest, arm: Arm, sample: AudioSample) -> ClipPa
     try:
         pair.gold_file.save("", ContentFile(audio.encode_flac(damaged, rate), name="gold.flac"), save=False)
     except Exception as error:
-        raise StorageUnavailable("The audio store refused to write a control clip.") from error
+        sentence = write_refused(error, "The audio store refused to write a control clip.")
+        raise StorageUnavailable(sentence) from error
     try:
         with transaction.atomic():
             pair.save(force_insert=True)

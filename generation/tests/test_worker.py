@@ -160,7 +160,7 @@ def test_storage_that_refuses_fails_the_job_with_a_sentence(
         worker.drain(FakeEngine(), ME)
     job.refresh_from_db()
     assert job.state == "failed"
-    assert "store refused to write" in job.error
+    assert job.error == "The disk that holds the studio's data is full. Make room, then try again."
     assert not AudioSample.objects.exists()
     assert stored_files() == []
 

@@ -147,7 +147,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonR
 
 def error_answer(status: int, code: str, sentence: str) -> JsonResponse:
     """The error shape outside of REST framework's views."""
-    return JsonResponse(_sayable({"code": code, "detail": sentence}), status=status)
+    return _json({"code": code, "detail": sentence}, status)
+
+
+def _json(body: dict[str, Any], status: int) -> JsonResponse:
+    return JsonResponse(_sayable(body), status=status, json_dumps_params={"ensure_ascii": False})
 
 
 SENTENCES = {
@@ -167,7 +171,7 @@ def in_shape(response: HttpResponse) -> JsonResponse:
     if not (isinstance(said, dict) and {"code", "detail"} <= set(said)):
         code = code or phrase.lower().replace(" ", "_").replace("-", "_")
         said = {"code": code, "detail": SENTENCES.get(response.status_code, f"{phrase}.")}
-    answer = JsonResponse(_sayable(said), status=response.status_code)
+    answer = _json(said, response.status_code)
     for name, value in response.items():
         if name not in ("Content-Type", "Content-Length"):
             answer[name] = value

@@ -17,6 +17,6 @@ class StrictNegotiation(DefaultContentNegotiation):
     def filter_renderers(self, renderers: Sequence[BaseRenderer], format: str) -> list[BaseRenderer]:
         fitting = [renderer for renderer in renderers if renderer.format == format]
         if not fitting:
-            known = ", ".join(str(renderer.format) for renderer in renderers)
+            known = ", ".join(dict.fromkeys(str(renderer.format) for renderer in renderers))
             raise ValidationError({"format": [f"Unknown format “{shown(format)}”. Known: {known}."]})
         return fitting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.paginator import Paginator
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
@@ -14,11 +15,22 @@ class ApiPagination(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = 100
 
+    def get_page_number(self, request: Request, paginator: Paginator) -> int | str:
+        """A page that is no number from 1 on is wrong input (400); one after the last is not there (404)."""
+        asked = super().get_page_number(request, paginator)
+        if not (isinstance(asked, int) or asked in self.last_page_strings or _is_counting_number(asked)):
+            raise ValidationError({"page": ["page must be a whole number from 1 on."]})
+        return asked
+
     def get_page_size(self, request: Request) -> int:
         """A size that is no number from 1 on is refused; one over the maximum is cut to it."""
         asked = request.query_params.get(self.page_size_query_param)
         if asked is None:
             return self.page_size
-        if not (asked.isascii() and asked.isdecimal() and asked.strip("0")):
+        if not _is_counting_number(asked):
             raise ValidationError({"page_size": [f"page_size must be a whole number from 1 to {self.max_page_size}."]})
         return min(int(asked[:9]), self.max_page_size)
+
+
+def _is_counting_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and text.strip("0") != ""

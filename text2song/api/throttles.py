@@ -7,6 +7,7 @@ nobody is refused.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from rest_framework.request import Request
@@ -45,10 +46,8 @@ class RequestThrottle(UserRateThrottle):
 
     def give_back(self) -> None:
         """Take one request from the count again."""
-        try:
+        with contextlib.suppress(ValueError):  # the window is over, or the cache is away
             self.cache.decr(self.key)
-        except ValueError:
-            pass  # the window is over, or the cache is away
 
     def wait(self) -> float:
         """Seconds until the next window."""

@@ -159,6 +159,37 @@ def test_unknown_addresses_are_404_in_the_shape(user):
     in_shape(APIClient().get("/api/v2/jobs/"), 404)
 
 
+@pytest.mark.parametrize("path", ["jobs", "nowhere/", "jobs/a/b/c/", "../v2/", "../"])
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_writing_to_unknown_addresses_is_404_and_no_matter_of_forms(user, method, path):
+    client = caller_with_key(user, "read", "write")
+    client.handler.enforce_csrf_checks = True
+    in_shape(getattr(client, method)(f"{ROOT}{path}".replace("v1/../", ""), {}), 404, "not_found")
+
+
+def test_what_is_refused_before_the_views_has_the_shape_too(user):
+    client = caller_with_key(user, "read", "write")
+    client.handler.enforce_csrf_checks = True
+    in_shape(client.get(f"{ROOT}jobs/", HTTP_HOST="evil.example"), 400, "bad_request")
+    in_shape(client.post("/api/docs/", {}), 405, "method_not_allowed")
+    in_shape(APIClient().get("/api/schema/"), 401, "not_authenticated")
+    broken = client.generic("POST", f"{ROOT}adapters/", b"--x", content_type="multipart/form-data; boundary=\xe9")
+    in_shape(broken, 400, "parse_error")
+    in_shape(client.generic("POST", f"{ROOT}prompts/", b"{}", content_type=";;"), 415)
+
+
+@pytest.mark.parametrize("path", [*LISTS, "jobs/statistics"])
+def test_an_unknown_format_is_400_and_names_those_there_are(user, path):
+    body = in_shape(caller(user).get(f"{ROOT}{path}/?format=xml"), 400, "invalid")
+    assert "xml" in body["fields"]["format"][0] and "json" in body["detail"]
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "1.5", "many", "", "٣"])
+def test_a_page_that_is_no_number_is_400(user, page):
+    answer = caller(user).get(f"{ROOT}jobs/", {"page": page})
+    assert answer.status_code == 200 if page == "" else in_shape(answer, 400, "invalid")["fields"]["page"]
+
+
 def test_busy_and_existing_things_are_409(user):
     job = GenerationJobFactory(completed=True, requested_by=user)
     in_shape(caller(user).delete(f"{ROOT}generate/{job.pk}/"), 409, "job_finished")

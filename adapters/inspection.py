@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Shapes = Mapping[str, Sequence[int]]
 
 MOST_RANK = 512
+LONGEST_NAME = 300
 MODULE_NAME = re.compile(r"[\w.]{1,200}")
 TENSOR_NAME = re.compile(r"base_model\.model\.(?P<module>[\w.]+)\.(?P<part>lora_(?:embedding_)?[AB])(?:\.weight)?")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -158,7 +159,8 @@ def _is_number(value: object, low: float, high: float) -> bool:
 def _check_base(stated: Mapping[str, Any], base_model: BaseModel) -> None:
     """Refuse an adapter that says itself it belongs to another model the studio knows, or to other files of this."""
     named = stated.get("base_model_name_or_path")
-    other = base_model.other_called(named) if isinstance(named, str) else None
+    is_name = isinstance(named, str) and len(named) <= LONGEST_NAME and named.isprintable()
+    other = base_model.other_called(named) if is_name else None
     if other is not None:
         raise AdapterFilesRefused(
             f"The adapter says it was made for {other.display_name}; it does not fit {base_model.display_name}."

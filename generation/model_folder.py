@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.j
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "state_dict.bin")
 PARTS = {"text_encoder.": "text encoder", "audio_encoder.": "audio codec", "decoder.": "music decoder"}
 READ_SIZE = 1 << 20
+LARGEST_JSON_BYTES = 64 * 1024 * 1024
+"""No configuration, index or tokenizer comes near it."""
+LARGEST_WHOLE_NUMBER = 1_000_000
+"""Of frames, codes or hertz: several times what any model has."""
+FRAME_RATES = (1.0, 1000.0)
+MOST_STRIDES = 16
 # A stored limit below this is the library's stand-in for "not set".
 SHORTEST_WINDOW_FRAMES = 64
 
@@ -84,28 +91,37 @@ def _shards(folder: Path) -> list[Path]:
     shards = sorted(set(names.values()))
     for name in shards:
         if Path(name).name != name:
-            raise BrokenModelFolder(f"“{INDEX}” names “{name}”, which lies outside the folder.")
-        if not (folder / name).is_file():
-            raise BrokenModelFolder(f"The weights are incomplete: “{name}”, one of {len(shards)} parts, is missing.")
+            raise BrokenModelFolder(f"“{INDEX}” names “{name[:80]}”, which lies outside the folder.")
+        if not os.path.isfile(folder / name):  # pathlib's raises for names that no file can have
+            raise BrokenModelFolder(
+                f"The weights are incomplete: “{name[:80]}”, one of {len(shards)} parts, is missing."
+            )
     return [folder / name for name in shards]
 
 
 def _read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise BrokenModelFolder(f"The folder has no “{file.name}”.")
+    if file.stat().st_size > LARGEST_JSON_BYTES:
+        raise BrokenModelFolder(f"“{file.name}” is far too large to be what its name says.")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, OSError, RecursionError) as error:
         raise BrokenModelFolder(f"“{file.name}” cannot be read as JSON.") from error
     if not isinstance(content, dict):
         raise BrokenModelFolder(f"“{file.name}” does not hold a JSON object.")
     return content
 
 
+def _refuse_constant(name: str) -> float:
+    """NaN and Infinity are no JSON, and no size of anything."""
+    raise ValueError(name)
+
+
 def _check_family(config: dict[str, Any]) -> None:
     family = config.get("model_type")
     if family != "musicgen":
-        raise BrokenModelFolder(f"This is not a MusicGen model: its type is “{family or 'not stated'}”.")
+        raise BrokenModelFolder(f"This is not a MusicGen model: its type is “{str(family or 'not stated')[:80]}”.")
     for part in ("text_encoder", "audio_encoder", "decoder"):
         if not isinstance(config.get(part), dict):
             raise BrokenModelFolder(f"“{CONFIG}” does not describe the {part.replace('_', ' ')}.")
@@ -118,7 +134,7 @@ def tensor_shapes(files: list[Path]) -> dict[str, list[int]]:
         try:
             with safe_open(file, framework="np") as tensors:
                 shapes.update({key: tensors.get_slice(key).get_shape() for key in tensors.keys()})  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, ValueError) as error:
             raise BrokenModelFolder(f"“{file.name}” is damaged or was not copied completely.") from error
     return shapes
 
@@ -141,16 +157,13 @@ def _check_tokenizer(folder: Path) -> None:
 def _facts(folder: Path, config: dict[str, Any], parameters: int, weights_bytes: int) -> ModelFacts:
     """Values left out of a configuration have the defaults of EnCodec's and MusicGen's configuration classes."""
     codec, decoder = config["audio_encoder"], config["decoder"]
-    try:
-        sample_rate = int(codec.get("sampling_rate", 24000))
-        codebooks = int(decoder.get("num_codebooks", 4))
-        channels = int(decoder.get("audio_channels", 1))
-        frame_rate = sample_rate / math.prod(codec.get("upsampling_ratios", (8, 5, 4, 2)))
-        codebook_size = int(codec.get("codebook_size", 1024))
-        window = _window_frames(folder, decoder, codebooks // channels) / frame_rate
-    except (TypeError, ValueError, ZeroDivisionError) as error:
-        raise BrokenModelFolder(f"“{CONFIG}” has a value of the wrong kind.") from error
-    if int(decoder.get("vocab_size", 2048)) < codebook_size:
+    sample_rate = _whole(codec, "sampling_rate", 24000)
+    codebooks = _whole(decoder, "num_codebooks", 4, most=64)
+    channels = _whole(decoder, "audio_channels", 1, most=2)
+    codebook_size = _whole(codec, "codebook_size", 1024)
+    frame_rate = _frame_rate(codec, sample_rate)
+    window = _window_frames(folder, decoder, codebooks // channels) / frame_rate
+    if _whole(decoder, "vocab_size", 2048) < codebook_size:
         raise BrokenModelFolder("Decoder and audio codec do not belong together: their codebooks differ in size.")
     return ModelFacts(
         family="musicgen",
@@ -166,11 +179,37 @@ def _facts(folder: Path, config: dict[str, Any], parameters: int, weights_bytes:
     )
 
 
+def _whole(part: dict[str, Any], name: str, default: int, least: int = 1, most: int = LARGEST_WHOLE_NUMBER) -> int:
+    """A whole number of a configuration; `default` where it is left out. Raises BrokenModelFolder for anything else."""
+    value = part.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BrokenModelFolder(f"The configuration's “{name}” must be a whole number from {least} to {most}.")
+    return value
+
+
+def _frame_rate(codec: dict[str, Any], sample_rate: int) -> float:
+    """Frames a second: the sample rate divided by all the codec's strides."""
+    strides = codec.get("upsampling_ratios", [8, 5, 4, 2])
+    if not isinstance(strides, list) or not 0 < len(strides) <= MOST_STRIDES:
+        raise BrokenModelFolder(
+            f"The configuration's “upsampling_ratios” must be a list of 1 to {MOST_STRIDES} numbers."
+        )
+    frame_rate = sample_rate / math.prod(_whole({"upsampling_ratios": s}, "upsampling_ratios", 1) for s in strides)
+    if not FRAME_RATES[0] <= frame_rate <= FRAME_RATES[1]:
+        raise BrokenModelFolder(
+            f"The codec's sampling rate and strides give {frame_rate:.3g} frames a second; "
+            f"only {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} make sense."
+        )
+    return frame_rate
+
+
 def _window_frames(folder: Path, decoder: dict[str, Any], delay: int) -> int:
     """Frames in one window: `max_length` of the generation settings, as far as there are positions for it."""
-    room = int(decoder.get("max_position_embeddings", 2048)) - delay
-    file = folder / GENERATION_CONFIG
-    stated = int((_read_json(file).get("max_length") if file.is_file() else None) or 0)
+    room = _whole(decoder, "max_position_embeddings", 2048) - delay
+    if room < 1:
+        raise BrokenModelFolder("The decoder has no position left for music: “max_position_embeddings” is too small.")
+    settings = _read_json(folder / GENERATION_CONFIG) if (folder / GENERATION_CONFIG).is_file() else {}
+    stated = 0 if settings.get("max_length") is None else _whole(settings, "max_length", 0, least=0)
     return min(stated, room) if stated >= SHORTEST_WINDOW_FRAMES else room
 
 

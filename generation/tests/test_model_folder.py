@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,7 +34,8 @@ TENSORS = {
 
 
 def write_json(file: Path, content: object) -> None:
-    file.write_text(json.dumps(content), encoding="utf-8")
+    """Infinity is written as a number that overflows, NaN as the word that is no JSON."""
+    file.write_text(json.dumps(content).replace("Infinity", "1e400"), encoding="utf-8")
 
 
 @pytest.fixture
@@ -121,7 +123,10 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "config is a list": (lambda f: write_json(f / "config.json", []), "does not hold a JSON object"),
     "another family": (lambda f: change_config(f, model_type="bert"), "not a MusicGen model: its type is “bert”"),
     "no decoder described": (lambda f: change_config(f, decoder=None), "does not describe the decoder"),
-    "nonsense values": (lambda f: change_config(f, decoder={"num_codebooks": "many"}), "value of the wrong kind"),
+    "nonsense values": (
+        lambda f: change_config(f, decoder={"num_codebooks": "many"}),
+        "“num_codebooks” must be a whole",
+    ),
     "codebooks differ": (lambda f: change_config(f, decoder={"vocab_size": 512}), "do not belong together"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "has no weights: “model.safetensors” is missing"),
     "weights cut short": (cut, "“model.safetensors” is damaged or was not copied completely"),
@@ -142,6 +147,101 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "broken tokenizer": (lambda f: (f / "tokenizer.json").write_text("{"), "“tokenizer.json” cannot be read"),
     "broken settings": (lambda f: (f / "generation_config.json").write_text("{"), "“generation_config.json” cannot"),
 }
+
+
+def header(length: int, content: bytes = b"{}") -> Callable[[Path], object]:
+    """Weights whose first eight bytes promise a header of `length` bytes."""
+    return lambda folder: (folder / "model.safetensors").write_bytes(length.to_bytes(8, "little") + content)
+
+
+def tensor(shape: list[object], offsets: list[object], dtype: str = "F32") -> Callable[[Path], object]:
+    described = json.dumps({"decoder.c": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}).encode()
+    return header(len(described), described)
+
+
+def codec(**values: object) -> Callable[[Path], object]:
+    return lambda folder: change_config(folder, audio_encoder=CONFIG["audio_encoder"] | values)
+
+
+def decoder(**values: object) -> Callable[[Path], object]:
+    return lambda folder: change_config(folder, decoder=CONFIG["decoder"] | values)
+
+
+def raw(name: str, content: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(content)
+
+
+def huge(name: str) -> Callable[[Path], object]:
+    """A file of 100 GB that takes no room."""
+    return lambda folder: os.truncate(folder / name, 100 * 10**9)
+
+
+WRONG: list[object] = [0, -32000, 1.5, 1e400, float("nan"), "many", "32000", None, True, [], {}, [[1]], 10**9, 10**400]
+HOSTILE: dict[str, Callable[[Path], object]] = {
+    **{f"sampling_rate {value!r}"[:60]: codec(sampling_rate=value) for value in WRONG},
+    **{f"upsampling_ratios {value!r}"[:60]: codec(upsampling_ratios=value) for value in WRONG},
+    **{f"ratios of {value!r}"[:60]: codec(upsampling_ratios=[8, value]) for value in WRONG},
+    **{f"codebook_size {value!r}"[:60]: codec(codebook_size=value) for value in WRONG},
+    **{f"num_codebooks {value!r}"[:60]: decoder(num_codebooks=value) for value in WRONG},
+    **{f"audio_channels {value!r}"[:60]: decoder(audio_channels=value) for value in WRONG},
+    **{f"vocab_size {value!r}"[:60]: decoder(vocab_size=value) for value in WRONG},
+    **{f"positions {value!r}"[:60]: decoder(max_position_embeddings=value) for value in WRONG},
+    **{
+        f"max_length {value!r}"[:60]: lambda f, value=value: write_json(
+            f / "generation_config.json", {"max_length": value}
+        )
+        for value in WRONG
+        if value not in (None, 0)
+    },
+    "too many strides": codec(upsampling_ratios=[1] * 1000),
+    "frames too fast": codec(upsampling_ratios=[1]),
+    "frames too slow": codec(upsampling_ratios=[1000, 1000]),
+    "no room for the delay": decoder(max_position_embeddings=3),
+    "deeply nested": raw("config.json", "[" * 200_000),
+    "deeply nested inside": raw("config.json", '{"decoder":' * 100_000),
+    "a number of 10000 digits": raw("config.json", '{"decoder": ' + "9" * 10_000 + "}"),
+    "a type without end": lambda f: change_config(f, model_type="x" * 10**6),
+    "a type that is none": lambda f: change_config(f, model_type={"a": []}),
+    "parts of other types": lambda f: change_config(f, text_encoder=[1], audio_encoder="x", decoder=7),
+    "a huge config": huge("config.json"),
+    "a huge tokenizer": huge("tokenizer.json"),
+    "deeply nested tokenizer": raw("tokenizer.json", "[" * 200_000),
+    "a tokenizer that is a list": raw("tokenizer.json", "[]"),
+    "a header without end": header(2**63 - 1),
+    "a header of nothing": header(0, b""),
+    "a header longer than allowed": header(200_000_000),
+    "a header that is no JSON": header(3, b"{a}"),
+    "a header that is a list": header(2, b"[]"),
+    "a header of deep nesting": header(100_000, b"[" * 100_000),
+    "a header of no text": header(4, b"\xff\xfe\x00\x01"),
+    "a shape that overflows": tensor([2**62, 2**62], [0, 4]),
+    "a shape that is negative": tensor([-1], [0, 4]),
+    "a shape of words": tensor(["a"], [0, 4]),
+    "offsets outside": tensor([1], [10**12, 10**12 + 4]),
+    "offsets backwards": tensor([1], [4, 0]),
+    "a type of numbers there is not": tensor([1], [0, 4], "F3"),
+    "an index of other types": lambda f: write_json(
+        shard(f) / "model.safetensors.index.json", {"weight_map": {"a": 1}}
+    ),
+    "an index that is huge": lambda f: huge("model.safetensors.index.json")(shard(f)),
+    "an index naming a folder": lambda f: write_json(
+        shard(f) / "model.safetensors.index.json", {"weight_map": {"decoder.c": ".."}}
+    ),
+    "an index naming nothing": lambda f: write_json(
+        shard(f) / "model.safetensors.index.json", {"weight_map": {"decoder.c": "a\u0000b"}}
+    ),
+    "an index naming too long a name": lambda f: write_json(
+        shard(f) / "model.safetensors.index.json", {"weight_map": {"decoder.c": "a" * 5000}}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_folder_is_refused_with_a_sentence(folder, name):
+    HOSTILE[name](folder)
+    with pytest.raises(BrokenModelFolder) as caught:
+        inspect_model_folder(folder)
+    assert str(caught.value).endswith(".") and len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("name", BREAKS)

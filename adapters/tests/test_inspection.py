@@ -1,0 +1,136 @@
+"""Hostile adapter files are refused with a sentence, whatever is in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.exceptions import AdapterFilesRefused
+from adapters.inspection import inspect_folder
+from adapters.models import CONFIG_FILE, WEIGHTS_FILE
+from adapters.tests.factories import CONFIG, LAYER, adapter_files, adapter_folder, tiny_base
+
+pytestmark = pytest.mark.django_db
+
+WRONG: list[object] = [
+    0,
+    -1,
+    1.5,
+    1e400,
+    float("nan"),
+    "two",
+    None,
+    True,
+    [],
+    {},
+    [[1]],
+    10**9,
+    10**400,
+    "a\0b",
+    "\ud800",
+]
+FIELDS = ("r", "lora_alpha", "target_modules", "rank_pattern", "alpha_pattern", "use_rslora", "layers_to_transform")
+FINE = {  # what such a field may well hold
+    "lora_alpha": (1.5, 10**9),
+    "rank_pattern": (None, {}, 0, []),
+    "alpha_pattern": (None, {}, 0, []),
+    "use_rslora": (None, True),
+    "layers_to_transform": (None, 0, [], True),
+}
+ELSEWHERE = ("peft_type", "bias", "init_lora_weights", *("use_dora", "modules_to_save", "layer_replication"))
+
+
+def header(length: int, content: bytes) -> bytes:
+    return length.to_bytes(8, "little") + content
+
+
+def described(**tensor: object) -> bytes:
+    name = f"base_model.model.{LAYER}.q_proj.lora_A.weight"
+    content = json.dumps({name: {"dtype": "F32", "shape": [2, 8], "data_offsets": [0, 64]} | tensor}).encode()
+    return header(len(content), content + bytes(64))
+
+
+def packed(config: object) -> bytes:
+    """JSON in which infinity is a number that overflows, and NaN the word that is no JSON."""
+    return json.dumps(config).replace("Infinity", "1e400").encode()
+
+
+CONFIGS: dict[str, bytes] = {
+    **{
+        f"{field} {value!r}"[:60]: packed(CONFIG | {field: value})
+        for field in FIELDS
+        for value in WRONG
+        if not any(value is fine or (value == fine and type(value) is type(fine)) for fine in FINE.get(field, ()))
+        and not (field == "lora_alpha" and value == 1.5)
+    },
+    **{
+        f"{field} {value!r}": packed(CONFIG | {field: value})
+        for field in ELSEWHERE
+        for value in ([[1]], {"a": {}}, "nonsense", 10**400)
+    },
+    "a rank of infinity in a pattern": packed(CONFIG | {"rank_pattern": {"q_proj": 1e400}}),
+    "a negative alpha in a pattern": packed(CONFIG | {"alpha_pattern": {"q_proj": -1}}),
+    "a pattern of code": packed(CONFIG | {"rank_pattern": {"(a+)+$": 2}}),
+    "a name without end": packed(CONFIG | {"target_modules": ["q" * 100_000]}),
+    "layers without end": packed(CONFIG | {"layers_to_transform": [10**9]}),
+    "deep nesting": b"[" * 200_000,
+    "deep nesting inside": b'{"r":' * 100_000,
+    "a number of 10000 digits": b'{"r": ' + b"9" * 10_000 + b"}",
+    "no text": b"\xff\xfe\x00",
+    "nothing": b"",
+    "a list": b"[]",
+}
+WEIGHTS: dict[str, bytes] = {
+    "nothing": b"",
+    "a header without end": header(2**63 - 1, b"{}"),
+    "a header longer than allowed": header(200_000_000, b"{}"),
+    "a header of nothing": header(0, b""),
+    "a header of no text": header(4, b"\xff\xfe\x00\x01"),
+    "a header that is a list": header(2, b"[]"),
+    "a header of deep nesting": header(100_000, b"[" * 100_000),
+    "no tensors": header(2, b"{}"),
+    "a shape that overflows": described(shape=[2**62, 2**62]),
+    "a shape that is negative": described(shape=[-2, 8]),
+    "a shape of words": described(shape=["a"]),
+    "a shape of fifty dimensions": described(shape=[1] * 49 + [16]),
+    "offsets outside": described(data_offsets=[10**12, 10**12 + 64]),
+    "offsets backwards": described(data_offsets=[64, 0]),
+    "a type of numbers there is not": described(dtype="F3"),
+    "half a pair": described(),
+}
+
+
+@pytest.fixture
+def base():
+    return tiny_base(revision="a" * 64)
+
+
+def refused(base, tmp_path: Path, files: dict[str, bytes]) -> None:
+    with pytest.raises(AdapterFilesRefused) as caught:
+        inspect_folder(adapter_folder(tmp_path / "hostile", adapter_files() | files), base)
+    assert caught.value.message.endswith(".") and len(caught.value.message) < 400
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_hostile_configuration_is_refused(base, tmp_path, name):
+    refused(base, tmp_path, {CONFIG_FILE: CONFIGS[name]})
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_hostile_weights_are_refused(base, tmp_path, name):
+    refused(base, tmp_path, {WEIGHTS_FILE: WEIGHTS[name]})
+
+
+@pytest.mark.parametrize("value", [*WRONG, "x" * 500_000], ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize("field", ["base_model_name_or_path", "revision", "lora_dropout", "task_type"])
+def test_what_decides_nothing_may_be_anything(base, tmp_path, field, value):
+    """It is dropped, unless it is no JSON at all."""
+    config = packed(CONFIG | {field: value})
+    if value != value:
+        refused(base, tmp_path, {CONFIG_FILE: config})
+        return
+    folder = adapter_folder(tmp_path / "fine", adapter_files() | {CONFIG_FILE: config})
+    kept = inspect_folder(folder, base).config
+    assert kept["revision"] == base.revision and 0 <= kept["lora_dropout"] <= 1

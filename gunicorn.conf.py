@@ -25,7 +25,7 @@ limit_request_line = 8190  # lists of ids stand in addresses
 
 
 def write_error(sock: Any, status: int, reason: str, message: str) -> None:
-    """What cannot be read as HTTP never reaches the application, so gunicorn itself has to speak the API's error shape."""
+    """What cannot be read as HTTP never reaches the application: gunicorn itself has to speak the API's error shape."""
     code = reason.lower().replace(" ", "_")
     body = json.dumps({"code": code, "detail": message[:500] or f"{reason}."}).encode()
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"

@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 log = structlog.get_logger(__name__)
 
 REST_SECONDS = 5
-"""After a failure the cache is left alone for so long: to wait for it at every request would be an outage of its own."""
+"""After a failure the cache is left alone for so long: to wait for it at every request would be another outage."""
 LOCK_SECONDS = 1
 MOST_BYTES = 64 * 1024 * 1024
 

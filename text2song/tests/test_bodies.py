@@ -163,7 +163,7 @@ def test_what_is_no_http_is_answered_in_the_shape(studio, head, status, code):
     assert f'"code": "{code}"' in answer.decode()
 
 
-# -- the same by the middleware alone ------------------------------------------------------------------------------------
+# -- the same by the middleware alone -----------------------------------------------------------------------------
 
 
 def test_uploads_of_signed_in_people_may_be_larger(page, user, settings):

@@ -43,7 +43,7 @@ def files_under(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-# -- the whole studio on a full disk -----------------------------------------------------------------------------------
+# -- the whole studio on a full disk ------------------------------------------------------------------------------
 
 
 @pytest.mark.worker
@@ -99,7 +99,7 @@ def token_in(html):
     return re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', html)[1]
 
 
-# -- files --------------------------------------------------------------------------------------------------------------
+# -- files --------------------------------------------------------------------------------------------------------
 
 
 def test_a_file_that_does_not_fit_leaves_nothing_and_spares_what_was_there(full_store):
@@ -176,7 +176,7 @@ def test_an_export_that_does_not_fit_says_why(full_store, monkeypatch):
     assert files_under(full_store.folder / "media" / "exports") == []
 
 
-# -- a database that is away --------------------------------------------------------------------------------------------
+# -- a database that is away --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_a_bug_stays_a_bug(page, monkeypatch):
     assert answer.status_code == 500 and answer.json()["code"] == "server_error"
 
 
-# -- the many tongues of a full disk ------------------------------------------------------------------------------------
+# -- the many tongues of a full disk ------------------------------------------------------------------------------
 
 
 def behind(error, cause=None):

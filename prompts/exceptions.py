@@ -12,6 +12,13 @@ class SuiteIsFrozen(Conflict):
         super().__init__(f"The suite “{name}” is frozen; its list of prompts can never change.")
 
 
+class SuiteIsInUse(Conflict):
+    code = "suite_in_use"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The suite “{name}” is used by a listening test, so it cannot be deleted.")
+
+
 class PromptInFrozenSuite(Conflict):
     code = "prompt_in_frozen_suite"
 

@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, ProtectedError
 from django.utils import timezone
 
 from prompts.coach import Draft
@@ -24,6 +24,7 @@ from prompts.exceptions import (
     OnlyCurators,
     PromptInFrozenSuite,
     SuiteIsFrozen,
+    SuiteIsInUse,
     SystemTemplate,
     TemplateNameTaken,
     TooManyTemplates,
@@ -235,9 +236,15 @@ def freeze_suite(*, actor: AbstractBaseUser | None, suite: PromptSuite) -> Promp
 
 
 def delete_suite(*, actor: AbstractBaseUser, suite: PromptSuite) -> None:
-    """Delete an open suite; its prompts stay. Raises `SuiteIsFrozen`: results refer to frozen ones."""
+    """Delete an open suite; its prompts stay.
+
+    Raises `SuiteIsFrozen`, because results refer to frozen ones, and `SuiteIsInUse`.
+    """
     with _open_suite(actor, suite) as locked:
-        locked.delete()
+        try:
+            locked.delete()
+        except ProtectedError as error:
+            raise SuiteIsInUse(locked.name) from error
 
 
 # -- shared ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
+from feedback.tests.factories import ListeningTestFactory
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory, PromptFactory
 from text2song.api.throttles import RequestThrottle
 from text2song.models import ApiKey
@@ -193,6 +194,11 @@ def test_a_page_that_is_no_number_is_400(user, page):
 def test_busy_and_existing_things_are_409(user):
     job = GenerationJobFactory(completed=True, requested_by=user)
     in_shape(caller(user).delete(f"{ROOT}generate/{job.pk}/"), 409, "job_finished")
+
+
+def test_a_suite_that_a_test_stands_on_is_409(curator):
+    suite = ListeningTestFactory().suite
+    in_shape(caller(curator).delete(f"{ROOT}suites/{suite.pk}/"), 409, "suite_in_use")
 
 
 # -- limits --------------------------------------------------------------------------------------------------------

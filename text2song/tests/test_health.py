@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from django.core.files.storage import storages
 from django.db import OperationalError, connection
@@ -50,6 +53,53 @@ def test_a_store_that_refuses_is_named_alone(workers, monkeypatch):
     assert answer.status_code == 503
     assert [name for name, part in answer.json()["checks"].items() if not part["ok"]] == ["storage"]
     assert "secret" not in answer.content.decode()
+
+
+@pytest.fixture
+def writes(monkeypatch):
+    """The names of all files that are written to the storage from now on."""
+    store, names = type(storages["default"]), []
+    save = store._save
+    monkeypatch.setattr(store, "_save", lambda self, name, content: names.append(name) or save(self, name, content))
+    return names
+
+
+def test_probes_cost_nothing_and_are_still_true_soon(workers, writes, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr("text2song.health.time.monotonic", lambda: clock[0])
+    assert {Client().get("/readyz").status_code for _ in range(30)} == {200}
+    assert len(writes) == 1, "one file for thirty probes"
+    monkeypatch.setattr("text2song.local_storage.os.replace", _refuse)
+    clock[0] += 15
+    answer = Client().get("/readyz")
+    assert answer.status_code == 503 and answer.json()["checks"]["storage"]["ok"] is False
+    monkeypatch.undo()
+    assert health.checks()[1].ok, "who asks on Settings is told what is true now"
+
+
+def _refuse(*args):
+    raise OSError(5, "Input/output error")
+
+
+def test_a_store_that_hangs_does_not_hold_up_every_probe(monkeypatch):
+    """Who comes while it is being tried waits a little; nobody tries it a second time meanwhile."""
+    tried, release = [], threading.Event()
+
+    def hang():
+        tried.append(1)
+        release.wait(20)
+        return health.Check("storage", True, "")
+
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.1)
+    first = threading.Thread(target=health.kept["storage"].result, args=("storage", hang))
+    first.start()
+    began = time.monotonic()
+    check = health.kept["storage"].result("storage", hang)
+    assert (check.ok, check.detail, len(tried)) == (False, "does not answer in time", 1)
+    assert time.monotonic() - began < 5
+    release.set()
+    first.join()
+    assert health.kept["storage"].result("storage", hang).ok
 
 
 def test_a_database_that_is_away_does_not_hide_the_others(monkeypatch):

@@ -274,6 +274,7 @@ REST_FRAMEWORK = {
         "generate": env.str("API_GENERATE_RATE", default="60/min"),
     },
     "DEFAULT_SCHEMA_CLASS": "text2song.api.schema.StudioSchema",
+    "DEFAULT_METADATA_CLASS": "text2song.api.metadata.PlainMetadata",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "text2song.api.negotiation.StrictNegotiation",
     "EXCEPTION_HANDLER": "text2song.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

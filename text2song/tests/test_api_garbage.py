@@ -162,6 +162,15 @@ def test_garbage_ids(world):
                 judge(getattr(client, method)(address), f"{method} {address}")
 
 
+def test_options_everywhere(world):
+    client, sample = world
+    for path in routes():
+        for address in (filled(path, sample), re.sub(r"\{\w+\}", "x", path)):
+            answer = client.options(address)
+            judge(answer, f"OPTIONS {address}")
+            assert answer.status_code == 200, address
+
+
 def test_garbage_queries(world):
     client, sample = world
     chance = random.Random(3)

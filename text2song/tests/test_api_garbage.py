@@ -166,9 +166,7 @@ def test_options_everywhere(world):
     client, sample = world
     for path in routes():
         for address in (filled(path, sample), re.sub(r"\{\w+\}", "x", path)):
-            answer = client.options(address)
-            judge(answer, f"OPTIONS {address}")
-            assert answer.status_code == 200, address
+            judge(client.options(address), f"OPTIONS {address}")
 
 
 def test_garbage_queries(world):

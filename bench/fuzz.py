@@ -4,6 +4,15 @@
 
 Starts the web process on a throw-away data folder and throws requests at it with a valid key of a curator's: examples
 and counter-examples of every operation in the OpenAPI schema (schemathesis), and garbage. Ends with 1 on any fault.
+
+**Measured** (two cores, shared with much other work; SQLite, seed 0):
+
+    kind               requests    2xx    3xx    4xx    5xx   none
+    examples               1143    217      0    926      0      0
+    counter-examples       1035     51      0    984      0      0
+    garbage                2822    101     12   2709      0      0
+
+    0 server errors, 0 errors outside of the shape, in 362 s
 """
 
 from __future__ import annotations

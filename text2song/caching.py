@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 REST_SECONDS = 5
 """After a failure the cache is left alone for so long: to wait for it at every request would be another outage."""
-LOCK_SECONDS = 1
+LOCK_SECONDS = 5
 MOST_BYTES = 64 * 1024 * 1024
 
 

@@ -37,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The disk that holds the studio's data; sizes in bytes."""
+    """The disk that holds a folder; sizes in bytes."""
 
     folder: Path
     total: int
@@ -65,9 +65,11 @@ def parts() -> list[Part]:
     return [Part(check) for check in checks()]
 
 
-def disk() -> Disk:
-    usage = shutil.disk_usage(settings.DATA_DIR)
-    return Disk(settings.DATA_DIR, usage.total, usage.free)
+def disk(folder: Path | None = None) -> Disk:
+    """The disk that holds `folder`, or the studio's data."""
+    folder = folder or settings.DATA_DIR
+    usage = shutil.disk_usage(folder)
+    return Disk(folder, usage.total, usage.free)
 
 
 def memory() -> Memory:

@@ -31,9 +31,8 @@ def _of_django() -> Iterator[Finding]:
             continue
         level = Level.WRONG if message.level >= checks.ERROR else Level.WARNING
         found, _, explained = message.msg.partition(". ")
-        yield Finding(
-            level, f"{found.rstrip('.')}.", message.hint or explained or "Django's documentation of the setting has more."
-        )
+        mend = message.hint or explained or "Django's documentation of the setting has more."
+        yield Finding(level, f"{found.rstrip('.')}.", mend)
 
 
 def _of_the_studio() -> Iterator[Finding]:

@@ -40,6 +40,7 @@ def usable() -> Iterator[Finding]:
     store = _store()
     where = _where(store)
     try:
+        _require_bucket(store)
         name = store.save(f"doctor-{uuid.uuid4()}", ContentFile(CONTENT))
     except Exception as error:
         yield _explained(f"Nothing can be written to {where}", error)
@@ -50,6 +51,20 @@ def usable() -> Iterator[Finding]:
         store.delete(name)
     if settings.S3_BUCKET and store.exists(name):
         yield wrong(f"What is removed stays at {where}.", "Give the keys the right to delete objects.")
+
+
+def _require_bucket(store: Any) -> None:
+    """Raises when there is none: some stores make a bucket of the first file that is written to it.
+
+    Keys that may use a bucket need not have the right to ask for it, so a refusal means nothing.
+    """
+    if not settings.S3_BUCKET:
+        return
+    try:
+        store.connection.meta.client.head_bucket(Bucket=settings.S3_BUCKET)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            raise
 
 
 def _read(store: Storage, name: str, where: str) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,16 @@ def test_every_part_is_named_ready(production: LiveStudio):
     assert body["ready"] is True
     assert body["checks"]["database"]["detail"] == "postgresql"
     assert body["checks"]["storage"]["detail"] == "S3"
+
+
+def test_the_doctor_finds_every_part_well(production: LiveStudio):
+    told = json.loads(production.manage("doctor", "--json"))
+    assert told["well"]
+    unwell = [finding["found"] for finding in told["findings"] if finding["level"] != "ok"]
+    assert len(unwell) == 1 and unwell[0].startswith("SECRET_KEY was generated on this machine")
+    found = {finding["subject"]: finding["found"] for finding in told["findings"]}
+    assert found["database"] == "PostgreSQL answers." and "Redis" in found["queue"]
+    assert "Presigned links" in found["store"] and "The clock of the store agrees" in found["store's clock"]
 
 
 def test_from_prompt_to_sound_through_all_parts(production: LiveStudio):

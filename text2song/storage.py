@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import IO, Any
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from storages.backends.s3 import S3Storage
@@ -101,6 +103,17 @@ class StudioS3Storage(S3Storage):
         with _missing_file(name):
             found = self.connection.meta.client.get_object(**self._place(name))
         return found["Body"], found["ContentLength"], found["ETag"]
+
+    def upload(self, name: str, path: Path) -> None:
+        """Store a file of this machine, in pieces one after the other; `save` holds up to ten of them in memory."""
+        place = self._place(name)
+        self.connection.meta.client.upload_file(
+            str(path),
+            place["Bucket"],
+            place["Key"],
+            ExtraArgs=self._get_write_parameters(place["Key"]),
+            Config=TransferConfig(use_threads=False),
+        )
 
     def _place(self, name: str) -> dict[str, str]:
         return {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}

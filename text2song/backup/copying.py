@@ -13,7 +13,7 @@ from text2song.backup import store
 from text2song.backup.folder import READ_SIZE, STORE, object_path
 from text2song.backup.index import Copied, Index
 from text2song.backup.manifest import Entry
-from text2song.backup.progress import BATCH, bar, in_parallel
+from text2song.backup.progress import BATCH, bar, in_parallel, threads
 
 INCOMING = ".incoming"
 ROUNDS = 5
@@ -31,7 +31,7 @@ class Copier:
         """An interrupted run before this one may have left half a file; it is removed."""
         shutil.rmtree(self.incoming, ignore_errors=True)
         self.incoming.mkdir(parents=True)
-        with bar("Files", self.index.count(), "files") as progress:
+        with threads() as self._pool, bar("Files", self.index.count(), "files") as progress:
             names = (file.name for file in self.index.wanted())
             while batch := list(islice(names, BATCH)):
                 self.index.list_entries(self._bring(batch))
@@ -45,7 +45,7 @@ class Copier:
     def _bring(self, names: list[str]) -> list[Entry]:
         """Have the files here; one that is not on the store has no hash."""
         known = [self.index.copied(name) for name in names]
-        brought = list(in_parallel(self._bring_one, zip(names, known, strict=True)))
+        brought = list(in_parallel(self._pool, self._bring_one, zip(names, known, strict=True)))
         new = [file for file, before in zip(brought, known, strict=True) if file and file != before]
         self.index.add_copied(new)
         self.copied += len(new)

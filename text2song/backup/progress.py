@@ -22,9 +22,13 @@ def bar(what: str, total: int, unit: str) -> tqdm:
     return tqdm(desc=what, total=total, unit=f" {unit}", disable=None, file=sys.stderr)
 
 
-def in_parallel(function: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
+def threads() -> ThreadPoolExecutor:
+    """For use with `in_parallel`; one for a whole command, because every thread connects to the store anew."""
+    return ThreadPoolExecutor(THREADS)
+
+
+def in_parallel(pool: ThreadPoolExecutor, function: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
     """The function's results in order; a few are computed at a time and none is kept, however many there are."""
     source = iter(given)
-    with ThreadPoolExecutor(THREADS) as pool:
-        while batch := list(islice(source, BATCH)):
-            yield from pool.map(function, batch)
+    while batch := list(islice(source, BATCH)):
+        yield from pool.map(function, batch)

@@ -14,7 +14,7 @@ from text2song.backup import store
 from text2song.backup.folder import object_path
 from text2song.backup.index import Copied, Index
 from text2song.backup.manifest import Entry, Manifest
-from text2song.backup.progress import BATCH, bar, in_parallel
+from text2song.backup.progress import BATCH, bar, in_parallel, threads
 from text2song.storage import StudioS3Storage
 
 UNDER_WAY = "restore.sqlite3"
@@ -25,12 +25,12 @@ def put_files(folder: Path, manifest: Manifest) -> None:
     """Have every file on the storage. One that is there with the same content is left as it is."""
     if isinstance(storages["default"], StudioS3Storage):
         storages["default"].ensure_bucket()
-    with _index() as index, bar("Files", manifest.files.lines, "files") as progress:
+    with _index() as index, threads() as pool, bar("Files", manifest.files.lines, "files") as progress:
         entries = (entry for entry in manifest.entries(folder) if entry.sha256)
         while batch := list(islice(entries, BATCH)):
             known = [index.copied(entry.name) for entry in batch]
             files = [(folder, entry, before) for entry, before in zip(batch, known, strict=True)]
-            index.add_copied(in_parallel(_put, files))
+            index.add_copied(in_parallel(pool, _put, files))
             progress.update(len(batch))
 
 

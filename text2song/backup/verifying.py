@@ -8,7 +8,7 @@ from pathlib import Path
 from text2song.backup.exceptions import DamagedBackup
 from text2song.backup.folder import locked, object_path, sha256_of
 from text2song.backup.manifest import Entry, Manifest, read_manifest
-from text2song.backup.progress import bar, in_parallel
+from text2song.backup.progress import bar, in_parallel, threads
 
 
 def check_backup(folder: Path) -> Manifest:
@@ -40,8 +40,8 @@ def _damaged_files(folder: Path, manifest: Manifest) -> Iterator[str]:
         trouble = _trouble(path, entry.sha256) if entry.sha256 else None
         return f"{path.relative_to(folder)}, which is {entry.name}, {trouble}" if trouble else None
 
-    with bar("Verifying", manifest.files.lines, "files") as progress:
-        for trouble in in_parallel(check, manifest.entries(folder)):
+    with threads() as pool, bar("Verifying", manifest.files.lines, "files") as progress:
+        for trouble in in_parallel(pool, check, manifest.entries(folder)):
             progress.update()
             if trouble:
                 yield trouble

@@ -82,6 +82,10 @@ def lose_everything(names: list[str]) -> None:
     call_command("flush", interactive=False, verbosity=0)
 
 
+def written_when(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
 def change_manifest(folder: Path, **values: Any) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps(manifest | values))
@@ -165,7 +169,8 @@ def test_running_work_comes_back_as_that_of_a_worker_nobody_hears_of(backup):
 def test_the_same_folder_again_copies_what_is_new_and_drops_what_is_gone(storage_backend, backup):
     first, second = AudioSampleFactory(), AudioSampleFactory()
     assert make_backup(backup).copied == 4
-    assert make_backup(backup).copied == 0
+    kept = written_when(backup / STORE)
+    assert make_backup(backup).copied == 0 and written_when(backup / STORE) == kept
     AudioSampleFactory()
     second.delete_files()
     second.delete()

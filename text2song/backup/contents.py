@@ -16,7 +16,7 @@ from django.db import models
 LEFT_OUT: Mapping[str, str] = {
     "sessions.session": "people sign in again",
     "text2song.workerpresence": "the workers of another time",
-    "django_q.ormq": "wake-ups; the rows they are about are kept, and found by the sweep",
+    "django_q.ormq": "wake-ups; the rows they are about are kept, and workers look for them by themselves",
     "django_q.task": "results of wake-ups, which nobody reads",
     "django_q.schedule": "made by `manage.py setup`",
 }
@@ -51,7 +51,7 @@ FOLDERS: Mapping[str, FilesBelow] = {
     "adapters.adapterregistration": FilesBelow(lambda row: row["files"], needed=False),
     "training.trainingrun": FilesBelow(lambda row: f"runs/{row['id']}", needed=False),
 }
-"""Models whose attribute `files` is a prefix, and how the prefix follows from the row."""
+"""Models whose `files` is a prefix, and how it follows from the row."""
 
 
 def tables(apps: Apps) -> dict[str, type[models.Model]]:

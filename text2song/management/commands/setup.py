@@ -9,11 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
+from django.core.files.storage import storages
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django_q.models import Schedule
 
 from generation.catalogue import sync_catalogue
+from text2song.storage import StudioS3Storage
 
 FIRST_USER = "studio"
 EVERY_MINUTE = {"schedule_type": Schedule.MINUTES, "minutes": 1}
@@ -22,14 +24,6 @@ SCHEDULES = {
     "prune": {"func": "text2song.tasks.prune", "schedule_type": Schedule.DAILY, "minutes": None},
 }
 """What goes on by itself. Taking up the work of dead workers is no part of it: every worker does."""
-LISTENING = {
-    "AllowedMethods": ["GET", "HEAD"],
-    "AllowedOrigins": ["*"],
-    "AllowedHeaders": ["Range"],
-    "ExposeHeaders": ["Accept-Ranges", "Content-Length", "Content-Range"],
-}
-"""Lets pages read audio by presigned link, which alone gives access; comparing decodes it in the page."""
-
 NOT_SERVED = ["__tests__", "*.d.ts", "*.cjs", "redoc*"]
 """Parts of front-end packages that no page loads."""
 
@@ -58,18 +52,9 @@ class Command(BaseCommand):
 
     def _ensure_bucket(self) -> None:
         """Create the S3 bucket if the store has none of that name yet."""
-        if not settings.S3_BUCKET:
-            return
-        from botocore.exceptions import ClientError
-        from django.core.files.storage import storages
-
-        client = storages["default"].connection.meta.client
-        try:
-            client.head_bucket(Bucket=settings.S3_BUCKET)
-        except ClientError:
-            client.create_bucket(Bucket=settings.S3_BUCKET)
-            client.put_bucket_cors(Bucket=settings.S3_BUCKET, CORSConfiguration={"CORSRules": [LISTENING]})
-            self.stdout.write(f"Created the bucket {settings.S3_BUCKET}.")
+        store = storages["default"]
+        if isinstance(store, StudioS3Storage) and store.ensure_bucket():
+            self.stdout.write(f"Created the bucket {store.bucket_name}.")
 
     def _ensure_first_user(self) -> None:
         users = get_user_model()

@@ -100,5 +100,5 @@ class AdapterRegistrationAdmin(ReadOnlyAdmin):
         "error",
         "adapter",
         ("source", "created_by", "created_at"),
-        ("files", "sha256", "size"),
+        ("upload", "files", "sha256", "size"),
     )

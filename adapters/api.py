@@ -67,8 +67,9 @@ class AdapterViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
 
     @extend_schema(
         summary="Upload an adapter",
-        description="multipart/form-data. What is wrong with the files is told at once (400); then a worker loads the "
-        "adapter onto its base model and refuses one that changes nothing. Poll the answer's `url`.",
+        description="multipart/form-data. What names, sizes, the configuration and the shapes of the tensors tell is "
+        "refused at once (400). Then a worker unpacks the files, checks them completely, loads the adapter onto its "
+        "base model, and refuses one that is damaged or changes nothing. Poll the answer's `url`.",
         request={"multipart/form-data": UploadSerializer},
         examples=[UPLOAD_EXAMPLE],
         responses={202: OpenApiResponse(RegistrationSerializer, description="Being checked; poll `url`.")} | CONFLICT,

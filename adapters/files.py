@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -15,12 +16,67 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import storages
 
 from adapters.exceptions import AdapterFilesUnavailable
-from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE, AdapterFiles, AdapterRegistration
+from adapters.models import (
+    ARCHIVE_FILE,
+    CONFIG_FILE,
+    README_FILE,
+    SENT_FILES,
+    WEIGHTS_FILE,
+    AdapterFiles,
+    AdapterRegistration,
+)
+from adapters.unpacking import Upload, by_kept_name, is_archive
 from text2song.outages import write_refused
+from text2song.work import HandedBack, raise_if_stopping
 
 READ_SIZE = 1 << 20
 REFUSED = "The store refused to write the adapter's files. Check its free space and access under Settings."
+UPLOAD_REFUSED = (
+    "The store refused to keep the upload, so nothing was registered. Check its free space and access under Settings, "
+    "then send the adapter again."
+)
 NOT_BROUGHT = "The adapter's files cannot be written beside the worker. Check the data folder's rights and free space."
+
+
+def store_upload(registration: AdapterRegistration, uploads: Sequence[Upload]) -> None:
+    """Keep what was sent as it came, below the row's `upload`, for a worker to unpack; all of it, or nothing."""
+    sent = {ARCHIVE_FILE: uploads[0]} if is_archive(uploads) else by_kept_name(uploads)
+    try:
+        for name, upload in sent.items():
+            upload.seek(0)
+            storages["default"].save(f"{registration.upload}/{name}", upload)
+    except Exception as error:
+        registration.remove_upload()
+        raise AdapterFilesUnavailable(write_refused(error, UPLOAD_REFUSED)) from error
+
+
+def bring_upload(registration: AdapterRegistration, folder: Path) -> Path:
+    """Copy what was sent from the store into `folder`; returns the archive, or `folder` where files came one by one.
+
+    Raises `AdapterFilesUnavailable`, and `HandedBack` in a worker that is to end.
+    """
+    store = storages["default"]
+    try:
+        found = [name for name in SENT_FILES if store.exists(f"{registration.upload}/{name}")]
+        for name in found:
+            with store.open(f"{registration.upload}/{name}", "rb") as stored, (folder / name).open("wb") as local:
+                while piece := stored.read(READ_SIZE):
+                    raise_if_stopping()
+                    local.write(piece)
+    except HandedBack:
+        raise
+    except Exception as error:
+        raise _upload_away(registration) from error
+    if not found:
+        raise _upload_away(registration)
+    return folder / ARCHIVE_FILE if ARCHIVE_FILE in found else folder
+
+
+def _upload_away(registration: AdapterRegistration) -> AdapterFilesUnavailable:
+    return AdapterFilesUnavailable(
+        f"The upload of “{registration.label}” cannot be brought to a worker. "
+        "Check the store under Settings and the worker's free disk, then send the adapter again."
+    )
 
 
 def store_files(files: AdapterRegistration, *, weights: Path, readme: bytes) -> None:

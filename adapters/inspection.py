@@ -1,4 +1,7 @@
-"""What can be known of adapter files without torch: is it a plain LoRA, and does it fit its base model?"""
+"""What can be known of adapter files without torch: is it a plain LoRA, and does it fit its base model?
+
+`inspect_heads` tells most of it from a few megabytes, while whoever sent the files waits; `inspect_folder` reads all.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from adapters.exceptions import AdapterFilesRefused
 from adapters.files import sha256_of
 from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE
+from adapters.unpacking import SMALL_FILE_BYTES, Member, Members
 
 if TYPE_CHECKING:
     from generation.models import BaseModel
@@ -23,6 +27,9 @@ Shapes = Mapping[str, Sequence[int]]
 
 MOST_RANK = 512
 LONGEST_NAME = 300
+MOST_HEADER = 2 << 20
+"""Bytes that name the tensors: some hundred for each, and an adapter of the largest model has about a thousand."""
+METADATA = "__metadata__"
 MODULE_NAME = re.compile(r"[\w.]{1,200}")
 TENSOR_NAME = re.compile(r"base_model\.model\.(?P<module>[\w.]+)\.(?P<part>lora_(?:embedding_)?[AB])(?:\.weight)?")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -64,15 +71,22 @@ class Inspection:
     trained_parameters: int
 
 
+def inspect_heads(members: Members, base_model: BaseModel) -> None:
+    """Check configuration and header of the weights against `base_model`, without unpacking what follows.
+
+    Raises `AdapterFilesRefused`, `ModelNotReady`.
+    """
+    fitting_config(members[CONFIG_FILE].head(SMALL_FILE_BYTES), base_model)
+    weights = members[WEIGHTS_FILE]
+    check_fit(stated_shapes(weights), base_model.tensor_shapes(), base_model.display_name)
+
+
 def inspect_folder(folder: Path, base_model: BaseModel) -> Inspection:
     """Check the files in `folder` against `base_model`'s. Raises `AdapterFilesRefused`, `ModelNotReady`."""
-    stated = read_config(folder / CONFIG_FILE)
-    config = checked_config(stated)
-    _check_base(stated, base_model)
+    config = fitting_config((folder / CONFIG_FILE).read_bytes(), base_model)
     shapes = tensor_shapes(folder / WEIGHTS_FILE)
     check_fit(shapes, base_model.tensor_shapes(), base_model.display_name)
     readme = (folder / README_FILE).read_bytes() if (folder / README_FILE).is_file() else b""
-    config |= {"base_model_name_or_path": base_model.location or base_model.key, "revision": base_model.revision}
     weights = folder / WEIGHTS_FILE
     return Inspection(
         config=config,
@@ -84,10 +98,21 @@ def inspect_folder(folder: Path, base_model: BaseModel) -> Inspection:
     )
 
 
-def read_config(file: Path) -> dict[str, Any]:
+def fitting_config(text: bytes, base_model: BaseModel) -> dict[str, Any]:
+    """What is kept of adapter_config.json. Raises `AdapterFilesRefused` unless it describes a LoRA of `base_model`."""
+    stated = read_config(text)
+    config = checked_config(stated)
+    _check_base(stated, base_model)
+    return config | {
+        "base_model_name_or_path": base_model.location or base_model.key,
+        "revision": base_model.revision,
+    }
+
+
+def read_config(text: bytes) -> dict[str, Any]:
     """adapter_config.json as it is. Raises `AdapterFilesRefused` unless it is a JSON object."""
     try:
-        stated = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        stated = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise AdapterFilesRefused(f"{CONFIG_FILE} cannot be read as JSON.") from error
     if not isinstance(stated, dict):
@@ -185,7 +210,33 @@ def tensor_shapes(file: Path) -> dict[str, list[int]]:
         with safe_open(file, framework="np") as tensors:
             return {key: tensors.get_slice(key).get_shape() for key in tensors.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise AdapterFilesRefused(f"{WEIGHTS_FILE} is no safetensors file, or it is damaged.") from error
+        raise _damaged_weights() from error
+
+
+def stated_shapes(weights: Member) -> dict[str, list[int]]:
+    """As `tensor_shapes`, of weights that are not unpacked yet: their header is read, the numbers are only counted.
+
+    The format is 8 bytes of length, little-endian, then that much JSON, then the numbers of all tensors.
+    """
+    length = int.from_bytes(weights.head(8), "little")
+    if not 0 < length <= weights.size - 8:
+        raise _damaged_weights()
+    if length > MOST_HEADER:
+        raise AdapterFilesRefused(f"{WEIGHTS_FILE} names far more tensors than an adapter has.")
+    try:
+        header = json.loads(weights.head(8 + length)[8:].decode("utf-8"), parse_constant=_refuse_constant)
+        tensors = {name: (facts["shape"], facts["data_offsets"]) for name, facts in header.items() if name != METADATA}
+        ends = [int(end) for _, (_, end) in tensors.values()]
+        shapes = {name: [int(size) for size in shape] for name, (shape, _) in tensors.items()}
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError, OverflowError) as error:
+        raise _damaged_weights() from error
+    if 8 + length + max(ends, default=0) != weights.size:
+        raise _damaged_weights()
+    return shapes
+
+
+def _damaged_weights() -> AdapterFilesRefused:
+    return AdapterFilesRefused(f"{WEIGHTS_FILE} is no safetensors file, or it is damaged.")
 
 
 def check_fit(shapes: Shapes, base: Shapes, base_name: str) -> None:

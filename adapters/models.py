@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+import structlog
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import models, transaction
@@ -19,10 +21,15 @@ from text2song.work import Work
 if TYPE_CHECKING:
     from generation.models import BaseModel
 
+log = structlog.get_logger(__name__)
+
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 README_FILE = "README.md"
 KEPT_FILES = (CONFIG_FILE, WEIGHTS_FILE, README_FILE)
+ARCHIVE_FILE = "adapter.zip"
+SENT_FILES = (ARCHIVE_FILE, *KEPT_FILES)
+"""What an upload is kept as until a worker has unpacked it."""
 
 
 class AdapterFiles(models.Model):
@@ -48,10 +55,12 @@ class AdapterFiles(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    files = models.CharField(max_length=200, editable=False, help_text="Prefix of its files on the default storage.")
-    sha256 = models.CharField(max_length=64, editable=False, help_text="Of adapter_model.safetensors.")
-    size = models.PositiveBigIntegerField(editable=False, help_text="Bytes of all files")
-    trained_parameters = models.PositiveBigIntegerField(editable=False)
+    files = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="Prefix of its files on the default storage."
+    )
+    sha256 = models.CharField(max_length=64, blank=True, editable=False, help_text="Of adapter_model.safetensors.")
+    size = models.PositiveBigIntegerField(default=0, editable=False, help_text="Bytes of all files")
+    trained_parameters = models.PositiveBigIntegerField(default=0, editable=False)
     peft_config = models.JSONField(default=dict, editable=False)
     training_config = models.JSONField(
         default=dict, blank=True, help_text="How it was trained; empty for adapters from elsewhere."
@@ -86,17 +95,34 @@ class AdapterFiles(models.Model):
     @classmethod
     def named_among(cls, names: Iterable[str]) -> set[str]:
         """Those of `names`, files on the storage, that belong to a row."""
-        below = {name: name.rpartition("/")[0] for name in names}
-        prefixes = set(cls._having_files().filter(files__in=set(below.values())).values_list("files", flat=True))
-        return {name for name, prefix in below.items() if prefix in prefixes}
-
-    @classmethod
-    def _having_files(cls) -> models.QuerySet:
-        return cls._base_manager.all()
+        return _below(cls._base_manager.all(), "files", names)
 
     def file_name(self, name: str) -> str:
         """Where `name` (one of `KEPT_FILES`) is on the default storage."""
         return f"{self.files}/{name}"
+
+
+def _below(rows: models.QuerySet, field: str, names: Iterable[str]) -> set[str]:
+    """Those of `names` whose folder is what `field` of one of `rows` says."""
+    folders = {name: name.rpartition("/")[0] for name in names}
+    found = set(rows.filter(**{f"{field}__in": set(folders.values()) - {""}}).values_list(field, flat=True))
+    return {name for name, folder in folders.items() if folder in found}
+
+
+def _remove(folder: str, names: Iterable[str]) -> None:
+    """Take `names` below `folder` off the storage, and the folder where it is empty now; missing ones are fine.
+
+    No row names them any more, so what a store that is away keeps is pruned later.
+    """
+    if not folder:
+        return
+    try:
+        for name in names:
+            storages["default"].delete(f"{folder}/{name}")
+        with contextlib.suppress(OSError):
+            storages["default"].delete(folder)
+    except Exception:
+        log.warning("files_not_removed", folder=folder, exc_info=True)
 
 
 class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
@@ -188,9 +214,10 @@ class DefaultChange(UUIDModel):
 
 
 class AdapterRegistration(Work, AdapterFiles, UUIDModel):
-    """An upload whose files are in order, waiting for a generation worker to load it onto its base.
+    """An adapter on its way into the registry.
 
-    queued -> checking -> registered | refused.
+    queued -> checking -> registered | refused. A generation worker unpacks what was sent (`upload`), keeps its files
+    as the row's (`files`), and loads it onto its base. Until it is unpacked, what only the files tell is empty.
     """
 
     class State(models.TextChoices):
@@ -205,9 +232,19 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.CHECKING)
     CLUSTER: ClassVar[str] = "generation"
     TASK: ClassVar[str] = "generation.tasks.check_adapter"
-    GAVE_UP: ClassVar[str] = "The worker died each time it loaded the adapter, most likely for lack of memory."
+    GAVE_UP: ClassVar[str] = (
+        "The worker died each time it unpacked or loaded the adapter, most likely for lack of memory."
+    )
+    TAKEN_IN: ClassVar[tuple[str, ...]] = ("files", "sha256", "size", "trained_parameters", "peft_config")
+    """What is known once the files were unpacked and inspected."""
 
     parent = models.ForeignKey(Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    upload = models.CharField(
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text="Prefix of what was sent, on the default storage; empty once a worker has unpacked it.",
+    )
     activate = models.BooleanField(default=True, help_text="Make it selectable as soon as it is registered.")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     adapter = models.OneToOneField(
@@ -243,13 +280,23 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
 
     def _after_failure(self) -> None:
         """A refused upload leaves no files."""
+        transaction.on_commit(self.remove_upload)
         transaction.on_commit(self.remove_files)
 
     @classmethod
-    def _having_files(cls) -> models.QuerySet:
-        return cls._base_manager.exclude(state=cls.State.REFUSED)
+    def named_among(cls, names: Iterable[str]) -> set[str]:
+        having_files = cls._base_manager.exclude(state=cls.State.REFUSED)
+        return _below(having_files, "files", names) | _below(cls.objects.unfinished(), "upload", names)
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether its files were inspected and are kept; before, they are as they were sent."""
+        return not self.upload
 
     def remove_files(self) -> None:
-        """Take the files off the storage; missing ones are fine."""
-        for name in KEPT_FILES:
-            storages["default"].delete(self.file_name(name))
+        """Take the files off the storage."""
+        _remove(self.files, KEPT_FILES)
+
+    def remove_upload(self) -> None:
+        """Take what was sent off the storage."""
+        _remove(self.upload, SENT_FILES)

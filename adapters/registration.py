@@ -1,4 +1,9 @@
-"""How an adapter gets into the registry: checked, stored, tried on its base by a worker, and listed."""
+"""How an adapter gets into the registry: checked, stored, unpacked, tried on its base by a worker, and listed.
+
+Uploads come in two steps: while the person waits, what is cheap to know is checked and the upload is kept as it came
+(`request_registration`); a worker unpacks and inspects it (`take_in`). Files of this machine go the second step alone
+(`receive_adapter`).
+"""
 
 from __future__ import annotations
 
@@ -11,35 +16,55 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 
 from adapters.exceptions import AdapterExists
-from adapters.files import store_files
-from adapters.inspection import inspect_folder, require_revision
-from adapters.models import Adapter, AdapterFiles, AdapterRegistration
-from adapters.unpacking import Upload, unpack_path, unpack_uploads
+from adapters.files import bring_upload, store_files, store_upload
+from adapters.inspection import inspect_folder, inspect_heads, require_revision
+from adapters.models import CONFIG_FILE, Adapter, AdapterFiles, AdapterRegistration
+from adapters.unpacking import Upload, opened, unpack
 from adapters.validators import next_version
 from text2song.exceptions import Refused
-from text2song.work import ClaimLost
+from text2song.work import ClaimLost, patiently
 
 if TYPE_CHECKING:
     from generation.models import BaseModel
 
-NOT_TYPED = ("base_model", "parent", "created_by", "files", "sha256", "size", "trained_parameters", "peft_config")
+NOT_TYPED = ("base_model", "parent", "created_by", *AdapterRegistration.TAKEN_IN)
 SHARED_FIELDS = tuple(field.name for field in AdapterFiles._meta.get_fields())
 
 
 def request_registration(
-    *, actor: AbstractBaseUser, files: Path | Sequence[Upload], **values: Any
+    *, actor: AbstractBaseUser | None, files: Sequence[Upload], **values: Any
 ) -> AdapterRegistration:
-    """As `receive_adapter`, and a worker is woken to try the adapter on its base."""
-    with transaction.atomic():
-        registration = receive_adapter(actor=actor, files=files, **values)
-        registration.wake_worker()
+    """Keep uploaded files as a registration, and wake a worker to unpack them and try the adapter on its base.
+
+    Takes little time and memory whatever was sent: looks at names, sizes, the configuration and the header of the
+    weights. `values` and errors are those of `receive_adapter`; when it raises, nothing is stored.
+    """
+    registration = _new_registration(actor=actor, **values)
+    with opened(files) as members:
+        inspect_heads(members, registration.base_model)
+    registration.upload = f"uploads/{registration.pk}"
+    store_upload(registration, files)
+    _insert(registration)
     return registration
 
 
-def receive_adapter(
+def receive_adapter(*, actor: AbstractBaseUser | None, files: Path, worker: str, **values: Any) -> AdapterRegistration:
+    """Inspect and store a folder or zip archive of this machine as a registration that `worker`, the caller, tries.
+
+    It is claimed from the start, so that nobody else does. `values` are those of `_new_registration`. Raises
+    `ValidationError` (name, version), `AdapterExists`, `AdapterFilesRefused`, `ModelNotReady`,
+    `AdapterFilesUnavailable`; then nothing is stored.
+    """
+    registration = _new_registration(actor=actor, **values)
+    registration.be_claimed(worker)
+    _unpack_and_store(registration, files)
+    _insert(registration)
+    return registration
+
+
+def _new_registration(
     *,
     actor: AbstractBaseUser | None,
-    files: Path | Sequence[Upload],
     name: str,
     version: str,
     base_model: BaseModel,
@@ -49,14 +74,8 @@ def receive_adapter(
     activate: bool = True,
     description: str = "",
     training_config: dict[str, Any] | None = None,
-    worker: str = "",
 ) -> AdapterRegistration:
-    """Check everything that needs no torch and store it as a registration that waits for its trial.
-
-    With `worker`, this process's name, it is claimed from the start: whoever calls tries it, and nobody else does.
-    `files` is a local folder or zip archive, or uploaded files. Raises `ValidationError` (name, version),
-    `AdapterExists`, `AdapterFilesRefused`, `ModelNotReady`, `AdapterFilesUnavailable`; then nothing is stored.
-    """
+    """A registration that is not stored yet, in order as far as its values go."""
     registration = AdapterRegistration(
         name=name.strip(),
         version=version.strip(),
@@ -69,32 +88,40 @@ def receive_adapter(
         training_config=training_config or {},
         created_by=actor,
     )
-    if worker:
-        registration.be_claimed(worker)
     registration.full_clean(exclude=NOT_TYPED, validate_constraints=False)
     require_free(registration.name, registration.version)
     _check_parent(parent, base_model)
     if base_revision:
         require_revision(base_revision, base_model)
-    with tempfile.TemporaryDirectory(prefix="adapter-") as scratch:
-        folder = Path(scratch)
-        (unpack_path if isinstance(files, Path) else unpack_uploads)(files, folder)  # type: ignore[operator]
-        _take_in(registration, folder)
     return registration
 
 
-def _take_in(registration: AdapterRegistration, folder: Path) -> None:
-    inspection = inspect_folder(folder, registration.base_model)
-    registration.files = f"adapters/{registration.pk}"
-    registration.peft_config = inspection.config
-    registration.sha256 = inspection.sha256
-    registration.size = inspection.size
-    registration.trained_parameters = inspection.trained_parameters
-    store_files(registration, weights=inspection.weights, readme=inspection.readme)
+def _unpack_and_store(registration: AdapterRegistration, given: Path) -> None:
+    """Unpack and inspect `given`, and store its files under a name of this claim.
+
+    The object knows them then, its row does not: the caller commits them, or removes them.
+    """
+    with tempfile.TemporaryDirectory(prefix="adapter-") as scratch:
+        with opened(given) as members:
+            unpack(members, Path(scratch))
+        inspection = inspect_folder(Path(scratch), registration.base_model)
+        registration.files = f"adapters/{registration.claimed_name('files')}"
+        registration.peft_config = inspection.config
+        registration.sha256 = inspection.sha256
+        registration.size = inspection.size
+        registration.trained_parameters = inspection.trained_parameters
+        store_files(registration, weights=inspection.weights, readme=inspection.readme)
+
+
+def _insert(registration: AdapterRegistration) -> None:
+    """Write the row, with a wake-up if it waits for a worker; or else remove what was stored for it."""
     try:
         with transaction.atomic():
             registration.save(force_insert=True)
+            if registration.is_waiting:
+                registration.wake_worker()
     except BaseException as error:
+        registration.remove_upload()
         registration.remove_files()
         if isinstance(error, IntegrityError):
             raise _exists(registration.name, registration.version) from error
@@ -127,7 +154,25 @@ def _check_parent(parent: Adapter | None, base_model: BaseModel) -> None:
         raise Refused(message, fields={"parent": [message]})
 
 
-# -- after the trial -----------------------------------------------------------------------------------------------
+# -- by a worker -----------------------------------------------------------------------------------------------------
+
+
+def take_in(registration: AdapterRegistration) -> None:
+    """Unpack and inspect a claimed upload and make its files the row's, unless that was done before.
+
+    The upload goes then. Raises `AdapterFilesRefused`, `ModelNotReady`, `AdapterFilesUnavailable`, `ClaimLost`.
+    """
+    if registration.is_unpacked:
+        return
+    with tempfile.TemporaryDirectory(prefix="upload-") as scratch:
+        _unpack_and_store(registration, bring_upload(registration, Path(scratch)))
+    facts = {name: getattr(registration, name) for name in AdapterRegistration.TAKEN_IN}
+    if not patiently(lambda: registration.report(**facts, upload="", progressed=True)):
+        if not AdapterRegistration.named_among([registration.file_name(CONFIG_FILE)]):
+            registration.remove_files()  # else an earlier try succeeded, though its answer was lost
+        raise ClaimLost
+    registration.remove_upload()
+    registration.upload = ""
 
 
 def accept(registration: AdapterRegistration) -> bool:
@@ -135,6 +180,7 @@ def accept(registration: AdapterRegistration) -> bool:
 
     The adapter has the registration's id and files. When its name was taken meanwhile, the registration is refused.
     """
+    assert registration.is_unpacked, "only what was inspected is listed"
     shared = {name: getattr(registration, name) for name in SHARED_FIELDS}
     adapter = Adapter(id=registration.pk, is_active=registration.activate, parent=registration.parent, **shared)
     try:

@@ -85,6 +85,7 @@ class RegistrationSerializer(serializers.ModelSerializer):
     base_model = serializers.SlugRelatedField(slug_field="key", read_only=True)
     error = serializers.SerializerMethodField(help_text="Why it was refused; null otherwise.")
     adapter = serializers.PrimaryKeyRelatedField(read_only=True, help_text="Id of the adapter, once registered.")
+    sha256 = serializers.SerializerMethodField(help_text="Of the weights; null until a worker has unpacked the upload.")
 
     class Meta:
         model = AdapterRegistration
@@ -109,6 +110,10 @@ class RegistrationSerializer(serializers.ModelSerializer):
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_error(self, registration: AdapterRegistration) -> str | None:
         return registration.error or None
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_sha256(self, registration: AdapterRegistration) -> str | None:
+        return registration.sha256 or None
 
 
 class UploadSerializer(StrictFieldsMixin, serializers.ModelSerializer):

@@ -1,27 +1,55 @@
 """Getting an adapter's files out of what a person gives: a folder, a zip archive, or the files themselves.
 
-Nothing a client names becomes a path: only three files are kept, under names of our own.
+Nothing a client names becomes a path: only three files are kept, under names of our own. `opened` does little work,
+however large or dishonest the archive is: it reads a bounded list of names and sizes, and unpacks nothing.
 """
 
 from __future__ import annotations
 
 import stat
+import struct
+import sys
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 
-from adapters.exceptions import AdapterFilesRefused
+from adapters.exceptions import AdapterFilesRefused, AdapterFilesUnavailable
 from adapters.models import CONFIG_FILE, KEPT_FILES, WEIGHTS_FILE
+from text2song.work import raise_if_stopping
 
 MOST_ENTRIES = 200
 SMALL_FILE_BYTES = 1 << 20
 """Configuration and README are text; anything longer is something else."""
+MOST_RATIO = 20
+"""An adapter's numbers hardly compress; what unpacks to more than this many times its size is no adapter."""
+RATIO_ALLOWANCE = 4 << 20
+"""Bytes that may come out of any archive, however small: text compresses well."""
+COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Those that are unpacked piece by piece; zipfile holds whatever comes of a piece of bzip2 or LZMA in memory."""
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy"})
-READ_SIZE = 1 << 20
+READ_SIZE = 1 << 18
+GLANCE = 8 << 20
+"""Bytes of an archive that are enough for its list, the configuration and the header of the weights."""
+DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    EOFError,
+    RuntimeError,
+    OSError,
+    ValueError,
+)
+"""What zipfile raises of archives that are damaged, or made to harm."""
 
 
 class Upload(Protocol):
@@ -34,69 +62,205 @@ class Upload(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def unpack_uploads(uploads: Sequence[Upload], folder: Path) -> None:
-    """Put the adapter's files, sent one by one or as one zip archive, into `folder`. Raises `AdapterFilesRefused`."""
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of an adapter's files in what was given. `size` is what is declared, and no more than that is ever read."""
+
+    name: str
+    size: int
+    _open: Callable[[], AbstractContextManager[Any]]
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content, as it is unpacked. Raises `AdapterFilesRefused`, and `HandedBack` in a worker that is to end."""
+        room = self.size
+        with self._open() as stream:
+            while piece := stream.read(READ_SIZE):
+                raise_if_stopping()
+                room -= len(piece)
+                if room < 0:
+                    raise AdapterFilesRefused(f"{self.name} is larger than its declared {filesizeformat(self.size)}.")
+                yield piece
+
+    def head(self, size: int) -> bytes:
+        """Up to `size` bytes from the start; what follows is not unpacked."""
+        head = bytearray()
+        for piece in self.pieces():
+            head += piece
+            if len(head) >= size:
+                break
+        return bytes(head[:size])
+
+
+Members = Mapping[str, Member]
+
+
+@contextmanager
+def opened(given: Path | Sequence[Upload]) -> Iterator[Members]:
+    """The files of an adapter by the names they are kept under: of a local folder or archive, or of uploads.
+
+    Of an uploaded archive no more than `GLANCE` bytes are read, so that only heads can be looked at: the rest is for a
+    worker. Raises `AdapterFilesRefused` for what names and declared sizes tell.
+    """
+    with _members_of(given) as members:
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
+            if name not in members:
+                raise AdapterFilesRefused(f"There is no {name}; this is no PEFT adapter.")
+        for member in members.values():
+            if member.name != WEIGHTS_FILE and member.size > SMALL_FILE_BYTES:
+                raise AdapterFilesRefused(f"{member.name} is over 1 MB.")
+        yield members
+
+
+def unpack(members: Members, folder: Path) -> None:
+    """Write the files into `folder`. Raises `AdapterFilesRefused`, and `AdapterFilesUnavailable` on a full disk."""
+    for name, member in members.items():
+        with (folder / name).open("wb", buffering=0) as file:
+            for piece in member.pieces():
+                _write(file, piece)
+
+
+def _write(file: IO[bytes], piece: bytes) -> None:
+    try:
+        while piece:
+            piece = piece[file.write(piece) :]
+    except OSError as error:
+        raise AdapterFilesUnavailable(
+            "The machine that unpacks adapters has no room for this one. Free some of its disk, then try again."
+        ) from error
+
+
+def is_archive(uploads: Sequence[Upload]) -> bool:
+    """Whether one zip archive was sent, rather than the files one by one."""
+    return len(uploads) == 1 and PurePosixPath(uploads[0].name or "").suffix.lower() == ".zip"
+
+
+def by_kept_name(uploads: Sequence[Upload]) -> dict[str, Upload]:
+    """Those of the uploads that are kept; a client's path goes no further than its last part."""
+    named = {PurePosixPath((upload.name or "").replace("\\", "/")).name: upload for upload in uploads}
+    return {name: named[name] for name in KEPT_FILES if name in named}
+
+
+# -- a folder, files, an archive -------------------------------------------------------------------------------------
+
+
+def _members_of(given: Path | Sequence[Upload]) -> AbstractContextManager[Members]:
+    if not isinstance(given, Path):
+        return _sent(given)
+    if given.is_dir():
+        return nullcontext(_in_folder(given))
+    if given.is_file():
+        return _in_archive_file(given)
+    raise AdapterFilesRefused(f"There is no folder or file “{given}”.")
+
+
+def _sent(uploads: Sequence[Upload]) -> AbstractContextManager[Members]:
     if not uploads:
         raise AdapterFilesRefused(f"Send {CONFIG_FILE} and {WEIGHTS_FILE}, or one zip archive of them.")
-    if sum(upload.size or 0 for upload in uploads) > settings.ADAPTER_MAX_BYTES:
-        raise _too_large()
-    if len(uploads) == 1 and PurePosixPath(uploads[0].name or "").suffix.lower() == ".zip":
-        _unpack_zip(uploads[0], folder)
-        return
+    _refuse_too_large(sum(upload.size or 0 for upload in uploads))
+    if is_archive(uploads):
+        return _in_archive(uploads[0], uploads[0].size or 0, GLANCE)
     if len(uploads) > MOST_ENTRIES:
         raise AdapterFilesRefused(f"{len(uploads)} files are too many for one adapter.")
-    names = [PurePosixPath((upload.name or "").replace("\\", "/")).name for upload in uploads]
-    _refuse_pickles(names)
-    for name, upload in zip(names, uploads, strict=True):
-        if name in KEPT_FILES:
-            upload.seek(0)
-            _copy(upload, folder / name, name)
-    _require_both(folder)
+    _refuse_pickles([upload.name or "" for upload in uploads])
+    kept = by_kept_name(uploads)
+    return nullcontext({name: Member(name, sent.size or 0, partial(_rewound, sent)) for name, sent in kept.items()})
 
 
-def unpack_path(path: Path, folder: Path) -> None:
-    """Put the adapter's files of a local folder or zip archive into `folder`. Raises `AdapterFilesRefused`."""
-    if path.is_dir():
-        _refuse_pickles([entry.name for entry in path.iterdir()])
-        for name in KEPT_FILES:
-            if (path / name).is_file():
-                with (path / name).open("rb") as stream:
-                    _copy(stream, folder / name, name)
-        _require_both(folder)
-    elif path.is_file():
-        with path.open("rb") as stream:
-            _unpack_zip(stream, folder)
-    else:
-        raise AdapterFilesRefused(f"There is no folder or file “{path}”.")
+def _rewound(upload: Upload) -> AbstractContextManager[Upload]:
+    upload.seek(0)
+    return nullcontext(upload)
 
 
-def _unpack_zip(stream: Upload | IO[bytes], folder: Path) -> None:
+def _in_folder(folder: Path) -> Members:
+    _refuse_pickles([entry.name for entry in folder.iterdir()])
+    files = {name: folder / name for name in KEPT_FILES if (folder / name).is_file()}
+    members = {name: Member(name, file.stat().st_size, partial(file.open, "rb")) for name, file in files.items()}
+    _refuse_too_large(sum(member.size for member in members.values()))
+    return members
+
+
+@contextmanager
+def _in_archive_file(file: Path) -> Iterator[Members]:
+    size = file.stat().st_size
+    with file.open("rb") as stream, _in_archive(stream, size, sys.maxsize) as members:
+        yield members
+
+
+@contextmanager
+def _in_archive(stream: Upload | IO[bytes], size: int, most_read: int) -> Iterator[Members]:
+    with _readable():
+        archive = zipfile.ZipFile(_InPieces(stream, most_read))  # type: ignore[call-overload]
+    with archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        _check_entries(entries, size)
+        chosen = _chosen(entries)
+        yield {name: Member(name, e.file_size, partial(_entry, archive, e)) for name, e in chosen.items()}
+
+
+@contextmanager
+def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+    with _readable(), archive.open(entry) as stream:
+        yield stream
+
+
+class _InPieces:
+    """A stream of which no more than `READ_SIZE` bytes are read at once, and no more than `most` in all.
+
+    zipfile reads the whole list of entries at once, and makes an object of each, before anybody can count them; and it
+    reads on and on where much that is compressed unpacks to nothing.
+    """
+
+    def __init__(self, stream: Upload | IO[bytes], most: int) -> None:
+        self._stream = stream
+        self._left = most
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, size: int = -1) -> bytes:
+        if size > READ_SIZE:
+            raise AdapterFilesRefused("The archive lists far more files than an adapter has.")
+        piece = self._stream.read(READ_SIZE if size < 0 else size)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise AdapterFilesRefused("The archive is packed so that it takes long to read; pack it again.")
+        return piece
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Within, only what was given is read: what goes wrong is its fault."""
     try:
-        with zipfile.ZipFile(stream) as archive:  # type: ignore[arg-type]
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            _check_entries(entries)
-            for name, entry in _chosen(entries).items():
-                with archive.open(entry) as packed:
-                    _copy(packed, folder / name, name)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, RuntimeError, OSError) as error:
+        yield
+    except DAMAGED as error:
         raise AdapterFilesRefused("The archive cannot be read: it is no zip file, or it is damaged.") from error
-    _require_both(folder)
 
 
-def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
+def _check_entries(entries: list[zipfile.ZipInfo], archive_size: int) -> None:
     if len(entries) > MOST_ENTRIES:
         raise AdapterFilesRefused(f"The archive holds {len(entries)} files; an adapter has two or three.")
-    if sum(entry.file_size for entry in entries) > settings.ADAPTER_MAX_BYTES:
-        raise _too_large()
+    unpacked = sum(entry.file_size for entry in entries)
+    _refuse_too_large(unpacked)
     for entry in entries:
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
-            raise AdapterFilesRefused("The archive names a file outside of itself; pack the adapter's folder again.")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise AdapterFilesRefused("The archive holds a link; pack the files themselves.")
-        if entry.flag_bits & 0x1:
-            raise AdapterFilesRefused("The archive is encrypted; pack it without a password.")
+        _check_entry(entry)
     _refuse_pickles([entry.filename for entry in entries])
+    if unpacked > MOST_RATIO * archive_size + RATIO_ALLOWANCE:
+        raise AdapterFilesRefused(
+            f"The archive of {filesizeformat(archive_size)} would unpack to {filesizeformat(unpacked)}; "
+            "the numbers of an adapter do not compress like that."
+        )
+
+
+def _check_entry(entry: zipfile.ZipInfo) -> None:
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
+        raise AdapterFilesRefused("The archive names a file outside of itself; pack the adapter's folder again.")
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise AdapterFilesRefused("The archive holds a link; pack the files themselves.")
+    if entry.flag_bits & 0x1:
+        raise AdapterFilesRefused("The archive is encrypted; pack it without a password.")
+    if entry.compress_type not in COMPRESSIONS:
+        raise AdapterFilesRefused("The archive is compressed in an unusual way; pack it as an ordinary zip archive.")
 
 
 def _chosen(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
@@ -112,31 +276,16 @@ def _chosen(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     return dict(beside)
 
 
-def _copy(stream: Upload | IO[bytes], target: Path, name: str) -> None:
-    """Copy no more than is allowed, whatever size was announced."""
-    room = settings.ADAPTER_MAX_BYTES if name == WEIGHTS_FILE else SMALL_FILE_BYTES
-    with target.open("wb") as file:
-        while piece := stream.read(READ_SIZE):
-            room -= len(piece)
-            if room < 0:
-                raise _too_large() if name == WEIGHTS_FILE else AdapterFilesRefused(f"{name} is over 1 MB.")
-            file.write(piece)
-
-
 def _refuse_pickles(names: Sequence[str]) -> None:
     for name in names:
-        if PurePosixPath(name).suffix.lower() in PICKLES:
+        last = PurePosixPath(name.replace("\\", "/")).name
+        if PurePosixPath(last).suffix.lower() in PICKLES:
             raise AdapterFilesRefused(
-                f"“{PurePosixPath(name).name[:80]}” may be a pickle, which can run code when it is opened. "
+                f"“{last[:80]}” may be a pickle, which can run code when it is opened. "
                 "Save the adapter as safetensors, and leave everything else out."
             )
 
 
-def _require_both(folder: Path) -> None:
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
-        if not (folder / name).is_file():
-            raise AdapterFilesRefused(f"There is no {name}; this is no PEFT adapter.")
-
-
-def _too_large() -> AdapterFilesRefused:
-    return AdapterFilesRefused(f"An adapter may have up to {filesizeformat(settings.ADAPTER_MAX_BYTES)} in all.")
+def _refuse_too_large(size: int) -> None:
+    if size > settings.ADAPTER_MAX_BYTES:
+        raise AdapterFilesRefused(f"An adapter may have up to {filesizeformat(settings.ADAPTER_MAX_BYTES)} in all.")

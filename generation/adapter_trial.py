@@ -1,4 +1,4 @@
-"""The last check before an adapter is registered: does it load onto its base, and change what that base computes?
+"""What a worker does before an adapter is registered: unpack it, load it onto its base, see that it changes something.
 
 Runs where torch is: in a generation worker, in a command, or in a training run.
 """
@@ -12,7 +12,7 @@ import structlog
 from adapters.exceptions import AdapterFilesRefused
 from adapters.files import local_folder
 from adapters.models import Adapter, AdapterRegistration
-from adapters.registration import accept, receive_adapter
+from adapters.registration import accept, receive_adapter, take_in
 from generation.specs import AdapterSpec
 from generation.worker import sentence_for
 from text2song.work import patiently, raise_if_stopping
@@ -33,7 +33,7 @@ def register_adapter(*, engines: EngineCache, worker: str, **values: Any) -> Ada
 
 
 def try_waiting(engines: EngineCache, worker: str) -> None:
-    """Try every adapter that waits; each ends registered or refused."""
+    """Unpack and try every adapter that waits; each ends registered or refused."""
     while registration := AdapterRegistration.objects.claim_next(worker):
         try_on_base(registration, engines)
 
@@ -42,6 +42,7 @@ def try_on_base(registration: AdapterRegistration, engines: EngineCache) -> None
     """End a claimed registration: registered if the adapter works, else refused with the reason."""
 
     def measure_and_accept(registration: AdapterRegistration) -> None:
+        take_in(registration)
         effect = measure_effect(registration, engines)
         if patiently(lambda: accept(registration)):
             log.info("adapter_registered", adapter_id=str(registration.pk), effect=effect)

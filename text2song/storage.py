@@ -30,6 +30,18 @@ LISTENING = {
 """Lets pages read audio by presigned link, which alone gives access; comparing decodes it in the page."""
 
 
+IN_MEMORY = 8 << 20
+"""Bytes of a file read from the store that are held in memory; a larger one lies on the disk while it is open."""
+PARTS_AT_ONCE = 2
+
+
+def transfers() -> TransferConfig:
+    """Large files in parts of 8 MB, a few at a time: the defaults hold up to fifteen in memory, for every request."""
+    config = TransferConfig(max_concurrency=PARTS_AT_ONCE)
+    config.max_in_memory_upload_chunks = PARTS_AT_ONCE
+    return config
+
+
 def attempts() -> int:
     return WORKER_ATTEMPTS if is_worker() else WEB_ATTEMPTS
 
@@ -42,7 +54,8 @@ class StudioS3Storage(S3Storage):
     """
 
     def get_default_settings(self) -> dict[str, Any]:
-        return {**super().get_default_settings(), "public_endpoint_url": None}
+        ours = {"public_endpoint_url": None, "max_memory_size": IN_MEMORY, "transfer_config": transfers()}
+        return {**super().get_default_settings(), **ours}
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

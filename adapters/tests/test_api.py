@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import accept
+from adapters.registration import accept, take_in
 from adapters.tests.factories import AdapterFactory, adapter_files, adapter_zip, tiny_base
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.tests.clients import caller
@@ -37,6 +37,7 @@ def test_an_upload_is_answered_with_where_to_poll(api, user):
     assert registration.created_by == user
     assert registration.claim("host:1:1")
     assert api.get(answer["Location"]).json()["state"] == "checking"
+    take_in(registration)
     assert accept(registration)
     polled = api.get(answer["Location"]).json()
     assert (polled["state"], polled["adapter"]) == ("registered", str(registration.pk))

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from adapters.configuration import in_words
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import accept
+from adapters.registration import accept, take_in
 from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory, adapter_files, adapter_zip, tiny_base
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
 
@@ -62,6 +62,8 @@ def test_uploading_leads_to_the_trial_and_from_there_to_the_adapter(page, user):
     assert "Waiting for a worker" in waiting and 'hx-trigger="every 2s"' in waiting
     assert "warm@1.0.0" in page.get("/adapters/").text, "the list shows it while it is checked"
     assert registration.claim("host:1:1")
+    assert "A worker unpacks the files" in page.get(answer["Location"]).text
+    take_in(registration)
     tried = page.get(answer["Location"]).text
     assert "A worker loads it" in tried and 'hx-trigger="every 2s"' in tried
     assert accept(registration)

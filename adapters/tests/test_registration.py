@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from safetensors.numpy import save
 from adapters.exceptions import AdapterExists, AdapterFilesRefused, AdapterFilesUnavailable
 from adapters.files import local_folder
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import accept, receive_adapter, request_registration
+from adapters.registration import accept, receive_adapter, request_registration, take_in
 from adapters.tests.factories import (
     LAYER,
     AdapterFactory,
@@ -43,7 +44,18 @@ def upload(content: bytes, name: str = "adapter.zip") -> SimpleUploadedFile:
 
 def receive(base, files=None, **values):
     files = [upload(adapter_zip())] if files is None else files
-    return receive_adapter(actor=None, files=files, base_model=base, **{"name": "warm", "version": "1.0.0"} | values)
+    values = {"actor": None, "base_model": base, "name": "warm", "version": "1.0.0"} | values
+    if isinstance(files, Path):
+        return receive_adapter(files=files, worker="host:1:1", **values)
+    return request_registration(files=files, **values)
+
+
+def receive_and_take_in(base, files=None, **values):
+    """As a worker has it when it tries the adapter."""
+    registration = receive(base, files, **values)
+    assert isinstance(files, Path) or registration.claim("host:1:1")
+    take_in(registration)
+    return registration
 
 
 def test_a_zip_becomes_a_registration_with_its_files_and_facts(base, user, stored_files):
@@ -52,6 +64,8 @@ def test_a_zip_becomes_a_registration_with_its_files_and_facts(base, user, store
     )
     assert (registration.state, registration.name, registration.created_by) == ("queued", "warm", user)
     assert registration.base_revision == base.revision
+    assert registration.claim("host:1:1")
+    take_in(registration)
     assert (registration.rank, registration.alpha, registration.trained_parameters) == (2, 4, 64)
     assert stored_files("adapters") == [f"{registration.files}/{name}" for name in (CONFIG_FILE, WEIGHTS_FILE)]
 
@@ -65,7 +79,7 @@ def test_other_ways_of_giving_the_same_files(base, tmp_path, kind):
         "loose files": [upload(file.read_bytes(), file.name) for file in folder.iterdir()],
     }[kind]
     (tmp_path / "warm.zip").write_bytes(adapter_zip())
-    registration = receive(base, given)
+    registration = receive_and_take_in(base, given)
     loaded = local_folder(registration)
     assert (loaded / WEIGHTS_FILE).read_bytes() == adapter_files()[WEIGHTS_FILE]
     assert json.loads((loaded / CONFIG_FILE).read_bytes())["revision"] == base.revision
@@ -244,7 +258,7 @@ def test_a_parent_must_be_a_living_adapter_of_the_same_base(base):
     assert receive(base, parent=parent).parent == parent
 
 
-def test_a_store_that_refuses_leaves_nothing(base, monkeypatch, stored_files):
+def test_a_store_that_refuses_leaves_nothing(base, monkeypatch, stored_files, tmp_path):
     from django.core.files.storage import FileSystemStorage
 
     save_file = FileSystemStorage._save
@@ -256,14 +270,15 @@ def test_a_store_that_refuses_leaves_nothing(base, monkeypatch, stored_files):
 
     monkeypatch.setattr(FileSystemStorage, "_save", refuse_weights)
     with pytest.raises(AdapterFilesUnavailable, match="store refused"):
-        receive(base)
+        receive(base, adapter_folder(tmp_path / "warm"))
     assert stored_files() == [] and not AdapterRegistration.objects.exists()
 
 
 def test_accepted_it_is_an_adapter_with_the_same_id_and_files(base, storage_backend):
-    registration = receive(base, description="soft\r\nkeys")
-    assert not accept(registration), "nobody has claimed it"
-    assert registration.claim("host:1:1") and accept(registration)
+    registration = receive_and_take_in(base, description="soft\r\nkeys")
+    other = AdapterRegistration.objects.get()
+    assert not accept(other), "another has claimed it"
+    assert accept(registration)
     adapter = Adapter.objects.get()
     assert (adapter.pk, adapter.files, adapter.sha256) == (registration.pk, registration.files, registration.sha256)
     assert adapter.is_active and not adapter.is_default and adapter.description == "soft\nkeys"
@@ -273,8 +288,7 @@ def test_accepted_it_is_an_adapter_with_the_same_id_and_files(base, storage_back
 
 
 def test_refused_it_leaves_a_reason_and_no_files(base, stored_files, django_capture_on_commit_callbacks):
-    registration = receive(base)
-    assert registration.claim("host:1:1")
+    registration = receive_and_take_in(base)
     with django_capture_on_commit_callbacks() as after_commit:
         assert registration.fail("It changes nothing.")
     assert stored_files(), "files go once the row says so for good"
@@ -286,7 +300,7 @@ def test_refused_it_leaves_a_reason_and_no_files(base, stored_files, django_capt
 
 
 def test_a_name_taken_while_it_was_checked_refuses_it(base):
-    registration = receive(base, worker="host:1:1")
+    registration = receive_and_take_in(base)
     AdapterFactory(name="warm", version="1.0.0")
     accept(registration)
     assert registration.state == "refused" and "next free one is 1.0.1" in registration.error

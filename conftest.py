@@ -20,6 +20,7 @@ from django.core.files.storage import storages
 from django.test import Client
 
 from text2song import health
+from text2song.tests.factories import WorkerPresenceFactory
 from text2song.tests.live import LiveStudio, free_port
 
 IN_CI = os.environ.get("CI") == "true"
@@ -71,6 +72,13 @@ def user(db: None, django_user_model: Any) -> Any:
 @pytest.fixture
 def curator(db: None, django_user_model: Any) -> Any:
     return django_user_model.objects.create_superuser("carl", password="listen-closely")
+
+
+@pytest.fixture
+def workers(db: None) -> None:
+    """Workers of every cluster, idle since a few minutes; the first is the one that factories let work be done by."""
+    for cluster in ("default", "generation", "training"):
+        WorkerPresenceFactory(cluster=cluster)
 
 
 @pytest.fixture

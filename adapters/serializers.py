@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from adapters.models import Adapter, AdapterRegistration
-from text2song.api.serializers import StrictFieldsMixin
+from text2song.api.serializers import StrictFieldsMixin, WorkSerializer
 
 BaseModel = Adapter._meta.get_field("base_model").related_model
 
@@ -78,7 +78,7 @@ class AdapterSerializer(StrictFieldsMixin, serializers.ModelSerializer):
         return reverse("api-adapter-download", args=[adapter.pk], request=self.context.get("request"))
 
 
-class RegistrationSerializer(serializers.ModelSerializer):
+class RegistrationSerializer(WorkSerializer):
     """An upload on its way into the registry; poll `url` until `state` is neither "queued" nor "checking"."""
 
     url = serializers.SerializerMethodField()
@@ -94,6 +94,7 @@ class RegistrationSerializer(serializers.ModelSerializer):
             "url",
             "state",
             "error",
+            "notice",
             "adapter",
             "name",
             "version",

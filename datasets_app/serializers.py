@@ -10,7 +10,7 @@ from rest_framework.reverse import reverse
 
 from datasets_app.models import MAX_SEED, NAME_LENGTH, Dataset, Export
 from datasets_app.training_command import training_command
-from text2song.api.serializers import StrictSerializer
+from text2song.api.serializers import StrictSerializer, WorkSerializer
 
 
 class FiltersField(serializers.JSONField):
@@ -59,7 +59,7 @@ class ReadinessSerializer(serializers.Serializer):
     is_ready = serializers.BooleanField()
 
 
-class ExportSerializer(serializers.ModelSerializer):
+class ExportSerializer(WorkSerializer):
     """A dataset as a file; poll `url` until `state` is “ready” or “failed”."""
 
     url = serializers.SerializerMethodField()
@@ -77,6 +77,7 @@ class ExportSerializer(serializers.ModelSerializer):
             "state",
             "progress",
             "error",
+            "notice",
             "size",
             "sha256",
             "download_url",
@@ -103,7 +104,7 @@ class NewExportSerializer(StrictSerializer):
     format = serializers.ChoiceField(choices=Export.Format.choices)
 
 
-class DatasetSerializer(serializers.ModelSerializer):
+class DatasetSerializer(WorkSerializer):
     """A dataset; poll `url` until `state` is “ready” or “failed”."""
 
     url = serializers.SerializerMethodField()
@@ -126,6 +127,7 @@ class DatasetSerializer(serializers.ModelSerializer):
             "state",
             "progress",
             "error",
+            "notice",
             "filters",
             "imported_from",
             "seed",

@@ -54,14 +54,25 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
 @admin.register(WorkerPresence)
 class WorkerPresenceAdmin(ReadOnlyAdmin):
-    """Worker processes and when they were last heard of. Rows of dead workers go by themselves."""
+    """Worker processes, what they do, and when they moved and were heard of. Rows of dead workers go by themselves."""
 
-    list_display = ("name", "cluster", "started_at", "seen_at", "is_alive")
+    list_display = ("name", "cluster", "what_it_does", "turned_at", "seen_at", "started_at", "is_alive")
     list_filter = ("cluster",)
     search_fields = ("name",)
 
     def has_delete_permission(self, request: HttpRequest, obj: WorkerPresence | None = None) -> bool:
         return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkerPresence]:
+        return super().get_queryset(request).with_motion()
+
+    @admin.display(description="What it does", ordering="doing")
+    def what_it_does(self, worker: WorkerPresence) -> str:
+        if not self.is_alive(worker):
+            return "not heard of"
+        if not worker.moves:
+            return f"hangs in {worker.doing}" if worker.doing else "hangs"
+        return worker.doing or "idle"
 
     @admin.display(boolean=True, description="Alive")
     def is_alive(self, worker: WorkerPresence) -> bool:

@@ -9,14 +9,17 @@ from django.utils.functional import SimpleLazyObject
 
 from text2song.navigation import GUEST_SECTIONS, MENU, SECTIONS, links
 from text2song.overview import status
+from text2song.workforce import workforce_of
 
 
 def studio(request: HttpRequest) -> dict[str, Any]:
-    """Sidebar, user menu and status bar; the figures are read only by templates that show them."""
+    """Sidebar, user menu, status bar and who works; all figures are read only by templates that show them."""
     user = getattr(request, "user", None)
+    workforce = workforce_of(request)
     sections, menu = (GUEST_SECTIONS, ()) if getattr(request, "is_guest", False) else (SECTIONS, MENU)
     return {
         "navigation": links(sections, request.path, user),
         "studio_links": links(menu, request.path, user),
-        "studio_status": SimpleLazyObject(status),
+        "studio_status": SimpleLazyObject(lambda: status(workforce)),
+        "workforce": workforce,
     }

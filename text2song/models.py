@@ -83,12 +83,12 @@ class WorkerPresenceQuerySet(models.QuerySet):
         """Processes heard of within the last `WorkerPresence.TIMEOUT`: what they have claimed is theirs."""
         return self.filter(seen_at__gt=timezone.now() - WorkerPresence.TIMEOUT)
 
-    def moving(self) -> WorkerPresenceQuerySet:
-        """Workers that get work done: alive, and their loop turns, or what they are doing has moved lately."""
+    def with_motion(self) -> WorkerPresenceQuerySet:
+        """Annotate `moves`: whether it gets work done. Its loop turns, or what it is doing has moved lately."""
         now = timezone.now()
         turning = models.Q(turned_at__gt=now - WorkerPresence.TIMEOUT)
         at_work = ~models.Q(doing="") & models.Q(turned_at__gt=now - WorkerPresence.PATIENCE)
-        return self.alive().filter(turning | at_work)
+        return self.annotate(moves=models.ExpressionWrapper(turning | at_work, models.BooleanField()))
 
 
 class WorkerPresence(models.Model):

@@ -14,17 +14,23 @@ from feedback import summaries
 from feedback.library_filter import NAME, WAITING
 from generation.models import AudioSample, GenerationJob
 from text2song.navigation import url_or_empty
+from text2song.workforce import Workforce
 from training.models import TrainingRun
+
+STANDS = {"default": "The queue", "generation": "Generation", "training": "Training"}
+"""What stands still when nobody does the work of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status bar: two counts, and the lists that hold exactly what was counted."""
+    """The status bar: two counts, the lists that hold exactly what was counted, and what stands still, in words."""
 
     active_jobs: int
     jobs_url: str
     waiting: int
     waiting_url: str
+    standing_still: str = ""
+    jobs_move: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Station:
     count: int | None = None
     unit: str = ""
     at_work: str = ""
+    moves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class NextStep:
     text: str
     url: str
     action: str
+    is_notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +90,24 @@ def _waiting_url() -> str:
     return f"{url}?{urlencode({NAME: WAITING})}" if url else ""
 
 
-def status() -> Status:
-    """Active jobs and samples nobody has judged, in two queries."""
+def status(workforce: Workforce) -> Status:
+    """Active jobs, samples nobody has judged and what stands still, in four queries."""
     return Status(
         active_jobs=GenerationJob.objects.unfinished().count(),
         jobs_url=_jobs_url("active"),
         waiting=summaries.without_feedback(AudioSample.objects.visible().order_by()).count(),
         waiting_url=_waiting_url(),
+        standing_still=_standing_still(workforce),
+        jobs_move=not workforce.crews["generation"].stands_still,
     )
+
+
+def _standing_still(workforce: Workforce) -> str:
+    """Such as “Generation stands still”; empty when nothing does."""
+    crews = workforce.standing_still
+    if len(crews) > 1:
+        return f"{len(crews)} queues stand still"
+    return f"{STANDS[crews[0].cluster]} stands still" if crews else ""
 
 
 def figures(reader: AbstractBaseUser) -> Figures:
@@ -108,7 +126,7 @@ def figures(reader: AbstractBaseUser) -> Figures:
     )
 
 
-def stations(totals: Figures) -> list[Station]:
+def stations(totals: Figures, workforce: Workforce) -> list[Station]:
     """Generate, Listen, Dataset, Train, Adapter, in the order music goes through them."""
     return [
         Station(
@@ -118,7 +136,7 @@ def stations(totals: Figures) -> list[Station]:
             url_or_empty("create"),
             totals.generations,
             "job" if totals.generations == 1 else "jobs",
-            f"{totals.active} at work" if totals.active else "",
+            *_motion(totals.active, "generation", workforce),
         ),
         Station(
             "Listen",
@@ -128,28 +146,37 @@ def stations(totals: Figures) -> list[Station]:
             totals.waiting,
             "sample waits for ears" if totals.waiting == 1 else "samples wait for ears",
         ),
-        _datasets(),
-        _training(),
+        _datasets(workforce),
+        _training(workforce),
         _adapters(),
     ]
 
 
-def _training() -> Station:
+def _motion(unfinished: int, cluster: str, workforce: Workforce) -> tuple[str, bool]:
+    """What a station says of its unfinished work, and whether it moves."""
+    if not unfinished:
+        return "", True
+    if workforce.crews[cluster].stands_still:
+        return f"{unfinished} stand{'s' if unfinished == 1 else ''} still", False
+    return f"{unfinished} at work", True
+
+
+def _training(workforce: Workforce) -> Station:
     unfinished = Q(state__in=TrainingRun.UNFINISHED)
     counts = TrainingRun.objects.aggregate(total=Count("pk"), active=Count("pk", filter=unfinished))
     unit = "run" if counts["total"] == 1 else "runs"
-    at_work = f"{counts['active']} at work" if counts["active"] else ""
+    motion = _motion(counts["active"], "training", workforce)
     purpose = "A LoRA adapter learns the taste"
-    return Station("Train", "training", purpose, url_or_empty("training"), counts["total"], unit, at_work)
+    return Station("Train", "training", purpose, url_or_empty("training"), counts["total"], unit, *motion)
 
 
-def _datasets() -> Station:
+def _datasets(workforce: Workforce) -> Station:
     living = Dataset.objects.visible()
     counts = living.aggregate(total=Count("pk"), unfinished=Count("pk", filter=Q(state__in=("queued", "building"))))
     unit = "dataset" if counts["total"] == 1 else "datasets"
-    at_work = f"{counts['unfinished']} at work" if counts["unfinished"] else ""
+    motion = _motion(counts["unfinished"], "default", workforce)
     url = url_or_empty("datasets")
-    return Station("Dataset", "datasets", "Judgements become training data", url, counts["total"], unit, at_work)
+    return Station("Dataset", "datasets", "Judgements become training data", url, counts["total"], unit, *motion)
 
 
 def _adapters() -> Station:
@@ -160,8 +187,13 @@ def _adapters() -> Station:
     )
 
 
-def next_step(totals: Figures) -> NextStep | None:
-    """What to do now: write a first prompt, watch what runs, look at a failure, or listen to the newest candidates."""
+def next_step(totals: Figures, workforce: Workforce) -> NextStep | None:
+    """What to do now: see why work stands still, write a first prompt, watch what runs, look at a failure, or listen to
+    the newest candidates.
+    """
+    if workforce.standing_still:
+        workers = f"{url_or_empty('settings')}#workers"
+        return NextStep(_standing_still(workforce), workforce.notice, workers, "See the workers", is_notice=True)
     newest = GenerationJob.objects.visible().select_related("prompt").first()
     create = url_or_empty("create")
     if newest is None:

@@ -15,6 +15,7 @@ from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError
 from text2song.forms import ApiKeyForm
 from text2song.models import ApiKey
+from text2song.workforce import workforce_of
 
 
 @require_safe
@@ -23,6 +24,7 @@ def system(request: HttpRequest) -> HttpResponse:
     context = {
         "parts": system_state.parts(),
         "workers": system_state.workers(),
+        "crews": workforce_of(request).crews.values(),
         "disk": system_state.disk(),
         "memory": system_state.memory(),
         "versions": system_state.versions(),

@@ -19,7 +19,8 @@ EXPLANATIONS = {
     "database": "The database does not answer. Check DATABASE_URL and that the server runs.",
     "storage": "Files cannot be written, read or removed. Check the folder's rights and its free space, or S3.",
     "cache": "Everything works, but limits per time do not hold. Check REDIS_URL, or the data folder's free space.",
-    "queue": "Jobs wait until these workers run; make run starts them beside the pages.",
+    "queue": "What waits for them goes on once they work. Workers says which run and what they do; "
+    "`make run` or `docker compose up` starts those that do not.",
 }
 LOW_SHARE = 0.05
 
@@ -78,8 +79,8 @@ def memory() -> Memory:
 
 
 def workers() -> QuerySet[WorkerPresence]:
-    """Living workers, by queue."""
-    return WorkerPresence.objects.alive().order_by("cluster", "started_at")
+    """Living workers, by queue; `moves` tells whether one gets work done."""
+    return WorkerPresence.objects.alive().with_motion().order_by("cluster", "started_at")
 
 
 def versions() -> dict[str, str]:

@@ -17,32 +17,33 @@ from rest_framework.views import APIView
 from text2song import overview as loop
 from text2song.outages import outage_behind
 from text2song.refusals import say_outage
+from text2song.workforce import Workforce, workforce_of
 
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     """The loop with live counts, the next useful action, and the newest samples."""
     totals = loop.figures(request.user)
-    context = _loop_context(totals) | {"newest": loop.newest_samples(), "figures": totals}
+    context = _loop_context(totals, workforce_of(request)) | {"newest": loop.newest_samples(), "figures": totals}
     return render(request, "overview.html", context)
 
 
 @require_safe
 def overview_loop(request: HttpRequest) -> HttpResponse:
     """The loop and the next action alone, for polling while jobs run."""
-    return render(request, "_loop.html", _loop_context(loop.figures(request.user)))
+    return render(request, "_loop.html", _loop_context(loop.figures(request.user), workforce_of(request)))
 
 
-def _loop_context(totals: loop.Figures) -> dict[str, Any]:
-    stations = loop.stations(totals)
-    at_work = any(station.at_work for station in stations)
-    return {"stations": stations, "next_step": loop.next_step(totals), "active": at_work}
+def _loop_context(totals: loop.Figures, workforce: Workforce) -> dict[str, Any]:
+    stations = loop.stations(totals, workforce)
+    active = any(station.at_work for station in stations) or bool(workforce.standing_still)
+    return {"stations": stations, "next_step": loop.next_step(totals, workforce), "active": active}
 
 
 @require_safe
 def status_bar(request: HttpRequest) -> HttpResponse:
     """The status bar alone, for its refresh every 30 s."""
-    return render(request, "_status_bar.html", {"status": loop.status()})
+    return render(request, "_status_bar.html", {"status": loop.status(workforce_of(request))})
 
 
 class SignInView(LoginView):

@@ -120,6 +120,11 @@ class Work(models.Model):
         return self.state == self.WAITING
 
     @property
+    def is_due(self) -> bool:
+        """Whether a worker could take it now."""
+        return self.is_waiting
+
+    @property
     def is_unfinished(self) -> bool:
         return self.state in self.UNFINISHED
 

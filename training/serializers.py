@@ -15,7 +15,7 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from prompts.models import PromptSuite
-from text2song.api.serializers import StrictFieldsMixin
+from text2song.api.serializers import StrictFieldsMixin, WorkSerializer
 from training.config import TARGET_MODULES, InvalidConfig, Method, TrainingConfig, range_in_words
 from training.models import Experiment, LogLine, Promotion, PromotionPolicy, TrainingRun
 
@@ -180,7 +180,7 @@ class RunStartSerializer(StrictFieldsMixin, serializers.Serializer):
         return {**attrs, "overrides": overrides}
 
 
-class TrainingRunSerializer(serializers.ModelSerializer):
+class TrainingRunSerializer(WorkSerializer):
     """A run; poll it until `state` is completed, failed or cancelled."""
 
     url = serializers.SerializerMethodField()
@@ -209,6 +209,7 @@ class TrainingRunSerializer(serializers.ModelSerializer):
             "name",
             "state",
             "error",
+            "notice",
             "step",
             "total_steps",
             "progress",
@@ -314,7 +315,7 @@ class DeletedSerializer(serializers.Serializer):
     deleted = serializers.IntegerField()
 
 
-class PromotionSerializer(serializers.ModelSerializer):
+class PromotionSerializer(WorkSerializer):
     """An adapter's claim to be the default; poll it until `outcome` is no longer "open"."""
 
     test = serializers.PrimaryKeyRelatedField(read_only=True, help_text="Id of its listening test.")
@@ -336,6 +337,7 @@ class PromotionSerializer(serializers.ModelSerializer):
             "votes_wanted",
             "outcome",
             "reason",
+            "notice",
             "win_rate",
             "win_rate_low",
             "win_rate_high",

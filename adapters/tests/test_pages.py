@@ -53,6 +53,7 @@ def test_the_list_shows_filters_and_groups(page, django_assert_max_num_queries):
     assert page.get("/adapters/?base_model=nope").status_code == 400
 
 
+@pytest.mark.usefixtures("workers")
 def test_uploading_leads_to_the_trial_and_from_there_to_the_adapter(page, user):
     base = tiny_base()
     answer = upload(page, base, description="soft keys")
@@ -114,7 +115,7 @@ def test_the_page_of_an_adapter_tells_what_it_is(page, django_assert_max_num_que
     )
     child = AdapterFactory(name="warmer", base_model=base, parent=adapter, stored=False)
     AudioSampleFactory(job=GenerationJobFactory(base_model=base, adapter=adapter, completed=True))
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         html = page.get(f"/adapters/{adapter.pk}/").text
     for words in (
         "Tiny",

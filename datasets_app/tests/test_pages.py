@@ -43,6 +43,7 @@ def test_the_empty_list_explains_the_first_step(page: Client) -> None:
     assert "50 more are missing" in text(answer)
 
 
+@pytest.mark.usefixtures("workers")
 def test_a_dataset_is_made_and_followed(page: Client, user: Any) -> None:
     rated([5, 2])
     answer = page.post(reverse("dataset-create"), FORM)

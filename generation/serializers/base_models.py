@@ -6,10 +6,10 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from generation.models import BaseModel, ModelFetch
-from text2song.api.serializers import StrictSerializer
+from text2song.api.serializers import StrictSerializer, WorkSerializer
 
 
-class ModelFetchSerializer(serializers.ModelSerializer):
+class ModelFetchSerializer(WorkSerializer):
     """How far the fetching of a hub model's files is."""
 
     model = serializers.CharField(source="base_model.key", read_only=True)
@@ -29,6 +29,7 @@ class ModelFetchSerializer(serializers.ModelSerializer):
             "bytes_total",
             "bytes_per_second",
             "error",
+            "notice",
             "created_at",
             "started_at",
             "finished_at",
@@ -75,7 +76,7 @@ class BaseModelSerializer(serializers.ModelSerializer):
     @extend_schema_field(ModelFetchSerializer(allow_null=True))
     def get_fetch(self, model: BaseModel) -> dict | None:
         latest = next(iter(model.fetches.all()), None)
-        return ModelFetchSerializer(latest).data if latest else None
+        return ModelFetchSerializer(latest, context=self.context).data if latest else None
 
 
 @extend_schema_serializer(

@@ -16,7 +16,7 @@ from generation.serializers.references import (
     PromptReferenceSerializer,
     SampleReferenceSerializer,
 )
-from text2song.api.serializers import StrictFieldsMixin, shown
+from text2song.api.serializers import StrictFieldsMixin, WorkSerializer, shown
 
 ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
 
@@ -140,6 +140,7 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
                 "seconds_left": 5.2,
                 "queue_position": None,
                 "error": None,
+                "notice": "",
                 "sample_ids": [],
                 "samples": [],
             },
@@ -147,7 +148,7 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
         )
     ]
 )
-class JobSerializer(serializers.ModelSerializer):
+class JobSerializer(WorkSerializer):
     """A job: how far it is, what it was asked, and the clips it has made so far."""
 
     url = serializers.SerializerMethodField(help_text="Where to poll it.")
@@ -179,6 +180,7 @@ class JobSerializer(serializers.ModelSerializer):
             "seconds_left",
             "queue_position",
             "error",
+            "notice",
             "sample_ids",
             "samples",
             "prompt",

@@ -98,14 +98,12 @@ class GenerationJobFactory(factory.django.DjangoModelFactory):
         running = factory.Trait(
             state=GenerationJob.State.RUNNING,
             worker="host:1:1",
-            attempts=1,
             started_at=_ago(4),
             steps_done=100,
             steps_total=500,
         )
         completed = factory.Trait(
             state=GenerationJob.State.COMPLETED,
-            attempts=1,
             started_at=_ago(9),
             finished_at=_ago(1),
             steps_done=500,
@@ -114,7 +112,6 @@ class GenerationJobFactory(factory.django.DjangoModelFactory):
         failed = factory.Trait(
             state=GenerationJob.State.FAILED,
             error="The GPU ran out of memory. Try fewer or shorter samples.",
-            attempts=1,
             started_at=_ago(9),
             finished_at=_ago(1),
         )

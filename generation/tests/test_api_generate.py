@@ -295,6 +295,7 @@ def test_an_idempotency_key_answers_with_the_first_job(api, prompt, model):
 # -- polling -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("workers")
 def test_polling_a_running_job(api):
     job = GenerationJobFactory(running=True, steps_done=100, steps_total=400)
     body = api.get(f"{URL}{job.pk}/").json()

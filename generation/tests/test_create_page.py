@@ -177,6 +177,7 @@ def test_a_plain_form_makes_prompt_and_job_and_leads_to_the_job(page, user):
     assert 0 <= job.seed <= MAX_SEED
 
 
+@pytest.mark.usefixtures("workers")
 def test_htmx_gets_the_card_that_follows_the_job(page):
     response = page.post(URL, typed(), headers=HTMX)
     job = GenerationJob.objects.get()

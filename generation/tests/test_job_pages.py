@@ -49,6 +49,7 @@ def one_of_each() -> dict[str, GenerationJob]:
 # -- the list ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("workers")
 def test_a_row_has_what_is_asked_for_newest_first(page):
     prompt = PromptFactory(text="p" * 100)
     old = GenerationJobFactory(prompt=prompt, running=True, num_samples=3, duration=7)
@@ -218,6 +219,7 @@ def test_a_long_form_tells_its_windows(page):
 # -- following a job ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("workers")
 def test_a_running_job_shows_steps_time_left_and_its_first_candidate(page):
     job = GenerationJobFactory(running=True)
     AudioSampleFactory(job=job, index=0)
@@ -258,6 +260,7 @@ def test_the_open_job_page_learns_its_times(page):
     assert f'id="job-{job.pk}-times" hx-swap-oob="true"' in html
 
 
+@pytest.mark.usefixtures("workers")
 def test_places_in_the_queue_are_told(page):
     jobs = [GenerationJobFactory(queued_at=timezone.now() + timedelta(seconds=i)) for i in range(3)]
     assert "number 3 in the queue" in page.get(card_url(jobs[2])).content.decode()

@@ -115,6 +115,7 @@ def test_the_number_of_queries_does_not_grow_with_models(page, django_assert_max
 # -- fetching ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("workers")
 def test_fetching_is_queued_and_shown(curator_page):
     BaseModelFactory(key="absent", installed=False)
     html = curator_page.post(reverse("model-fetch", args=["absent"]), headers=HTMX).content.decode()
@@ -124,6 +125,7 @@ def test_fetching_is_queued_and_shown(curator_page):
     assert "<html" not in html
 
 
+@pytest.mark.usefixtures("workers")
 def test_progress_is_shown_and_found_again(page):
     fetch = ModelFetchFactory(running=True)
     for address in (LIST, reverse("model-card", args=[fetch.base_model.key])):

@@ -9,6 +9,7 @@ from django.utils import timezone
 from generation.models import GenerationJob
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song import overview
+from text2song.workforce import Workforce
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +21,7 @@ def reader(user):
 
 
 def test_an_empty_studio_asks_for_a_first_prompt(page, reader):
-    step = overview.next_step(overview.figures(reader))
+    step = overview.next_step(overview.figures(reader), Workforce())
     assert step.title == "Write your first prompt"
     assert step.url == reverse("create")
     html = page.get(reverse("overview")).content.decode()
@@ -32,7 +33,7 @@ def test_an_empty_studio_asks_for_a_first_prompt(page, reader):
 def test_the_loop_stands_in_order_and_leads_to_pages(page, reader):
     html = page.get(reverse("overview")).content.decode()
     positions = [html.index(f">{name}<") for name in ("Generate", "Listen", "Dataset", "Train", "Adapter")]
-    stations = overview.stations(overview.figures(reader))
+    stations = overview.stations(overview.figures(reader), Workforce())
     assert [station.name for station in stations] == ["Generate", "Listen", "Dataset", "Train", "Adapter"]
     assert len(positions) == 5
     assert stations[0].url == reverse("create")
@@ -56,9 +57,10 @@ def test_the_length_of_the_music_is_readable(seconds, length):
     assert overview.Figures(1, 1, seconds, 0, 1).length == length
 
 
+@pytest.mark.usefixtures("workers")
 def test_a_running_job_is_watched_and_polled(page, reader):
     GenerationJobFactory(running=True)
-    step = overview.next_step(overview.figures(reader))
+    step = overview.next_step(overview.figures(reader), Workforce())
     assert step.url == f"{reverse('jobs')}?state=active"
     html = page.get(reverse("overview-loop")).content.decode()
     assert 'hx-trigger="every 3s"' in html
@@ -68,22 +70,25 @@ def test_a_running_job_is_watched_and_polled(page, reader):
     assert "hx-trigger" not in page.get(reverse("overview-loop")).content.decode(), "polling stops by itself"
 
 
+@pytest.mark.usefixtures("workers")
 def test_a_failure_is_named_before_anything_else(reader):
     GenerationJobFactory(failed=True, error="The model's files are not here.")
-    step = overview.next_step(overview.figures(reader))
+    step = overview.next_step(overview.figures(reader), Workforce())
     assert step.text == "The model's files are not here."
     assert step.url == reverse("job-detail", args=[GenerationJob.objects.get().pk])
 
 
+@pytest.mark.usefixtures("workers")
 def test_finished_candidates_are_listened_to(page, reader):
     job = GenerationJobFactory(completed=True)
     AudioSampleFactory(job=job, index=0)
-    assert overview.next_step(overview.figures(reader)).url == reverse("job-detail", args=[job.pk])
+    assert overview.next_step(overview.figures(reader), Workforce()).url == reverse("job-detail", args=[job.pk])
     html = page.get(reverse("overview")).content.decode()
     assert html.count("data-player=") == 1
     assert 'preload="none"' in html
 
 
+@pytest.mark.usefixtures("workers")
 def test_the_status_bar_counts_and_leads_to_what_it_counts(page):
     GenerationJobFactory()
     GenerationJobFactory(running=True)
@@ -92,20 +97,20 @@ def test_the_status_bar_counts_and_leads_to_what_it_counts(page):
     assert '<span class="number">2</span> active jobs' in html
     assert '<span class="number">1</span> sample waiting for ears' in html
     assert 'hx-trigger="every 30s"' in html
-    status = overview.status()
+    status = overview.status(Workforce())
     listed = page.get(status.jobs_url).content.decode()
     assert listed.count(f'href="{reverse("jobs")}') > 0
     for job in GenerationJob.objects.all():
         assert (job.short_id in listed) is job.is_unfinished
 
 
-def test_the_status_bar_costs_two_queries(django_assert_num_queries):
-    with django_assert_num_queries(2):
-        overview.status()
+def test_the_status_bar_costs_four_queries(django_assert_num_queries):
+    with django_assert_num_queries(4):
+        overview.status(Workforce())
 
 
 def test_a_fragment_costs_no_figures(page, django_assert_max_num_queries):
-    with django_assert_max_num_queries(4):  # session, user, and the two counts
+    with django_assert_max_num_queries(6):  # session, user, the two counts, who works and on what
         page.get(reverse("status-bar"))
 
 
@@ -114,5 +119,5 @@ def test_the_overview_costs_the_same_for_many_samples(page, django_assert_max_nu
         job = GenerationJobFactory(completed=True)
         for index in range(2):
             AudioSampleFactory(job=job, index=index)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(15):
         page.get(reverse("overview"))

@@ -35,7 +35,7 @@ def with_key(key: str) -> APIClient:
 def test_the_system_page_names_every_part(page):
     WorkerPresence.objects.create(name="host:1:1", cluster="generation")
     html = page.get(reverse("settings")).content.decode()
-    for words in ("Database", "Storage", "Queue", "Disk", "Memory", "host:1:1", "no worker for: default"):
+    for words in ("Database", "Storage", "Queue", "Disk", "Memory", "host:1:1", "no queue worker is running"):
         assert words in html
     for name in ("models", "settings-generation", "settings-keys"):
         assert reverse(name) in html

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from generation.tests.factories import GenerationJobFactory
 from text2song.api_keys import create_key
-from text2song.models import WorkerPresence
+from text2song.tests.factories import WorkerPresenceFactory
 from text2song.workforce import CLUSTERS, crew
 
 pytestmark = pytest.mark.django_db
@@ -21,9 +21,7 @@ MINUTE = timedelta(minutes=1)
 
 def worker(cluster: str = "generation", *, moved: timedelta = timedelta(0), **values: Any) -> None:
     """A process heard of just now, whose loop turned `moved` ago."""
-    now = timezone.now()
-    values = {"started_at": now - 5 * MINUTE, "seen_at": now, "turned_at": now - moved, **values}
-    WorkerPresence.objects.create(name=f"host:{WorkerPresence.objects.count()}:1", cluster=cluster, **values)
+    WorkerPresenceFactory(cluster=cluster, turned_at=timezone.now() - moved, **values)
 
 
 def waits(since: timedelta = MINUTE) -> None:
@@ -54,7 +52,7 @@ def test_the_truth_about_a_cluster(workers: list[dict[str, Any]], waiting: bool,
         waits()
     found = crew("generation")
     assert (found.problem, found.waiting) == (problem, int(waiting))
-    assert bool(problem) == bool(found.notice)
+    assert bool(found.notice) == bool(problem and waiting)
 
 
 def test_what_came_just_now_is_no_reason_to_worry():

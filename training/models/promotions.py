@@ -149,6 +149,12 @@ class Promotion(Work, UUIDModel):
     def is_open(self) -> bool:
         return self.outcome == self.Outcome.OPEN
 
+    @property
+    def is_due(self) -> bool:
+        """As `PromotionQuerySet.waiting`."""
+        over = self.test.state == "completed" or self.test.is_deleted or not self.adapter.is_active
+        return self.is_waiting and self.is_open and over and self.queued_at <= timezone.now()
+
     def is_visible_to(self, reader: AbstractBaseUser) -> bool:
         """As `PromotionQuerySet.visible_to`."""
         return reader.is_staff or not self.is_open

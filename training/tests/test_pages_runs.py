@@ -102,6 +102,7 @@ def test_a_run_can_go_on_from_an_adapter_of_the_same_base(page, experiment):
 # -- one run -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("workers")
 def test_a_queued_run_waits_with_an_empty_terminal(page, experiment):
     run = TrainingRunFactory(experiment=experiment)
     html = page.get(f"/training/runs/{run.pk}/").text
@@ -116,6 +117,7 @@ def test_a_queued_run_waits_with_an_empty_terminal(page, experiment):
     assert 'hx-select="#metrics"' in html and "Delete…" not in html and read(html).inline == []
 
 
+@pytest.mark.usefixtures("workers")
 def test_a_running_run_shows_progress_log_and_chart(page, experiment, django_assert_max_num_queries):
     run = TrainingRunFactory(experiment=experiment, running=True, overrides={"epochs": 6})
     add_lines(run, "Begins.", "Look <here>.")
@@ -211,6 +213,7 @@ def test_the_status_stops_asking_once_the_run_has_ended(page, experiment):
     assert "every 2s" not in ended and 'id="run-actions" hx-swap-oob="true"' in ended and "Resume" in ended
 
 
+@pytest.mark.usefixtures("workers")
 def test_the_log_brings_only_new_lines_until_the_run_has_finished(page, experiment):
     run = TrainingRunFactory(experiment=experiment, running=True)
     add_lines(run, "one", "two", "three")
@@ -397,6 +400,7 @@ def test_an_adapters_page_names_the_run_and_the_dataset_it_came_from(page, exper
     assert "Trained by" in html and f"/training/runs/{run.pk}/" in html and experiment.dataset.name in html
 
 
+@pytest.mark.usefixtures("workers")
 def test_the_overview_counts_runs_and_shows_those_at_work(page, experiment):
     TrainingRunFactory(experiment=experiment, completed=True)
     assert "<strong>1</strong> run<" in page.get("/").text

@@ -235,10 +235,10 @@ class Work(models.Model):
             if ended:
                 log.error("out_of_attempts", **self._named())
             return ended
-        attempts = Case(When(progressed=True, then=Value(0)), default=F("attempts") + 1)
+        attempts, dead_worker = Case(When(progressed=True, then=Value(0)), default=F("attempts") + 1), self.worker
         released = self._release(theirs, attempts=attempts)
         if released:
-            log.warning("taken_up", dead_worker=self.worker, **self._named())
+            log.warning("taken_up", dead_worker=dead_worker, **self._named())
             self.wake_worker()
         return released
 

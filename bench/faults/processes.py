@@ -49,9 +49,9 @@ def kills(short: bool) -> Iterator[Line]:
     with studio() as live:
         jobs, busy, victims = [], 0, 0
         for turn in range(number):
-            seconds = chance.choice((1, 3, 30))
-            jobs.append(send_job(live, num_samples=chance.randint(1, 3), duration=seconds, long_form=seconds > 10))
             at_work = turn // len(PARTS) % 2 == 0  # each victim in turn at work, and in any other state
+            seconds = 60 if at_work else chance.choice((1, 3, 10))
+            jobs.append(send_job(live, num_samples=chance.randint(1, 3), duration=seconds, long_form=at_work))
             if at_work:
                 wait_until(lambda: busy_or_done(live, jobs), 120, "work")
             time.sleep(chance.uniform(0.0, 2.0 if at_work else 14.0))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 
 from adapters.files import local_folder
 from generation.models import GenerationJob
@@ -16,7 +16,7 @@ from generation.sample_files import load_codes
 from generation.samples import store_result
 from generation.specs import AdapterSpec, ModelSpec, Progress, ProgressCallback, SampleSpec, SamplingSpec
 from text2song.exceptions import DomainError
-from text2song.work import DATABASE_AWAY, HandedBack, patiently, raise_if_stopping
+from text2song.work import HandedBack, is_database_away, patiently, raise_if_stopping
 from text2song.workers import is_stopping, tick
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ def run_batch(engines: EngineCache, jobs: Sequence[GenerationJob], on_progress: 
             return
         try:
             _decode(engines, jobs, on_progress)
-        except DATABASE_AWAY:
-            raise
         except HandedBack:
             for job in jobs:
                 job.hand_back()
-        except Exception:
+        except Exception as error:
+            if is_database_away(error):
+                raise
             log.warning("batch_failed_trying_one_by_one", exc_info=True)
             for job in jobs:
                 if job.is_mine():
@@ -186,13 +186,13 @@ class JobWatch:
         self._reported_at[progress.job_id] = now
         try:
             self._jobs[progress.job_id].report(steps_done=progress.done, steps_total=progress.total)
-        except DATABASE_AWAY:
+        except Error:
             self._lost_database()
 
     def _look(self) -> None:
         try:
             held = GenerationJob.objects.held_now(self._jobs.values())
-        except DATABASE_AWAY:
+        except Error:
             self._lost_database()
             return
         self._stopped = set(self._jobs) - {str(pk) for pk in held}

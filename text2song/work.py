@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import structlog
 from django.apps import apps
-from django.db import InterfaceError, OperationalError, connection, models, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
 from django.db.models import Case, F, Min, Value, When
 from django.utils import timezone
 
@@ -30,7 +30,6 @@ from text2song.workers import is_stopping, tick
 
 log = structlog.get_logger(__name__)
 
-DATABASE_AWAY = (OperationalError, InterfaceError)
 PATIENCE = 120.0
 """Seconds that finished work waits for a database to come back before it is given up, to be done again."""
 MOST_PAUSE = 5.0
@@ -213,9 +212,9 @@ class Work(models.Model):
         except HandedBack:
             if self.hand_back():
                 log.info("handed_back", **self._named())
-        except DATABASE_AWAY:
-            raise
         except Exception as error:
+            if is_database_away(error):
+                raise
             stack = None if isinstance(error, expected) else error
             log.error("work_failed", error=repr(error), exc_info=stack, **self._named())
             reason = sentence(error)
@@ -316,6 +315,15 @@ def oldest_waiting(cluster: str) -> Work | None:
     return min(first, key=lambda work: work.queued_at, default=None)
 
 
+def is_database_away(error: Exception) -> bool:
+    """Whether `error` says that the database does not answer.
+
+    psycopg2 raises a plain `DatabaseError` when the server ends in the middle of a query; what is wrong with a query
+    itself is always one of its subclasses.
+    """
+    return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
+
+
 def patiently(action: Callable[[], Result]) -> Result:
     """Do `action`, and again while the database is away, for up to `PATIENCE` seconds.
 
@@ -325,8 +333,8 @@ def patiently(action: Callable[[], Result]) -> Result:
     while True:
         try:
             return action()
-        except DATABASE_AWAY:
-            if not _may_wait(deadline):
+        except Exception as error:
+            if not is_database_away(error) or not _may_wait(deadline):
                 raise
             log.warning("database_away", retry_in=pause, exc_info=True)
             connection.close()

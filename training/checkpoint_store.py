@@ -33,6 +33,8 @@ def store_checkpoints(run: TrainingRun) -> list[str]:
     here, there = local_checkpoints(run.folder), dict(run.checkpoints)
     prefix = f"{run.files}/{run.claimed_name('checkpoints')}"
     new = {name: f"{prefix}/{name}" for name in sorted(here - set(there))}
+    if new and not run.is_mine():  # asked first: what is uploaded while the database is away is nobody's for good
+        raise ClaimLost
     try:
         for name, target in new.items():
             _upload(run.folder / name, target)

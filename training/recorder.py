@@ -6,7 +6,7 @@ import math
 import time
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from text2song.work import ClaimLost
@@ -44,6 +44,7 @@ class RunRecorder:
         self._written_at = 0.0
         self._stopped = False
         self._checkpoints = local_checkpoints(run.folder)
+        self._unstored = False
 
     # -- for the trainer -----------------------------------------------------------------------------------------------
 
@@ -87,15 +88,17 @@ class RunRecorder:
         try:
             for name in store_checkpoints(self.run):
                 self.say(f"Checkpoint of step {int(name.rpartition('-')[2])} stored.")
-            self._checkpoints = here
+            self._checkpoints, self._unstored = here, False
         except ClaimLost:
             self._stopped = True
         except Exception:
             log.warning("checkpoint_not_stored", run_id=str(self.run.pk), exc_info=True)
-            self.say("A checkpoint could not be stored; it is kept on this worker alone.", LogLine.Level.WARNING)
+            if not self._unstored:  # it is tried again after every step
+                self.say("A checkpoint could not be stored; it is kept on this worker alone.", LogLine.Level.WARNING)
+            self._unstored = True
 
     def flush(self) -> None:
-        """Write everything now, unless the run is no longer this worker's. Raises `DatabaseError`."""
+        """Write everything now, unless the run is no longer this worker's. Raises `django.db.Error`."""
         points, lines = self._points, self._lines
         seconds = self._seconds_before + time.monotonic() - self._began
         with transaction.atomic():
@@ -111,7 +114,7 @@ class RunRecorder:
             return
         try:
             self.flush()
-        except DatabaseError:
+        except Error:
             log.warning("database_lost_while_training", exc_info=True)
             connection.close()
         self._written_at = time.monotonic()

@@ -6,13 +6,14 @@ import contextlib
 from pathlib import Path
 
 import structlog
+from django.db import Error
 
 from adapters.files import local_folder
 from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.specs import AdapterSpec
 from generation.worker import sentence_for
-from text2song.work import DATABASE_AWAY, patiently, raise_if_stopping
+from text2song.work import patiently, raise_if_stopping
 from text2song.workers import presence
 from training.checkpoint_store import fetch_checkpoints
 from training.config import Method
@@ -119,7 +120,7 @@ def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder) -> 
     try:
         adapter = complete_with(run, registration, **results)
     except Exception:
-        with contextlib.suppress(*DATABASE_AWAY):
+        with contextlib.suppress(Error):
             registration.fail("The run that made it did not complete.")
         raise
     _tell_completed(run, adapter)

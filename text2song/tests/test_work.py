@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
@@ -408,13 +408,19 @@ def test_an_unforeseen_error_shows_no_internals(kind: Kind) -> None:
     assert "secret" not in told.error and "RuntimeError" not in told.error
 
 
-@pytest.mark.parametrize("error", [AWAY, InterfaceError("connection already closed")])
+@pytest.mark.parametrize("error", [AWAY, InterfaceError("connection already closed"), DatabaseError("server closed")])
 def test_a_database_that_is_away_is_no_failure(kind: Kind, error: Exception) -> None:
     row = claimed(kind.waiting())
     before = columns(row)
     with pytest.raises(type(error)):
         row.perform(raising(error), str)
     assert columns(row) == before and row.is_mine()
+
+
+def test_what_is_wrong_with_a_query_is_a_failure(kind: Kind) -> None:
+    row = claimed(kind.waiting())
+    row.perform(raising(DataError("value too long")), kind.sentence_of(row))
+    assert fresh(row).state == kind.model.FAILED
 
 
 def test_handed_back_it_waits(kind: Kind) -> None:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from django.core.files.storage import FileSystemStorage, storages
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from text2song.work import ClaimLost
 from training.checkpoint_store import (
@@ -160,3 +160,16 @@ def test_a_commit_whose_answer_was_lost_is_not_undone(monkeypatch, stored_files)
     assert set(named) == {"step-000002"} and len(files) == 2
     assert store_checkpoints(run) == ["step-000002"], "once more, to the same place"
     assert (stored(run), stored_files()) == (named, files)
+
+
+def test_while_the_database_is_away_nothing_is_uploaded(monkeypatch, stored_files):
+    run = claimed()
+    write(run, 2)
+
+    def refuse(*args, **kwargs):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as broken, pytest.raises(OperationalError):
+        broken.setattr(connection, "cursor", refuse)
+        store_checkpoints(run)
+    assert stored_files() == [] and store_checkpoints(run) == ["step-000002"]

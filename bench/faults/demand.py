@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from bench.faults.studios import OVER, send_job
+from bench.faults.studios import OVER
 from text2song.tests.live import LiveStudio, wait_until
 
 PAUSE = 0.3
@@ -44,7 +45,7 @@ def lost_votes(live: LiveStudio, voters: list[Voter]) -> int:
     """How many clips do not have the score that their voter was told is stored."""
     script = (
         "import json; from feedback.models import Rating;"
-        "rows = Rating.objects.filter(criterion__name='overall').values_list('rater__username', 'sample_id', 'score');"
+        "rows = Rating.objects.filter(criterion__slug='overall').values_list('rater__username', 'sample_id', 'score');"
         "print(json.dumps([[r, str(s), n] for r, s, n in rows]))"
     )
     rows = json.loads(live.manage("shell", "--verbosity", "0", "-c", script).splitlines()[-1])
@@ -109,9 +110,10 @@ class Demand:
             began = time.monotonic()
             try:
                 status = act(number)
-            except (httpx.HTTPStatusError, AssertionError) as error:
-                status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 500
-            except httpx.HTTPError:
+            except httpx.HTTPStatusError as error:
+                status = error.response.status_code
+            except httpx.HTTPError as error:
+                print(f"  {kind} got no answer: {error!r} after {time.monotonic() - began:.1f} s", file=sys.stderr)
                 status = 0
             self.answers.append((began, kind, status))
 
@@ -120,8 +122,9 @@ class Demand:
         return self.live.api.get(address).status_code
 
     def _send_job(self, number: int) -> int:
-        self.jobs.append(send_job(self.live, num_samples=2, duration=2))
-        return 202
+        prompt = self.live.api.post("/prompts/", json={"text": f"a tune {number}"}).raise_for_status().json()["id"]
+        body = {"prompt": prompt, "num_samples": 2, "duration": 2}
+        return self._keep(self.jobs, self.live.api.post("/generate/", json=body))
 
     def _send_dataset(self, number: int) -> int:
         body = {"name": f"liked {number}", "kind": "supervised", "filters": {}}
@@ -147,8 +150,13 @@ def codes(statuses: Counter[int]) -> str:
     return " ".join(f"{code or '-'}:{count}" for code, count in sorted(statuses.items())) or "none"
 
 
+def failed(statuses: Counter[int]) -> Counter[int]:
+    """Those that are the studio's fault."""
+    return Counter({code: count for code, count in statuses.items() if code >= 500 or code == 0})
+
+
 def failures(statuses: Counter[int]) -> int:
-    return sum(count for code, count in statuses.items() if code >= 500 or code == 0)
+    return failed(statuses).total()
 
 
 def promotion(live: LiveStudio, adapter: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from bench.faults.demand import Demand, codes, failures, lost_votes, promotion
+from bench.faults.demand import Demand, codes, failed, failures, lost_votes, promotion
 from bench.faults.figures import Line, exactly
 from bench.faults.invariants import invariants
 from bench.faults.servers import S3, Postgres, Redis, production
@@ -71,8 +71,8 @@ def outage(
         yield exactly(fault, "answers of 500 to 599, or none, meanwhile", failures(during), 0)
     shortly = demand.statuses(since=back, until=back + AFTERWARDS)
     yield Line(fault, f"the same in the {AFTERWARDS:g} s after it was back", failures(shortly))
-    later = failures(demand.statuses(since=back + AFTERWARDS, until=ended))
-    yield exactly(fault, "the same after that", later, 0)
+    later = failed(demand.statuses(since=back + AFTERWARDS, until=ended))
+    yield exactly(fault, f"the same after that: {codes(later)}", later.total(), 0)
     yield from what_came_of_it(fault, live, demand, run, opened["id"])
 
 

@@ -112,7 +112,7 @@ class Redis(Program):
 @contextlib.contextmanager
 def production(*kinds: type[Any]) -> Iterator[tuple[LiveStudio, list[Any]]]:
     """A studio on servers of these kinds, and the servers."""
-    with contextlib.ExitStack() as ending, tempfile.TemporaryDirectory(prefix="studio-faults-") as folder:
+    with tempfile.TemporaryDirectory(prefix="studio-faults-") as folder, contextlib.ExitStack() as ending:
         os.chmod(folder, 0o755)  # PostgreSQL may run as another user
         servers = []
         for kind in kinds:

@@ -16,7 +16,8 @@ from generation.sample_files import load_codes
 from generation.samples import store_result
 from generation.specs import AdapterSpec, ModelSpec, Progress, ProgressCallback, SampleSpec, SamplingSpec
 from text2song.exceptions import DomainError
-from text2song.work import HandedBack, is_database_away, patiently, raise_if_stopping
+from text2song.outages import is_database_away
+from text2song.work import HandedBack, patiently, raise_if_stopping
 from text2song.workers import is_stopping, tick
 
 if TYPE_CHECKING:

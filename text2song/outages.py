@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 POSTGRES_DISK_FULL = "53100"
 STORE_FULL_CODES = frozenset({"InsufficientCapacity", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"})
@@ -49,7 +49,19 @@ def outage_behind(error: BaseException | None) -> Outage | None:
     """The outage that `error`, or what it was raised from, tells of; None when it tells of none."""
     if (full := full_disk_behind(error)) is not None:
         return full
-    return DATABASE_AWAY if any(map(_is_database_away, _chain(error))) else None
+    return DATABASE_AWAY if any(map(is_database_away, _chain(error))) else None
+
+
+def is_database_away(error: BaseException) -> bool:
+    """Whether `error` says that the database does not answer.
+
+    psycopg2 raises a plain `DatabaseError` when the server ends in the middle of a query; what is wrong with a query
+    itself is always one of its subclasses. SQLite says “operational” of wrong statements too, which are our bugs.
+    """
+    if not isinstance(error, OperationalError | InterfaceError):
+        return type(error) is DatabaseError
+    cause = error.__cause__
+    return not (isinstance(cause, sqlite3.Error) and _sqlite_code(cause) == sqlite3.SQLITE_ERROR)
 
 
 def full_disk_behind(error: BaseException | None) -> Outage | None:
@@ -78,14 +90,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _is_database_away(error: BaseException) -> bool:
-    """Whether the database did not answer. SQLite says “operational” of wrong statements too, which are our bugs."""
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    cause = error.__cause__
-    return not (isinstance(cause, sqlite3.Error) and _sqlite_code(cause) == sqlite3.SQLITE_ERROR)
 
 
 def _sqlite_code(error: sqlite3.Error) -> int | None:

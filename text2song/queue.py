@@ -9,10 +9,15 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
+import redis
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django_q.brokers.redis_broker import Redis
 from django_q.tasks import async_task
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +27,7 @@ Cluster = Literal["default", "generation", "training"]
 def enqueue(task: str, pk: UUID, *, cluster: Cluster) -> None:
     """Wake a worker of `cluster` to run `task` (a dotted path) on the row `pk`.
 
-    A broker that cannot be reached is logged, not raised: the sweep sends lost wake-ups again.
+    A broker that cannot be reached is logged, not raised: workers look at the rows themselves every few seconds.
     """
     if settings.REDIS_URL:
         transaction.on_commit(lambda: _send_to_redis(task, pk, cluster))
@@ -35,9 +40,17 @@ def _send(task: str, pk: UUID, cluster: Cluster) -> None:
 
 
 def _send_to_redis(task: str, pk: UUID, cluster: Cluster) -> None:
-    from redis.exceptions import RedisError
-
     try:
         _send(task, pk, cluster)
     except RedisError:
         log.exception("wake_up_not_sent", task=task, pk=str(pk))
+
+
+class RedisBroker(Redis):
+    """The library's, but one that is away costs whoever sends a message a second, not a request that never ends."""
+
+    @staticmethod
+    def get_connection(list_key: str | None = None) -> redis.Redis:
+        return redis.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=5, retry=Retry(NoBackoff(), 1)
+        )

@@ -193,7 +193,7 @@ Q_CLUSTER: dict[str, Any] = {
         },
     },
 }
-Q_CLUSTER |= {"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}
+Q_CLUSTER |= {"redis": REDIS_URL, "broker_class": "text2song.queue.RedisBroker"} if REDIS_URL else {"orm": "default"}
 
 # -- files: local folder, or any S3-compatible store -----------------------------------------------------------------
 

@@ -19,13 +19,14 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import structlog
 from django.apps import apps
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Case, F, Min, Value, When
 from django.utils import timezone
 
 from text2song import queue
 from text2song.exceptions import DomainError
 from text2song.models import WorkerPresence
+from text2song.outages import is_database_away
 from text2song.workers import is_stopping, tick
 
 log = structlog.get_logger(__name__)
@@ -313,15 +314,6 @@ def oldest_waiting(cluster: str) -> Work | None:
     """What has waited longest for a worker of `cluster`."""
     first = [work for kind in kinds(cluster) if (work := kind.objects.waiting().first())]
     return min(first, key=lambda work: work.queued_at, default=None)
-
-
-def is_database_away(error: Exception) -> bool:
-    """Whether `error` says that the database does not answer.
-
-    psycopg2 raises a plain `DatabaseError` when the server ends in the middle of a query; what is wrong with a query
-    itself is always one of its subclasses.
-    """
-    return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 
 def patiently(action: Callable[[], Result]) -> Result:

@@ -35,7 +35,7 @@ class Watch:
     """The most bytes that lay in the folder for temporary files while it was watched, deleted files of it included."""
 
     def __init__(self, studio):
-        self.pids = [studio.processes["web"].pid, *(p.pid for p in studio.children(studio.processes["web"]))]
+        self.pids = [studio.supervisor.pid, *(process.pid for process in studio.processes())]
         self.folder = studio.folder / "tmp"
         self.most = 0
         self._over = threading.Event()

@@ -92,7 +92,7 @@ def test_with_the_database_elsewhere_a_full_data_disk_hinders_no_call(small_disk
         assert studio.api.post("/prompts/", json={"text": "calm piano"}).status_code == 201
         assert {studio.api.get("/prompts/").status_code for _ in range(20)} == {200}
         assert httpx.get(f"{studio.url}/readyz").json()["checks"]["cache"]["ok"] is False
-        assert "cache_unavailable" in studio.log()
+        assert "cache_unavailable" in studio.log.read_text()
 
 
 def token_in(html):
@@ -121,12 +121,13 @@ def test_a_clip_that_does_not_fit_fails_its_job_with_the_reason(full_store):
     from generation.specs import SampleResult
     from generation.tests.factories import GenerationJobFactory
 
-    job = GenerationJobFactory(running=True)
+    job = GenerationJobFactory()
+    assert job.claim("me")
     noise = np.random.default_rng(0).standard_normal((1, 32000 * 4)).astype("float32")
     codes = np.zeros((4, 200), dtype=np.int16)
     result = SampleResult(str(job.pk), index=0, codes=codes, audio=noise, sample_rate=32000, frame_rate=50)
     with pytest.raises(StorageUnavailable, match=re.escape(FULL)):
-        samples.store_result(job, result, worker=job.worker)
+        samples.store_result(job, result)
     assert files_under(full_store.folder / "media") == [] and not AudioSample.objects.exists()
 
 
@@ -170,7 +171,7 @@ def test_an_export_that_does_not_fit_says_why(full_store, monkeypatch):
     assert export.claim("me")
     full_store.fill()
     monkeypatch.setattr(exports, "write_file", lambda dataset, form, path, on_row: path.write_bytes(bytes(1_000_000)))
-    assert exports.write(export, "me") is False
+    assert exports.write(export) is False
     export.refresh_from_db()
     assert export.error == FULL
     assert files_under(full_store.folder / "media" / "exports") == []

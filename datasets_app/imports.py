@@ -21,6 +21,8 @@ from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
 from generation.sample_files import load_codes
 from prompts.models import Prompt
+from text2song.exceptions import Conflict
+from text2song.work import ClaimLost
 
 ROWS_AT_ONCE = 100
 
@@ -31,7 +33,8 @@ def import_dataset(
     """Make a dataset of the rows of an exported file, folder or zip; it has the content hash of the one exported.
 
     Clips of this studio are recognised by id and codes; others bring their codes along. `worker` names this process.
-    Raises `ValidationError` (name), `InvalidRow` and `OSError`; nothing is stored then.
+    Raises `ValidationError` (name), `InvalidRow` and `OSError`, and nothing is stored then; `Conflict` when this process
+    was taken for dead meanwhile.
     """
     rows = read_rows(path)
     first = next(rows, None)
@@ -46,7 +49,10 @@ def import_dataset(
     try:
         _fill(writer, chain([first], rows))
         _check(dataset)
-        seal(dataset)
+        if not seal(dataset):
+            raise ClaimLost
+    except ClaimLost as error:  # the row has failed with this reason meanwhile
+        raise Conflict(Dataset.CUT_OFF) from error
     except BaseException:
         writer.clear()
         dataset.delete()

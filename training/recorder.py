@@ -86,6 +86,7 @@ class RunRecorder:
         if here == self._checkpoints:
             return
         try:
+            self.flush()  # first: a run that goes on from the checkpoint lacks no measurement before it
             for name in store_checkpoints(self.run):
                 self.say(f"Checkpoint of step {int(name.rpartition('-')[2])} stored.")
             self._checkpoints, self._unstored = here, False
@@ -98,12 +99,15 @@ class RunRecorder:
             self._unstored = True
 
     def flush(self) -> None:
-        """Write everything now, unless the run is no longer this worker's. Raises `django.db.Error`."""
+        """Write everything now, unless the run is another worker's. Raises `django.db.Error`.
+
+        Of a run that was cancelled too: it may be resumed from the checkpoint it stops with.
+        """
         points, lines = self._points, self._lines
         seconds = self._seconds_before + time.monotonic() - self._began
         with transaction.atomic():
             ours = self.run.report(seconds=seconds, progress_line=self._line[:200], **self._row)
-            if ours:
+            if ours or self.run.was_cancelled_under_this_claim():
                 _store(points)
                 write_lines(self.run, lines)
         self._points, self._lines = [], []

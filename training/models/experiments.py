@@ -291,6 +291,22 @@ class TrainingRun(Work, UUIDModel):
         if not self._requeue(self.RESUMABLE):
             raise RunNotResumable(self.name, self.state)
 
+    def was_cancelled_under_this_claim(self) -> bool:
+        """Whether it was cancelled while this object held its claim, and has not gone on since."""
+        return self._rows((self.State.CANCELLED,)).filter(claim_token=self._token or uuid.uuid4()).exists()
+
+    def take_up(self) -> bool:
+        """As any work; its log says so."""
+        from training.journal import write_line
+
+        moved = super().take_up()
+        if moved and self.is_waiting:
+            told = "The worker stopped; the run waits to go on from its newest checkpoint."
+            write_line(self, told, LogLine.Level.WARNING)
+        elif moved:
+            write_line(self, self.error, LogLine.Level.ERROR)
+        return moved
+
     def _ended(self, state: str) -> dict[str, Any]:
         return {**super()._ended(state), "progress_line": ""}
 

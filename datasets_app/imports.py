@@ -33,8 +33,8 @@ def import_dataset(
     """Make a dataset of the rows of an exported file, folder or zip; it has the content hash of the one exported.
 
     Clips of this studio are recognised by id and codes; others bring their codes along. `worker` names this process.
-    Raises `ValidationError` (name), `InvalidRow` and `OSError`, and nothing is stored then; `Conflict` when this process
-    was taken for dead meanwhile.
+    Raises `ValidationError` (name), `InvalidRow` and `OSError`, and nothing is stored then; `Conflict` when this
+    process was taken for dead meanwhile.
     """
     rows = read_rows(path)
     first = next(rows, None)

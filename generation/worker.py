@@ -16,7 +16,7 @@ from generation.sample_files import load_codes
 from generation.samples import store_result
 from generation.specs import AdapterSpec, ModelSpec, Progress, ProgressCallback, SampleSpec, SamplingSpec
 from text2song.exceptions import DomainError
-from text2song.outages import is_database_away
+from text2song.outages import is_database_away, write_refused
 from text2song.work import HandedBack, patiently, raise_if_stopping
 from text2song.workers import is_stopping, tick
 
@@ -154,7 +154,8 @@ def sentence_for(error: Exception, doing: str = "generating") -> str:
         return str(error)
     if isinstance(error, DomainError):
         return error.message
-    return f"Something unexpected went wrong while {doing}. Try again; if it stays, show the log to an administrator."
+    broken = f"Something unexpected went wrong while {doing}. Try again; if it stays, show the log to an administrator."
+    return write_refused(error, broken)
 
 
 class JobWatch:

@@ -305,3 +305,16 @@ def test_domain_errors_are_said_as_they_stand():
     assert failure_sentence(TrainingError("Lower it.")) == "Lower it."
     assert "four stars" in failure_sentence(NothingToTrainOn("sft"))
     assert worker.failure_sentence(KeyError("x")).startswith("Something unexpected")
+
+
+def test_a_full_disk_beside_the_worker_is_named(experiment, user, monkeypatch):
+    """Checkpoints are written on this machine first."""
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("training.trainer.loop.save_checkpoint", full)
+    run = claimed(experiment, user)
+    train_run(run)
+    run.refresh_from_db()
+    assert run.state == "failed" and "disk that holds the studio's data is full" in run.error

@@ -47,10 +47,10 @@ def _send_to_redis(task: str, pk: UUID, cluster: Cluster) -> None:
 
 
 class RedisBroker(Redis):
-    """The library's, but one that is away costs whoever sends a message a second, not a request that never ends."""
+    """The library's, but one that is away costs whoever sends a message a few seconds, not for ever."""
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> redis.Redis:
         return redis.Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=5, retry=Retry(NoBackoff(), 1)
+            settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=3, retry=Retry(NoBackoff(), 1)
         )

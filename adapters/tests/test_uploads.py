@@ -259,7 +259,7 @@ def test_a_store_that_is_full_is_told_and_keeps_nothing(base, user, monkeypatch,
         "base_model": base.key,
     }
     answer = caller(user).post("/api/v1/adapters/", body, format="multipart")
-    assert answer.status_code == 503 and "nothing was registered" in answer.json()["detail"]
+    assert answer.status_code == 503 and "disk that holds the studio's data is full" in answer.json()["detail"]
     assert stored_files() == [] and not AdapterRegistration.objects.exists()
 
 

@@ -15,6 +15,7 @@ from generation.tests.factories import AudioSampleFactory, BaseModelFactory, Gen
 from prompts.tests.factories import PromptFactory
 from text2song import overview
 from text2song.tests.factories import UserFactory
+from text2song.workforce import Workforce
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +96,7 @@ def test_samples_that_wait_for_ears_are_counted_and_listed_alike(page, user, cur
     theirs = RatingFactory(sample__stored=False).sample
     mine = NoteFactory(sample__stored=False, rater=user).sample
     preference = PreferenceFactory(sample_a__stored=False)
-    status = overview.status()
+    status = overview.status(Workforce())
     assert status.waiting == 1
     assert list(page.get(status.waiting_url).context["page"]) == [waiting]
     chosen = set(page.get(reverse("library"), {"feedback": "not_mine"}).context["page"])

@@ -40,18 +40,18 @@ MADE_BY_SETUP: Mapping[str, Mapping[str, Any]] = {
 class FilesBelow:
     """Files of a row that no field names: all below a prefix on the store."""
 
-    prefix: Callable[[Mapping[str, Any]], str]
-    """From the row's values by column to the prefix."""
+    prefixes: Callable[[Mapping[str, Any]], tuple[str, ...]]
+    """From the row's values by column to the prefixes; an empty one is none."""
     needed: bool
     """Whether a row without any file has lost something."""
 
 
 FOLDERS: Mapping[str, FilesBelow] = {
-    "adapters.adapter": FilesBelow(lambda row: row["files"], needed=True),
-    "adapters.adapterregistration": FilesBelow(lambda row: row["files"], needed=False),
-    "training.trainingrun": FilesBelow(lambda row: f"runs/{row['id']}", needed=False),
+    "adapters.adapter": FilesBelow(lambda row: (row["files"],), needed=True),
+    "adapters.adapterregistration": FilesBelow(lambda row: (row["files"], row.get("upload", "")), needed=False),
+    "training.trainingrun": FilesBelow(lambda row: (f"runs/{row['id']}",), needed=False),
 }
-"""Models whose `files` is a prefix, and how it follows from the row."""
+"""Models that name files by prefixes, and how these follow from the row (which may be of an older version)."""
 
 
 def tables(apps: Apps) -> dict[str, type[models.Model]]:

@@ -94,7 +94,9 @@ def _note_files(model: type[models.Model], rows: list[tuple[Any, ...]], index: I
         if isinstance(field, models.FileField):
             index.want(Wanted(row[place], label, field.name) for row in rows if row[place])
     if below := FOLDERS.get(label):
-        index.want_below((below.prefix(dict(zip(names, row, strict=True))), label, below.needed) for row in rows)
+        values = (dict(zip(names, row, strict=True)) for row in rows)
+        prefixes = (prefix for row in values for prefix in below.prefixes(row) if prefix)
+        index.want_below((prefix, label, below.needed) for prefix in prefixes)
 
 
 def still_named(apps: Apps, file: Wanted) -> bool:

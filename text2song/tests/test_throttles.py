@@ -130,8 +130,8 @@ def test_without_a_cache_the_api_works_and_readyz_names_it(cache_away, user, cap
 
 
 def test_a_cache_that_is_away_alone_is_no_reason_for_503(cache_away, db):
-    from text2song.health import CLUSTERS
     from text2song.models import WorkerPresence
+    from text2song.workforce import CLUSTERS
 
     for cluster in CLUSTERS:
         WorkerPresence.objects.create(name=f"host:1:{cluster}", cluster=cluster)

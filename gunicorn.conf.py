@@ -18,6 +18,7 @@ workers = int(os.environ.get("WEB_WORKERS", "1"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 timeout = 60
 graceful_timeout = 5
+keepalive = 75  # longer than proxies and scripts keep an idle connection: at 2 s who polls every 2 s is cut off
 control_socket_disable = True
 accesslog = None
 loglevel = "warning"

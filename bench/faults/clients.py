@@ -22,7 +22,7 @@ from bench.faults.studios import send_job, studio, wait_for_all, wait_for_whole
 from text2song.tests.live import LiveStudio
 
 PEOPLE = 50
-THINKING = (0.2, 1.0)
+THINKING = (0.2, 2.5)
 """Seconds between an answer and the next request of one client."""
 READS = ("/audio/", "/jobs/", "/feedback/", "/prompts/")
 

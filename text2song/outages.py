@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 POSTGRES_DISK_FULL = "53100"
 STORE_FULL_CODES = frozenset({"InsufficientCapacity", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"})
@@ -55,13 +55,16 @@ def outage_behind(error: BaseException | None) -> Outage | None:
 def is_database_away(error: BaseException) -> bool:
     """Whether `error` says that the database does not answer.
 
-    psycopg2 raises a plain `DatabaseError` when the server ends in the middle of a query; what is wrong with a query
-    itself is always one of its subclasses. SQLite says “operational” of wrong statements too, which are our bugs.
+    psycopg2 raises a plain `DatabaseError` when the server ends in the middle of a query or a commit; what is wrong
+    with a query itself is always one of its subclasses. Django lets the driver's own errors through where a cursor that
+    was being iterated is closed. SQLite says “operational” of wrong statements too, which are our bugs.
     """
-    if not isinstance(error, OperationalError | InterfaceError):
-        return type(error) is DatabaseError
-    cause = error.__cause__
-    return not (isinstance(cause, sqlite3.Error) and _sqlite_code(cause) == sqlite3.SQLITE_ERROR)
+    driver = connection.Database
+    silent = (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError)
+    if not isinstance(error, silent):
+        return type(error) in (DatabaseError, driver.DatabaseError)
+    said = error if isinstance(error, sqlite3.Error) else error.__cause__
+    return not (isinstance(said, sqlite3.Error) and _sqlite_code(said) == sqlite3.SQLITE_ERROR)
 
 
 def full_disk_behind(error: BaseException | None) -> Outage | None:

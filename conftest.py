@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from django.test import Client
 
 from text2song import health
 from text2song.tests.factories import WorkerPresenceFactory
-from text2song.tests.live import LiveStudio, free_port
+from text2song.tests.live import LiveStudio, free_port, wait_for_port
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -31,19 +30,6 @@ def missing_part(reason: str) -> None:
     if IN_CI:
         pytest.fail(f"{reason} (must be there in CI)")
     pytest.skip(reason)
-
-
-def wait_for_port(port: int, process: subprocess.Popen[Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"the server ended with exit code {process.returncode}")
-        with socket.socket() as probe:
-            probe.settimeout(0.5)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens on port {port}")
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench.faults.studios import LIMITS
-from conftest import wait_for_port
-from text2song.tests.live import LiveStudio, free_port
+from text2song.tests.live import LiveStudio, free_port, wait_for_port
 
 
 class Server(Protocol):

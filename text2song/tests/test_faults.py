@@ -52,6 +52,7 @@ def test_without_postgresql_for_a_while_jobs_and_an_export_are_done(servers: Ser
     take_away(postgres)
     wait_for_all(live, jobs, 120)
     wait_until(lambda: state_of(live, f"/dataset-exports/{export}/") in OVER, 60, "the export's end")
+    assert {live.job(job)["attempts"] for job in jobs} == {0}, "what was finished has waited for the database"
     assert amiss("postgres", live) == []
 
 

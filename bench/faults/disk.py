@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+from safetensors.numpy import save
 
 from bench.faults.demand import Demand, codes, lost_votes
 from bench.faults.figures import Line, exactly
@@ -29,6 +32,8 @@ from bench.faults.studios import (
 from text2song.tests.live import LiveStudio, wait_until
 
 MEGABYTES = 192
+WIDTH = 160
+"""Of studio-tiny."""
 REASON = ("disk", "room")
 
 
@@ -78,12 +83,27 @@ def fill(folder: Path) -> None:
 
 
 def refused_upload(live: LiveStudio) -> httpx.Response | None:
-    """An upload of more than there is room for."""
+    """A good adapter, of more than there is room for."""
     fields = {"name": "too-large", "version": "1.0.0", "base_model": "studio-tiny"}
-    files = {"files": ("adapter_model.safetensors", bytes(4_000_000), "application/octet-stream")}
+    files = [("files", (name, content, "application/octet-stream")) for name, content in good_adapter().items()]
     with contextlib.suppress(httpx.HTTPError):
         return live.api.post("/adapters/", data=fields, files=files)
     return None
+
+
+def good_adapter(rank: int = 512) -> dict[str, bytes]:
+    """Random matrices for the query projections of studio-tiny's self-attention: some megabytes."""
+    random = np.random.default_rng(0)
+    tensors = {
+        f"base_model.model.model.decoder.layers.{layer}.self_attn.q_proj.{part}.weight": random.normal(size=shape)
+        for layer in range(4)
+        for part, shape in (("lora_A", (rank, WIDTH)), ("lora_B", (WIDTH, rank)))
+    }
+    config = {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "target_modules": ["q_proj"], "bias": "none"}
+    return {
+        "adapter_config.json": json.dumps(config).encode(),
+        "adapter_model.safetensors": save({name: tensor.astype(np.float32) for name, tensor in tensors.items()}),
+    }
 
 
 def answers(demand: Demand, began: float, full: float, upload: httpx.Response | None) -> Iterator[Line]:

@@ -9,8 +9,8 @@ of production: PostgreSQL, an S3 store and Redis as processes. After each fault 
 **Measured** (two cores, shared with other work; nothing lost or doubled, no process left, in any of them):
 
 - *kills*: 40 processes killed, 19 of them while a job ran; 40 of 40 jobs done.
-- *idle*: whichever of the 12 processes was killed, the next work was done within 10.6 s (generation), 4.4 s (default) and
-  16.4 s (training).
+- *idle*: whichever of the 12 processes was killed, the next work was done within 10.6 s (generation), 4.4 s (default)
+  and 16.4 s (training).
 - *paused*: another cluster had completed the job after 40 s; no finished file changed when the first woke up.
 - *restarts*: at most 10.5 s to end everything; adapter and clips equal to those of an unbroken run, no attempt spent.
 - *postgres*, *s3*, *redis*: away for 20 s; all that was accepted was done, no acknowledged vote was lost. Without

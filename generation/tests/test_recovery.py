@@ -96,6 +96,12 @@ def test_a_job_that_killed_a_worker_is_tried_alone_and_harms_no_other():
     assert [[job.pk for job in worker.gather("here:1:1")] for _ in range(3)] == [[first.pk], [second.pk], [third.pk]]
 
 
+def test_it_takes_no_fresh_job_along():
+    model = GenerationJobFactory(attempts=1).base_model
+    guilty, fresh = GenerationJob.objects.get(), GenerationJobFactory(base_model=model)
+    assert [[job.pk for job in worker.gather("here:1:1")] for _ in range(2)] == [[guilty.pk], [fresh.pk]]
+
+
 def test_a_death_after_a_clip_was_stored_costs_no_attempt():
     job = running("far:1:1", num_samples=2, attempts=3)
     made = FakeEngine().generate(worker.sample_specs(job), on_progress=lambda p: None, should_stop=lambda j: False)

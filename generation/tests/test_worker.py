@@ -211,7 +211,19 @@ def test_a_worker_that_lost_its_job_stores_nothing(model, stored_files):
     assert stored_files() == []
 
 
-def test_a_worker_that_wakes_up_late_harms_no_finished_clip(model, storage_backend, stored_files):
+def spy_on_names(monkeypatch):
+    """The names that are written on the storage from now on."""
+    save, written = type(storages["default"]).save, []
+
+    def noting(self, name, *args, **kwargs):
+        written.append(save(self, name, *args, **kwargs))
+        return written[-1]
+
+    monkeypatch.setattr(type(storages["default"]), "save", noting)
+    return written
+
+
+def test_a_worker_that_wakes_up_late_harms_no_finished_clip(model, storage_backend, stored_files, monkeypatch):
     """Paused for long, its job taken over and completed by another: it overwrites and removes nothing."""
     late = queued(model, num_samples=2)
     late.claim("paused:1:1")
@@ -220,7 +232,10 @@ def test_a_worker_that_wakes_up_late_harms_no_finished_clip(model, storage_backe
     worker.drain(FakeEngine(), "other:1:1")
     finished = {sample.pk: load_audio_bytes(sample) for sample in late.samples.all()}
     before = stored_files()
+    assert late.claimed_name(0) not in "".join(before), "what a late worker writes has other names"
+    written = spy_on_names(monkeypatch)
     assert [worker.store_result(late, result) for result in results] == [None, None]
+    assert len(written) == 4 and not set(written) & set(before)
     assert not late.complete() and not late.fail("Too late.") and not late.hand_back()
     job = GenerationJob.objects.get(pk=late.pk)
     assert (job.state, job.error) == ("completed", "")
@@ -245,6 +260,22 @@ def test_a_commit_whose_answer_was_lost_keeps_the_clip(model, monkeypatch, store
     sample = worker.store_result(job, next(made_by(job)))
     assert AudioSample.objects.get() == sample
     assert load_audio_bytes(sample)[:4] == b"fLaC"
+    assert len(stored_files()) == 2
+
+
+def test_a_claim_lost_after_the_commit_keeps_the_clip(model, monkeypatch, stored_files):
+    """The row was stored, its answer lost, and the job taken over before the worker asked again."""
+    job = queued(model, num_samples=1)
+    job.claim(ME)
+    store = worker.store_result.__globals__["_store_row"]
+
+    def store_and_be_overtaken(*args):
+        store(*args)
+        raise work.ClaimLost
+
+    monkeypatch.setitem(worker.store_result.__globals__, "_store_row", store_and_be_overtaken)
+    assert worker.store_result(job, next(made_by(job))) is None
+    assert load_audio_bytes(AudioSample.objects.get())[:4] == b"fLaC"
     assert len(stored_files()) == 2
 
 

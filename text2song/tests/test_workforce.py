@@ -73,10 +73,12 @@ def test_probe_and_metrics_say_the_same():
 
 def test_metrics_tell_waiting_work_and_workers_that_hang(user):
     worker("training", moved=MINUTE)
+    worker(doing="run_job")
     waits(2 * MINUTE)
     _, token = create_key(user=user, name="prometheus", scopes=["read"])
     told = Client().get("/metrics", headers={"Authorization": f"Api-Key {token}"}).content.decode()
     assert 'studio_workers_alive{cluster="training"} 0.0' in told
+    assert 'studio_workers_busy{cluster="generation"} 1.0' in told
     assert 'studio_workers_hanging{cluster="training"} 1.0' in told
     assert 'studio_work_waiting{cluster="generation"} 1.0' in told
     (seconds,) = [line for line in told.splitlines() if line.startswith('studio_work_waiting_seconds{cluster="gener')]

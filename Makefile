@@ -17,7 +17,7 @@ help:  ## Show what can be made
 
 run: install  ## Start the studio: web and workers
 	@$(BIN)/python manage.py setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" STUDIO_USER="$$(id -un)" $(BIN)/supervisord -c supervisord.conf
+	@export PATH="$(CURDIR)/$(BIN):$$PATH" STUDIO_USER="$$(id -un)"; exec $(BIN)/supervisord -c supervisord.conf
 
 demo: install  ## Walk the whole loop without a browser and print the evidence (TASTE=brightness SEED=1)
 	@$(BIN)/python manage.py setup

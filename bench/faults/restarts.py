@@ -20,12 +20,12 @@ from bench.faults.studios import (
 )
 from text2song.tests.live import LiveStudio, wait_until
 
-CLIPS = {"num_samples": 4, "duration": 60, "long_form": True, "seed": 7}
+CLIPS = {"num_samples": 8, "duration": 120, "long_form": True, "seed": 7}
 
 
 def restarts(short: bool) -> Iterator[Line]:
     """A training run and a job, ended several times in mid-step; beside the same two without a break."""
-    times, steps = (2, 16) if short else (5, 60)
+    times, steps = (2, 16) if short else (5, 150)
     with studio() as live:
         experiment = new_experiment(live, frames=200, max_steps=steps, eval_steps=8, save_steps=8)
         whole = ended_run(live, start_run(live, experiment))

@@ -156,6 +156,24 @@ class TrainingConfig:
         high=10.0,
         methods=(Method.DPO,),
     )
+    desirable_weight: float = setting(
+        1.0,
+        Group.PREFERENCES,
+        "Desirable weight",
+        "How much a clip rated good counts. Where bad ones are more, raise it until both sides count alike.",
+        above=0.0,
+        high=100.0,
+        methods=(Method.KTO,),
+    )
+    undesirable_weight: float = setting(
+        1.0,
+        Group.PREFERENCES,
+        "Undesirable weight",
+        "How much a clip rated bad counts.",
+        above=0.0,
+        high=100.0,
+        methods=(Method.KTO,),
+    )
     lora_r: int = setting(
         16,
         Group.LORA,
@@ -247,7 +265,11 @@ class TrainingConfig:
         low=10,
     )
     eval_steps: int = setting(
-        100, Group.CHECKPOINTING, "Evaluate every", "Steps between evaluations on the validation split.", low=1
+        0,
+        Group.CHECKPOINTING,
+        "Evaluate every",
+        "Steps between evaluations on the validation split; 0 makes eight of them, however long the run.",
+        low=0,
     )
     early_stopping_patience: int = setting(
         3,
@@ -260,9 +282,17 @@ class TrainingConfig:
         0.01,
         Group.CHECKPOINTING,
         "Threshold",
-        "How much lower the validation loss must be to count as an improvement.",
+        "How much lower the validation loss must be for patience to begin anew. Which checkpoint is the best does not "
+        "depend on it.",
         low=0.0,
         high=100.0,
+    )
+    only_if_better: bool = setting(
+        True,
+        Group.CHECKPOINTING,
+        "Only if better",
+        "Offer an adapter only if its validation loss is lower than without training; otherwise the best of its "
+        "checkpoints is offered all the same.",
     )
     save_steps: int = setting(500, Group.CHECKPOINTING, "Checkpoint every", "Steps between checkpoints.", low=1)
     save_total_limit: int = setting(

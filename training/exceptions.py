@@ -70,6 +70,20 @@ class NothingToTrainOn(Refused):
         )
 
 
+class NothingLearned(Refused):
+    """The untrained state was the best one."""
+
+    code = "nothing_learned"
+
+    def __init__(self, untrained: float | None) -> None:
+        measured = "" if untrained is None else f" ({untrained:.4g} on the validation split)"
+        super().__init__(
+            f"No checkpoint was better than the model without training{measured}, so there is no adapter to offer. "
+            "Collect more votes, train for more epochs, or change the learning rate; to be offered the best checkpoint "
+            "all the same, switch off “Only if better” and train again."
+        )
+
+
 class RunNameTaken(Conflict):
     code = "run_name_taken"
 

@@ -44,8 +44,7 @@ def items_of(method: Method, rows: Iterable[Row]) -> list[TrainingItem]:
     """Training items from rows, in their order.
 
     - sft: clips rated `LIKED_FROM` or better, weighing evidence times rating / 5.
-    - dpo: every pair, weighing its evidence; with the share of it for the chosen clip, (1 + margin) / 2, the loss is
-      that of all its votes one by one.
+    - dpo: every pair, weighing its votes, with the probability that the chosen clip is the better one: see `_pair`.
     - kto: `LIKED_FROM` or better is desirable, `DISLIKED_TO` or worse undesirable, what is between is left out.
     - ranking: the clips of each prompt, best first by rating; from pairs, each that has a winner.
     """
@@ -63,7 +62,15 @@ def _liked(row: SupervisedRow) -> LikedClip:
 
 
 def _pair(row: PreferenceRow) -> PreferencePair:
-    return PreferencePair(row.text, _codes(row.chosen), _codes(row.rejected), row.weight, (1 + row.margin) / 2)
+    """A pair with all its votes: its loss is that of the votes one by one, each believed as far as its rater.
+
+    A rater of reliability r is right with probability (1 + r) / 2 (the one-coin model of
+    `feedback.statistics.reliability`), so a vote for the chosen clip is one with that label, a vote against it one with
+    (1 - r) / 2, a tie one with 1/2. Their mean is 1/2 + (a - b) / (2 n), with a and b the reliabilities behind either
+    clip and n the votes. Reliability is in the label, and not in the weight again.
+    """
+    lead = min(1.0, row.weight * row.margin / row.votes)
+    return PreferencePair(row.text, _codes(row.chosen), _codes(row.rejected), row.votes, (1 + lead) / 2)
 
 
 def _labelled(row: SupervisedRow) -> LabelledClip:

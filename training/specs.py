@@ -23,7 +23,7 @@ class LikedClip:
 class PreferencePair:
     """For `dpo`: two clips of one prompt. `weight` scales the pair's loss.
 
-    `preference` is the share of the evidence for the chosen clip, ties counted half: 1 if all agreed, 0.5 for equals.
+    `preference` is the probability that the chosen clip is the better one, 0.5 for equals: the loss's soft label.
     """
 
     text: str
@@ -72,13 +72,17 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """How a run ended. `folder` holds the best checkpoint's adapter as PEFT stores it."""
+    """How a run ended. `folder` holds the best checkpoint's adapter as PEFT stores it; "" when there is none to offer.
+
+    `untrained_value` is the best metric before the first step, None without held-out items.
+    """
 
     folder: str
     steps: int
     best_step: int
     best_value: float
     best_metric: str
+    untrained_value: float | None = None
     stopped_early: bool = False
     cancelled: bool = False
 

@@ -17,7 +17,7 @@ from text2song.work import patiently, raise_if_stopping
 from text2song.workers import presence
 from training.checkpoint_store import fetch_checkpoints
 from training.config import Method
-from training.exceptions import BaseModelChanged, NothingToTrainOn
+from training.exceptions import BaseModelChanged, NothingLearned, NothingToTrainOn
 from training.items import Items, load_items
 from training.journal import write_line
 from training.models import LogLine, TrainingRun
@@ -103,6 +103,8 @@ def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder) -> 
     """Complete the run, and list the adapter it made in the same transaction: both, or neither."""
     if result.stopped_early:
         recorder.say("Stopped early: the held-out loss no longer improved.")
+    if not result.folder:
+        raise NothingLearned(result.untrained_value)
     run.refresh_from_db()
     loss = run.metric_points.filter(name="loss").order_by("-step").first()
     results = {

@@ -48,9 +48,17 @@ def test_dpo_learns_each_pair_with_all_its_votes() -> None:
     prefer(worse, better, rater(0.3))
     (item,) = load_items(built("preference"), Method.DPO).training
     assert isinstance(item, PreferencePair)
-    assert (item.weight, item.preference) == (pytest.approx(1.2), pytest.approx(0.75))
+    assert (item.weight, item.preference) == (2, pytest.approx(((1 + 0.9) / 2 + (1 - 0.3) / 2) / 2))
     assert np.array_equal(item.chosen, load_codes(better))
     assert np.array_equal(item.rejected, load_codes(worse))
+
+
+@pytest.mark.parametrize("reliability", [0.5, 0.8, 1.0])
+def test_a_vote_is_believed_as_far_as_its_rater(reliability: float) -> None:
+    better, worse = clips(2)
+    prefer(better, worse, rater(reliability))
+    (item,) = load_items(built("preference"), Method.DPO).training
+    assert (item.weight, item.preference) == (1, pytest.approx((1 + reliability) / 2))
 
 
 def test_a_tie_reaches_dpo_as_a_tie_and_no_ranking() -> None:
@@ -58,7 +66,7 @@ def test_a_tie_reaches_dpo_as_a_tie_and_no_ranking() -> None:
     prefer(first, second, rater(0.8), winner="tie")
     dataset = built("preference")
     (item,) = load_items(dataset, Method.DPO).training
-    assert (item.weight, item.preference) == (pytest.approx(0.8), 0.5)
+    assert (item.weight, item.preference) == (1, 0.5)
     assert load_items(dataset, Method.RANKING).training == []
     with pytest.raises(NothingToTrainOn, match="of which one clip was preferred"):
         trainable_items(dataset, Method.DPO)  # a tie alone teaches nothing

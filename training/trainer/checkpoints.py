@@ -26,15 +26,19 @@ PREFIX = "step-"
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run is. `best_value` is the lowest held-out loss so far; `waited` counts evaluations since then.
+    """Where a run is. `best_value` is the lowest held-out loss so far, at `best_step`; 0 is the untrained state.
 
-    `unjudged` holds the metrics of a step whose evaluation is due: a run that was stopped then begins with it.
+    `awaited_value` is the loss that has to be undercut for patience to begin anew, `waited` counts evaluations that did
+    not. `untrained_value` is the held-out loss before the first step. `unjudged` holds the metrics of a step whose
+    evaluation is due: a run that was stopped then begins with it.
     """
 
     step: int = 0
     best_step: int = 0
     best_value: float = float("inf")
+    awaited_value: float = float("inf")
     waited: int = 0
+    untrained_value: float | None = None
     unjudged: dict[str, float] | None = None
 
 

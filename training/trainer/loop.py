@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -19,8 +20,16 @@ from generation.engine.delay import codebook_delays
 from generation.engine.loading import load_model
 from generation.engine.text import TextEncoder
 from generation.specs import AdapterSpec, ModelSpec
-from training.config import TrainingConfig
-from training.specs import ITEM_OF_METHOD, ReportCallback, StepReport, StopCallback, TrainingItem, TrainingResult
+from training.config import Method, TrainingConfig
+from training.specs import (
+    ITEM_OF_METHOD,
+    LabelledClip,
+    ReportCallback,
+    StepReport,
+    StopCallback,
+    TrainingItem,
+    TrainingResult,
+)
 from training.trainer.checkpoints import (
     Progress,
     checkpoint_of,
@@ -31,10 +40,24 @@ from training.trainer.checkpoints import (
 )
 from training.trainer.exceptions import TrainingError
 from training.trainer.lora import attach_adapter
-from training.trainer.objectives import Example, Scored, batch_loss, clips_of
+from training.trainer.losses import kto_baseline
+from training.trainer.objectives import (
+    Clip,
+    Example,
+    Scored,
+    Share,
+    batch_loss,
+    clips_of,
+    means,
+    mismatched_clips,
+    normalised,
+)
 from training.trainer.sequences import ClipBatch, ClipCollator, log_probabilities, sequence_log_probability
 
+Value = TypeVar("Value")
 BEST_METRIC = "eval_loss"
+EVALUATIONS = 8
+"""Of a run whose configuration does not say how often."""
 OUT_OF_MEMORY = (
     "The device ran out of memory. Halve the setting “Batch size” and double “Accumulation”; if that is not enough, "
     "lower “Longest clip”."
@@ -57,8 +80,9 @@ def train(
 ) -> TrainingResult:
     """Train an adapter; a run found half done under `folder` goes on from its newest checkpoint.
 
-    Reports begin with the untrained state (step 0) on the `validation` items; without any, the last checkpoint counts
-    as the best. Raises `TrainingError` with what to change.
+    Reports begin with the untrained state (step 0) on the `validation` items, the first candidate for the best: a run
+    that never undercuts it has `best_step` 0 and no folder, unless `only_if_better` is off. Without `validation` items
+    the last checkpoint counts as the best. Raises `TrainingError` with what to change.
     """
     if not training:
         raise TrainingError("There is nothing to train on: the training split is empty.")
@@ -67,6 +91,11 @@ def train(
         raise TrainingError(f"The method {config.method} trains on {wanted.__name__} items only.")
     if min(item.weight for item in training) <= 0:
         raise TrainingError("Every item needs a weight above 0; leave out what should not count.")
+    if config.method is Method.KTO and len({item.desirable for item in training}) < 2:
+        raise TrainingError(
+            "All clips have the same verdict. The method kto needs clips rated four or more and others rated two or "
+            "less: rate some of the other kind, or train with sft."
+        )
     try:
         run = _Run(base, config, parent, device, folder, should_stop or (lambda: False))
         return run.train(training, validation, on_step or (lambda report: None))
@@ -84,15 +113,21 @@ class _Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many optimizer steps there are, and how many items each takes over all processes."""
+    """How many optimizer steps, how many items each takes over all processes, and how often the run is judged."""
 
     steps: int
     items_per_step: int
+    steps_per_evaluation: int
 
     @classmethod
     def of(cls, config: TrainingConfig, items: int, processes: int) -> Plan:
         per_step = min(items, config.batch_size * config.gradient_accumulation_steps * processes)
-        return cls(config.max_steps or max(1, math.ceil(config.epochs * items / per_step)), per_step)
+        steps = config.max_steps or max(1, math.ceil(config.epochs * items / per_step))
+        return cls(steps, per_step, config.eval_steps or math.ceil(steps / EVALUATIONS))
+
+    def is_judged(self, step: int) -> bool:
+        """Whether an evaluation follows `step`, as one follows the last."""
+        return step == self.steps or step % self.steps_per_evaluation == 0
 
 
 def learning_rate_factor(step: int, plan: Plan, warmup_steps: int) -> float:
@@ -186,20 +221,25 @@ class _Run:
         """Make the steps; True when stopped early for want of improvement. Raises `_Stopped`."""
         self._check_codes([*training, *validation])
         plan = Plan.of(self.config, len(training), self.accelerator.num_processes)
-        train_examples, eval_examples = self._examples(training), self._examples(validation)
+        train_examples, eval_examples = self._examples(training, validation), self._examples(validation, training)
+        weights = normalised(training)
         if found := checkpoints(self.folder):
             self.progress = load_checkpoint(found[-1], self.adapter, self.optimizer)
         elif eval_examples:
-            on_step(StepReport(0, plan.steps, self._evaluate(eval_examples)))
+            metrics = self._evaluate(eval_examples)
+            self.progress.untrained_value = metrics[BEST_METRIC]
+            if self.config.only_if_better:
+                self._note_best(metrics)
+            on_step(StepReport(0, plan.steps, metrics))
         while self.progress.step < plan.steps or self.progress.unjudged is not None:
             if self.progress.unjudged is None:
                 if 0 < self.config.early_stopping_patience <= self.progress.waited:
                     return True
                 self._stop_if_asked()
-                self.progress.unjudged = self._step(plan, train_examples)
+                self.progress.unjudged = self._step(plan, train_examples, weights)
             metrics = self.progress.unjudged
             last = self.progress.step == plan.steps
-            judged = last or self.progress.step % self.config.eval_steps == 0
+            judged = plan.is_judged(self.progress.step)
             if judged:
                 metrics = metrics | (self._evaluate(eval_examples) if eval_examples else {})
                 self._note_best(metrics)
@@ -213,8 +253,8 @@ class _Run:
     def _check_codes(self, items: Sequence[TrainingItem]) -> None:
         """Refuse clips of another codec: on a GPU a code out of range would end the process."""
         books, codes = len(self.delays), self.adapter.get_base_model().config.vocab_size
-        for clips in clips_of(items):
-            for _, clip in clips:
+        for item in items:
+            for _, clip in clips_of(item):
                 if clip.shape[0] != books or int(clip.max()) >= codes:
                     raise TrainingError(
                         "Some clips were made by a model with another codec than this base model. Choose the base "
@@ -231,52 +271,75 @@ class _Run:
         if self.accelerator.num_processes == 1 and self.should_stop():
             raise _Stopped
 
-    def _step(self, plan: Plan, examples: Sequence[Example]) -> dict[str, float]:
+    def _step(self, plan: Plan, examples: Sequence[Example], weights: Sequence[float]) -> dict[str, float]:
         """One optimizer step over this process's share of the step's items."""
         rate = self.config.learning_rate * learning_rate_factor(self.progress.step, plan, self.config.warmup_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         picks = items_of_step(self.progress.step, plan, len(examples), self.config.seed)
-        total = sum(examples[i].item.weight for i in picks)
         mine = picks[self.accelerator.process_index :: self.accelerator.num_processes]
-        self.model.train()
-        collected: list[tuple[int, dict[str, float]]] = []
+        collected: list[dict[str, Share]] = []
         self._began_step = _random_state()
-        for batch in _batches([examples[i] for i in mine], self.config.batch_size):
+        baseline = self._baseline([examples[i] for i in mine])
+        self.model.train()
+        for batch in _batches(mine, self.config.batch_size):
             self._stop_within_step()
-            made = batch_loss(self.config, self._score(batch))
-            if not math.isfinite(made.metrics["loss"]):
+            scored = self._score([examples[i] for i in batch], [weights[i] for i in batch])
+            made = batch_loss(self.config, scored, baseline)
+            if not math.isfinite(made.shares["loss"][0]):
                 raise TrainingError(
                     f"The loss was no number at step {self.progress.step + 1}. Lower the setting “Learning rate”."
                 )
-            # Gradients are averaged over processes; this makes them the gradient of the step's weighted mean.
-            self.accelerator.backward(made.weighted_sum * (self.accelerator.num_processes / total))
-            collected.append((len(batch), made.metrics))
+            # Gradients are averaged over processes; this makes them the gradient of the mean over the step's items.
+            self.accelerator.backward(made.weighted_sum * (self.accelerator.num_processes / len(picks)))
+            collected.append(made.shares)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.progress.step += 1
         self._began_step = None
-        return {**self._means(collected), "learning_rate": rate, "grad_norm": float(norm)}
+        return {**means(gather_object(collected)), "learning_rate": rate, "grad_norm": float(norm)}
 
     @torch.no_grad()
     def _evaluate(self, examples: Sequence[Example]) -> dict[str, float]:
         """Metrics on the held-out items, named `eval_...`."""
+        baseline = self._baseline(examples)
         self.model.eval()
-        collected: list[tuple[int, dict[str, float]]] = []
+        collected: list[dict[str, Share]] = []
         for batch in _batches(examples, self.config.batch_size):
             self._stop_within_step()
-            collected.append((len(batch), batch_loss(self.config, self._score(batch)).metrics))
-        return {f"eval_{name}": value for name, value in self._means(collected).items()}
+            scored = self._score(batch, [example.item.weight for example in batch])
+            collected.append(batch_loss(self.config, scored, baseline).shares)
+        return {f"eval_{name}": value for name, value in means(collected).items()}
+
+    @torch.no_grad()
+    def _baseline(self, examples: Sequence[Example]) -> float:
+        """What `kto` measures clips against, from all items of a step over all processes; 0 for other methods."""
+        if self.config.method is not Method.KTO:
+            return 0.0
+        self.model.eval()
+        ratios: list[float] = []
+        for batch in _batches([example.mismatched for example in examples], self.config.batch_size):
+            self._stop_within_step()
+            policy = self._sums(self.collate([clip for clip, _ in batch]))
+            ratios += (policy - torch.cat([reference for _, reference in batch])).tolist()
+        return float(kto_baseline(torch.tensor(gather_object(ratios), dtype=torch.float64)))
 
     def _note_best(self, metrics: dict[str, float]) -> None:
-        """Keep count of the best; without held-out items it is always the newest."""
-        value = metrics.get(BEST_METRIC)
-        if value is None or value < self.progress.best_value - self.config.early_stopping_threshold:
-            self.progress.best_value = self.progress.best_value if value is None else value
-            self.progress.best_step, self.progress.waited = self.progress.step, 0
+        """Keep count of the best; without held-out items it is always the newest.
+
+        The lowest loss is the best, by however little. What counts as progress, and so for patience, is another matter.
+        """
+        progress, value = self.progress, metrics.get(BEST_METRIC)
+        if value is None:
+            progress.best_step = progress.step
+            return
+        if value < progress.best_value:
+            progress.best_step, progress.best_value = progress.step, value
+        if value < progress.awaited_value - self.config.early_stopping_threshold:
+            progress.awaited_value, progress.waited = value, 0
         else:
-            self.progress.waited += 1
+            progress.waited += 1
 
     def _checkpoint(self) -> None:
         if self.accelerator.is_main_process:
@@ -289,65 +352,63 @@ class _Run:
             raise TrainingError("The run made no step. Give it steps or epochs, and items to train on.")
         best = self.folder / "best"
         source = checkpoint_of(self.folder, self.progress.best_step)
-        if source.is_dir():
+        is_made = self.progress.best_step > 0 and source.is_dir()
+        if is_made:
             shutil.copytree(source, best, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state*", "progress*"))
         return TrainingResult(
-            folder=str(best) if source.is_dir() else "",
+            folder=str(best) if is_made else "",
             steps=self.progress.step,
             best_step=self.progress.best_step,
             best_value=self.progress.best_value,
             best_metric=BEST_METRIC,
+            untrained_value=self.progress.untrained_value,
             stopped_early=stopped_early,
             cancelled=cancelled,
         )
 
     # -- log-probabilities -------------------------------------------------------------------------------------------
 
-    def _examples(self, items: Sequence[TrainingItem]) -> list[Example]:
+    def _examples(self, items: Sequence[TrainingItem], others: Sequence[TrainingItem]) -> list[Example]:
         """Items with their clips' log-probabilities under the reference policy: the network as the run begins.
 
         That is the base model, since a new adapter changes nothing, or the parent adapter that the run goes on from.
+        Imitation has no reference policy. `others` lend clips to `kto` where `items` are of one text.
         """
-        if not items:
-            return []
-        clips = clips_of(items)
-        self.model.eval()
-        examples: list[Example] = []
-        with torch.no_grad():
-            for start in range(0, len(items), self.config.batch_size):
-                self._stop_within_step()
-                chunk = clips[start : start + self.config.batch_size]
-                batch = self.collate([clip for group in chunk for clip in group])
-                scores = self._sums(batch).split([len(group) for group in chunk])
-                examples += [
-                    Example(item, group, reference)
-                    for item, group, reference in zip(items[start:], chunk, scores, strict=False)
-                ]
-        return examples
+        clips = [clips_of(item) for item in items]
+        if self.config.method is Method.SFT:
+            nothing = torch.zeros(0, dtype=torch.float64, device=self.accelerator.device)
+            return [Example(item, own, nothing) for item, own in zip(items, clips, strict=True)]
+        references = self._references(clips)
+        rivals: list[tuple[Clip, Tensor] | None] = [None] * len(items)
+        if self.config.method is Method.KTO and items:
+            lent = mismatched_clips(_labelled(items), _labelled(others))
+            rivals = list(zip(lent, self._references([(clip,) for clip in lent]), strict=True))
+        return [Example(*values) for values in zip(items, clips, references, rivals, strict=True)]
 
-    def _score(self, examples: Sequence[Example]) -> list[Scored]:
+    @torch.no_grad()
+    def _references(self, groups: Sequence[tuple[Clip, ...]]) -> list[Tensor]:
+        """Log-probabilities of each group's clips, `[n]` float64, under the network as it is now."""
+        self.model.eval()
+        scores: list[Tensor] = []
+        for some in _batches(groups, self.config.batch_size):
+            self._stop_within_step()
+            batch = self.collate([clip for group in some for clip in group])
+            scores += self._sums(batch).split([len(group) for group in some])
+        return scores
+
+    def _score(self, examples: Sequence[Example], weights: Sequence[float]) -> list[Scored]:
         batch = self.collate([clip for example in examples for clip in example.clips])
         sizes = [len(example.clips) for example in examples]
         policies, codes = self._sums(batch).split(sizes), batch.tokens.split(sizes)
         return [
-            Scored(example.item, policy, example.reference, count)
-            for example, policy, count in zip(examples, policies, codes, strict=True)
+            Scored(example.item, policy, example.reference, count, weight)
+            for example, policy, count, weight in zip(examples, policies, codes, weights, strict=True)
         ]
 
     def _sums(self, batch: ClipBatch) -> Tensor:
         with self.accelerator.autocast():
             scores = log_probabilities(self.model, batch, self.delays, self.config.sampling)
         return sequence_log_probability(scores)
-
-    def _means(self, collected: Sequence[tuple[int, dict[str, float]]]) -> dict[str, float]:
-        """Means over batches and processes, each batch counted by its items; a metric may be missing from some."""
-        everything = gather_object(list(collected))
-        names = dict.fromkeys(name for _, metrics in everything for name in metrics)
-        means = {}
-        for name in names:
-            having = [(size, metrics[name]) for size, metrics in everything if name in metrics]
-            means[name] = sum(size * value for size, value in having) / sum(size for size, _ in having)
-        return means
 
 
 def _random_state() -> tuple[Tensor, ...]:
@@ -358,6 +419,10 @@ def _has_bf16(device: str | None) -> bool:
     return device != "cpu" and torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def _batches(examples: Sequence[Example], size: int) -> Iterator[Sequence[Example]]:
-    for start in range(0, len(examples), size):
-        yield examples[start : start + size]
+def _labelled(items: Sequence[TrainingItem]) -> list[LabelledClip]:
+    return [item for item in items if isinstance(item, LabelledClip)]
+
+
+def _batches(values: Sequence[Value], size: int) -> Iterator[Sequence[Value]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -29,14 +29,9 @@ class PairLoss:
         return self.chosen_rewards - self.rejected_rewards
 
 
-def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean of `[N]` values by `[N]` weights above 0."""
-    return (values * weights).sum() / weights.sum()
-
-
-def imitation_loss(scores: Tensor, valid: Tensor) -> Tensor:
-    """Cross-entropy per clip `[B]` in nats per code, from log-probabilities `[B, K, T]` and `[B, T]` frames."""
-    return -scores.sum(dim=(1, 2)) / (valid.sum(1) * scores.shape[1])
+def imitation_loss(log_probabilities: Tensor, codes: Tensor) -> Tensor:
+    """Cross-entropy per clip `[N]` in nats per code, from the clips' log-probabilities and numbers of codes `[N]`."""
+    return -log_probabilities / codes
 
 
 def dpo_loss(
@@ -73,12 +68,20 @@ def _pair_loss(difference: Tensor, beta: float, form: DpoLoss) -> Tensor:
     return -logsigmoid(beta * difference)
 
 
+def kto_baseline(ratios: Tensor) -> Tensor:
+    """The point of reference of `kto_loss`: the divergence from the reference, a scalar >= 0 without gradient.
+
+    Estimated by the mean log-ratio `[N]` of clips beside texts they were not made for (Ethayarajh et al., 2024, 4.1).
+    """
+    return ratios.detach().mean().clamp_min(0)
+
+
 def kto_loss(ratios: Tensor, desirable: Tensor, baseline: Tensor, *, beta: float) -> Tensor:
     """Kahneman-Tversky optimisation (Ethayarajh et al., 2024), per clip `[N]`.
 
-    `ratios` `[N]` are log-ratios of policy to reference, `desirable` bool `[N]`, `baseline` the batch's estimate of the
-    divergence from the reference (a scalar >= 0 without gradient). Desirable clips give 1 - s(beta (r - z)),
-    undesirable ones 1 - s(beta (z - r)).
+    `ratios` `[N]` are log-ratios of policy to reference, `desirable` bool `[N]`, `baseline` the estimate of the
+    divergence from the reference (see `kto_baseline`). Desirable clips give 1 - s(beta (r - z)), undesirable ones
+    1 - s(beta (z - r)).
     """
     signed = torch.where(desirable, ratios - baseline, baseline - ratios)
     return 1 - torch.sigmoid(beta * signed)

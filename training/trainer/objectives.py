@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,39 +11,62 @@ from torch import Tensor
 
 from generation.specs import Codes
 from training.config import DpoLoss, Method, TrainingConfig
-from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips, TrainingItem
-from training.trainer.losses import dpo_loss, kto_loss, ranking_loss, weighted_mean
+from training.specs import LabelledClip, LikedClip, PreferencePair, TrainingItem
+from training.trainer.exceptions import TrainingError
+from training.trainer.losses import dpo_loss, imitation_loss, kto_loss, ranking_loss
 
 Clip: TypeAlias = tuple[str, Codes]
+Share: TypeAlias = tuple[float, float]
+"""A mean before it is divided: a sum, and the weight it is divided by. Shares of batches and processes add up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An item, its clips, and their log-probabilities `[n]` float64 under the reference policy."""
+    """An item, its clips, and their log-probabilities `[n]` float64 under the reference policy.
+
+    `mismatched`, of `kto` alone, is a clip of another prompt under this item's text, with its log-probability `[1]`.
+    `reference` is empty where no loss needs it.
+    """
 
     item: TrainingItem
     clips: tuple[Clip, ...]
     reference: Tensor
+    mismatched: tuple[Clip, Tensor] | None = None
 
 
-def clips_of(items: Sequence[TrainingItem]) -> list[tuple[Clip, ...]]:
-    """The clips whose log-probabilities each item needs.
-
-    An item of `kto` also needs its text with another item's clip, by which the divergence from the reference is
-    estimated (Ethayarajh et al., 2024, section 4.1); the pairing is fixed: each with the next.
-    """
-    return [_clips(item, items[(i + 1) % len(items)]) for i, item in enumerate(items)]
-
-
-def _clips(item: TrainingItem, following: TrainingItem) -> tuple[Clip, ...]:
-    if isinstance(item, LikedClip):
+def clips_of(item: TrainingItem) -> tuple[Clip, ...]:
+    """The clips whose log-probabilities the item's loss is made of."""
+    if isinstance(item, LikedClip | LabelledClip):
         return ((item.text, item.codes),)
     if isinstance(item, PreferencePair):
         return ((item.text, item.chosen), (item.text, item.rejected))
-    if isinstance(item, RankedClips):
-        return tuple((item.text, codes) for codes in item.clips)
-    assert isinstance(following, LabelledClip)
-    return ((item.text, item.codes), (item.text, following.codes))
+    return tuple((item.text, codes) for codes in item.clips)
+
+
+def mismatched_clips(items: Sequence[LabelledClip], others: Sequence[LabelledClip]) -> list[Clip]:
+    """Each item's text beside a clip that was made for another text: of `items` if they have two, else of `others`.
+
+    The pairing is fixed, and goes round, so that every clip serves about as often as any. Raises `TrainingError` when
+    there is only one text.
+    """
+    pool = items if len({item.text for item in items}) > 1 else [*items, *others]
+    if len({item.text for item in pool}) < 2:
+        raise TrainingError(
+            "All clips are of one prompt. The method kto measures how far the adapter moves by clips of other prompts: "
+            "build a dataset with two prompts at least."
+        )
+    return [(item.text, _next_of_another_text(pool, index, item.text)) for index, item in enumerate(items)]
+
+
+def _next_of_another_text(pool: Sequence[LabelledClip], index: int, text: str) -> Codes:
+    places = ((index + step) % len(pool) for step in range(1, len(pool) + 1))
+    return next(pool[place].codes for place in places if pool[place].text != text)
+
+
+def normalised(items: Sequence[TrainingItem]) -> list[float]:
+    """The items' weights, made 1 on average over the set: how much an item counts must not depend on its step."""
+    mean = sum(item.weight for item in items) / len(items)
+    return [item.weight / mean for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +77,58 @@ class Scored:
     policy: Tensor
     reference: Tensor
     codes: Tensor
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLoss:
-    """The sum of a batch's losses times their weights, and metrics (means over the batch) by TRL's names."""
+    """The sum of a batch's losses times their weights, and its share of each metric, by TRL's names."""
 
     weighted_sum: Tensor
-    metrics: dict[str, float]
+    shares: dict[str, Share]
 
 
-def batch_loss(config: TrainingConfig, scored: Sequence[Scored]) -> BatchLoss:
-    """The loss of a batch under the configuration's method."""
-    weights = torch.tensor([s.item.weight for s in scored], dtype=torch.float64, device=scored[0].policy.device)
-    losses, metrics = {
-        Method.SFT: _imitation,
-        Method.DPO: _preference,
-        Method.KTO: _verdicts,
-        Method.RANKING: _orders,
-    }[config.method](config, scored)
-    drift = torch.cat([(s.reference - s.policy.detach()) / s.codes for s in scored]).mean()
-    mean = float(weighted_mean(losses.detach(), weights))
-    return BatchLoss((losses * weights).sum(), {"loss": mean, "kl_per_code": float(drift), **metrics})
+def batch_loss(config: TrainingConfig, scored: Sequence[Scored], baseline: float = 0.0) -> BatchLoss:
+    """The loss of a batch under the configuration's method; `baseline` is `losses.kto_baseline` of the whole step."""
+    weights = torch.tensor([s.weight for s in scored], dtype=torch.float64, device=scored[0].policy.device)
+    if config.method is Method.KTO:
+        losses, shares = _verdicts(config, scored, baseline)
+    else:
+        losses, shares = {Method.SFT: _imitation, Method.DPO: _preference, Method.RANKING: _orders}[config.method](
+            config, scored
+        )
+    total = (losses * weights).sum()
+    return BatchLoss(total, {"loss": (float(total.detach()), float(weights.sum())), **_drift(scored), **shares})
 
 
-def _imitation(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, float]]:
-    losses = torch.stack([-s.policy[0] / s.codes[0] for s in scored])
-    return losses, {"logps/chosen": _mean([s.policy[0] for s in scored])}
+def means(shares: Iterable[Mapping[str, Share]]) -> dict[str, float]:
+    """Metrics from the shares of all batches and processes; however items were batched, they are the same."""
+    sums: dict[str, Share] = {}
+    for some in shares:
+        for name, (total, weight) in some.items():
+            before = sums.get(name, (0.0, 0.0))
+            sums[name] = (before[0] + total, before[1] + weight)
+    found = {name: total / weight for name, (total, weight) in sums.items() if weight}
+    if "rewards/chosen" in found and "rewards/rejected" in found:
+        found["rewards/margins"] = found["rewards/chosen"] - found["rewards/rejected"]
+    return found
 
 
-def _preference(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, float]]:
+def _drift(scored: Sequence[Scored]) -> dict[str, Share]:
+    lost = [(s.reference - s.policy.detach()) / s.codes for s in scored if len(s.reference)]
+    return {"kl_per_code": _share(lost)} if lost else {}
+
+
+def _imitation(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, Share]]:
+    return _imitation_losses(scored), {"logps/chosen": _share([s.policy[0] for s in scored])}
+
+
+def _imitation_losses(scored: Sequence[Scored]) -> Tensor:
+    """Of each item's first clip: the liked, or the chosen one."""
+    return imitation_loss(torch.stack([s.policy[0] for s in scored]), torch.stack([s.codes[0] for s in scored]))
+
+
+def _preference(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, Share]]:
     policy = torch.stack([s.policy for s in scored])
     reference = torch.stack([s.reference for s in scored])
     codes = torch.stack([s.codes for s in scored])
@@ -102,38 +147,35 @@ def _preference(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tenso
     decided = torch.tensor([s.item.preference > 0.5 for s in scored], device=policy.device)
     losses = made.losses
     if config.sft_weight:
-        losses = losses + config.sft_weight * torch.stack([-s.policy[0] / s.codes[0] for s in scored])
+        losses = losses + config.sft_weight * _imitation_losses(scored)
     return losses, {
-        "rewards/chosen": _mean([made.chosen_rewards]),
-        "rewards/rejected": _mean([made.rejected_rewards]),
-        "rewards/margins": _mean([made.margins]),
-        **({"rewards/accuracies": _mean([(made.margins[decided] > 0).double()])} if decided.any() else {}),
-        "logps/chosen": _mean([s.policy[0] for s in scored]),
-        "logps/rejected": _mean([s.policy[1] for s in scored]),
+        "rewards/chosen": _share([made.chosen_rewards]),
+        "rewards/rejected": _share([made.rejected_rewards]),
+        "rewards/accuracies": _share([(made.margins[decided] > 0).double()]),
+        "logps/chosen": _share([s.policy[0] for s in scored]),
+        "logps/rejected": _share([s.policy[1] for s in scored]),
     }
 
 
-def _verdicts(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, float]]:
-    ratios = torch.stack([s.policy - s.reference for s in scored])
+def _verdicts(config: TrainingConfig, scored: Sequence[Scored], baseline: float) -> tuple[Tensor, dict[str, Share]]:
+    ratios = torch.cat([s.policy - s.reference for s in scored])
     desirable = torch.tensor([_is_desirable(s.item) for s in scored], device=ratios.device)
-    baseline = ratios[:, 1].mean().clamp_min(0).detach()
-    rewards = config.beta * ratios[:, 0].detach()
-    metrics = {"kl": float(baseline)}
-    if desirable.any():
-        metrics["rewards/chosen"] = _mean([rewards[desirable]])
-    if (~desirable).any():
-        metrics["rewards/rejected"] = _mean([rewards[~desirable]])
-    if len(metrics) == 3:
-        metrics["rewards/margins"] = metrics["rewards/chosen"] - metrics["rewards/rejected"]
-    return kto_loss(ratios[:, 0], desirable, baseline, beta=config.beta), metrics
+    rewards = config.beta * ratios.detach()
+    losses = kto_loss(ratios, desirable, ratios.new_tensor(baseline), beta=config.beta)
+    losses = losses * torch.where(desirable, config.desirable_weight, config.undesirable_weight)
+    return losses, {
+        "kl": (baseline * len(scored), len(scored)),
+        "rewards/chosen": _share([rewards[desirable]]),
+        "rewards/rejected": _share([rewards[~desirable]]),
+    }
 
 
-def _orders(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, float]]:
+def _orders(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, Share]]:
     rewards = [config.beta * (s.policy - s.reference) for s in scored]
     neighbours = torch.cat([(order[:-1] - order[1:]).detach() for order in rewards])
     return ranking_loss(rewards, form=config.ranking_loss), {
-        "rewards/margins": _mean([neighbours]),
-        "rewards/accuracies": _mean([(neighbours > 0).double()]),
+        "rewards/margins": _share([neighbours]),
+        "rewards/accuracies": _share([(neighbours > 0).double()]),
     }
 
 
@@ -142,5 +184,6 @@ def _is_desirable(item: TrainingItem) -> bool:
     return item.desirable
 
 
-def _mean(values: Sequence[Tensor]) -> float:
-    return float(torch.cat([value.detach().reshape(-1) for value in values]).mean())
+def _share(values: Sequence[Tensor]) -> Share:
+    whole = torch.cat([value.detach().reshape(-1) for value in values])
+    return float(whole.sum()), float(len(whole))

@@ -32,7 +32,7 @@ from generation.specs import AdapterSpec
 from text2song.exceptions import DomainError
 from text2song.workers import presence
 from training.config import Method, TrainingConfig
-from training.exceptions import RunIsFinished
+from training.exceptions import NothingLearned, RunIsFinished
 from training.models import TrainingRun
 from training.promotion import open_for_new
 from training.registering import register_folder
@@ -157,6 +157,8 @@ class Command(BaseCommand):
             raise CommandError(failure_sentence(error)) from error
         if not _is_main_process():
             return
+        if not result.folder:
+            raise NothingLearned(result.untrained_value)
         adapter = None
         if options["register"]:
             adapter = register_folder(

@@ -155,7 +155,7 @@ def test_cancel_stops_at_once_and_keeps_what_was_saved(base, tmp_path):
 def test_early_stopping_and_the_best_checkpoint(base, tmp_path):
     config = replace(CONFIG, max_steps=60, eval_steps=1, early_stopping_patience=3, save_total_limit=1)
     swapped = [replace(pair, chosen=pair.rejected, rejected=pair.chosen) for pair in pairs(3, 100)]
-    result, reports = run(base, tmp_path, config, validation=swapped)
+    result, reports = run(base, tmp_path, replace(config, only_if_better=False), validation=swapped)
     assert result.stopped_early and len(reports) == 5 and result.best_step == 1
     assert sorted(path.name for path in tmp_path.glob("step-*")) == ["step-000001", "step-000004"]
     best = load_file(Path(result.folder, "adapter_model.safetensors"))
@@ -188,13 +188,13 @@ def test_what_cannot_be_trained_says_what_to_change(base, tmp_path):
 
 
 def test_every_item_is_seen_once_an_epoch_in_a_new_order():
-    plan = Plan(steps=6, items_per_step=5)
+    plan = Plan(steps=6, items_per_step=5, steps_per_evaluation=1)
     seen = [i for step in range(4) for i in items_of_step(step, plan, 10, seed=1)]
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10)) and seen[:10] != seen[10:]
 
 
 def test_the_rate_rises_and_falls():
-    plan = Plan(steps=100, items_per_step=1)
+    plan = Plan(steps=100, items_per_step=1, steps_per_evaluation=1)
     factors = [learning_rate_factor(step, plan, 100) for step in range(100)]
     assert factors[0] == pytest.approx(1 / 11) and max(factors) == factors[10] == 1.0
     assert factors[-1] < 0.001 and all(a >= b for a, b in pairwise(factors[10:]))

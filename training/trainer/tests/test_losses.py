@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from training.config import DpoLoss, RankingLoss
-from training.trainer.losses import dpo_loss, imitation_loss, kto_loss, ranking_loss, weighted_mean
+from training.trainer.losses import dpo_loss, imitation_loss, kto_baseline, kto_loss, ranking_loss
 
 CHOSEN, REJECTED = [-100.0, -210.0], [-120.0, -200.0]
 REFERENCE_CHOSEN, REFERENCE_REJECTED = [-105.0, -205.0], [-118.0, -206.0]
@@ -124,10 +124,10 @@ def test_margin_ranking():
 
 
 def test_imitation_is_the_mean_over_codes_that_are_there():
-    scores = torch.tensor([[[-1.0, -2.0, 0.0], [-3.0, -4.0, 0.0]]])
-    valid = torch.tensor([[True, True, False]])
-    assert imitation_loss(scores, valid).item() == pytest.approx(2.5)
+    assert imitation_loss(doubles([-10.0, -6.0]), torch.tensor([4, 3])).tolist() == pytest.approx([2.5, 2.0])
 
 
-def test_weights_scale_items():
-    assert weighted_mean(doubles([1.0, 3.0]), doubles([3.0, 1.0])).item() == pytest.approx(1.5)
+def test_the_baseline_of_kto_is_a_divergence():
+    assert kto_baseline(doubles([1.0, 3.0])).item() == 2.0
+    assert kto_baseline(doubles([1.0, -3.0])).item() == 0.0
+    assert not kto_baseline(doubles([1.0]).requires_grad_()).requires_grad

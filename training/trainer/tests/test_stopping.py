@@ -35,7 +35,15 @@ STEADY = TrainingConfig(
     early_stopping_threshold=0.0,
 )
 """Steps of two batches: one that nothing follows, one with an evaluation, of two batches too, and the last."""
-PATIENT = replace(STEADY, method=Method.DPO, max_steps=12, batch_size=4, eval_steps=1, early_stopping_patience=2)
+PATIENT = replace(
+    STEADY,
+    method=Method.DPO,
+    max_steps=12,
+    batch_size=4,
+    eval_steps=1,
+    early_stopping_patience=2,
+    only_if_better=False,
+)
 """Ends by early stopping: every checkpoint of a stop must know how long nothing improved."""
 
 
@@ -131,7 +139,7 @@ def test_stopped_at_any_moment_it_goes_on_as_if_it_never_had_been(
     base: Any, config: TrainingConfig, whole: tuple[Ended, int], tmp_path: Path
 ) -> None:
     expected, moments = whole
-    assert moments > 20
+    assert moments > 12
     for moment in range(moments):
         folder = tmp_path / str(moment)
         stopped, before = attempt(base, folder, config, Stopper(moment))
@@ -148,7 +156,7 @@ def test_stopped_again_and_again_it_gets_there(
 ) -> None:
     """Each process is stopped soon after it made a step, or after it judged the one that the process before made."""
     expected, _ = whole
-    calls = 11 if config is STEADY else 9  # to get ready, to judge the untrained network, and to make one step
+    calls = 6 if config is STEADY else 9  # to get ready, to judge the untrained network, and to make one step
     reports: list[StepReport] = []
     stops = 0
     while (attempted := attempt(base, tmp_path, config, Stopper(calls)))[0].cancelled:

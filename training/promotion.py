@@ -23,18 +23,18 @@ from adapters.services import make_default
 from feedback.listening_tests.creation import ArmSpec, create_test
 from feedback.listening_tests.lifecycle import start_test
 from feedback.listening_tests.results import Duel, results, trusted_votes
-from feedback.models import ListeningTest, RaterProfile
+from feedback.models import Arm, ListeningTest, RaterProfile
 from feedback.statistics.win_rate import Claim
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
-from generation.sample_files import load_codes
 from generation.specs import AdapterSpec
 from generation.worker import sentence_for
 from prompts.models import PromptSuite
 from prompts.starter_suite import starter_suite
 from text2song.exceptions import Conflict, DomainError, Forbidden, Refused
-from training.guards import Guards, measure
 from training.models import Promotion, PromotionPolicy
+from training.quality.guards import Guards
+from training.quality.measuring import measure
 
 log = structlog.get_logger(__name__)
 
@@ -195,26 +195,21 @@ def decide(promotion: Promotion) -> None:
 
 
 def measure_guards(promotion: Promotion) -> Guards:
-    """Diversity, silence and clipping of the adapter's clips beside its opponent's, and how far it moved from it."""
-    from training.trainer.drift import kl_per_code
-
+    """What the adapter's clips cost, beside its opponent's, and how far it moved from it."""
     adapter, opponent = promotion.adapter, promotion.opponent
-    arms = promotion.test.arms.order_by("position")
-    made, rival = (
-        list(
-            AudioSample.objects.filter(job__arm_job__arm=arm, deleted_at__isnull=True, job__deleted_at__isnull=True)
-            .select_related("job__prompt")
-            .order_by("job__seed", "index")
-        )
-        for arm in arms
-    )
-    drift = kl_per_code(
-        adapter.base_model.spec(),
-        [(sample.job.prompt.rendered_text, load_codes(sample)) for sample in rival],
-        reference=_applied(opponent) if opponent else None,
+    made, rival = (_clips_of(arm) for arm in promotion.test.arms.order_by("position"))
+    return measure(
+        made=made,
+        rival=rival,
+        base=adapter.base_model.spec(),
         adapter=_applied(adapter),
+        opponent=_applied(opponent) if opponent else None,
     )
-    return measure(made, rival, drift)
+
+
+def _clips_of(arm: Arm) -> list[AudioSample]:
+    clips = AudioSample.objects.filter(job__arm_job__arm=arm, deleted_at__isnull=True, job__deleted_at__isnull=True)
+    return list(clips.select_related("job__prompt").order_by("job__seed", "index"))
 
 
 def _applied(adapter: Adapter) -> AdapterSpec:

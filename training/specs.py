@@ -52,6 +52,14 @@ class RankedClips:
     weight: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class PlayedClip:
+    """A clip `[K, T]` that a model made for a text, to be judged and not trained on."""
+
+    text: str
+    codes: Codes
+
+
 TrainingItem: TypeAlias = LikedClip | PreferencePair | LabelledClip | RankedClips
 ITEM_OF_METHOD: dict[Method, type[TrainingItem]] = {
     Method.SFT: LikedClip,

@@ -43,9 +43,9 @@ from text2song.workers import presence
 from training.config import Method
 from training.demo.prompts import DemoPrompt, draw_prompts
 from training.demo.tastes import Taste
-from training.guards import Guards
 from training.models import Promotion, PromotionPolicy, TrainingRun
 from training.promotion import decide_claimed, open_promotion
+from training.quality.guards import Guards
 from training.services import create_experiment, create_run
 from training.worker import run_training
 
@@ -172,7 +172,7 @@ class Outcome:
             "Adapter": str(found.adapter),
             "Win rate against the base, blind": f"{found.win_rate:.1%} ({interval})",
             "The taste's measure, beside the base's": f"{measured.adapted:.4g}, {measured.base:.4g}: gained {gain}",
-            **{guard.name: f"{guard.value} ({guard.limit})" for guard in guards.guards},
+            **{guard.name: f"{guard.value}, {guard.base} ({guard.limit})" for guard in guards.guards},
             "Guards": "hold" if guards.hold else " ".join(guards.problems),
             "Promotion": f"{found.get_outcome_display()}. {found.reason}",
             "Time": ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in self.seconds.items()),

@@ -14,7 +14,7 @@ from adapters.models import Adapter
 from generation.templatetags.generation_format import seconds
 from text2song.navigation import url_or_empty
 from training import story
-from training.guards import Guard, Guards
+from training.quality.guards import Guard, Guards
 from training.settings_in_words import label_of
 from training.story import Story
 

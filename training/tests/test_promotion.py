@@ -28,13 +28,13 @@ from text2song.tests.clients import caller
 from text2song.tests.factories import UserFactory
 from training import promotion as promotions
 from training import worker
-from training.guards import Guards
 from training.models import Promotion, PromotionPolicy
 from training.promotion import current_policy, decide, decide_waiting, open_promotion, set_policy
+from training.quality.guards import RULES, Figure, Guards
 from training.services import start_run
 
 pytestmark = pytest.mark.django_db
-SOUND = Guards(diversity=0.9, base_diversity=0.95, silent_share=0.0, clipped_share=0.0, kl_per_code=0.02)
+SOUND = Guards({"diversity": Figure(0.9, 0.95), "silent": Figure(0.0, 0.0), "drift": Figure(0.02, 0.0)})
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_an_interval_that_does_not_clear_half_promotes_nothing(policy, curator, 
 
 
 def test_a_guard_that_fails_promotes_nothing(policy, curator, monkeypatch):
-    monkeypatch.setattr(promotions, "measure_guards", lambda promotion: Guards(0.2, 0.9, 0.0, 0.0, 0.01))
+    monkeypatch.setattr(promotions, "measure_guards", lambda promotion: Guards({"diversity": Figure(0.2, 0.9)}))
     promotion = open_promotion(adapter=AdapterFactory(), actor=curator)
     vote_all(promotion, wins=20, losses=0)
     assert decided(promotion).outcome == "declined" and "too alike" in promotion.reason
@@ -295,13 +295,18 @@ def test_a_trained_adapter_is_tested_by_itself_and_measured_on_real_clips(experi
         voted(pair, winner="x")
     ListeningTest.objects.update(state="completed")
     decided(promotion)
-    assert 0.01 < abs(promotion.guards["kl_per_code"]) < 5, "six steps moved it"
-    assert 0 < promotion.guards["base_diversity"] <= 1 and promotion.guards["clipped_share"] is not None
+    figures = promotion.guards["figures"]
+    assert figures.keys() == {rule.key for rule in RULES} - {"tempo"}, "no prompt asks for a tempo"
+    assert 0.01 < abs(figures["drift"]["value"]) < 5, "six steps moved it"
+    assert 0 < figures["diversity"]["base"] <= 1 and figures["clipped"]["value"] is not None
+    assert 0 < figures["noise"]["base"] < 1 and figures["adherence"]["base"] is not None
     assert promotion.win_rate == 1.0 and promotion.outcome in ("promoted", "declined")
     assert promotion.guards["hold"] is (promotion.outcome == "promoted")
 
     twin = Promotion(adapter=silent.adapter, opponent=run.adapter, test=promotion.test)
-    assert promotions.measure_guards(twin).kl_per_code == 0, "equal weights: it did not move from its opponent"
+    assert promotions.measure_guards(twin).figures["drift"].value == 0, (
+        "equal weights: it did not move from its opponent"
+    )
 
 
 # -- pages and API ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,244 @@
+"""Guards: each a figure of an adapter's clips beside its opponent's, a limit, and why the limit is where it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+SILENT_LUFS = -50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of an adapter's clips and its opponent's, each the mean over prompts, and the 95 % interval of the
+    difference of the means (Student's t over prompts). NaN: it could not be measured; an interval needs two prompts.
+    """
+
+    value: float
+    base: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @classmethod
+    def of(cls, made: Sequence[float], rival: Sequence[float]) -> Figure:
+        """From the figures of the same prompts in the same order; those that one side lacks are left out."""
+        pairs = np.array([pair for pair in zip(made, rival, strict=True) if not np.isnan(pair).any()])
+        if not len(pairs):
+            return cls(math.nan, math.nan)
+        value, base = (float(mean) for mean in pairs.mean(axis=0))
+        return cls(value, base, *_interval(pairs[:, 0] - pairs[:, 1]))
+
+
+def _interval(differences: np.ndarray) -> tuple[float, float]:
+    from scipy.stats import t
+
+    if len(differences) < 2:
+        return math.nan, math.nan
+    half = float(t.ppf(0.975, len(differences) - 1) * differences.std(ddof=1) / math.sqrt(len(differences)))
+    mean = float(differences.mean())
+    return mean - half, mean + half
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a figure may be. `limit` takes the opponent's value; `is_most` tells a ceiling from a floor.
+
+    `shown` formats a value; `problem` is the sentence when the limit is passed, with `{value}`, `{base}` and `{limit}`.
+    """
+
+    key: str
+    name: str
+    limit: Callable[[float], float]
+    is_most: bool
+    shown: Callable[[float], str]
+    explanation: str
+    problem: str
+
+    def judge(self, figure: Figure) -> Guard:
+        limit = self.limit(figure.base)
+        wanted = f"{'at most' if self.is_most else 'at least'} {self.shown(limit)}"
+        if math.isnan(figure.value) or math.isnan(limit):
+            missing = f"{self.name} could not be measured."
+            return Guard(self.key, self.name, "not measured", "", "", "not known", self.explanation, missing)
+        holds = figure.value <= limit if self.is_most else figure.value >= limit
+        words = {"value": self.shown(figure.value), "base": self.shown(figure.base), "limit": self.shown(limit)}
+        interval = "" if math.isnan(figure.low) else f"{_signed(figure.low)} to {_signed(figure.high)}"
+        problem = "" if holds else self.problem.format(**words)
+        return Guard(self.key, self.name, words["value"], words["base"], interval, wanted, self.explanation, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One figure in words: its value, the opponent's, the interval of their difference, the limit and why it is there.
+
+    `problem` is empty when it holds.
+    """
+
+    key: str
+    name: str
+    value: str
+    base: str
+    interval: str
+    limit: str
+    explanation: str
+    problem: str
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "noise",
+        "Noise",
+        lambda base: base * 1.15,
+        True,
+        _plain,
+        "How flat the spectrum is within octaves: 0 is pure tones, 1 is hiss. Brighter sound does not raise it, added "
+        "noise does. A seventh more than the opponent's is heard as a veil.",
+        "The clips are noisier ({value} against {base}).",
+    ),
+    Rule(
+        "tempo",
+        "Tempo kept",
+        lambda base: base - 0.05,
+        False,
+        _percent,
+        "Share of clips in which the tempo that the prompt asks for is found. One in twenty may be lost.",
+        "Fewer clips keep the tempo asked for ({value} against {base}).",
+    ),
+    Rule(
+        "adherence",
+        "Prompt adherence",
+        lambda base: base * 0.7,
+        False,
+        _plain,
+        "How much more likely the base model finds a clip under its own prompt than under another one's, in nats per "
+        "code. Where it falls, clips of different prompts become interchangeable.",
+        "Clips follow their prompts less ({value} nats per code against {base}).",
+    ),
+    Rule(
+        "loudness",
+        "Loudness moved",
+        lambda base: 3.0,
+        True,
+        lambda value: f"{value:.1f} dB",
+        "How far the loudness before matching lies from the opponent's. Loudness wins votes wherever it is not "
+        "matched, and 3 dB is what everybody hears.",
+        "The clips' own loudness moved by {value}.",
+    ),
+    Rule(
+        "diversity",
+        "Diversity within prompts",
+        lambda base: base * 0.9,
+        False,
+        _plain,
+        "Share of codes in which two clips of one prompt differ where they are most alike, shifted against each other "
+        "or not: eight copies of one clip have none.",
+        "Clips of one prompt are too alike ({value} against {base}).",
+    ),
+    Rule(
+        "variety",
+        "Diversity across prompts",
+        lambda base: base * 0.9,
+        False,
+        _plain,
+        "The same between clips of different prompts: one favourite for everything has none.",
+        "Clips of different prompts are too alike ({value} against {base}).",
+    ),
+    Rule(
+        "silent",
+        "Silent",
+        lambda base: 0.05,
+        True,
+        _percent,
+        "Share of clips below -50 LUFS before loudness is matched. One in twenty may fail.",
+        "{value} of the clips are silent.",
+    ),
+    Rule(
+        "clipped",
+        "Clipped",
+        lambda base: 0.05,
+        True,
+        _percent,
+        "Share of clips that went past full scale before loudness was matched.",
+        "{value} of the clips are clipped.",
+    ),
+    Rule(
+        "drift",
+        "Drift",
+        lambda base: 0.5,
+        True,
+        lambda value: f"{value:.3f} nats per code",
+        "How much less likely the opponent's clips became, under the guidance and sampling that they were played with. "
+        "Half a nat leaves a code three fifths of its probability.",
+        "It drifted {value} from what it goes on from.",
+    ),
+)
+RULE_BY_KEY = {rule.key: rule for rule in RULES}
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """All figures that were measured, by the rules' keys. What no prompt asks for (a tempo) has no figure."""
+
+    figures: Mapping[str, Figure]
+
+    @classmethod
+    def from_mapping(cls, stored: Mapping[str, Any]) -> Guards:
+        """What `to_mapping` made. Of figures stored before there were so many, those that are still measured alike."""
+        if "figures" not in stored:
+            names = {"silent_share": "silent", "clipped_share": "clipped"}
+            return cls({key: Figure(_number(stored.get(name)), math.nan) for name, key in names.items()})
+        return cls(
+            {
+                key: Figure(*(_number(values.get(name)) for name in ("value", "base", "low", "high")))
+                for key, values in stored["figures"].items()
+                if key in RULE_BY_KEY
+            }
+        )
+
+    def to_mapping(self) -> dict[str, Any]:
+        """JSON values; what could not be measured is None."""
+        figures = {
+            key: {name: None if math.isnan(value) else value for name, value in asdict(figure).items()}
+            | {"limit": _limit(key, figure)}
+            for key, figure in self.figures.items()
+        }
+        return {"figures": figures, "hold": self.hold}
+
+    @property
+    def guards(self) -> list[Guard]:
+        """Each beside its limit, in the rules' order."""
+        return [rule.judge(self.figures[rule.key]) for rule in RULES if rule.key in self.figures]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, in sentences; empty when all hold."""
+        return [guard.problem for guard in self.guards if guard.problem]
+
+    @property
+    def hold(self) -> bool:
+        return not self.problems
+
+
+def _limit(key: str, figure: Figure) -> float | None:
+    limit = RULE_BY_KEY[key].limit(figure.base)
+    return None if math.isnan(limit) else limit
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

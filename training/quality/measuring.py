@@ -1,0 +1,131 @@
+"""From the clips of a blind test to the figures that guards look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import numpy as np
+
+from generation.audio import read_flac
+from generation.models import AudioSample
+from generation.sample_files import load_audio_bytes, load_codes
+from generation.specs import AdapterSpec, Codes, ModelSpec, SamplingSpec
+from training.quality.guards import SILENT_LUFS, Figure, Guards
+from training.quality.likeness import across_prompts, within_prompts
+from training.quality.sound import estimate_tempo, noise, same_tempo
+from training.specs import PlayedClip
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A clip as it is measured: whether it is silent, clipped, in the tempo asked for (NaN: none was), how loud and how
+    noisy the codec's output was.
+    """
+
+    sample: AudioSample
+    codes: Codes
+    silent: float
+    clipped: float
+    tempo: float
+    loudness: float
+    noise: float
+
+    @classmethod
+    def of(cls, sample: AudioSample) -> Heard:
+        """Reads the clip's sound and codes from the store."""
+        audio, rate = read_flac(load_audio_bytes(sample))
+        wanted = sample.job.prompt.tempo
+        return cls(
+            sample=sample,
+            codes=load_codes(sample),
+            silent=float(is_silent(sample)),
+            clipped=float(is_clipped(sample)),
+            tempo=math.nan if wanted is None else float(same_tempo(estimate_tempo(audio, rate), wanted)),
+            loudness=math.nan if sample.loudness_lufs is None else sample.loudness_lufs - sample.gain_db,
+            noise=noise(audio, rate),
+        )
+
+
+def is_silent(sample: AudioSample) -> bool:
+    """Whether the codec's output, before it was brought to the usual loudness, was as good as nothing."""
+    return sample.loudness_lufs is None or sample.loudness_lufs - sample.gain_db < SILENT_LUFS
+
+
+def is_clipped(sample: AudioSample) -> bool:
+    """Whether the codec's output went past full scale."""
+    return sample.true_peak_db is not None and sample.true_peak_db - sample.gain_db > 0.0
+
+
+def measure(
+    *,
+    made: Sequence[AudioSample],
+    rival: Sequence[AudioSample],
+    base: ModelSpec,
+    adapter: AdapterSpec,
+    opponent: AdapterSpec | None,
+) -> Guards:
+    """Figures of an adapter's clips beside its opponent's for the same prompts (`opponent` None: the base alone).
+
+    Raises `StorageUnavailable`, and what the engine raises of an adapter or model that cannot be loaded.
+    """
+    from training.trainer.likelihood import adherence_per_code, kl_per_code
+
+    own, other = by_prompt(made), by_prompt(rival)
+    prompts = [prompt for prompt in other if prompt in own]
+    figures = sound_figures([own[prompt] for prompt in prompts], [other[prompt] for prompt in prompts])
+    played = [[_played(heard[prompt][0]) for prompt in prompts] for heard in (own, other)]
+    sampling = _sampling(rival[0]) if rival else SamplingSpec()
+    drift = kl_per_code(base, played[1], reference=opponent, adapter=adapter, sampling=sampling)
+    figures["drift"] = Figure.of(drift, [0.0] * len(drift))
+    figures["adherence"] = Figure.of(*(adherence_per_code(base, clips) for clips in played))
+    return Guards(figures)
+
+
+def by_prompt(samples: Iterable[AudioSample]) -> dict[UUID, list[Heard]]:
+    heard: dict[UUID, list[Heard]] = {}
+    for sample in samples:
+        heard.setdefault(sample.job.prompt_id, []).append(Heard.of(sample))
+    return heard
+
+
+def sound_figures(own: Sequence[Sequence[Heard]], other: Sequence[Sequence[Heard]]) -> dict[str, Figure]:
+    """What needs no model, from clips by prompt, the same prompts in the same order."""
+    means: dict[str, Callable[[Sequence[Heard]], float]] = {
+        "noise": lambda clips: _mean(clip.noise for clip in clips),
+        "tempo": lambda clips: _mean(clip.tempo for clip in clips),
+        "silent": lambda clips: _mean(clip.silent for clip in clips),
+        "clipped": lambda clips: _mean(clip.clipped for clip in clips),
+        "loudness": lambda clips: _mean(clip.loudness for clip in clips),
+    }
+    figures = {
+        key: Figure.of(*([mean(clips) for clips in side] for side in (own, other))) for key, mean in means.items()
+    }
+    figures["loudness"] = _moved(figures["loudness"])
+    for key, spread in (("diversity", within_prompts), ("variety", across_prompts)):
+        figures[key] = Figure.of(*(spread([[clip.codes for clip in clips] for clips in side]) for side in (own, other)))
+    if all(math.isnan(clip.tempo) for clips in other for clip in clips):
+        del figures["tempo"]
+    return figures
+
+
+def _moved(loudness: Figure) -> Figure:
+    """How far it moved, either way; the interval stays that of the difference, which has a sign."""
+    return replace(loudness, value=abs(loudness.value - loudness.base), base=0.0 * loudness.base)
+
+
+def _played(heard: Heard) -> PlayedClip:
+    return PlayedClip(heard.sample.rendered_text, heard.codes)
+
+
+def _sampling(sample: AudioSample) -> SamplingSpec:
+    job = sample.job
+    return SamplingSpec(job.temperature, job.top_k, job.top_p, job.guidance_scale)
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Of what is not NaN; NaN when nothing is left."""
+    found = [value for value in values if not math.isnan(value)]
+    return float(np.mean(found)) if found else math.nan

@@ -36,7 +36,7 @@ METHODS = {
     Method.KTO: "kto: learn from clips rated good or bad",
     Method.RANKING: "ranking: learn from clips in an order",
 }
-PRESET_KEYS = tuple(PRESETS["conservative"])
+PRESET_KEYS = tuple(dict.fromkeys(key for values in PRESETS.values() for key in values))
 
 
 def preset_values(name: str) -> dict[str, Any]:

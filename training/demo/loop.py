@@ -45,6 +45,7 @@ from training.demo.prompts import DemoPrompt, draw_prompts
 from training.demo.tastes import Taste
 from training.models import Promotion, PromotionPolicy, TrainingRun
 from training.promotion import decide_claimed, open_promotion
+from training.proposal import proposal
 from training.quality.guards import Guards
 from training.services import create_experiment, create_run
 from training.worker import run_training
@@ -67,33 +68,21 @@ class Size:
     error_rate: float = 0.1
 
 
-TRAINING: dict[str, Any] = {
-    "batch_size": 16,
-    "lora_dropout": 0.0,
-    "eval_steps": 1000,
-    "early_stopping_patience": 0,
-}
 SAMPLING = PRESET_BY_KEY[DEFAULT_PRESET].sampling
-BY_METHOD: dict[Method, dict[str, Any]] = {
-    Method.DPO: {
-        "epochs": 3,
-        "gradient_accumulation_steps": 2,
-        "learning_rate": 1e-3,
-        "beta": 0.05,
-        "max_frames": 50,
-    },
-    Method.SFT: {
-        "epochs": 8,
-        "gradient_accumulation_steps": 1,
-        "learning_rate": 5e-3,
-        "max_frames": 50,
-        "lora_r": 4,
-        "lora_alpha": 8.0,
-        "lora_dropout": 0.3,
-        **SAMPLING,
-    },
+IMITATION: dict[str, Any] = {
+    "epochs": 8,
+    "batch_size": 16,
+    "gradient_accumulation_steps": 1,
+    "learning_rate": 5e-3,
+    "max_frames": 50,
+    "lora_r": 4,
+    "lora_alpha": 8.0,
+    "lora_dropout": 0.3,
+    "early_stopping_patience": 0,
+    "only_if_better": False,
+    **SAMPLING,
 }
-"""What makes the most of what was judged; `docs/training.md` says why."""
+"""What makes the most of liked clips; `docs/training.md` says why. For pairs the studio proposes settings itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +282,7 @@ class Demo:
             name=self.title,
             dataset=dataset,
             base_model=self.model,
-            config={"method": self.method.value, **TRAINING, **BY_METHOD[self.method], "seed": self.seed},
+            config={"method": self.method.value, **self._settings(dataset), "seed": self.seed},
         )
         run = create_run(experiment=experiment, actor=self.actor, blind_test=False)
         run_training(run)
@@ -301,6 +290,11 @@ class Demo:
         if run.adapter is None:
             raise RuntimeError(run.error or f"The run ended {run.state}.")
         return run
+
+    def _settings(self, dataset: Dataset) -> dict[str, Any]:
+        """What anybody would be proposed; for imitation, which nothing is proposed for, what was found to work."""
+        proposed = proposal(dataset)
+        return proposed.values if proposed else IMITATION
 
     def _test(self, adapter: Adapter, drawn: Sequence[DemoPrompt]) -> Promotion:
         """The test by which any adapter is promoted; it decides, but not about the default: no person voted."""

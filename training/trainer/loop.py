@@ -81,7 +81,7 @@ def train(
     """Train an adapter; a run found half done under `folder` goes on from its newest checkpoint.
 
     Reports begin with the untrained state (step 0) on the `validation` items, the first candidate for the best: a run
-    that never undercuts it has `best_step` 0 and no folder, unless `only_if_better` is off. Without `validation` items
+    that never undercuts it has `best_step` 0 and no folder. Without `validation` items, or with `only_if_better` off,
     the last checkpoint counts as the best. Raises `TrainingError` with what to change.
     """
     if not training:
@@ -228,8 +228,7 @@ class _Run:
         elif eval_examples:
             metrics = self._evaluate(eval_examples)
             self.progress.untrained_value = metrics[BEST_METRIC]
-            if self.config.only_if_better:
-                self._note_best(metrics)
+            self._note_best(metrics)
             on_step(StepReport(0, plan.steps, metrics))
         while self.progress.step < plan.steps or self.progress.unjudged is not None:
             if self.progress.unjudged is None:
@@ -326,7 +325,7 @@ class _Run:
         return float(kto_baseline(torch.tensor(gather_object(ratios), dtype=torch.float64)))
 
     def _note_best(self, metrics: dict[str, float]) -> None:
-        """Keep count of the best; without held-out items it is always the newest.
+        """Keep count of the best; without held-out items, or asked to, it is always the newest.
 
         The lowest loss is the best, by however little. What counts as progress, and so for patience, is another matter.
         """
@@ -334,7 +333,7 @@ class _Run:
         if value is None:
             progress.best_step = progress.step
             return
-        if value < progress.best_value:
+        if value < progress.best_value or not self.config.only_if_better:
             progress.best_step, progress.best_value = progress.step, value
         if value < progress.awaited_value - self.config.early_stopping_threshold:
             progress.awaited_value, progress.waited = value, 0

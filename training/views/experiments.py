@@ -22,6 +22,7 @@ from training.comparison import MOST
 from training.filters import ExperimentFilter
 from training.forms import ExperimentForm
 from training.models import Experiment, TrainingRun
+from training.proposal import proposal
 from training.services.experiments import (
     archive_experiment,
     create_experiment,
@@ -81,7 +82,7 @@ def _state_tabs(request: HttpRequest) -> list[dict[str, Any]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Make an experiment. `?dataset=` chooses one beforehand."""
-    changes = changes_asked_for(request)
+    changes, proposed = changes_asked_for(request), None
     if changes is not None:
         form = ExperimentForm.retyped(request.POST, changes)
     elif request.method == "POST":
@@ -90,8 +91,9 @@ def new(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"“{experiment.name}” is ready. Start its first run.")
             return redirect("experiment-detail", experiment_id=experiment.pk)
     else:
-        form = ExperimentForm(initial={"dataset": _asked_dataset(request)})
-    context = {"form": form, "presets": presets(), "is_dirty": request.method == "POST"}
+        proposed = proposal(dataset) if (dataset := _asked_dataset(request)) else None
+        form = ExperimentForm(initial={"dataset": dataset} | (proposed.values if proposed else {}))
+    context = {"form": form, "presets": presets(), "is_dirty": request.method == "POST", "proposal": proposed}
     return render(request, "training/new.html", context, status=400 if form.is_bound else 200)
 
 

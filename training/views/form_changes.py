@@ -7,13 +7,15 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from training.config import PRESETS
+from training.config import PRESET_LABELS, PRESETS
 from training.forms import preset_values
 
 
 def presets() -> list[dict[str, Any]]:
     """Each preset with its name and every value it sets."""
-    return [{"key": key, "label": key.capitalize(), "values": preset_values(key)} for key in PRESETS]
+    return [
+        {"key": key, "label": PRESET_LABELS.get(key, key.capitalize()), "values": preset_values(key)} for key in PRESETS
+    ]
 
 
 def changes_asked_for(request: HttpRequest, base: Mapping[str, Any] | None = None) -> dict[str, Any] | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from training.views import comparison, experiments, promotions, runs
+from training.views import comparison, experiments, promotions, quality, runs
 
 urlpatterns = [
     path("", experiments.experiment_list, name="training"),
     path("new/", experiments.new, name="experiment-new"),
     path("promotion/", promotions.policy, name="promotion-policy"),
+    path("adapters/<uuid:adapter_id>/quality/", quality.adapter_quality, name="adapter-quality"),
     path("promotion/<uuid:adapter_id>/open/", promotions.open_test, name="promotion-open"),
     path("<uuid:experiment_id>/", experiments.experiment_detail, name="experiment-detail"),
     path("<uuid:experiment_id>/overview/", experiments.experiment_overview, name="experiment-overview"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
@@ -46,6 +48,10 @@ def busyness(audio: Waveform, sample_rate: int) -> float:
     return float(rises.mean() / max(magnitudes.mean(), 1e-9)) if len(rises) else 0.0
 
 
+class UnknownTaste(ValueError):
+    """The message says what is wrong with the name."""
+
+
 TASTES: dict[str, Taste] = {
     taste.name: taste
     for taste in (
@@ -55,3 +61,24 @@ TASTES: dict[str, Taste] = {
         Taste("calm", "little happening (a low spectral flux)", lambda a, r: -busyness(a, r)),
     )
 }
+
+
+def find_taste(name: str) -> Taste:
+    """One of `TASTES` by its name, or the function that `package.module:function` names.
+
+    The function takes audio `[C, N]` and a rate in Hz and gives a number, larger being liked better; it may stand in
+    any module that Python finds from where the command is run. Raises `UnknownTaste`.
+    """
+    if name in TASTES:
+        return TASTES[name]
+    module, colon, function = name.partition(":")
+    if not colon:
+        known = ", ".join(TASTES)
+        raise UnknownTaste(f"There is no taste “{name}”. Name one of {known}, or a package.module:function.")
+    try:
+        measure = getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnknownTaste(f"“{name}” cannot be imported: {error}. It must name a function of a module.") from error
+    if not callable(measure):
+        raise UnknownTaste(f"“{name}” is no function.")
+    return Taste(function, (inspect.getdoc(measure) or f"what {name} measures").splitlines()[0].rstrip("."), measure)

@@ -15,9 +15,11 @@ from generation.catalogue import sync_catalogue
 from generation.sample_files import load_audio_bytes
 from prompts.models import Prompt
 from text2song.management.commands.setup import FIRST_USER
+from training.config import FEW_VOTES, PRESETS
 from training.demo import loop
 from training.demo.tastes import TASTES
 from training.models import Promotion, TrainingRun
+from training.quality.guards import RULES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.worker]
 
@@ -28,7 +30,8 @@ SMALL = loop.Size(prompts=3, samples=2, seconds=2, test_prompts=3, test_samples=
 def small(monkeypatch, settings, tmp_path, django_user_model):
     settings.DATA_DIR = tmp_path
     sync_catalogue()
-    monkeypatch.setattr(loop, "TRAINING", {**loop.TRAINING, "max_steps": 2, "batch_size": 2})
+    monkeypatch.setattr(loop, "IMITATION", {**loop.IMITATION, "max_steps": 2, "batch_size": 2})
+    monkeypatch.setitem(PRESETS[FEW_VOTES], "max_steps", 2)
     return django_user_model.objects.create_superuser(FIRST_USER)
 
 
@@ -41,7 +44,7 @@ def test_the_loop_closes(small, monkeypatch, tmp_path, capsys):
     gain = told["measure"] - told["base_measure"]
     assert gain != 0 and told["gain_low"] < gain < told["gain_high"]
     assert 0 <= told["win_rate_low"] <= told["win_rate"] <= told["win_rate_high"] <= 1
-    assert told["seconds"] > 0 and told["guards"]["hold"] is True
+    assert told["seconds"] > 0 and told["guards"]["figures"].keys() == {rule.key for rule in RULES}
     promotion = Promotion.objects.get()
     assert promotion.outcome == "declined" and "program" in promotion.reason and promotion.test.state == "completed"
     assert not Adapter.objects.filter(is_default=True).exists()

@@ -10,7 +10,7 @@ import pytest
 from prompts.services import check_draft
 from training.demo.loop import Measured
 from training.demo.prompts import draw_prompts
-from training.demo.tastes import TASTES
+from training.demo.tastes import TASTES, UnknownTaste, find_taste
 
 RATE = 16_000
 
@@ -61,3 +61,21 @@ def test_prompts_differ_by_seed_never_repeat_and_are_valid():
             primary_instruments=list(prompt.primary_instruments),
             secondary_instruments=[],
         )
+
+
+def liked_by_nobody(audio: np.ndarray, rate: int) -> float:
+    """Length in seconds. Not more."""
+    return audio.shape[1] / rate
+
+
+def test_a_taste_of_ones_own_is_a_function():
+    assert find_taste("calm") is TASTES["calm"]
+    taste = find_taste("training.tests.test_demo_parts:liked_by_nobody")
+    assert (taste.name, taste.likes) == ("liked_by_nobody", "Length in seconds. Not more")
+    assert taste.measure(tone(440, 0.5), RATE) == 0.5
+
+
+@pytest.mark.parametrize("name", ["loudness", "no.such.module:f", "training.demo.tastes:gone", ":", "math:pi"])
+def test_a_taste_that_is_none_says_why(name):
+    with pytest.raises(UnknownTaste, match=r"taste|imported|function"):
+        find_taste(name)

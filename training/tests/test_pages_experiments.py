@@ -110,7 +110,8 @@ def test_the_form_opens_with_the_defaults_the_first_five_on_top(page, base):
     rest = html.split("Show advanced settings")[1]
     for name in ("beta", "warmup_steps", "save_total_limit", "mixed_precision", "early_stopping_threshold"):
         assert f'name="{name}"' in rest and f'name="{name}"' not in top
-    assert rest.count('name="target_modules"') == 6 and rest.count("checked") == 7, "six modules and mixed precision"
+    assert rest.count('name="target_modules"') == 6
+    assert rest.count("checked") == 8, "six modules, mixed precision and “only if better”"
     for words in (
         "attention, recommended",
         "feed-forward layer (optional)",
@@ -122,7 +123,9 @@ def test_the_form_opens_with_the_defaults_the_first_five_on_top(page, base):
         assert f'id="id_{spec.name}_helptext"' in html, f"{spec.name} is explained"
     assert read(html).inline == []
     presets = json.loads(re.search(r'id="preset-values"[^>]*>(.*?)</script>', html)[1])
-    assert presets[0]["values"]["learning_rate"] == 5e-5 and presets[2]["values"]["lora_alpha"] == 64.0
+    values = {preset["label"]: preset["values"] for preset in presets}
+    assert values["Conservative"]["learning_rate"] == 5e-5 and values["Aggressive"]["lora_alpha"] == 64.0
+    assert values["A few hundred votes"]["beta"] == 0.02 and values["Balanced"]["beta"] == 0.1
 
 
 def test_untouched_fields_keep_the_defaults(page, base, user):
@@ -204,7 +207,7 @@ def test_garbage_in_the_address_is_ignored(page, base):
 
 @pytest.mark.parametrize(("preset", "rate", "r"), [("conservative", "5e-05", "8"), ("aggressive", "0.0002", "32")])
 def test_presets_fill_the_form_without_script_and_store_nothing(page, base, preset, rate, r):
-    answer = page.post("/training/new/", sent(base_model=base.pk, name="Typed", beta="0.3", preset=preset))
+    answer = page.post("/training/new/", sent(base_model=base.pk, name="Typed", weight_decay="0.3", preset=preset))
     assert answer.status_code == 200 and not Experiment.objects.exists()
     for value in (f'name="learning_rate" value="{rate}"', f'name="lora_r" value="{r}"', 'value="Typed"', 'value="0.3"'):
         assert value in answer.text

@@ -129,6 +129,10 @@ def test_winning_beyond_chance_makes_it_the_default_and_one_click_undoes_it(poli
     for words in ("Blind test opened", "Blind test decided", "80.0 %", "Became the default in place of", "Drift"):
         assert words in page
     assert f"Roll back to {parent.label}" in page
+    quality = client.get(reverse("adapter-quality", args=[child.pk])).content.decode()
+    for words in ("Diversity within prompts", "0.900", "0.950", "Half a nat", f"Against {parent.label}"):
+        assert words in quality
+    assert "Nothing was measured yet" in client.get(reverse("adapter-quality", args=[parent.pk])).content.decode()
     client.post(reverse("adapter-roll-back", args=[child.pk]))
     assert Adapter.objects.default_of(parent.base_model) == parent
     page = client.get(reverse("adapter-detail", args=[child.pk])).content.decode()

@@ -226,13 +226,22 @@ def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(experiment, user):
 
 
 def test_an_adapter_that_changes_nothing_is_a_failure(experiment, user):
-    run = claimed(experiment, user, overrides={"learning_rate": 1e-30, "max_steps": 2, "weight_decay": 0.0})
+    overrides = {"learning_rate": 1e-30, "max_steps": 2, "weight_decay": 0.0, "only_if_better": False}
+    run = claimed(experiment, user, overrides=overrides)
     train_run(run)
     run.refresh_from_db()
     experiment.refresh_from_db()
     assert run.state == "failed" and "changes nothing" in run.error
     assert not Adapter.objects.exists() and run.adapter is None and run.checkpoints
     assert (experiment.state, experiment.error, experiment.best_run) == ("failed", run.error, None)
+
+
+def test_a_run_no_better_than_untrained_says_so_and_offers_nothing(experiment, user):
+    run = claimed(experiment, user, overrides={"learning_rate": 1e-30, "max_steps": 2, "weight_decay": 0.0})
+    train_run(run)
+    run.refresh_from_db()
+    assert run.state == "failed" and "No checkpoint was better than the model without training" in run.error
+    assert "Only if better" in run.error and not Adapter.objects.exists()
 
 
 @pytest.mark.parametrize(

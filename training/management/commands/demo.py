@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from text2song.management.commands.setup import FIRST_USER
 from training.config import Method
-from training.demo.tastes import TASTES
+from training.demo.tastes import TASTES, UnknownTaste, find_taste
 
 
 class Command(BaseCommand):
@@ -22,7 +22,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         tastes = "; ".join(f"{taste.name}: {taste.likes}" for taste in TASTES.values())
-        parser.add_argument("--taste", choices=list(TASTES), default="brightness", help=tastes)
+        own = "or a function of audio [C, N] and a rate in Hz, named as package.module:function"
+        parser.add_argument("--taste", default="brightness", metavar="TASTE", help=f"{tastes}; {own}")
         parser.add_argument(
             "--method",
             choices=[Method.DPO.value, Method.SFT.value],
@@ -34,12 +35,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from training.demo.loop import Demo
 
+        try:
+            taste = find_taste(options["taste"])
+        except UnknownTaste as error:
+            raise CommandError(str(error)) from error
         actor = get_user_model().objects.filter(username=FIRST_USER).first()
         if actor is None:
             raise CommandError("Run “manage.py setup” first: the demo works as the studio's first user.")
         demo = Demo(
             actor=actor,
-            taste=TASTES[options["taste"]],
+            taste=taste,
             seed=options["seed"],
             say=self.stdout.write,
             method=Method(options["method"]),

@@ -1,0 +1,49 @@
+"""Settings proposed for the votes at hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from datasets_app.models import Dataset
+from datasets_app.tests.factories import built, compared_prompts, rated
+from generation.models import GenerationJob
+from training.config import TrainingConfig
+from training.proposal import proposal
+
+pytestmark = pytest.mark.django_db
+
+
+def test_pairs_are_proposed_the_sampler_that_made_them():
+    compared_prompts(3)
+    GenerationJob.objects.update(guidance_scale=2.5, temperature=0.9)
+    found = proposal(built("preference"))
+    assert (found.values["guidance_scale"], found.values["temperature"]) == (2.5, 0.9)
+    assert TrainingConfig.from_mapping(found.values).method == "dpo"
+    assert "guidance 2.5, temperature 0.9" in found.reason
+
+
+@pytest.mark.parametrize(("rows", "pairs"), [(3, 8), (160, 16), (400, 32), (1000, 32)])
+def test_steps_hold_as_many_pairs_as_leaves_ten_an_epoch(rows, pairs):
+    compared_prompts(1)
+    dataset = built("preference")
+    dataset.train_rows = rows - dataset.validation_rows - dataset.test_rows
+    config = TrainingConfig.from_mapping(proposal(dataset).values)
+    assert config.batch_size * config.gradient_accumulation_steps == pairs
+
+
+def test_nothing_is_proposed_for_ratings_or_thousands():
+    rated([5, 4])
+    assert proposal(built()) is None
+    compared_prompts(1)
+    dataset: Dataset = built("preference", name="many")
+    dataset.train_rows = 1001
+    assert proposal(dataset) is None
+
+
+def test_the_form_shows_what_is_proposed_and_why(client, django_user_model):
+    compared_prompts(2)
+    dataset = built("preference")
+    client.force_login(django_user_model.objects.create_superuser("engineer"))
+    html = client.get(f"/training/new/?dataset={dataset.pk}").content.decode()
+    assert "Proposed for 2 judged pairs" in html and 'name="beta" value="0.02"' in html
+    assert "Proposed for" not in client.get("/training/new/").content.decode()

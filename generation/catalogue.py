@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from generation.architecture import Architecture
 from generation.model_folder import BrokenModelFolder, content_revision, inspect_model_folder
 from generation.models import BaseModel
 
@@ -21,6 +22,9 @@ _MUSICGEN: dict[str, Any] = {
 }
 _MONO = {"channels": 1, "codebooks": 4}
 _STEREO = {"channels": 2, "codebooks": 8}
+_SMALL = {"hidden_size": 1024, "layers": 24, "heads": 16, "feed_forward": 4096}
+_MEDIUM = {"hidden_size": 1536, "layers": 48, "heads": 24, "feed_forward": 6144}
+_LARGE = {"hidden_size": 2048, "layers": 48, "heads": 32, "feed_forward": 8192}
 
 STUDIO_TINY = "studio-tiny"
 
@@ -80,6 +84,23 @@ HUB_MODELS: dict[str, dict[str, Any]] = {
         "quality": 45,
     },
 }
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "musicgen-small": Architecture(**_SMALL, **_MONO),
+    "musicgen-stereo-small": Architecture(**_SMALL, **_STEREO),
+    "musicgen-medium": Architecture(**_MEDIUM, **_MONO),
+    "musicgen-stereo-medium": Architecture(**_MEDIUM, **_STEREO),
+    "musicgen-large": Architecture(**_LARGE, **_MONO),
+    "musicgen-stereo-large": Architecture(**_LARGE, **_STEREO),
+}
+"""The sizes of the hub models: what a folder is told by, whatever it is called."""
+
+
+def known_model(architecture: Architecture | None) -> BaseModel | None:
+    """The hub model whose sizes these are, if the catalogue has one. A fine-tuned one has the sizes of its origin."""
+    key = next((key for key, known in ARCHITECTURES.items() if known == architecture), None)
+    return BaseModel.objects.filter(key=key, source=BaseModel.Source.HUB).first()
 
 
 def sync_catalogue() -> None:

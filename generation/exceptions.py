@@ -51,6 +51,17 @@ class ModelInUse(Conflict):
     code = "model_in_use"
 
 
+class ModelExists(Conflict):
+    code = "model_exists"
+
+    def __init__(self, name: str, folder: str) -> None:
+        message = (
+            f"This folder is in the studio already: it is {name}, whose files are in {folder}. "
+            "Use that model, or remove it before adding the folder again."
+        )
+        super().__init__(message, fields={"path": [message]})
+
+
 class ModelFolderRefused(Refused):
     code = "broken_model_folder"
 

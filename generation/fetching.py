@@ -116,8 +116,8 @@ def _put_in_place(model: BaseModel, partial: Path, revision: str) -> None:
     except BrokenModelFolder as error:
         raise ModelFolderRefused(f"What the hub gave for {model.location} cannot be used: {error}") from error
     shutil.rmtree(partial / ".cache", ignore_errors=True)
-    partial.replace(model.folder)
-    BaseModel.objects.filter(pk=model.pk).update(revision=revision)
+    partial.replace(model.fetched_folder)
+    BaseModel.objects.filter(pk=model.pk).update(revision=revision, copy_path="")
 
 
 def _report(fetch: ModelFetch, **values: Any) -> None:

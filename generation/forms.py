@@ -292,7 +292,16 @@ class FolderForm(forms.Form):
         error_messages={"required": "Give the folder's absolute path."},
     )
     display_name = forms.CharField(
-        max_length=100, required=False, label="Name", help_text="The folder's own name if left empty."
+        max_length=100,
+        required=False,
+        label="Name",
+        help_text="The folder's own name if left empty. A known model keeps its own.",
+    )
+    of_its_own = forms.BooleanField(
+        required=False,
+        label="It was trained further",
+        help_text="A copy of a known model, such as MusicGen Small, becomes that model by its sizes. A model trained "
+        "further has the same sizes: tick this to make it one of its own.",
     )
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from generation.architecture import Architecture
 from generation.specs import ModelFacts
 
 CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
+TOKENIZER = "tokenizer.json"
+TOKENIZER_FILES = (TOKENIZER, "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "state_dict.bin")
 PARTS = {"text_encoder.": "text encoder", "audio_encoder.": "audio codec", "decoder.": "music decoder"}
 READ_SIZE = 1 << 20
@@ -30,6 +32,8 @@ FRAME_RATES = (1.0, 1000.0)
 MOST_STRIDES = 16
 # A stored limit below this is the library's stand-in for "not set".
 SHORTEST_WINDOW_FRAMES = 64
+MUSICGEN_SECONDS = 30
+"""What MusicGen was trained on at once: its window where the folder states none."""
 
 
 class BrokenModelFolder(Exception):
@@ -51,7 +55,7 @@ def inspect_model_folder(path: str | Path) -> ModelFacts:
     _check_parts(shapes)
     _check_tokenizer(folder)
     weights_bytes = sum(file.stat().st_size for file in files)
-    return _facts(folder, config, sum(math.prod(shape) for shape in shapes.values()), weights_bytes)
+    return _facts(folder, config, shapes, weights_bytes)
 
 
 def content_revision(path: str | Path) -> str:
@@ -148,13 +152,21 @@ def _check_parts(shapes: dict[str, list[int]]) -> None:
 def _check_tokenizer(folder: Path) -> None:
     present = [name for name in TOKENIZER_FILES if (folder / name).is_file()]
     if not present:
-        raise BrokenModelFolder("The tokenizer is missing: there is neither “tokenizer.json” nor “spiece.model”.")
-    for name in ("tokenizer.json", "tokenizer_config.json"):
+        raise BrokenModelFolder(
+            "The tokenizer is missing: copy “tokenizer.json” and “tokenizer_config.json” from where the model is from."
+        )
+    if TOKENIZER not in present:
+        raise BrokenModelFolder(
+            f"The tokenizer is only there as “{present[0]}”, which cannot be read here: copy “{TOKENIZER}” from where "
+            "the model is from, or make it with AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers on "
+            "a machine with the package sentencepiece."
+        )
+    for name in (TOKENIZER, "tokenizer_config.json"):
         if (folder / name).is_file():
             _read_json(folder / name)
 
 
-def _facts(folder: Path, config: dict[str, Any], parameters: int, weights_bytes: int) -> ModelFacts:
+def _facts(folder: Path, config: dict[str, Any], shapes: dict[str, list[int]], weights_bytes: int) -> ModelFacts:
     """Values left out of a configuration have the defaults of EnCodec's and MusicGen's configuration classes."""
     codec, decoder = config["audio_encoder"], config["decoder"]
     sample_rate = _whole(codec, "sampling_rate", 24000)
@@ -162,7 +174,7 @@ def _facts(folder: Path, config: dict[str, Any], parameters: int, weights_bytes:
     channels = _whole(decoder, "audio_channels", 1, most=2)
     codebook_size = _whole(codec, "codebook_size", 1024)
     frame_rate = _frame_rate(codec, sample_rate)
-    window = _window_frames(folder, decoder, codebooks // channels) / frame_rate
+    window = _window_frames(folder, decoder, codebooks // channels, frame_rate) / frame_rate
     if _whole(decoder, "vocab_size", 2048) < codebook_size:
         raise BrokenModelFolder("Decoder and audio codec do not belong together: their codebooks differ in size.")
     return ModelFacts(
@@ -172,11 +184,22 @@ def _facts(folder: Path, config: dict[str, Any], parameters: int, weights_bytes:
         codebooks=codebooks,
         codebook_size=codebook_size,
         frame_rate=frame_rate,
-        parameters=parameters,
+        parameters=sum(math.prod(shape) for shape in shapes.values()),
         weights_bytes=weights_bytes,
         # Whole seconds, because exports differ on whether the delay of the last codebook counts in the limit.
         max_duration=float(math.floor(window)) or window,
+        architecture=_architecture(config, shapes),
     )
+
+
+def _architecture(config: dict[str, Any], shapes: dict[str, list[int]]) -> Architecture | None:
+    stated = Architecture.stated(config)
+    # Layers of all kinds are counted below, and what a stranger's file says may be no number, or have no end.
+    counts = (stated.layers, stated.codebooks, stated.text_layers)
+    countable = all(isinstance(count, int) and 0 < count <= len(shapes) for count in counts)
+    sizes = (stated.vocabulary, stated.hidden_size)
+    numbers = countable and all(isinstance(size, int) for size in sizes)
+    return stated if numbers and stated.is_borne_out_by(shapes) else None
 
 
 def _whole(part: dict[str, Any], name: str, default: int, least: int = 1, most: int = LARGEST_WHOLE_NUMBER) -> int:
@@ -203,14 +226,14 @@ def _frame_rate(codec: dict[str, Any], sample_rate: int) -> float:
     return frame_rate
 
 
-def _window_frames(folder: Path, decoder: dict[str, Any], delay: int) -> int:
-    """Frames in one window: `max_length` of the generation settings, as far as there are positions for it."""
+def _window_frames(folder: Path, decoder: dict[str, Any], delay: int, frame_rate: float) -> int:
+    """Frames in one window: `max_length` of the generation settings, or 30 s, as far as there are positions for it."""
     room = _whole(decoder, "max_position_embeddings", 2048) - delay
     if room < 1:
         raise BrokenModelFolder("The decoder has no position left for music: “max_position_embeddings” is too small.")
     settings = _read_json(folder / GENERATION_CONFIG) if (folder / GENERATION_CONFIG).is_file() else {}
     stated = 0 if settings.get("max_length") is None else _whole(settings, "max_length", 0, least=0)
-    return min(stated, room) if stated >= SHORTEST_WINDOW_FRAMES else room
+    return min(stated if stated >= SHORTEST_WINDOW_FRAMES else int(MUSICGEN_SECONDS * frame_rate), room)
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

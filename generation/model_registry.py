@@ -8,9 +8,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from generation.exceptions import FetchInProgress, ModelFolderRefused, ModelInUse
+from generation.catalogue import known_model
+from generation.exceptions import FetchInProgress, ModelExists, ModelFolderRefused, ModelInUse
 from generation.model_folder import BrokenModelFolder, content_revision, inspect_model_folder
 from generation.models import BaseModel, GenerationJob, ModelFetch
+from generation.specs import ModelFacts
 from text2song.exceptions import Forbidden, Refused
 
 
@@ -21,29 +23,65 @@ def activate_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
 
 
 def add_folder_model(
-    *, path: str, actor: AbstractBaseUser, display_name: str = "", max_duration: int | None = None
+    *,
+    path: str,
+    actor: AbstractBaseUser,
+    display_name: str = "",
+    max_duration: int | None = None,
+    of_its_own: bool = False,
 ) -> BaseModel:
     """Register a local folder in MusicGen's format; a broken one is refused with what is wrong in it.
 
-    `max_duration` may be shorter than the window the folder names, never longer.
+    A folder with the sizes of a known hub model whose files are not here becomes that model, and `display_name` is not
+    used; `of_its_own` says that it is another one, such as a fine-tuned one. `max_duration` may be shorter than the
+    window the folder names, never longer. Raises `ModelFolderRefused`, `ModelExists`.
     """
     _curators_only(actor)
-    folder = Path(path)
-    if not folder.is_absolute():
+    if not Path(path).is_absolute():
         raise ModelFolderRefused("Give the folder's absolute path.", fields={"path": ["Give the absolute path."]})
     try:
-        facts = inspect_model_folder(folder)
+        folder = Path(path).resolve()
+        facts, revision = inspect_model_folder(folder), content_revision(folder)
     except (BrokenModelFolder, OSError) as error:
         reason = str(error) if isinstance(error, BrokenModelFolder) else "The folder cannot be read."
         raise ModelFolderRefused(reason, fields={"path": [reason]}) from error
-    name = display_name.strip() or folder.name
+    _refuse_fetched(known_model(facts.architecture), revision)
     window = max(1, int(facts.max_duration))
     max_duration = min(max_duration or window, window)
+    with transaction.atomic():
+        _refuse_twice(folder, revision)
+        known = known_model(facts.architecture)
+        if known is not None and not known.is_ready and not of_its_own:
+            known.take_copy(folder, revision, max_duration)
+            return known
+        return _new_model(folder, facts, revision, display_name.strip() or Path(path).name, max_duration)
+
+
+def _refuse_fetched(known: BaseModel | None, revision: str) -> None:
+    """Raise `ModelExists` when the hub's files of `known` are here, and are of this content."""
+    if known is None or known.copy_path or not known.is_ready:
+        return
+    try:
+        fetched = content_revision(known.folder)
+    except (BrokenModelFolder, OSError):
+        return
+    if fetched == revision:
+        raise ModelExists(known.display_name, str(known.folder))
+
+
+def _refuse_twice(folder: Path, revision: str) -> None:
+    """Raise `ModelExists` when a model has this folder, or its content. Held until the transaction ends."""
+    for model in BaseModel.objects.select_for_update():
+        if model.is_ready and (model.revision == revision or model.folder == folder):
+            raise ModelExists(model.display_name, str(model.folder))
+
+
+def _new_model(folder: Path, facts: ModelFacts, revision: str, name: str, max_duration: int) -> BaseModel:
     model = BaseModel(
         key=_free_key(name),
         display_name=name,
         source=BaseModel.Source.FOLDER,
-        location=str(folder.resolve()),
+        location=str(folder),
         hub_revision="",
         family=facts.family,
         description="Added from a local folder.",
@@ -55,7 +93,7 @@ def add_folder_model(
         recommended_duration=min(10, max_duration),
         memory_gb=round(2 * facts.weights_bytes / 1e9 + 0.3, 1),
         quality=15,
-        revision=content_revision(folder),
+        revision=revision,
     )
     model.full_clean()
     model.save(force_insert=True)
@@ -63,15 +101,21 @@ def add_folder_model(
 
 
 def remove_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
-    """Remove a model added from a folder that nothing needs; its files stay where they are."""
+    """Remove a model added from a folder that nothing needs; its files stay where they are.
+
+    A known hub model that the folder had become is listed still, as one whose files are not here.
+    """
     _curators_only(actor)
-    if model.source != BaseModel.Source.FOLDER:
+    if model.source != BaseModel.Source.FOLDER and not model.copy_path:
         raise Refused("Only models added from a local folder can be removed.")
     if model.is_active:
         raise ModelInUse(f"{model.display_name} is the active model. Make another one active first.")
     unfinished = model.jobs.filter(state__in=GenerationJob.UNFINISHED).count()
     if unfinished:
         raise ModelInUse(f"{model.display_name} has {unfinished} unfinished jobs. Wait for them, or cancel them.")
+    if model.copy_path:
+        model.forget_copy()
+        return
     if model.jobs.exists():
         raise ModelInUse(f"{model.display_name} made samples that are kept, so its entry has to stay.")
     model.delete()

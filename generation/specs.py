@@ -12,6 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from generation.architecture import Architecture
+
 Codes: TypeAlias = npt.NDArray[np.int16]
 Waveform: TypeAlias = npt.NDArray[np.float32]
 
@@ -102,7 +104,8 @@ class Progress:
 class ModelFacts:
     """What a model folder says about itself; read from its configuration without loading weights.
 
-    `max_duration` is the length in seconds the model can make in one window.
+    `max_duration` is the length in seconds the model can make in one window. `architecture` is what the configuration
+    states, as far as the weights are of these sizes; None when they are not.
     """
 
     family: str
@@ -114,6 +117,7 @@ class ModelFacts:
     parameters: int
     weights_bytes: int
     max_duration: float = 30.0
+    architecture: Architecture | None = None
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]

@@ -47,8 +47,10 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 
     @extend_schema(
         summary="Add a local folder as a model (curators)",
+        description="A folder with the sizes of a known model whose files are not here becomes that model; 409 when it "
+        "is here already.",
         request=AddFolderSerializer,
-        responses={201: BaseModelSerializer},
+        responses={201: BaseModelSerializer} | CONFLICT,
     )
     def create(self, request: Request) -> Response:
         body = AddFolderSerializer(data=request.data)

@@ -30,6 +30,9 @@ class BaseModel(UUIDModel):
     location = models.CharField(
         max_length=500, blank=True, help_text="Hub id (facebook/musicgen-small) or the folder's absolute path."
     )
+    copy_path = models.CharField(
+        max_length=500, blank=True, help_text="Folder of a copy that was brought here, of a hub model never fetched."
+    )
     hub_revision = models.CharField(max_length=64, blank=True, default="main")
     family = models.CharField(max_length=30, default="musicgen")
     description = models.CharField(max_length=300, blank=True, help_text="What it is good for.")
@@ -71,6 +74,11 @@ class BaseModel(UUIDModel):
             return settings.BUNDLED_MODEL_DIR
         if self.source == self.Source.FOLDER:
             return Path(self.location)
+        return Path(self.copy_path) if self.copy_path else self.fetched_folder
+
+    @property
+    def fetched_folder(self) -> Path:
+        """Where a fetch from the hub puts its files."""
         return settings.MODELS_DIR / self.key
 
     @property
@@ -99,6 +107,18 @@ class BaseModel(UUIDModel):
             return None
         named = models.Q(key=name) | models.Q(source=self.Source.HUB, location=name)
         return BaseModel.objects.filter(named).exclude(pk=self.pk).first()
+
+    def take_copy(self, folder: Path, revision: str, max_duration: int) -> None:
+        """Use the files in `folder`, of that content, as this hub model's own."""
+        self.copy_path, self.revision, self.max_duration = str(folder), revision, max_duration
+        self.recommended_duration = min(self.recommended_duration, max_duration)
+        self.full_clean()
+        self.save(update_fields=["copy_path", "revision", "max_duration", "recommended_duration"])
+
+    def forget_copy(self) -> None:
+        """Be a hub model that is not here again. The files stay where they are."""
+        BaseModel.objects.filter(pk=self.pk).update(copy_path="", revision="")
+        self.copy_path = self.revision = ""
 
     def activate(self) -> None:
         """Make this the model new jobs use unless they name one. Jobs already sent keep theirs."""

@@ -80,15 +80,25 @@ class BaseModelSerializer(serializers.ModelSerializer):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample("A fine-tuned copy", {"path": "/srv/models/my-musicgen", "display_name": "My MusicGen"})]
+    examples=[
+        OpenApiExample(
+            "A fine-tuned copy", {"path": "/srv/models/my-musicgen", "display_name": "My MusicGen", "of_its_own": True}
+        )
+    ]
 )
 class AddFolderSerializer(StrictSerializer):
     """A folder on the studio's own machine, in MusicGen's format."""
 
     path = serializers.CharField(max_length=500, help_text="Absolute path on the studio's machine.")
     display_name = serializers.CharField(
-        max_length=100, required=False, help_text="How people see it; the folder's name when left out."
+        max_length=100,
+        required=False,
+        help_text="How people see it; the folder's name when left out. A known model keeps its own.",
     )
     max_duration = serializers.IntegerField(
         min_value=1, max_value=120, required=False, help_text="Shorter limit than the folder names, seconds."
+    )
+    of_its_own = serializers.BooleanField(
+        required=False,
+        help_text="Not the known model it has the sizes of, but one of its own, such as a fine-tuned one.",
     )

@@ -85,10 +85,22 @@ def test_stereo_and_values_left_at_their_defaults(folder):
     (folder / "generation_config.json").unlink()
     facts = inspect_model_folder(folder)
     assert (facts.channels, facts.codebooks, facts.codebook_size, facts.frame_rate) == (2, 8, 1024, 75.0)
-    assert facts.max_duration == 27.0
+    assert facts.max_duration == 27.0, "there are no positions for 30 s"
 
 
-@pytest.mark.parametrize(("max_length", "seconds"), [(1500, 30.0), (504, 10.0), (500, 10.0), (20, 40.0), (None, 40.0)])
+def test_without_generation_settings_the_window_is_what_musicgen_was_trained_on(folder):
+    (folder / "generation_config.json").unlink()
+    assert inspect_model_folder(folder).max_duration == 30.0
+
+
+@pytest.mark.parametrize("name", ["spiece.model", "tokenizer.model", "vocab.json"])
+def test_a_tokenizer_that_cannot_be_read_here_is_refused_with_what_to_do(folder, name):
+    (folder / "tokenizer.json").rename(folder / name)
+    with pytest.raises(BrokenModelFolder, match=f"only there as “{name}”.*copy “tokenizer.json”.*sentencepiece"):
+        inspect_model_folder(folder)
+
+
+@pytest.mark.parametrize(("max_length", "seconds"), [(1500, 30.0), (504, 10.0), (500, 10.0), (20, 30.0), (None, 30.0)])
 def test_the_window_is_whole_seconds(folder, max_length, seconds):
     write_json(folder / "generation_config.json", {"max_length": max_length})
     assert inspect_model_folder(folder).max_duration == seconds

@@ -63,17 +63,18 @@ def add_folder(request: HttpRequest) -> HttpResponse:
     """Add a folder of the server as a model; a broken one is refused with what is wrong in it."""
     if not request.user.is_staff:
         raise PermissionDenied("Only curators can change models.")
-    form = FolderForm(request.POST if request.method == "POST" else None)
+    form, status = FolderForm(request.POST if request.method == "POST" else None), 400
     if request.method == "POST" and form.is_valid():
         try:
             model = model_registry.add_folder_model(actor=request.user, **form.cleaned_data)
         except (DomainError, ValidationError) as error:
             add_refusal(form, error)
+            status = getattr(error, "status", status)
         else:
             messages.success(request, f"{model.display_name} was added.")
             return redirect(f"{reverse('models')}#model-{model.key}")
     context = {"models": model_cards(), "form": form}
-    return render(request, "generation/models.html", context, status=400 if form.errors else 200)
+    return render(request, "generation/models.html", context, status=status if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -58,15 +58,15 @@ def _examined(model: BaseModel, reason: str, *, deep: bool) -> Finding:
 
 
 def _revision(model: BaseModel, *, deep: bool) -> str:
-    """What the files are, as far as they tell; a hub model's commit is not written in them."""
+    """What the files are, as far as they tell; a hub model's commit is not written in those that were fetched."""
     size = sum(file.stat().st_size for file in weight_files(model.folder))
-    if model.source == BaseModel.Source.HUB or (size > HASHED_BYTES and not deep):
+    if (model.source == BaseModel.Source.HUB and not model.copy_path) or (size > HASHED_BYTES and not deep):
         return ""
     return content_revision(model.folder)
 
 
 def _mend(model: BaseModel) -> str:
-    if model.source == BaseModel.Source.HUB:
+    if model.source == BaseModel.Source.HUB and not model.copy_path:
         return f"Move {model.folder} out of the way if it is there, then run `manage.py fetch_model {model.key}`."
     if model.source == BaseModel.Source.BUNDLED:
         return f"Restore {model.folder} from version control."

@@ -38,6 +38,6 @@ class Command(BaseCommand):
 
 
 def _absent(model: BaseModel) -> str:
-    if model.source == BaseModel.Source.HUB:
+    if model.source == BaseModel.Source.HUB and not model.copy_path:
         return f"The files of {model} are not on this machine; get them with `manage.py fetch_model {model.key}`."
     return f"The files of {model} are not on this machine; put them at {model.folder}."

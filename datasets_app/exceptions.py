@@ -40,7 +40,8 @@ class DatasetNotReady(Conflict):
     code = "dataset_not_ready"
 
     def __init__(self, name: str, state: str) -> None:
-        super().__init__(f"The dataset “{name}” is not ready; it is {state}.")
+        advice = "Build another one." if state in ("failed", "cancelled") else "Wait until it is built, then try again."
+        super().__init__(f"The dataset “{name}” is not ready; it is {state}. {advice}")
 
 
 class DatasetInUse(Conflict):
@@ -69,5 +70,6 @@ class MethodDoesNotMatch(Refused):
     code = "method_does_not_match"
 
     def __init__(self, method: str, kind: str, methods: tuple[str, ...]) -> None:
-        message = f"The method {method} cannot train on a {kind} dataset; {', '.join(methods)} can."
+        can = ", ".join(methods)
+        message = f"The method {method} cannot train on a {kind} dataset; {can} can. Choose one, or another dataset."
         super().__init__(message, fields={"method": [message]})

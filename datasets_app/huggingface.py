@@ -50,7 +50,7 @@ def card(dataset: Dataset) -> str:
         "one_line_name": json.dumps(" ".join(dataset.name.split()), ensure_ascii=False),
         "splits": [(value, getattr(dataset, f"{value}_rows")) for value in DatasetItem.Split.values],
         "filters": json.dumps(dataset.filters, indent=2, sort_keys=True, ensure_ascii=False),
-        "command": training_command(dataset),
+        "command": training_command(dataset, elsewhere=True),
     }
     return render_to_string("datasets/card.md", context)
 

@@ -28,14 +28,14 @@ class ExperimentIsNotArchived(Conflict):
     code = "experiment_not_archived"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The experiment “{name}” is not archived.")
+        super().__init__(f"The experiment “{name}” is not archived: it is listed already, and runs can be started.")
 
 
 class ExperimentAlreadyArchived(Conflict):
     code = "experiment_archived"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The experiment “{name}” is archived already.")
+        super().__init__(f"The experiment “{name}” is archived already. To change it, take it out of the archive.")
 
 
 class ExperimentHasUnfinishedRuns(Conflict):
@@ -97,21 +97,34 @@ class RunNotFound(NotFound):
 
     def __init__(self, missing: Sequence[object]) -> None:
         named = ", ".join(str(pk) for pk in missing[:5])
-        super().__init__(f"There is no run {named}.")
+        super().__init__(
+            f"There is no run {named}: it may be deleted. Leave it out, or take its id from the list of runs."
+        )
 
 
 class RunIsFinished(Conflict):
     code = "run_finished"
 
     def __init__(self, name: str, state: str) -> None:
-        super().__init__(f"The run “{name}” is already {state}; only queued and running ones can be cancelled.")
+        super().__init__(
+            f"The run “{name}” is already {state}; only queued and running ones can be cancelled. "
+            "To take it away with what it stored, delete it."
+        )
 
 
 class RunNotResumable(Conflict):
     code = "run_not_resumable"
 
+    ADVICE: ClassVar[dict[str, str]] = {
+        "completed": "To train further, start a new run that goes on from the adapter it made.",
+        "queued": "It waits for a worker already.",
+        "running": "To start it over with other settings, cancel it and start a new run.",
+    }
+
     def __init__(self, name: str, state: str) -> None:
-        super().__init__(f"The run “{name}” is {state}; only failed and cancelled ones can be resumed.")
+        super().__init__(
+            f"The run “{name}” is {state}; only failed and cancelled ones can be resumed. {self.ADVICE.get(state, '')}"
+        )
 
 
 class RunIsUnfinished(Conflict):

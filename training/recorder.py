@@ -101,13 +101,14 @@ class RunRecorder:
     def flush(self) -> None:
         """Write everything now, unless the run is another worker's. Raises `django.db.Error`.
 
-        Of a run that was cancelled too: it may be resumed from the checkpoint it stops with.
+        Of a run that was cancelled too, even when it waits to go on by now: it may be resumed from the checkpoint this
+        machine stopped with.
         """
         points, lines = self._points, self._lines
         seconds = self._seconds_before + time.monotonic() - self._began
         with transaction.atomic():
             ours = self.run.report(seconds=seconds, progress_line=self._line[:200], **self._row)
-            if ours or self.run.was_cancelled_under_this_claim():
+            if ours or self.run.is_nobody_elses():
                 _store(points)
                 write_lines(self.run, lines)
         self._points, self._lines = [], []

@@ -110,7 +110,11 @@ class ExperimentSerializer(serializers.ModelSerializer):
     base_model = serializers.CharField(source="base_model.key", read_only=True)
     config = ConfigSerializer(read_only=True)
     run_count = serializers.IntegerField(read_only=True)
-    best_run = serializers.PrimaryKeyRelatedField(read_only=True, allow_null=True)
+    best_run = serializers.PrimaryKeyRelatedField(
+        read_only=True,
+        allow_null=True,
+        help_text="The completed run with the lowest held-out loss, among those of the experiment's loss and data.",
+    )
     best_result = serializers.SerializerMethodField(help_text="The best run's held-out loss.")
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
 
@@ -288,7 +292,10 @@ class CellSerializer(serializers.Serializer):
 
     value = serializers.FloatField(allow_null=True)
     is_best = serializers.BooleanField()
-    percent = serializers.FloatField(allow_null=True, help_text="Difference from the best in per cent.")
+    percent = serializers.FloatField(
+        allow_null=True, help_text="Difference from the best in per cent; null where the best is near zero."
+    )
+    difference = serializers.FloatField(allow_null=True, help_text="Difference from the best, in the metric's unit.")
 
 
 class ComparisonRowSerializer(serializers.Serializer):
@@ -303,6 +310,9 @@ class ComparisonSerializer(serializers.Serializer):
 
     runs = TrainingRunSerializer(many=True)
     rows = ComparisonRowSerializer(many=True)
+    note = serializers.CharField(
+        allow_blank=True, help_text="Why none is marked as better; empty when the runs' losses can be compared."
+    )
     curves = serializers.ListField(child=CurveSerializer(many=True))
     settings = serializers.DictField(
         child=serializers.ListField(child=serializers.JSONField()), help_text="Settings in which the runs differ."

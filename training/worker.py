@@ -28,6 +28,11 @@ from training.specs import PreferencePair, ReportCallback, TrainingResult
 
 log = structlog.get_logger(__name__)
 
+UNUSABLE = (
+    "So it was not registered. If it changes too little, raise the setting “Learning rate” or “Epochs”; if its numbers "
+    "are not finite, lower “Learning rate”. Then start a new run."
+)
+
 
 def drain(worker: str) -> int:
     """Train waiting runs until there are none; returns how many were taken. Any wake-up empties the queue."""
@@ -52,7 +57,11 @@ def train_run(run: TrainingRun, on_step: ReportCallback | None = None) -> None:
     """
     with structlog.contextvars.bound_contextvars(run_id=str(run.pk)):
         recorder = RunRecorder(run, on_step)
-        run.perform(lambda run: _train_and_finish(run, recorder), lambda error: _explain(error, recorder))
+        try:
+            run.perform(lambda run: _train_and_finish(run, recorder), lambda error: _explain(error, recorder))
+        except KeyboardInterrupt:
+            recorder.flush()  # whoever interrupts a command cancels its run: the steps it made are not lost
+            raise
 
 
 def _train_and_finish(run: TrainingRun, recorder: RunRecorder) -> None:
@@ -146,6 +155,9 @@ def _explain(error: Exception, recorder: RunRecorder) -> str:
 
 def failure_sentence(error: Exception) -> str:
     """What to tell the owner of a run that ended with `error`: never a stack trace."""
+    from generation.engine.exceptions import AdapterError
     from training.trainer import TrainingError
 
+    if isinstance(error, AdapterError):
+        return f"{error} {UNUSABLE}"
     return str(error) if isinstance(error, TrainingError) else sentence_for(error, doing="training")

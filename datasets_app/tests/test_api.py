@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -36,7 +37,8 @@ def test_a_dataset_is_built_read_and_deleted(page: Client) -> None:
     read = page.get(url).json()
     assert (read["state"], read["progress"], read["row_count"]) == ("ready", 1.0, 1)
     assert read["splits"] == {"train": 1, "validation": 0, "test": 0}
-    assert read["training_commands"]["sft"] == (f".venv/bin/python manage.py train --dataset {made['id']} --method sft")
+    command = f".venv/bin/python manage.py train --dataset {made['id']} --method sft"
+    assert read["training_commands"]["sft"] == f"STUDIO_DATA_DIR={settings.DATA_DIR} {command}"
     assert len(read["content_hash"]) == 64
     assert page.get(f"{url}stats/").json()["ratings"]["5"] == 1
     assert page.delete(url).status_code == 204

@@ -17,9 +17,10 @@ from datasets_app.models import Dataset
 from generation.models import BaseModel
 from text2song.models import UUIDModel
 from text2song.work import Work
-from training import querysets
+from training import querysets, yardstick
 from training.config import TrainingConfig
 from training.exceptions import RunIsFinished, RunNotResumable
+from training.yardstick import Yardstick
 
 NAME_LENGTH = 200
 NAME_MESSAGE = f"Give it a name of 1 to {NAME_LENGTH} characters."
@@ -29,7 +30,8 @@ NO_NUL = RegexValidator("\x00", inverse_match=True, message="Leave out the chara
 class Experiment(UUIDModel):
     """What is tried: a dataset, a base model and a configuration, in any number of runs.
 
-    `state` and `error` follow the runs, and `best_run` is the completed one with the lowest held-out loss; both are
+    `state` and `error` follow the runs, and `best_run` is the completed one with the lowest held-out loss, of those
+    with the experiment's own loss, settings of it and data; where there are none, of those like the first. Both are
     kept by `follow_runs`, which every change of a run calls in its own transaction.
     """
 
@@ -90,7 +92,7 @@ class Experiment(UUIDModel):
 
         Draft without runs, running while one is unfinished, failed when all failed, else completed.
         """
-        runs = list(self.runs.order_by("finished_at", "number"))
+        runs = list(self.runs.select_related("experiment__base_model").order_by("finished_at", "number"))
         states = {run.state for run in runs}
         failed = states == {TrainingRun.State.FAILED}
         if not runs:
@@ -99,15 +101,18 @@ class Experiment(UUIDModel):
             state = self.State.RUNNING
         else:
             state = self.State.FAILED if failed else self.State.COMPLETED
-        best = min((run for run in runs if run.state == TrainingRun.State.COMPLETED), key=self._merit, default=None)
+        best = self._best(run for run in runs if run.state == TrainingRun.State.COMPLETED)
         error = runs[-1].error if failed else ""
         Experiment.objects.filter(pk=self.pk).update(state=state, error=error, best_run=best)
         self.state, self.error, self.best_run = state, error, best
 
-    def _merit(self, run: TrainingRun) -> tuple[Any, ...]:
-        """Sorts the best run first. Losses of different methods say nothing of each other: the experiment's leads."""
-        another_method = run.config.get("method") != self.config.get("method")
-        return another_method, run.best_value is None, run.result or 0.0, run.number
+    def _best(self, completed: Iterable[TrainingRun]) -> TrainingRun | None:
+        """The best of the runs that are measured as the experiment is; of none, of those measured as the first is."""
+        runs = sorted(completed, key=lambda run: run.number)
+        alike = [run for run in runs if run.is_measured_as_its_experiment] or [
+            run for run in runs if not yardstick.of_run(run).differs_from(yardstick.of_run(runs[0]))
+        ]
+        return min(alike, key=lambda run: (run.best_value is None, run.result or 0.0, run.number), default=None)
 
 
 class TrainingRun(Work, UUIDModel):
@@ -224,6 +229,13 @@ class TrainingRun(Work, UUIDModel):
         return self.experiment.best_run_id == self.pk
 
     @property
+    def is_measured_as_its_experiment(self) -> bool:
+        """Whether its losses can be compared with those of runs that differ in nothing from the experiment."""
+        lead = self.experiment
+        base_model = f"{lead.base_model_id} {lead.base_model.revision}"
+        return not yardstick.of_run(self).differs_from(Yardstick.of(lead.config, lead.dataset_id, base_model))
+
+    @property
     def result(self) -> float | None:
         """What runs are told apart by: the lowest held-out loss, or the last training loss without held-out rows."""
         return self.final_loss if self.best_value is None else self.best_value
@@ -291,9 +303,17 @@ class TrainingRun(Work, UUIDModel):
         if not self._requeue(self.RESUMABLE):
             raise RunNotResumable(self.name, self.state)
 
-    def was_cancelled_under_this_claim(self) -> bool:
-        """Whether it was cancelled while this object held its claim, and has not gone on since."""
-        return self._rows((self.State.CANCELLED,)).filter(claim_token=self._token or uuid.uuid4()).exists()
+    def is_nobody_elses(self) -> bool:
+        """Whether it was cancelled, and perhaps resumed, under this object's claim, and nobody has taken it since.
+
+        The row is locked until the transaction ends, so that nobody takes it meanwhile.
+        """
+        if self._token is None:
+            return False
+        cancelled = models.Q(state=self.State.CANCELLED, claim_token=self._token)
+        resumed = models.Q(state=self.State.QUEUED, claim_token=None)
+        rows = TrainingRun._base_manager.filter(cancelled | resumed, pk=self.pk)
+        return bool(rows.select_for_update(of=("self",)).values_list("pk"))
 
     def take_up(self) -> bool:
         """As any work; its log says so."""

@@ -131,7 +131,7 @@ def read_config(values: Mapping[str, Any]) -> TrainingConfig:
 def require_trainable(dataset: Dataset, method: str) -> None:
     """Raise `DatasetNotFound`, `DatasetNotReady` or `MethodDoesNotMatch` unless `method` can train on it now."""
     if dataset.is_deleted:
-        raise DatasetNotFound(f"The dataset “{dataset.name}” is deleted.")
+        raise DatasetNotFound(f"The dataset “{dataset.name}” is deleted. Choose another one for the experiment.")
     if not dataset.is_ready:
         raise DatasetNotReady(dataset.name, dataset.state)
     require_method(method, dataset.kind)

@@ -60,6 +60,18 @@ def difference(percent: float | None) -> str:
     return f"{'+' if percent > 0 else '−'}{abs(percent):.1f} %"
 
 
+@register.filter
+def signed_figure(value: float | None) -> str:
+    """A difference in a metric's own unit with its sign; empty for None and for none.
+
+    >>> signed_figure(0.016), signed_figure(-1.5), signed_figure(0.0)
+    ('+0.016', '−1.5', '')
+    """
+    if not value:
+        return ""
+    return f"{'+' if value > 0 else '−'}{figure(abs(value))}"
+
+
 @register.simple_tag
 def optional_url(name: str, *args: Any) -> str:
     """The address called `name`; empty where this installation has none."""

@@ -100,7 +100,23 @@ def test_losses_in_other_units_are_not_compared(other):
 
 def test_losses_on_other_data_are_shown_without_a_mark():
     for loss in side_by_side([trained(0.61, 0.7, data="a"), trained(0.5, 0.72, data="b")]):
-        assert loss.leader is None and "different data" in loss.verdict
+        assert loss.leader is None and loss.verdict == "They differ in the dataset: neither is ahead for it."
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [({"beta": 0.2}, "“Beta”"), ({"sft_weight": 1.0}, "“SFT term”"), ({"max_frames": 50}, "“Longest")],
+)
+def test_losses_with_another_beta_are_shown_without_a_mark(other, words):
+    for loss in side_by_side([trained(0.61, 0.7), trained(0.5, 0.72, **other)]):
+        assert loss.leader is None and words in loss.verdict
+
+
+def test_settings_that_the_loss_does_not_depend_on_leave_it_comparable():
+    other = trained(0.5, 0.72, learning_rate=1e-3, lora_r=4, ranking_loss="margin")
+    assert [loss.leader for loss in side_by_side([trained(0.61, 0.7), other])] == [1, 0]
+    imitating = [trained(0.6, 0.7, method=Method.SFT), trained(0.5, 0.72, method=Method.SFT, beta=0.9)]
+    assert [loss.leader for loss in side_by_side(imitating)] == [1, 0], "beta is no part of imitation"
 
 
 def test_an_adapter_from_elsewhere_has_no_loss():

@@ -141,6 +141,10 @@ def test_runs_are_compared(api, experiment):
     made = api.get(f"{RUNS}compare/", {"ids": ids}).json()
     assert [run["id"] for run in made["runs"]] == ids.split(",")
     assert [cell["is_best"] for cell in made["rows"][0]["cells"]] == [False, True]
+    assert made["note"] == "" and made["rows"][0]["cells"][0]["difference"] == pytest.approx(0.1)
+    TrainingRun.objects.filter(pk=runs[1].pk).update(config=runs[1].config | {"beta": 0.9})
+    unlike = api.get(f"{RUNS}compare/", {"ids": ids}).json()
+    assert "“Beta”" in unlike["note"] and not any(cell["is_best"] for cell in unlike["rows"][0]["cells"])
     assert api.get(f"{RUNS}compare/", {"ids": str(runs[0].pk)}).status_code == 400
     assert api.get(f"{RUNS}compare/", {"ids": f"{ids},{uuid.uuid4()}"}).status_code == 404
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -61,6 +62,30 @@ def test_mistakes_are_told_in_a_sentence_and_nothing_is_stored(experiment, argum
     with pytest.raises(CommandError, match=words):
         call_command("train", *[argument.format(experiment.dataset_id) for argument in arguments])
     assert Experiment.objects.count() == 1 and not TrainingRun.objects.exists()
+
+
+@pytest.mark.worker
+def test_the_command_that_is_shown_trains_as_it_stands(tmp_path, tiny_folder):
+    """In a shell that knows nothing of the studio, in the checkout; a data folder with a space in its name."""
+    studio = LiveStudio(tmp_path / "my studio")
+    studio.folder.mkdir()
+    studio.manage("setup")
+    studio.manage("shell", "--no-imports", "-c", (
+        "from generation.model_registry import *; from django.contrib.auth import get_user_model;"
+        "actor = get_user_model().objects.get();"
+        f"model = add_folder_model(path={str(tiny_folder)!r}, actor=actor);"
+        "activate_model(model=model, actor=actor)"
+    ))  # fmt: skip
+    rows = write_rows(tmp_path / "votes.jsonl", preference_rows(train=2, validation=1))
+    shown = studio.manage("import_dataset", str(rows), "--name", "Votes").splitlines()[-1].strip()
+    assert shown.startswith("STUDIO_DATA_DIR='") and "manage.py train" in shown
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(["sh", "-c", shown], cwd=ROOT, env=bare, capture_output=True, text=True, timeout=500)
+    assert done.returncode in (0, 1), done.stderr[-3000:]
+    assert _query(studio, "SELECT dataset_id FROM training_trainingrun") == _query(
+        studio, "SELECT id FROM datasets_app_dataset"
+    )
+    assert _query(studio, "SELECT step > 0 FROM training_trainingrun") == [1], done.stderr[-3000:]
 
 
 @pytest.mark.worker

@@ -368,6 +368,26 @@ def test_runs_are_compared_with_the_best_and_the_differences_marked(page, experi
     assert "data-poll" not in html and read(html).inline == []
 
 
+def test_a_near_zero_best_and_runs_measured_differently_are_told_in_words(page, experiment):
+    runs = [TrainingRunFactory(experiment=experiment, completed=True) for _ in range(2)]
+    for run, end in zip(runs, (1e-9, 0.016), strict=True):
+        add_points(run, "loss", [0.7, end])
+    address = f"/training/runs/compare/?ids={runs[0].pk}&ids={runs[1].pk}"
+    ends = page.get(address).text.split("Final values")[1]
+    assert "+0.016" in ends and " %" not in ends and ends.count(">best<") == 1
+    TrainingRun.objects.filter(pk=runs[1].pk).update(config=runs[1].config | {"beta": 0.9})
+    ends = page.get(address).text.split("Final values")[1]
+    assert "the runs differ in “Beta”" in ends and ">best<" not in ends
+
+
+def test_the_overview_says_what_the_best_run_was_chosen_from(page, experiment):
+    run = TrainingRunFactory(experiment=experiment, completed=True)
+    overview = f"/training/{experiment.pk}/overview/"
+    assert "share the experiment" in page.get(overview).text
+    TrainingRun.objects.filter(pk=run.pk).update(config=run.config | {"beta": 0.9})
+    assert "No completed run has the experiment" in page.get(overview).text
+
+
 def test_too_few_too_many_or_unknown_runs_are_refused_in_words(page, experiment):
     runs = [TrainingRunFactory(experiment=experiment, completed=True) for _ in range(6)]
     ids = [f"ids={run.pk}" for run in runs]
@@ -377,7 +397,7 @@ def test_too_few_too_many_or_unknown_runs_are_refused_in_words(page, experiment)
         ("&".join(ids), "not 6"),
         (f"{ids[0]}&{ids[0]}", "each run once"),
         ("ids=zzz&ids=%00", "is no run"),
-        (f"{ids[0]}&ids=00000000-0000-0000-0000-000000000000", "not there any more"),
+        (f"{ids[0]}&ids=00000000-0000-0000-0000-000000000000", "was deleted. Tick others"),
     ):
         refused = page.get(f"/training/runs/compare/?{query}")
         assert refused.status_code == 400 and words in refused.text, query

@@ -9,7 +9,7 @@ from training.curves import metric_curves, metric_names
 from training.exceptions import NotComparable
 from training.journal import log_lines, write_line, write_lines
 from training.models import MetricPoint
-from training.tests.factories import TrainingRunFactory, add_lines, add_points
+from training.tests.factories import DatasetFactory, TrainingRunFactory, add_lines, add_points
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +57,7 @@ def test_logs_go_on_from_a_number():
 
 def test_a_comparison_marks_the_best_and_the_difference_in_per_cent():
     first = TrainingRunFactory(completed=True)
-    second = TrainingRunFactory(completed=True, experiment=first.experiment, overrides={"beta": 0.3})
+    second = TrainingRunFactory(completed=True, experiment=first.experiment, overrides={"lora_r": 8})
     add_points(first, "eval_loss", [0.7, 0.5])
     add_points(second, "eval_loss", [0.7, 0.4])
     add_points(first, "rewards/margins", [0.2])
@@ -71,7 +71,49 @@ def test_a_comparison_marks_the_best_and_the_difference_in_per_cent():
     assert rows["rewards/margins"][1].percent == pytest.approx(-50.0)
     assert [cell.is_best for cell in rows["learning_rate"]] == [False, False], "neither end of it is better"
     assert rows["learning_rate"][1].value is None
-    assert made.settings == {"beta": [0.1, 0.3]}
+    assert made.settings == {"lora_r": [16, 8]} and not made.note
+
+
+@pytest.mark.parametrize(
+    ("best", "other", "percent"),
+    [(1e-9, 0.016, None), (0.0, 0.3, None), (0.01, -0.4, None), (0.5, -0.4, None), (1e-8, 1e-8 + 1e-9, None),
+     (0.4, 0.2, -50.0), (0.4, 0.0, -100.0)],
+)  # fmt: skip
+def test_a_share_of_next_to_nothing_is_not_told(best, other, percent):
+    first = TrainingRunFactory(completed=True)
+    second = TrainingRunFactory(completed=True, experiment=first.experiment)
+    name, sign = ("rewards/margins", 1) if best > other else ("loss", 1)
+    add_points(first, name, [sign * best])
+    add_points(second, name, [sign * other])
+    (row,) = compare_runs(runs=[first, second]).rows
+    assert [cell.is_best for cell in row.cells] == [True, False]
+    assert row.cells[1].percent == (None if percent is None else pytest.approx(percent))
+    assert row.cells[1].difference == pytest.approx(other - best) and row.cells[0].difference == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"overrides": {"beta": 0.3}}, "“Beta”"),
+        ({"overrides": {"method": "ranking"}}, "“Method”"),
+        ({"overrides": {"dpo_loss": "hinge"}}, "“DPO loss”"),
+        ({"dataset": None}, "the dataset"),
+        ({"base_revision": "older"}, "the base model"),
+    ],
+)
+def test_runs_that_are_measured_differently_are_shown_without_a_mark(changes, words):
+    first = TrainingRunFactory(completed=True)
+    changes = {**changes, "dataset": DatasetFactory()} if "dataset" in changes else changes
+    second = TrainingRunFactory(completed=True, experiment=first.experiment, **changes)
+    for run, end in ((first, 0.5), (second, 0.4)):
+        add_points(run, "loss", [0.7, end])
+    made = compare_runs(runs=[first, second])
+    assert words in made.note and "None is marked" in made.note
+    (row,) = made.rows
+    assert [(cell.value, cell.is_best, cell.percent, cell.difference) for cell in row.cells] == [
+        (0.5, False, None, None),
+        (0.4, False, None, None),
+    ]
 
 
 def test_two_to_five_different_runs_are_compared():

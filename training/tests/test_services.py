@@ -18,7 +18,7 @@ from datasets_app.exceptions import DatasetInUse, DatasetNotReady, MethodDoesNot
 from datasets_app.models import Dataset
 from datasets_app.services import delete_dataset
 from text2song import work
-from text2song.exceptions import Forbidden
+from text2song.exceptions import DomainError, Forbidden
 from text2song.tests.factories import UserFactory
 from training.config import TrainingConfig
 from training.exceptions import (
@@ -235,6 +235,48 @@ def test_the_best_run_is_the_completed_one_with_the_lowest_held_out_loss(user, e
         experiment.refresh_from_db()
         assert experiment.best_run == expected
     assert experiment.state == "draft"
+
+
+@pytest.mark.parametrize(
+    "other", [{"beta": 0.3}, {"dpo_loss": "ipo"}, {"sft_weight": 0.5}, {"label_smoothing": 0.1}, {"max_frames": 50}]
+)
+def test_a_run_with_another_loss_is_never_the_best_while_one_like_the_experiment_is(user, experiment, other):
+    own = TrainingRunFactory(experiment=experiment, completed=True, best_value=0.6)
+    first = TrainingRunFactory(experiment=experiment, completed=True, best_value=0.2, overrides=other)
+    lower = TrainingRunFactory(experiment=experiment, completed=True, best_value=0.1, overrides=other)
+    TrainingRunFactory(experiment=experiment, completed=True, best_value=0.01, overrides={"beta": 0.9})
+    rate = TrainingRunFactory(experiment=experiment, completed=True, best_value=0.5, overrides={"learning_rate": 1e-3})
+    assert experiment.best_run == rate and rate.is_measured_as_its_experiment
+    assert not first.is_measured_as_its_experiment
+    delete_runs(ids=[own.pk, rate.pk], actor=user)
+    experiment.refresh_from_db()
+    assert experiment.best_run == lower, "of those measured as the first is, not of all"
+
+
+def test_runs_on_other_data_or_another_base_are_not_compared(user, experiment):
+    run = TrainingRunFactory(experiment=experiment, completed=True, best_value=0.6)
+    other = TrainingRunFactory(experiment=experiment, completed=True, best_value=0.1, dataset=DatasetFactory())
+    rebased = TrainingRunFactory(experiment=experiment, completed=True, best_value=0.1, base_revision="older")
+    assert experiment.best_run == run and not rebased.is_measured_as_its_experiment
+    update_experiment(experiment=experiment, actor=user, dataset=other.dataset)
+    assert experiment.best_run == other
+    update_experiment(experiment=experiment, actor=user, config={"beta": 0.9})
+    assert experiment.best_run == run, "none is like the experiment now: the best of those like the first"
+
+
+def test_what_cannot_be_done_with_a_run_is_answered_with_what_can(user, experiment):
+    done = TrainingRunFactory(experiment=experiment, completed=True)
+    waiting = TrainingRunFactory(experiment=experiment)
+    for refused, words in (
+        (lambda: resume_run(run=done, actor=user), "start a new run that goes on from the adapter"),
+        (lambda: resume_run(run=waiting, actor=user), "waits for a worker already"),
+        (lambda: cancel_run(run=done, actor=user), "delete it"),
+        (lambda: delete_runs(ids=[uuid.uuid4()], actor=user), "Leave it out"),
+        (lambda: start_run(experiment=experiment, actor=user, overrides={"method": "sft"}), "Choose one"),
+        (lambda: unarchive_experiment(experiment=experiment, actor=user), "listed already"),
+    ):
+        with pytest.raises(DomainError, match=words):
+            refused()
 
 
 def test_deleting_takes_log_metrics_and_checkpoints_and_leaves_the_adapter(

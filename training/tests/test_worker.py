@@ -204,6 +204,53 @@ def test_cancelled_and_resumed_on_the_same_machine_lacks_no_measurement(experime
     assert curves(broken) == curves(whole)
 
 
+def test_a_run_resumed_before_its_worker_noticed_the_cancel_lacks_no_measurement(experiment, user, monkeypatch):
+    whole = claimed(experiment, user, name="whole")
+    train_run(whole)
+    broken = claimed(experiment, user, name="broken")
+
+    def cancel_and_resume_at_five(report):
+        if report.step == 5:
+            cancel_run(run=TrainingRun.objects.get(pk=broken.pk), actor=user)
+            resume_run(run=TrainingRun.objects.get(pk=broken.pk), actor=user)
+
+    train_run(broken, cancel_and_resume_at_five)
+    broken.refresh_from_db()
+    assert broken.state == "queued"
+    assert max(broken.metric_points.values_list("step", flat=True)) == 5, "made after the cancel was asked for"
+    assert drain(WORKER) == 1
+    broken.refresh_from_db()
+    whole.refresh_from_db()
+    assert broken.state == "completed" and broken.adapter.sha256 == whole.adapter.sha256
+    assert curves(broken) == curves(whole)
+
+
+def test_what_a_command_made_before_it_was_interrupted_is_kept(experiment, user):
+    run = claimed(experiment, user)
+
+    def interrupt_at_three(report):
+        if report.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_run(run, interrupt_at_three)
+    assert set(run.metric_points.filter(name="loss").values_list("step", flat=True)) == {1, 2, 3}
+
+
+def test_metrics_of_a_claim_that_another_worker_took_are_not_written(experiment, user):
+    run = claimed(experiment, user)
+
+    def lose_it_at_five(report):
+        if report.step == 5:
+            other = TrainingRun.objects.get(pk=run.pk)
+            cancel_run(run=other, actor=user)
+            resume_run(run=other, actor=user)
+            assert other.claim("other:2:2")
+
+    train_run(run, lose_it_at_five)
+    assert 5 not in run.metric_points.values_list("step", flat=True)
+
+
 def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(experiment, user):
     run = claimed(experiment, user)
 
@@ -232,6 +279,7 @@ def test_an_adapter_that_changes_nothing_is_a_failure(experiment, user):
     run.refresh_from_db()
     experiment.refresh_from_db()
     assert run.state == "failed" and "changes nothing" in run.error
+    assert "raise the setting “Learning rate” or “Epochs”" in run.error and "start a new run" in run.error
     assert not Adapter.objects.exists() and run.adapter is None and run.checkpoints
     assert (experiment.state, experiment.error, experiment.best_run) == ("failed", run.error, None)
 

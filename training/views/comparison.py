@@ -36,10 +36,10 @@ def _runs(ids: list[str]) -> list[TrainingRun]:
     try:
         wanted = [UUID(text) for text in ids]
     except ValueError as error:
-        raise Refused("One of these is no run.") from error
+        raise Refused("One of these is no run. Tick runs on the page of an experiment, then choose Compare.") from error
     found = TrainingRun.objects.with_context().in_bulk(wanted)
     if len(found) != len(set(wanted)):
-        raise Refused("One of these runs is not there any more.")
+        raise Refused("One of these runs was deleted. Tick others on the page of an experiment, then choose Compare.")
     return [found[pk] for pk in wanted]
 
 

@@ -121,7 +121,10 @@ class Command(BaseCommand):
             self.stderr.write(f"{experiment} / {run}  (run {run.pk})")
             self._train_claimed(run)
         if run.state != TrainingRun.State.COMPLETED:
-            raise CommandError(run.error or f"The run ended {run.state}.")
+            raise CommandError(
+                run.error
+                or f"The run ended {run.state}; its page says when and by whom. Resume it there, or start another."
+            )
         self._tell(run.adapter, run.folder / "best", run.best_step, run.result, run.result_name)
 
     def _train_claimed(self, run: TrainingRun) -> None:
@@ -237,7 +240,10 @@ def _source(given: str) -> Dataset | Path:
     except ValueError:
         dataset = None
     if dataset is None:
-        raise CommandError(f"“{given}” is neither the id of a dataset nor a file or folder here.")
+        raise CommandError(
+            f"“{given}” is neither the id of a dataset nor a file or folder here. Datasets are listed on the page "
+            "Datasets; those of another data folder are found with STUDIO_DATA_DIR set to it."
+        )
     return dataset
 
 
@@ -259,7 +265,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CommandError(f"{path} cannot be read as {'TOML' if path.suffix == '.toml' else 'JSON'}.") from error
     if not isinstance(values, dict):
-        raise CommandError(f"{path} must hold settings by name.")
+        raise CommandError(f'{path} must hold settings by name, as in {{"beta": 0.2}}.')
     return values
 
 
@@ -278,5 +284,5 @@ def _user(name: str | None) -> Any:
         return None
     user = get_user_model().objects.filter(username=name).first()
     if user is None:
-        raise CommandError(f"There is no user “{name}”.")
+        raise CommandError(f"There is no user “{name}”: give the name somebody signs in with, or leave --user out.")
     return user

@@ -70,8 +70,12 @@ def _refuse_fetched(known: BaseModel | None, revision: str) -> None:
 
 
 def _refuse_twice(folder: Path, revision: str) -> None:
-    """Raise `ModelExists` when a model has this folder, or its content. Held until the transaction ends."""
-    for model in BaseModel.objects.select_for_update():
+    """Raise `ModelExists` when a model has this folder, or its content.
+
+    Whoever adds one at the same moment waits until the transaction ends, and then sees what it added.
+    """
+    list(BaseModel.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    for model in BaseModel.objects.all():
         if model.is_ready and (model.revision == revision or model.folder == folder):
             raise ModelExists(model.display_name, str(model.folder))
 

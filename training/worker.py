@@ -60,7 +60,8 @@ def train_run(run: TrainingRun, on_step: ReportCallback | None = None) -> None:
         try:
             run.perform(lambda run: _train_and_finish(run, recorder), lambda error: _explain(error, recorder))
         except KeyboardInterrupt:
-            recorder.flush()  # whoever interrupts a command cancels its run: the steps it made are not lost
+            with contextlib.suppress(Error):
+                recorder.flush()  # whoever interrupts a command cancels its run: the steps it made are not lost
             raise
 
 

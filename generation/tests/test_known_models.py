@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from django.contrib.messages import get_messages
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.urls import reverse
 
 from adapters.exceptions import AdapterFilesRefused
@@ -270,3 +272,19 @@ def test_nobody_else_adds_models(tmp_path, user):
         call_command("add_model", str(tmp_path), user=user.username)
     with pytest.raises(CommandError, match="no user"):
         call_command("add_model", str(tmp_path), user="nobody at all")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_add_a_folder_at_once_add_it_once(tmp_path, curator):
+    folder = make_folder(tmp_path / "x", change=lambda config, _: config["decoder"].update(num_attention_heads=8))
+
+    def add(_: int) -> str:
+        try:
+            return add_folder_model(path=str(folder), actor=curator).key
+        except ModelExists as error:
+            return error.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as people:
+        assert sorted(people.map(add, range(2))) == ["model_exists", "x"]

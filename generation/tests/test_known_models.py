@@ -274,8 +274,11 @@ def test_nobody_else_adds_models(tmp_path, user):
         call_command("add_model", str(tmp_path), user="nobody at all")
 
 
+@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_two_who_add_a_folder_at_once_add_it_once(tmp_path, curator):
+    if connection.vendor != "postgresql":
+        pytest.skip("run with TEST_DATABASE=postgres")
     folder = make_folder(tmp_path / "x", change=lambda config, _: config["decoder"].update(num_attention_heads=8))
 
     def add(_: int) -> str:

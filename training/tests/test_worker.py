@@ -20,6 +20,7 @@ from training.tests.trainable import SETTINGS, preference_rows, rated_rows
 from training.worker import drain, failure_sentence, train_run
 
 pytestmark = pytest.mark.django_db
+NO_EFFECT = {"learning_rate": 1e-30, "max_steps": 2, "weight_decay": 0.0}
 WORKER = "host:1:1"
 
 
@@ -272,9 +273,16 @@ def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(experiment, user):
     assert "Going on after step 2 of 6." in said(run)
 
 
+def test_a_run_that_learned_nothing_says_what_to_change(experiment, user):
+    run = claimed(experiment, user, overrides=NO_EFFECT)
+    train_run(run)
+    run.refresh_from_db()
+    assert run.state == "failed" and run.adapter is None
+    assert "better than the model without training" in run.error and "learning rate" in run.error
+
+
 def test_an_adapter_that_changes_nothing_is_a_failure(experiment, user):
-    overrides = {"learning_rate": 1e-30, "max_steps": 2, "weight_decay": 0.0, "only_if_better": False}
-    run = claimed(experiment, user, overrides=overrides)
+    run = claimed(experiment, user, overrides=NO_EFFECT | {"only_if_better": False})
     train_run(run)
     run.refresh_from_db()
     experiment.refresh_from_db()

@@ -52,7 +52,7 @@ def try_on_base(registration: AdapterRegistration, engines: EngineCache) -> None
 
 def measure_effect(registration: AdapterRegistration, engines: EngineCache) -> float:
     """How much the adapter changes what its base computes. Raises when it does not fit, or changes nothing."""
-    spec = AdapterSpec(str(local_folder(registration)), registration.sha256)
+    spec = AdapterSpec(str(local_folder(registration)), registration.sha256, label=registration.label)
     engine = engines.get(registration.base_model.spec())
     raise_if_stopping()
     return engine.adapter_effect(spec)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TypeAlias
 
 import numpy as np
@@ -33,11 +34,20 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class AdapterSpec:
-    """A PEFT LoRA folder on this machine, applied at `strength` (0 leaves the base unchanged, 1 as trained)."""
+    """A PEFT LoRA folder on this machine, applied at `strength` (0 leaves the base unchanged, 1 as trained).
+
+    `label` is what people call it; it decides nothing.
+    """
 
     path: str
     sha256: str
     strength: float = 1.0
+    label: str = field(default="", compare=False)
+
+    @property
+    def name(self) -> str:
+        """What messages call it: folders of kept adapters are named by their content."""
+        return self.label or PurePath(self.path).name
 
 
 @dataclass(frozen=True, slots=True)

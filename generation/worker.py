@@ -121,7 +121,7 @@ def adapter_specs(job: GenerationJob) -> tuple[AdapterSpec, ...]:
     adapter = job.adapter
     if adapter is None:
         return ()
-    return (AdapterSpec(str(local_folder(adapter)), adapter.sha256, job.adapter_strength),)
+    return (AdapterSpec(str(local_folder(adapter)), adapter.sha256, job.adapter_strength, adapter.label),)
 
 
 def _decode(engines: EngineCache, jobs: Sequence[GenerationJob], on_progress: ProgressCallback | None) -> None:

@@ -213,7 +213,7 @@ def _clips_of(arm: Arm) -> list[AudioSample]:
 
 
 def _applied(adapter: Adapter) -> AdapterSpec:
-    return AdapterSpec(str(local_folder(adapter)), adapter.sha256)
+    return AdapterSpec(str(local_folder(adapter)), adapter.sha256, label=adapter.label)
 
 
 def _objections(promotion: Promotion, duel: Duel) -> list[str]:

@@ -94,10 +94,16 @@ def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
         training=items.training,
         validation=items.validation,
         folder=run.folder,
-        parent=AdapterSpec(str(local_folder(run.parent)), run.parent.sha256) if run.parent else None,
+        parent=_parent(run),
         on_step=recorder.report,
         should_stop=recorder.should_stop,
     )
+
+
+def _parent(run: TrainingRun) -> AdapterSpec | None:
+    if run.parent is None:
+        return None
+    return AdapterSpec(str(local_folder(run.parent)), run.parent.sha256, label=run.parent.label)
 
 
 def trainable_items(source: Dataset | Path, method: Method) -> Items:

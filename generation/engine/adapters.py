@@ -1,27 +1,42 @@
-"""LoRA adapters on the decoder, through peft.
+"""LoRA adapters, through peft: what they change of a model.
 
-An adapter is turned into weight differences (Hu et al., "LoRA", 2021: strength x scaling x B A), which the decode loop
-adds to copies of the weights they concern. The base model is never written to, so taking an adapter off restores it
-bit for bit, and decoding with an adapter costs no more than without.
+peft itself reads the folder and decides which layers it concerns, at which rank and scaling. What it finds is taken off
+again as pairs of small matrices (Hu et al., "LoRA", 2021: strength x scaling x B A), which `weights` applies for the
+decoder and `text` for the parts before it. The base model is never written to, so taking an adapter off restores it bit
+for bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from peft import LoraConfig, PeftConfig, PeftModel
-from peft.tuners.lora import LoraLayer
+from peft.tuners.lora import Embedding, Linear, LoraLayer
 from peft.utils import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import MusicgenForConditionalGeneration
 
 from generation.engine.exceptions import AdapterError
+from generation.engine.projections import LowRank
 from generation.specs import AdapterSpec
 
 ADAPTER = "applied"
-DECODER_IN_MODEL = "base_model.model.decoder.model.decoder."
+DECODER = "decoder."
+IN_WHOLE_MODEL = tuple(
+    f"base_model.model.{part}" for part in ("decoder.", "text_encoder.", "audio_encoder.", "enc_to_dec_proj.")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What adapters change: by module name within the decoder, and within the whole model for the parts before it."""
+
+    decoder: dict[str, LowRank] = field(default_factory=dict)
+    text: dict[str, LowRank] = field(default_factory=dict)
 
 
 def active(adapters: Iterable[AdapterSpec]) -> tuple[AdapterSpec, ...]:
@@ -29,64 +44,96 @@ def active(adapters: Iterable[AdapterSpec]) -> tuple[AdapterSpec, ...]:
     return tuple(adapter for adapter in adapters if adapter.strength != 0)
 
 
-def weight_deltas(model: MusicgenForConditionalGeneration, adapters: Iterable[AdapterSpec]) -> dict[str, Tensor]:
-    """The sum of the adapters' weight differences, by module name within the decoder.
+def changes_of(model: MusicgenForConditionalGeneration, adapters: Iterable[AdapterSpec]) -> Changes:
+    """The sum of what the adapters change, each at its strength.
 
-    Raises AdapterError when a folder is no LoRA, or does not fit this model.
+    Raises AdapterError when a folder is no LoRA, does not fit this model, or holds numbers that are not finite.
     """
-    total: dict[str, Tensor] = {}
+    total = Changes()
     for adapter in adapters:
-        for name, delta in _deltas_of(model, adapter).items():
-            total[name] = total[name] + delta if name in total else delta
+        for name, change in _read(model, adapter).items():
+            inside = name.startswith(DECODER)
+            part, short = (total.decoder, name.removeprefix(DECODER)) if inside else (total.text, name)
+            part[short] = part[short].beside(change) if short in part else change
     return total
 
 
-def _deltas_of(model: MusicgenForConditionalGeneration, adapter: AdapterSpec) -> dict[str, Tensor]:
-    folder = Path(adapter.path)
-    config, stored = _read_folder(folder)
+def weight_deltas(model: MusicgenForConditionalGeneration, adapters: Iterable[AdapterSpec]) -> dict[str, Tensor]:
+    """The sum of the adapters' weight differences, float32, by module name within the decoder.
+
+    For what works on the decoder alone: raises AdapterError for an adapter that changes the text states too.
+    """
+    adapters = tuple(adapters)
+    changes = changes_of(model, adapters)
+    if changes.text:
+        names = " and ".join(f"“{adapter.name}”" for adapter in adapters)
+        raise AdapterError(f"The adapter {names} changes how texts are read too, not only the decoder.")
+    return {name: change.product() for name, change in changes.decoder.items()}
+
+
+def _read(model: MusicgenForConditionalGeneration, adapter: AdapterSpec) -> dict[str, LowRank]:
+    """The change of each module, by its name within the whole model."""
+    config, stored = _read_folder(adapter)
     # Adapters may have been trained on the decoder alone, or on the whole model around it.
-    whole = any(key.startswith(DECODER_IN_MODEL) for key in stored)
-    host: nn.Module = model if whole else model.decoder
-    peft_model = _attach(host, folder, config, stored)
+    host: nn.Module = model if any(key.startswith(IN_WHOLE_MODEL) for key in stored) else model.decoder
+    peft_model = _attach(host, adapter.name, config, stored)
     try:
-        layers = {n: m for n, m in model.decoder.named_modules() if isinstance(m, LoraLayer)}
-        if len(layers) * 2 != len(stored):
-            raise AdapterError(f"The adapter in “{folder.name}” changes parts other than the decoder of this model.")
-        return {name: layer.get_delta_weight(ADAPTER).detach() * adapter.strength for name, layer in layers.items()}
+        layers = {n: m for n, m in model.named_modules() if isinstance(m, LoraLayer)}
+        return {name: _change(name, layer, adapter) for name, layer in layers.items()}
     finally:
         _detach(peft_model, host)
 
 
-def _read_folder(folder: Path) -> tuple[LoraConfig, dict[str, Tensor]]:
+def _read_folder(adapter: AdapterSpec) -> tuple[LoraConfig, dict[str, Tensor]]:
+    folder, name = Path(adapter.path), adapter.name
     if not (folder / "adapter_model.safetensors").is_file():
-        raise AdapterError(f"The adapter folder “{folder.name}” has no adapter_model.safetensors.")
+        raise AdapterError(f"The adapter “{name}” has no adapter_model.safetensors.")
     try:
         config = PeftConfig.from_pretrained(str(folder))
         stored = load_peft_weights(str(folder), device="cpu")
     except (OSError, ValueError, TypeError, SafetensorError) as error:
-        raise AdapterError(f"The adapter folder “{folder.name}” cannot be read.") from error
+        raise AdapterError(f"The files of the adapter “{name}” cannot be read.") from error
     if not isinstance(config, LoraConfig) or config.use_dora or config.lora_bias or config.modules_to_save:
-        raise AdapterError(f"The adapter in “{folder.name}” is not a plain LoRA (no DoRA, no biases, no full modules).")
+        raise AdapterError(f"The adapter “{name}” is not a plain LoRA (no DoRA, no biases, no full modules).")
+    for key, tensor in stored.items():
+        if not torch.isfinite(tensor).all():
+            raise AdapterError(
+                f"The adapter “{name}” holds numbers that are not finite, in “{key}”: it would turn music into noise. "
+                "Its training went wrong; use an earlier checkpoint."
+            )
     return config, stored
 
 
-def _attach(host: nn.Module, folder: Path, config: LoraConfig, stored: dict[str, Tensor]) -> PeftModel:
+def _attach(host: nn.Module, name: str, config: LoraConfig, stored: dict[str, Tensor]) -> PeftModel:
     config.inference_mode = True
     try:
         peft_model = PeftModel(host, config, adapter_name=ADAPTER)
     except ValueError as error:
-        raise AdapterError(f"The adapter in “{folder.name}” names modules this model does not have.") from error
+        raise AdapterError(f"The adapter “{name}” names modules this model does not have.") from error
     try:
         expected = get_peft_model_state_dict(peft_model, adapter_name=ADAPTER, save_embedding_layers=False)
         if {key: t.shape for key, t in expected.items()} != {key: t.shape for key, t in stored.items()}:
-            raise AdapterError(
-                f"The adapter in “{folder.name}” was made for another model: its layers or their sizes differ."
-            )
+            raise AdapterError(f"The adapter “{name}” was made for another model: its layers or their sizes differ.")
         set_peft_model_state_dict(peft_model, stored, adapter_name=ADAPTER)
     except Exception:
         _detach(peft_model, host)
         raise
     return peft_model
+
+
+def _change(name: str, layer: LoraLayer, adapter: AdapterSpec) -> LowRank:
+    scale = layer.scaling[ADAPTER] * adapter.strength
+    if name.startswith(DECODER) and isinstance(layer, Embedding):
+        entries, width = layer.lora_embedding_A[ADAPTER], layer.lora_embedding_B[ADAPTER]
+        return LowRank(entries.detach().float().t() * scale, width.detach().float().t())
+    if name.startswith("audio_encoder.") or not isinstance(layer, Linear):
+        part = "audio codec" if name.startswith("audio_encoder.") else "text encoder's tables"
+        raise AdapterError(
+            f"The adapter “{adapter.name}” changes the {part} (“{name}”), which stays as it is here: "
+            "only linear layers of the text encoder and the decoder, and the decoder's tables, can be adapted."
+        )
+    inner, outer = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
+    return LowRank(outer.detach().float() * scale, inner.detach().float())
 
 
 def _detach(peft_model: PeftModel, host: nn.Module) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from generation.engine.projections import Projection
 from generation.engine.weights import DecoderWeights
 
 
@@ -36,10 +37,10 @@ def round_up(count: int, quantum: int) -> int:
     return -(-count // quantum) * quantum
 
 
-def project(rows: Tensor, matrix: Tensor, quantum: int) -> Tensor:
-    """`rows` `[N, in]` times `matrix` `[in, out]`, computed on a row count that is a multiple of `quantum`."""
+def project(rows: Tensor, projection: Projection, quantum: int) -> Tensor:
+    """`projection` of `rows` `[N, in]`, computed on a row count that is a multiple of `quantum`."""
     missing = round_up(len(rows), quantum) - len(rows)
-    return torch.mm(pad(rows, (0, 0, 0, missing)), matrix)[: len(rows)]
+    return projection(pad(rows, (0, 0, 0, missing)))[: len(rows)]
 
 
 class SelfAttentionCache:
@@ -50,8 +51,7 @@ class SelfAttentionCache:
 
     def __init__(self, weights: DecoderWeights, rows: int, positions: int) -> None:
         shape = (2, rows, weights.attention_heads, positions, weights.head_size)
-        like = weights.heads
-        self._store = [torch.empty(shape, dtype=like.dtype, device=like.device) for _ in weights.layers]
+        self._store = [torch.empty(shape, dtype=weights.dtype, device=weights.device) for _ in weights.layers]
         self._set_rows(rows)
 
     def _set_rows(self, rows: int) -> None:
@@ -107,8 +107,8 @@ class TextAttention:
             for layer in weights.layers
         ]
 
-    def _split(self, distinct: dict[int, Tensor], matrix: Tensor, states: list[Tensor]) -> Tensor:
-        projected = {key: project(state, matrix, self._quantum) for key, state in distinct.items()}
+    def _split(self, distinct: dict[int, Tensor], projection: Projection, states: list[Tensor]) -> Tensor:
+        projected = {key: project(state, projection, self._quantum) for key, state in distinct.items()}
         rows = torch.stack([projected[id(state)] for state in states])
         return rows.unflatten(-1, (self._heads, -1)).transpose(1, 2).flatten(0, 1).contiguous()
 

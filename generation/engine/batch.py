@@ -43,7 +43,7 @@ class Batch:
         self._clips = order
         self._context = order[0].context.shape[1]
         self._columns = pattern_length(max(clip.window_frames for clip in order), layout.delays)
-        self._pattern = torch.stack([self._pattern_of(clip) for clip in order]).to(weights.heads.device)
+        self._pattern = torch.stack([self._pattern_of(clip) for clip in order]).to(weights.device)
         self._logprobs = self._logprob_store()
         states = [texts[clip.spec.text] for clip in order]
         guided = sum(clip.guided for clip in order)

@@ -27,7 +27,8 @@ QUANTA = (4, 8, 16)
 def row_quantum(weights: DecoderWeights) -> int | None:
     """Smallest row count whose multiples all give a row the same result bit for bit; None if there is none."""
     layer = weights.layers[0]
-    matrices = {m.shape: m for m in (layer.qkv, layer.self_out, layer.ffn_in, layer.ffn_out, weights.heads)}
+    used = (layer.qkv, layer.self_out, layer.ffn_in, layer.ffn_out, weights.heads)
+    matrices = {projection.matrix.shape: projection.matrix for projection in used}
     generator = torch.Generator().manual_seed(0)
     for quantum in QUANTA:
         if all(_rows_agree(matrix, quantum, generator) for matrix in matrices.values()):
@@ -62,7 +63,7 @@ class BatchDecoder:
         self._weights = weights
         self._quantum = quantum
         self._cache = SelfAttentionCache(weights, len(texts) + unconditional, positions)
-        offsets = torch.arange(weights.codebooks, device=weights.heads.device) * (weights.vocabulary + 1)
+        offsets = torch.arange(weights.codebooks, device=weights.device) * (weights.vocabulary + 1)
         self._offsets = offsets
         self._arrange(texts, unconditional)
 
@@ -71,11 +72,11 @@ class BatchDecoder:
         self._conditional, self._unconditional = len(texts), unconditional
         self._rows = self._conditional + unconditional
         self._text_attention = TextAttention(self._weights, texts, self._quantum)
-        heads, hidden = self._weights.heads, self._weights.hidden_size
+        like, hidden = self._weights.positions, self._weights.hidden_size
         padded = round_up(self._rows, self._quantum)
         self._text_rows = round_up(self._conditional, self._quantum)
-        self._self_out = heads.new_zeros(padded, hidden)
-        self._text_out = heads.new_zeros(self._text_rows, hidden)
+        self._self_out = like.new_zeros(padded, hidden)
+        self._text_out = like.new_zeros(self._text_rows, hidden)
 
     def keep(self, kept: Sequence[int], length: int) -> None:
         """Drop all conditional rows but `kept` (ascending) and their partners; `length` positions are used."""
@@ -93,7 +94,7 @@ class BatchDecoder:
             self._self_attention(hidden, layer, index, position)
             self._cross_attention(hidden, layer, index)
             self._feed_forward(hidden, layer)
-        logits = torch.mm(normalise(hidden, weights.final_norm), weights.heads)
+        logits = weights.heads(normalise(hidden, weights.final_norm))
         logits = logits.view(-1, weights.codebooks, weights.vocabulary)
         return logits[: self._conditional], logits[self._conditional : self._rows]
 
@@ -106,23 +107,23 @@ class BatchDecoder:
 
     def _self_attention(self, hidden: Tensor, layer: LayerWeights, index: int, position: int) -> None:
         weights, rows = self._weights, self._rows
-        qkv = torch.mm(normalise(hidden, layer.self_norm), layer.qkv)
+        qkv = layer.qkv(normalise(hidden, layer.self_norm))
         qkv = qkv[:rows].view(rows, 3, weights.attention_heads, weights.head_size)
         self._cache.write(index, position, qkv[:, 1:])
         key, value = self._cache.read(index, position + 1)
         query = qkv[:, 0].reshape(-1, 1, weights.head_size)
         self._self_out[:rows] = attend(query, key, value).view(rows, -1)
-        hidden += torch.mm(self._self_out, layer.self_out)
+        hidden += layer.self_out(self._self_out)
 
     def _cross_attention(self, hidden: Tensor, layer: LayerWeights, index: int) -> None:
         rows = hidden[: self._text_rows]
-        query = torch.mm(normalise(rows, layer.cross_norm), layer.cross_query)
+        query = layer.cross_query(normalise(rows, layer.cross_norm))
         self._text_attention.read(index, query, self._text_out)
-        rows += torch.mm(self._text_out, layer.cross_out)
+        rows += layer.cross_out(self._text_out)
 
     def _feed_forward(self, hidden: Tensor, layer: LayerWeights) -> None:
-        inner = self._weights.activation(torch.mm(normalise(hidden, layer.ffn_norm), layer.ffn_in))
-        hidden += torch.mm(inner, layer.ffn_out)
+        inner = self._weights.activation(layer.ffn_in(normalise(hidden, layer.ffn_norm)))
+        hidden += layer.ffn_out(inner)
 
     @torch.inference_mode()
     def prefill(self, row: int, tokens: Tensor) -> None:
@@ -139,7 +140,7 @@ class BatchDecoder:
     def _prefill_chunk(self, cache_row: int, tokens: Tensor, start: int, text: Tensor | None) -> None:
         weights, count = self._weights, tokens.shape[1]
         positions = weights.positions[start : start + count]
-        hidden = weights.heads.new_zeros(round_up(count, self._quantum), weights.hidden_size)
+        hidden = weights.positions.new_zeros(round_up(count, self._quantum), weights.hidden_size)
         hidden[:count] = weights.embeddings[tokens.T + self._offsets].sum(dim=1) + positions
         for index, layer in enumerate(weights.layers):
             hidden += self._prefill_self(hidden, layer, index, cache_row, start, count)
@@ -150,18 +151,18 @@ class BatchDecoder:
     def _prefill_self(
         self, hidden: Tensor, layer: LayerWeights, index: int, row: int, start: int, count: int
     ) -> Tensor:
-        qkv = torch.mm(normalise(hidden, layer.self_norm), layer.qkv)
+        qkv = layer.qkv(normalise(hidden, layer.self_norm))
         qkv = qkv.view(-1, 3, self._weights.attention_heads, self._weights.head_size)
         key, value = self._cache.write_row(index, row, start, qkv[:count, 1:])
         later = torch.ones(count, start + count, dtype=torch.bool, device=hidden.device).triu(start + 1)
         attended = attend(qkv[:count, 0].transpose(0, 1), key, value, later)
         out = torch.zeros_like(hidden)
         out[:count] = attended.transpose(0, 1).reshape(count, -1)
-        return torch.mm(out, layer.self_out)
+        return layer.self_out(out)
 
     def _prefill_cross(self, hidden: Tensor, layer: LayerWeights, text: Tensor) -> Tensor:
-        query = torch.mm(normalise(hidden, layer.cross_norm), layer.cross_query)
-        keys, values = (project(text, matrix, self._quantum) for matrix in (layer.cross_key, layer.cross_value))
+        query = layer.cross_query(normalise(hidden, layer.cross_norm))
+        keys, values = (project(text, each, self._quantum) for each in (layer.cross_key, layer.cross_value))
         heads = (self._weights.attention_heads, -1)
         split = [part.unflatten(-1, heads).transpose(0, 1) for part in (query, keys, values)]
-        return torch.mm(attend(*split).transpose(0, 1).flatten(1), layer.cross_out)
+        return layer.cross_out(attend(*split).transpose(0, 1).flatten(1))

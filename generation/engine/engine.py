@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import psutil
 import torch
 
-from generation.engine.adapter_check import PROBE_TEXT, logit_change
-from generation.engine.adapters import active, weight_deltas
+from generation.engine.adapter_check import AdapterProbe
+from generation.engine.adapters import active, changes_of
 from generation.engine.batch import NOISE_STEPS, Batch, Layout
 from generation.engine.clip import Clip, check_spec, decoding_steps, plan_windows
 from generation.engine.codec import Codec
@@ -59,15 +59,16 @@ class Engine:
         loaded = load_model(model, self.device, choose_dtype(dtype, self.device))
         self._facts = loaded.facts
         self._model = loaded.model
+        self._tokenizer = loaded.tokenizer
         self._text_encoder = TextEncoder(loaded.model, loaded.tokenizer)
         config = loaded.model.decoder.config
         self._codec = Codec(loaded.model.audio_encoder, config.num_codebooks, config.audio_channels)
         self._max_batch_size = max_batch_size
         self.window_frames = round(loaded.facts.max_duration * self._codec.frame_rate)
-        self._adapters: tuple[AdapterSpec, ...] = ()
         delays = codebook_delays(config.num_codebooks, config.audio_channels)
         self._positions = self.window_frames + max(delays) + 1
-        self._weights = self._base_weights = read_weights(loaded.model.decoder, self._positions)
+        self._base_weights = read_weights(loaded.model.decoder, self._positions)
+        self._applied: tuple[tuple[AdapterSpec, ...], DecoderWeights, TextEncoder] | None = None
         quantum = row_quantum(self._base_weights)
         self.batch_invariant = quantum is not None
         codes = min(config.vocab_size, self._codec.codebook_size)
@@ -93,11 +94,11 @@ class Engine:
         return self._codec.encode(audio, sample_rate)
 
     def adapter_effect(self, adapter: AdapterSpec) -> float:
-        """Largest change of any logit that `adapter` makes on a fixed probe; always above 0.
+        """Largest change of any logit that `adapter` makes on a fixed probe; always more than rounding makes.
 
         Raises AdapterError when it does not fit this model, changes nothing, or holds values that are not finite.
         """
-        return logit_change(self._model, adapter, self._text_encoder.encode(PROBE_TEXT), self._layout)
+        return AdapterProbe(self._model, self._tokenizer, self._layout).change(adapter)
 
     def generate(
         self,
@@ -150,7 +151,7 @@ class Engine:
         weights = self._base_weights
         cache = 2 * len(weights.layers) * 2 * weights.hidden_size * (frames + max(self._layout.delays) + 1)
         sampling = (NOISE_STEPS + 8) * weights.codebooks * weights.vocabulary * 8
-        return cache * weights.heads.element_size() + sampling
+        return cache * weights.dtype.itemsize + sampling
 
     def _free_memory(self) -> int:
         if self.device.type == "cuda":
@@ -159,8 +160,8 @@ class Engine:
 
     def _decode_batch(self, clips: list[Clip], monitor: Monitor) -> Iterator[Clip]:
         try:
-            weights = self._weights_for(active(clips[0].spec.adapters))
-            texts = {clip.spec.text: self._text_encoder.encode(clip.spec.text) for clip in clips}
+            weights, text_encoder = self._with(active(clips[0].spec.adapters))
+            texts = {clip.spec.text: text_encoder.encode(clip.spec.text) for clip in clips}
             yield from Batch(weights, self._layout, clips, texts).run(monitor)
         except RuntimeError as error:
             if not _is_memory_failure(error):
@@ -171,16 +172,19 @@ class Engine:
                 f"Try {fewer}a shorter duration or a smaller model."
             ) from error
 
-    def _weights_for(self, adapters: tuple[AdapterSpec, ...]) -> DecoderWeights:
-        """Weights with `adapters` applied; those of the last used combination are kept."""
+    def _with(self, adapters: tuple[AdapterSpec, ...]) -> tuple[DecoderWeights, TextEncoder]:
+        """Weights and text encoder with `adapters` applied; those of the last used combination are kept."""
         if not adapters:
-            return self._base_weights
-        if adapters != self._adapters:
-            self._weights, self._adapters = self._base_weights, ()
-            deltas = weight_deltas(self._model, adapters)
-            self._weights = read_weights(self._model.decoder, self._positions, deltas)
-            self._adapters = adapters
-        return self._weights
+            return self._base_weights, self._text_encoder
+        if self._applied is None or self._applied[0] != adapters:
+            self._applied = None  # frees the copies of the last ones first
+            changes = changes_of(self._model, adapters)
+            weights = read_weights(self._model.decoder, self._positions, changes.decoder)
+            encoder = self._text_encoder
+            if changes.text:
+                encoder = TextEncoder(self._model, self._tokenizer, changes.text)
+            self._applied = adapters, weights, encoder
+        return self._applied[1:]
 
     def _finish(self, clip: Clip) -> SampleResult:
         codes = clip.codes.to(torch.int16).numpy()

@@ -4,6 +4,9 @@ Query, key and value projections of a layer, the embeddings of all codebooks and
 codebooks are each joined in one tensor, so that one kernel does the work of several. Matrices are stored
 `[in, out]`, which products with few rows read faster. The model's own parameters become views of the joined
 tensors: nothing is stored twice, and the `transformers` model goes on working.
+
+Adapters never touch these tensors. In float32 their changes are added to copies of the weights concerned; in lower
+precisions they stay apart (see `projections`), and only embedding tables they change are copied, in float32.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from torch import Tensor, nn
 from transformers import MusicgenForCausalLM
 from transformers.activations import ACT2FN
 
-Deltas = Mapping[str, Tensor]
+from generation.engine.projections import LowRank, Projection, is_exact, with_branch
+
+Changes = Mapping[str, LowRank]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +36,50 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """One decoder layer; matrices are `[in, out]`, `qkv` is `[H, 3H]`."""
+    """One decoder layer; `qkv` gives queries, keys and values side by side, `[N, H]` to `[N, 3H]`."""
 
     self_norm: Norm
-    qkv: Tensor
-    self_out: Tensor
+    qkv: Projection
+    self_out: Projection
     cross_norm: Norm
-    cross_query: Tensor
-    cross_key: Tensor
-    cross_value: Tensor
-    cross_out: Tensor
+    cross_query: Projection
+    cross_key: Projection
+    cross_value: Projection
+    cross_out: Projection
     ffn_norm: Norm
-    ffn_in: Tensor
-    ffn_out: Tensor
+    ffn_in: Projection
+    ffn_out: Projection
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderWeights:
-    """All of the decoder: `embeddings` `[K (V + 1), H]`, `positions` `[P, H]`, `heads` `[H, K V]`."""
+    """All of the decoder: `embeddings` `[K (V + 1), H]`, `positions` `[P, H]`, `heads` `[N, H]` to `[N, K V]`.
+
+    Embeddings that an adapter changes are float32, whatever the `dtype` of the rest.
+    """
 
     embeddings: Tensor
     positions: Tensor
-    layers: tuple[LayerWeights, ...]
+    layers: Sequence[LayerWeights]
     final_norm: Norm
-    heads: Tensor
+    heads: Projection
     activation: Callable[[Tensor], Tensor]
     attention_heads: int
     codebooks: int
     vocabulary: int
 
     @property
+    def device(self) -> torch.device:
+        return self.positions.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of activations."""
+        return self.positions.dtype
+
+    @property
     def hidden_size(self) -> int:
-        return self.heads.shape[0]
+        return self.positions.shape[1]
 
     @property
     def head_size(self) -> int:
@@ -93,21 +110,24 @@ def _replace(modules: Iterable[nn.Module], weights: Iterable[Tensor]) -> None:
         module.weight = nn.Parameter(weight, requires_grad=False)
 
 
-def read_weights(decoder: MusicgenForCausalLM, positions: int, deltas: Deltas | None = None) -> DecoderWeights:
-    """The decoder's weights for `positions` positions, with `deltas` (by module name) added to copies of them.
+def read_weights(
+    decoder: MusicgenForCausalLM, positions: int, changes: Changes | None = None, dtype: torch.dtype | None = None
+) -> DecoderWeights:
+    """The decoder's weights for `positions` positions, with `changes` (by module name) applied.
 
-    Without deltas every tensor is a view of the model's parameters, which `join_parameters` must have
-    prepared.
+    All that does not change is a view of the model's parameters, which `join_parameters` must have prepared. In another
+    `dtype` than theirs, each layer is converted when it is read, and not kept: slow, but little memory.
     """
-    read = _Reader(decoder, deltas or {})
+    read = _Reader(decoder, changes or {}, dtype)
     config = decoder.config
     body = "model.decoder"
+    layers = _Layers(read, [f"{body}.layers.{i}" for i in range(config.num_hidden_layers)])
     return DecoderWeights(
         embeddings=read.table([f"{body}.embed_tokens.{k}" for k in range(config.num_codebooks)]),
-        positions=_positions(decoder, positions),
-        layers=tuple(_layer(read, f"{body}.layers.{i}") for i in range(config.num_hidden_layers)),
+        positions=read.positions(positions),
+        layers=layers if read.converts else tuple(layers),
         final_norm=read.norm(f"{body}.layer_norm"),
-        heads=read.matrix([f"lm_heads.{k}" for k in range(config.num_codebooks)]),
+        heads=read.projection([f"lm_heads.{k}" for k in range(config.num_codebooks)]),
         activation=ACT2FN[config.activation_function],
         attention_heads=config.num_attention_heads,
         codebooks=config.num_codebooks,
@@ -115,55 +135,82 @@ def read_weights(decoder: MusicgenForCausalLM, positions: int, deltas: Deltas | 
     )
 
 
-def _positions(decoder: MusicgenForCausalLM, positions: int) -> Tensor:
-    embedding = decoder.model.decoder.embed_positions
-    if positions > embedding.weights.shape[0]:
-        embedding.make_weights(positions, embedding.embedding_dim)
-    weight = decoder.lm_heads[0].weight
-    return embedding.weights[:positions].detach().to(weight.device, weight.dtype)
+class _Layers(Sequence[LayerWeights]):
+    """Layers that are read anew each time they are looked at."""
+
+    def __init__(self, read: _Reader, names: list[str]) -> None:
+        self._read, self._names = read, names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: int) -> LayerWeights:  # type: ignore[override]
+        return _layer(self._read, self._names[index])
 
 
 def _layer(read: _Reader, name: str) -> LayerWeights:
     attention, cross = f"{name}.self_attn", f"{name}.encoder_attn"
     return LayerWeights(
         self_norm=read.norm(f"{name}.self_attn_layer_norm"),
-        qkv=read.matrix([f"{attention}.{p}_proj" for p in "qkv"]),
-        self_out=read.matrix([f"{attention}.out_proj"]),
+        qkv=read.projection([f"{attention}.{p}_proj" for p in "qkv"]),
+        self_out=read.projection([f"{attention}.out_proj"]),
         cross_norm=read.norm(f"{name}.encoder_attn_layer_norm"),
-        cross_query=read.matrix([f"{cross}.q_proj"]),
-        cross_key=read.matrix([f"{cross}.k_proj"]),
-        cross_value=read.matrix([f"{cross}.v_proj"]),
-        cross_out=read.matrix([f"{cross}.out_proj"]),
+        cross_query=read.projection([f"{cross}.q_proj"]),
+        cross_key=read.projection([f"{cross}.k_proj"]),
+        cross_value=read.projection([f"{cross}.v_proj"]),
+        cross_out=read.projection([f"{cross}.out_proj"]),
         ffn_norm=read.norm(f"{name}.final_layer_norm"),
-        ffn_in=read.matrix([f"{name}.fc1"]),
-        ffn_out=read.matrix([f"{name}.fc2"]),
+        ffn_in=read.projection([f"{name}.fc1"]),
+        ffn_out=read.projection([f"{name}.fc2"]),
     )
 
 
 class _Reader:
-    """Looks up weights by module name and adds the adapters' deltas."""
+    """Looks up weights by module name and applies the adapters' changes."""
 
-    def __init__(self, decoder: MusicgenForCausalLM, deltas: Deltas) -> None:
+    def __init__(self, decoder: MusicgenForCausalLM, changes: Changes, dtype: torch.dtype | None = None) -> None:
         self._decoder = decoder
-        self._deltas = deltas
+        self._changes = changes
+        own = decoder.lm_heads[0].weight.dtype
+        self._dtype = dtype or own
+        self.converts = self._dtype != own
+
+    def positions(self, count: int) -> Tensor:
+        """The position table, `[count, H]`."""
+        table = self._decoder.model.decoder.embed_positions
+        if count > table.weights.shape[0]:
+            table.make_weights(count, table.embedding_dim)
+        return table.weights[:count].detach().to(self._decoder.lm_heads[0].weight.device, self._dtype)
 
     def _weight(self, name: str) -> Tensor:
-        weight = self._decoder.get_submodule(name).weight.detach()
-        delta = self._deltas.get(name)
-        return weight if delta is None else weight + delta.to(weight.device, weight.dtype)
+        return self._decoder.get_submodule(name).weight.detach().to(self._dtype)
 
-    def matrix(self, names: list[str]) -> Tensor:
-        """Projections side by side, `[in, sum of out]`."""
-        parts = [self._weight(name).t() for name in names]
-        return _whole(parts, dim=1)
+    def _changed(self, name: str) -> Tensor:
+        """The weight in float32 or better, changed."""
+        weight, change = self._weight(name), self._changes.get(name)
+        exact = weight if is_exact(weight.dtype) else weight.float()
+        return exact if change is None else exact + change.to(weight.device).product()
+
+    def projection(self, names: list[str]) -> Projection:
+        """Projections side by side."""
+        weights = [self._weight(name) for name in names]
+        changes = [self._changes.get(name) for name in names]
+        if is_exact(weights[0].dtype):
+            return Projection(_whole([self._changed(name).t() for name in names], dim=1))
+        matrix = _whole([weight.t() for weight in weights], dim=1)
+        if all(change is None for change in changes):
+            return Projection(matrix)
+        return with_branch(matrix, [len(weight) for weight in weights], changes)
 
     def table(self, names: list[str]) -> Tensor:
         """Embedding tables one under the other, `[sum of entries, H]`."""
-        return _whole([self._weight(name) for name in names], dim=0)
+        read = self._changed if any(name in self._changes for name in names) else self._weight
+        return _whole([read(name) for name in names], dim=0)
 
     def norm(self, name: str) -> Norm:
         module = self._decoder.get_submodule(name)
-        return Norm(module.weight.detach(), module.bias.detach(), module.eps)
+        weight, bias = (each.detach().to(self._dtype) for each in (module.weight, module.bias))
+        return Norm(weight, bias, module.eps)
 
 
 def _whole(parts: list[Tensor], dim: int) -> Tensor:

@@ -21,7 +21,8 @@ from generation import services, tasks
 from generation.adapter_trial import try_waiting
 from generation.catalogue import STUDIO_TINY, sync_catalogue
 from generation.engine import Engine, EngineCache
-from generation.engine.adapter_check import PROBE_STEPS, PROBE_TEXT
+from generation.engine.adapter_check import PROBE_STEPS, PROBE_TEXT, AdapterProbe
+from generation.engine.adapters import changes_of
 from generation.engine.tests.conftest import BUNDLED, load_reference
 from generation.engine.tests.test_adapter_check import with_tensors
 from generation.engine.tests.test_adapters import save_adapter
@@ -190,11 +191,7 @@ def test_the_downloaded_folder_is_what_peft_loads_and_the_engine_applies(user, b
     spec = AdapterSpec(str(local_folder(registration.adapter)), registration.sha256)
     assert engine.adapter_effect(spec) == pytest.approx(float((logits() - plain).abs().max()), rel=1e-3)
 
-    from generation.engine.adapter_check import _probe
-    from generation.engine.adapters import weight_deltas
-    from generation.engine.weights import read_weights
-
-    weights = read_weights(engine._model.decoder, PROBE_STEPS, weight_deltas(engine._model, [spec]))
-    ours = _probe(weights, engine._text_encoder.encode(PROBE_TEXT), engine._layout)
+    probe = AdapterProbe(engine._model, engine._tokenizer, engine._layout)
+    ours = probe.logits(changes_of(engine._model, [spec]))
     theirs = logits().transpose(0, 1)  # [K, T, V] -> [T, K, V]
     torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)

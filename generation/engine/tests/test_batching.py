@@ -65,7 +65,7 @@ def test_with_little_memory_free_the_clips_are_made_one_by_one(random_folder, ra
 
 def test_running_out_of_memory_says_what_to_try(random_folder, monkeypatch):
     engine = Engine(ModelSpec("random", str(random_folder), "test"), device="cpu")
-    monkeypatch.setattr(engine, "_weights_for", lambda adapters: torch.empty(1 << 58))
+    monkeypatch.setattr(engine, "_with", lambda adapters: torch.empty(1 << 58))
     with pytest.raises(OutOfMemory, match=r"fewer samples.*shorter duration.*smaller model"):
         list(engine.generate([PLAIN, replace(PLAIN, index=1)]))
 

@@ -54,10 +54,10 @@ def test_nothing_is_stored_twice(random_engine):
     """The loop's weights are views of the model's parameters."""
     weights, body = random_engine._base_weights, random_engine._model.decoder.model.decoder
     for index, layer in enumerate(weights.layers):
-        assert layer.qkv.data_ptr() == body.layers[index].self_attn.q_proj.weight.data_ptr()
-        assert layer.ffn_in.data_ptr() == body.layers[index].fc1.weight.data_ptr()
+        assert layer.qkv.matrix.data_ptr() == body.layers[index].self_attn.q_proj.weight.data_ptr()
+        assert layer.ffn_in.matrix.data_ptr() == body.layers[index].fc1.weight.data_ptr()
     assert weights.embeddings.data_ptr() == body.embed_tokens[0].weight.data_ptr()
-    assert weights.heads.data_ptr() == random_engine._model.decoder.lm_heads[0].weight.data_ptr()
+    assert weights.heads.matrix.data_ptr() == random_engine._model.decoder.lm_heads[0].weight.data_ptr()
 
 
 def test_a_missing_tensor_is_named(copied):
@@ -81,7 +81,7 @@ def test_a_stored_position_table_is_harmless(copied):
 def test_half_precision_weights_are_loaded_in_full(copied, random_engine):
     rewrite(copied, lambda tensors: {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()})
     engine = Engine(spec(copied), device="cpu")
-    assert engine._base_weights.heads.dtype == torch.float32
+    assert engine._base_weights.dtype == torch.float32
 
 
 def test_wrong_shapes_and_other_families_are_refused(copied):

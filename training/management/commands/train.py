@@ -222,7 +222,7 @@ def _call_trainer(
         training=items.training,
         validation=items.validation,
         folder=folder,
-        parent=AdapterSpec(str(local_folder(parent)), parent.sha256) if parent else None,
+        parent=AdapterSpec(str(local_folder(parent)), parent.sha256, label=parent.label) if parent else None,
         on_step=on_step,
     )
 

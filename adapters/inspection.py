@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from adapters.exceptions import AdapterFilesRefused
 from adapters.files import sha256_of
 from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE
+from adapters.patterns import resolve
 from adapters.unpacking import SMALL_FILE_BYTES, Member, Members
 
 if TYPE_CHECKING:
@@ -34,8 +35,18 @@ MODULE_NAME = re.compile(r"[\w.]{1,200}")
 TENSOR_NAME = re.compile(r"base_model\.model\.(?P<module>[\w.]+)\.(?P<part>lora_(?:embedding_)?[AB])(?:\.weight)?")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
-APPLIED = ("r", "lora_alpha", "target_modules", "rank_pattern", "alpha_pattern", "use_rslora", "layers_to_transform")
-"""Options of peft's LoraConfig that decide what an adapter does, as far as they are applied here."""
+APPLIED = (
+    "r",
+    "lora_alpha",
+    "target_modules",
+    "exclude_modules",
+    "rank_pattern",
+    "alpha_pattern",
+    "use_rslora",
+    "layers_to_transform",
+    "layers_pattern",
+)
+"""Options of peft's LoraConfig that decide what an adapter does, all of which are applied here as peft does."""
 
 UNSUPPORTED = (
     "use_dora",
@@ -45,8 +56,6 @@ UNSUPPORTED = (
     "modules_to_save",
     "trainable_token_indices",
     "layer_replication",
-    "layers_pattern",
-    "exclude_modules",
     "megatron_config",
     "target_parameters",
     "arrow_config",
@@ -56,7 +65,7 @@ UNSUPPORTED = (
     "alora_invocation_tokens",
     "fan_in_fan_out",
 )
-"""Options that change more than weight differences can say, or that would be read as code or patterns."""
+"""Options that change more than weight differences can say, or that would be read as code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +85,13 @@ def inspect_heads(members: Members, base_model: BaseModel) -> None:
 
     Raises `AdapterFilesRefused`, `ModelNotReady`.
     """
-    fitting_config(members[CONFIG_FILE].head(SMALL_FILE_BYTES), base_model)
-    weights = members[WEIGHTS_FILE]
-    check_fit(stated_shapes(weights), base_model.tensor_shapes(), base_model.display_name)
+    fitting_config(members[CONFIG_FILE].head(SMALL_FILE_BYTES), stated_shapes(members[WEIGHTS_FILE]), base_model)
 
 
 def inspect_folder(folder: Path, base_model: BaseModel) -> Inspection:
     """Check the files in `folder` against `base_model`'s. Raises `AdapterFilesRefused`, `ModelNotReady`."""
-    config = fitting_config((folder / CONFIG_FILE).read_bytes(), base_model)
     shapes = tensor_shapes(folder / WEIGHTS_FILE)
-    check_fit(shapes, base_model.tensor_shapes(), base_model.display_name)
+    config = fitting_config((folder / CONFIG_FILE).read_bytes(), shapes, base_model)
     readme = (folder / README_FILE).read_bytes() if (folder / README_FILE).is_file() else b""
     weights = folder / WEIGHTS_FILE
     return Inspection(
@@ -98,21 +104,25 @@ def inspect_folder(folder: Path, base_model: BaseModel) -> Inspection:
     )
 
 
-def fitting_config(text: bytes, base_model: BaseModel) -> dict[str, Any]:
-    """What is kept of adapter_config.json. Raises `AdapterFilesRefused` unless it describes a LoRA of `base_model`."""
+def fitting_config(text: bytes, shapes: Shapes, base_model: BaseModel) -> dict[str, Any]:
+    """What is kept of adapter_config.json, for weights of these shapes.
+
+    Raises `AdapterFilesRefused` unless both describe a LoRA of `base_model`.
+    """
     stated = read_config(text)
     config = checked_config(stated)
     _check_base(stated, base_model)
-    return config | {
+    ranks = check_fit(shapes, base_model.tensor_shapes(), base_model.display_name)
+    return resolve(config, ranks, is_module_name) | {
         "base_model_name_or_path": base_model.location or base_model.key,
         "revision": base_model.revision,
     }
 
 
 def read_config(text: bytes) -> dict[str, Any]:
-    """adapter_config.json as it is. Raises `AdapterFilesRefused` unless it is a JSON object."""
+    """adapter_config.json as it is, byte-order mark or not. Raises `AdapterFilesRefused` unless it is a JSON object."""
     try:
-        stated = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+        stated = json.loads(text.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise AdapterFilesRefused(f"{CONFIG_FILE} cannot be read as JSON.") from error
     if not isinstance(stated, dict):
@@ -158,16 +168,27 @@ def _check_numbers(config: Mapping[str, Any]) -> None:
 
 def _check_names(config: Mapping[str, Any]) -> None:
     targets = config.get("target_modules")
-    patterns = [*(config.get("rank_pattern") or ()), *(config.get("alpha_pattern") or ())]
-    if not isinstance(targets, list) or not targets:
-        raise AdapterFilesRefused("target_modules must be a list of module names.")
-    if not all(isinstance(name, str) and MODULE_NAME.fullmatch(name) for name in [*targets, *patterns]):
-        raise AdapterFilesRefused("target_modules and patterns must be plain module names.")
+    if not isinstance(targets, str | list) or not targets:
+        raise AdapterFilesRefused("target_modules must be a list of module names, or an expression for them.")
+    for option in ("target_modules", "exclude_modules", "layers_pattern"):
+        names = config.get(option, [])
+        if isinstance(names, list) and not all(map(is_module_name, names)):
+            raise AdapterFilesRefused(f"{option} must hold plain module names.")
+        if not isinstance(names, str | list):
+            raise AdapterFilesRefused(f"{option} must be a list of module names.")
+    pattern = config.get("layers_pattern", [])
+    if isinstance(pattern, str) and pattern and not is_module_name(pattern):
+        raise AdapterFilesRefused("layers_pattern must hold plain module names.")
     layers = config.get("layers_to_transform", [])
     if not all(
         isinstance(layer, int) and 0 <= layer < 1000 for layer in (layers if isinstance(layers, list) else [layers])
     ):
         raise AdapterFilesRefused("layers_to_transform must be a list of layer numbers.")
+
+
+def is_module_name(name: object) -> bool:
+    """Whether it names a module, and is no expression to be read."""
+    return isinstance(name, str) and MODULE_NAME.fullmatch(name) is not None
 
 
 def _values(config: Mapping[str, Any], name: str) -> list[Any]:
@@ -241,10 +262,11 @@ def _damaged_weights() -> AdapterFilesRefused:
     return AdapterFilesRefused(f"{WEIGHTS_FILE} is no safetensors file, or it is damaged.")
 
 
-def check_fit(shapes: Shapes, base: Shapes, base_name: str) -> None:
+def check_fit(shapes: Shapes, base: Shapes, base_name: str) -> dict[str, int]:
     """Compare every pair of LoRA matrices, A `[r, in]` and B `[out, r]`, with the base weight `[out, in]`.
 
-    Raises `AdapterFilesRefused` for tensors that are no such pairs, and for the first that does not fit.
+    Returns the rank of each module. Raises `AdapterFilesRefused` for tensors that are no such pairs, and for the first
+    that does not fit.
     """
     modules: dict[str, dict[str, Sequence[int]]] = {}
     for key, shape in shapes.items():
@@ -255,6 +277,7 @@ def check_fit(shapes: Shapes, base: Shapes, base_name: str) -> None:
     if not modules:
         raise AdapterFilesRefused(f"{WEIGHTS_FILE} holds no tensors.")
     for module, parts in modules.items():
+        _refuse_fixed_part(module, parts)
         weight = _base_weight(module, base)
         if weight is None:
             raise AdapterFilesRefused(f"{base_name} has no “{module[:120]}”: the adapter was made for another model.")
@@ -263,14 +286,26 @@ def check_fit(shapes: Shapes, base: Shapes, base_name: str) -> None:
             raise AdapterFilesRefused(
                 f"The sizes of “{module[:120]}” do not fit {base_name}: the adapter was made for another model."
             )
+    return {m: (parts.get("lora_A") or parts["lora_embedding_A"])[0] for m, parts in modules.items()}
+
+
+def _refuse_fixed_part(module: str, parts: Mapping[str, Sequence[int]]) -> None:
+    """Raise `AdapterFilesRefused` for what stays as it is in every model here."""
+    if module.startswith("audio_encoder."):
+        raise AdapterFilesRefused(
+            f"The adapter changes the audio codec (“{module[:120]}”), which stays as it is here: clips are kept as its "
+            "codes. Train the adapter again without it."
+        )
+    if module.startswith("text_encoder.") and "lora_embedding_A" in parts:
+        raise AdapterFilesRefused(
+            f"The adapter changes a table of the text encoder (“{module[:120]}”); of the text encoder only linear "
+            "layers can be adapted here. Train the adapter again without it."
+        )
 
 
 def _base_weight(module: str, base: Shapes) -> Sequence[int] | None:
-    """The decoder's weight that `module` names, within the decoder or within the whole model around it."""
-    for name in (f"{module}.weight", f"decoder.{module}.weight"):
-        if name.startswith("decoder.") and name in base:
-            return base[name]
-    return None
+    """The weight that `module` names, within the decoder or within the whole model around it."""
+    return base.get(f"decoder.{module}.weight") or base.get(f"{module}.weight")
 
 
 def _product_shape(parts: Mapping[str, Sequence[int]]) -> list[int] | None:

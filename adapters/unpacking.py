@@ -35,6 +35,8 @@ RATIO_ALLOWANCE = 4 << 20
 COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Those that are unpacked piece by piece; zipfile holds whatever comes of a piece of bzip2 or LZMA in memory."""
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy"})
+PICKLED_WEIGHTS = PurePosixPath(WEIGHTS_FILE).stem
+"""Other pickles, such as the training_args.bin that trainers leave beside an adapter, are never opened."""
 READ_SIZE = 1 << 18
 GLANCE = 8 << 20
 """Bytes of an archive that are enough for its list, the configuration and the header of the weights."""
@@ -277,12 +279,13 @@ def _chosen(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
 
 
 def _refuse_pickles(names: Sequence[str]) -> None:
+    """Raise `AdapterFilesRefused` for weights that are a pickle; of what else is sent, only names are read."""
     for name in names:
-        last = PurePosixPath(name.replace("\\", "/")).name
-        if PurePosixPath(last).suffix.lower() in PICKLES:
+        last = PurePosixPath(name.replace("\\", "/")).name.lower()
+        if PurePosixPath(last).stem == PICKLED_WEIGHTS and PurePosixPath(last).suffix in PICKLES:
             raise AdapterFilesRefused(
                 f"“{last[:80]}” may be a pickle, which can run code when it is opened. "
-                "Save the adapter as safetensors, and leave everything else out."
+                f"Save the adapter as safetensors ({WEIGHTS_FILE}), and leave that file out."
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from adapters.exceptions import AdapterFilesRefused
@@ -57,6 +58,9 @@ def packed(config: object) -> bytes:
     return json.dumps(config).replace("Infinity", "1e400").encode()
 
 
+ENDLESS = r"(?:\w|\w\w|\.|\w\.)+[A-Z]{2}.*"
+
+
 CONFIGS: dict[str, bytes] = {
     **{
         f"{field} {value!r}"[:60]: packed(CONFIG | {field: value})
@@ -72,7 +76,11 @@ CONFIGS: dict[str, bytes] = {
     },
     "a rank of infinity in a pattern": packed(CONFIG | {"rank_pattern": {"q_proj": 1e400}}),
     "a negative alpha in a pattern": packed(CONFIG | {"alpha_pattern": {"q_proj": -1}}),
-    "a pattern of code": packed(CONFIG | {"rank_pattern": {"(a+)+$": 2}}),
+    "a pattern that never ends": packed(CONFIG | {"rank_pattern": {ENDLESS: 2}}),
+    "an expression that never ends": packed(CONFIG | {"target_modules": ENDLESS}),
+    "an expression that is none": packed(CONFIG | {"target_modules": "(q_proj"}),
+    "an expression without end": packed(CONFIG | {"target_modules": "q" * 100_000}),
+    "an expression for other modules": packed(CONFIG | {"target_modules": ".*k_proj"}),
     "a name without end": packed(CONFIG | {"target_modules": ["q" * 100_000]}),
     "layers without end": packed(CONFIG | {"layers_to_transform": [10**9]}),
     "deep nesting": b"[" * 200_000,
@@ -134,3 +142,46 @@ def test_what_decides_nothing_may_be_anything(base, tmp_path, field, value):
     folder = adapter_folder(tmp_path / "fine", adapter_files() | {CONFIG_FILE: config})
     kept = inspect_folder(folder, base).config
     assert kept["revision"] == base.revision and 0 <= kept["lora_dropout"] <= 1
+
+
+LEFT_OUT = {"target_modules": r".*\.[qv]_proj", "exclude_modules": r".*encoder_attn.*"}
+
+
+def kept(base, tmp_path: Path, config: dict[str, object], prefix: bytes = b"") -> dict[str, object]:
+    content = prefix + json.dumps(CONFIG | config).encode()
+    return inspect_folder(adapter_folder(tmp_path / "given", adapter_files() | {CONFIG_FILE: content}), base).config
+
+
+def test_expressions_are_kept_as_the_names_they_mean(base, tmp_path):
+    """What is kept is read by peft again and again: it holds no expression of anybody's."""
+    patterns = {"rank_pattern": {r".*\.layers\.[0-3]\.self_attn\.q_proj": 2}, "alpha_pattern": {"[kv]_proj": 3}}
+    config = kept(base, tmp_path, LEFT_OUT | patterns)
+    assert config["target_modules"] == [f"{LAYER}.q_proj", f"{LAYER}.v_proj"]
+    assert "exclude_modules" not in config
+    assert config["rank_pattern"] == {f"{LAYER}.q_proj": 2} and config["alpha_pattern"] == {f"{LAYER}.v_proj": 3}
+
+
+def test_plain_names_are_kept_as_they_are(base, tmp_path):
+    config = kept(base, tmp_path, {"exclude_modules": ["k_proj"], "alpha_pattern": {"q_proj": 1}})
+    assert (config["target_modules"], config["exclude_modules"]) == (["q_proj", "v_proj"], ["k_proj"])
+    assert kept(base, tmp_path, {"target_modules": "all-linear"})["target_modules"] == "all-linear"
+
+
+@pytest.mark.parametrize("excluded", [".*q_proj", r".*\.layers\.0\..*"])
+def test_weights_that_the_configuration_leaves_out_are_refused_by_name(base, tmp_path, excluded):
+    with pytest.raises(AdapterFilesRefused, match=r"self_attn\.q_proj.*leave out"):
+        kept(base, tmp_path, {"exclude_modules": excluded})
+
+
+def test_a_byte_order_mark_is_no_reason_to_refuse(base, tmp_path):
+    assert kept(base, tmp_path, {}, prefix=b"\xef\xbb\xbf")["r"] == 2
+
+
+def test_parts_that_stay_as_they_are_are_named(base, tmp_path):
+    for module, part, words in (
+        ("audio_encoder.encoder.layers.0.conv", "lora_%s.weight", "audio codec"),
+        ("text_encoder.shared", "lora_embedding_%s", "table of the text encoder"),
+    ):
+        tensors = {f"base_model.model.{module}.{part % side}": np.zeros((2, 2), np.float32) for side in "AB"}
+        with pytest.raises(AdapterFilesRefused, match=words):
+            inspect_folder(adapter_folder(tmp_path / part[:9], adapter_files(tensors=tensors)), base)

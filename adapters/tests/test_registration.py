@@ -85,6 +85,19 @@ def test_other_ways_of_giving_the_same_files(base, tmp_path, kind):
     assert json.loads((loaded / CONFIG_FILE).read_bytes())["revision"] == base.revision
 
 
+@pytest.mark.parametrize("kind", ["folder", "zip", "loose files"])
+def test_what_a_trainer_leaves_beside_an_adapter_is_left_alone(base, tmp_path, kind):
+    beside = {"training_args.bin": b"\x80\x04 never opened", "optimizer.pt": b"x", "trainer_state.json": b"{}"}
+    folder = adapter_folder(tmp_path / "checkpoint-40", adapter_files() | beside)
+    given = {
+        "folder": folder,
+        "zip": [upload(adapter_zip(adapter_files() | beside))],
+        "loose files": [upload(file.read_bytes(), file.name) for file in folder.iterdir()],
+    }[kind]
+    registration = receive_and_take_in(base, given)
+    assert {file.name for file in local_folder(registration).iterdir()} == {CONFIG_FILE, WEIGHTS_FILE}
+
+
 def links_out() -> bytes:
     import io
 

@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from generation.engine.engine import Engine
 from generation.engine.engine_cache import EngineCache
-from generation.engine.exceptions import AdapterError, EngineError, InvalidSpec, ModelLoadError, OutOfMemory
+from generation.engine.exceptions import AdapterError, EngineError, InvalidSpec, ModelLoadError, NotFinite, OutOfMemory
 
 __all__ = [
     "AdapterError",
@@ -17,5 +17,6 @@ __all__ = [
     "EngineError",
     "InvalidSpec",
     "ModelLoadError",
+    "NotFinite",
     "OutOfMemory",
 ]

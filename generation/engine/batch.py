@@ -11,6 +11,7 @@ from torch import Tensor
 from generation.engine.clip import Clip
 from generation.engine.decoder import BatchDecoder
 from generation.engine.delay import UNKNOWN, apply_delay, pattern_length, remove_delay
+from generation.engine.exceptions import NotFinite
 from generation.engine.monitor import Monitor
 from generation.engine.sampling import Sampler, guide
 from generation.engine.weights import DecoderWeights
@@ -49,6 +50,8 @@ class Batch:
         guided = sum(clip.guided for clip in order)
         self._decoder = BatchDecoder(weights, states, guided, self._columns, layout.quantum)
         self._noise = torch.zeros(0)
+        # Asked only when a clip is complete: asking at each step would make the processor wait for the device.
+        self._finite = torch.ones((), dtype=torch.bool, device=weights.device)
         self._configure()
 
     def _pattern_of(self, clip: Clip) -> Tensor:
@@ -91,6 +94,11 @@ class Batch:
             position += 1
 
     def _complete(self, row: int) -> Clip:
+        if not self._finite:
+            raise NotFinite(
+                "The model computed values that are not finite numbers, so there is no music to keep. "
+                "Try a lower adapter strength or guidance; if the base model alone does it, add the model again."
+            )
         clip, layout = self._clips[row], self._layout
         frames = clip.window_frames
         codes = remove_delay(self._pattern[row], frames, layout.delays).cpu()
@@ -119,6 +127,7 @@ class Batch:
         """Decode `position` and fill in what of the next column is not given."""
         conditional, unconditional = self._decoder.step(self._pattern[:, :, position], position)
         logits = conditional.float()
+        self._finite &= torch.isfinite(logits).all() & torch.isfinite(unconditional).all()
         if len(unconditional):
             guided = guide(logits[: len(unconditional)], unconditional.float(), self._scales)
             logits = torch.cat([guided, logits[len(unconditional) :]])

@@ -8,7 +8,7 @@ from torch import Tensor
 from torchaudio.functional import resample
 from transformers import EncodecModel
 
-from generation.engine.exceptions import InvalidSpec
+from generation.engine.exceptions import InvalidSpec, NotFinite
 from generation.specs import Codes, Waveform
 
 
@@ -33,12 +33,16 @@ class Codec:
 
     @torch.inference_mode()
     def decode(self, codes: Codes) -> Waveform:
-        """Codes `[K, T]` to a waveform `[C, T x hop]` float32."""
+        """Codes `[K, T]` to a waveform `[C, T x hop]` float32. Raises InvalidSpec, NotFinite."""
         self._check(codes)
         device = next(self._model.parameters()).device
         tokens = torch.from_numpy(np.ascontiguousarray(codes, dtype=np.int64)).to(device)
         sides = [tokens[side :: self._channels] for side in range(self._channels)]
         audio = torch.cat([self._decode_side(side) for side in sides])
+        if not torch.isfinite(audio).all():
+            raise NotFinite(
+                "The audio codec computed values that are not finite numbers; add or fetch the model again."
+            )
         return audio[:, : codes.shape[1] * self.hop].float().cpu().numpy()
 
     def _decode_side(self, tokens: Tensor) -> Tensor:
@@ -48,6 +52,8 @@ class Codec:
     def encode(self, audio: Waveform, sample_rate: int) -> Codes:
         """A waveform `[C, N]` at `sample_rate` Hz to codes `[K, T]` int16; channels are mixed or doubled to fit."""
         device = next(self._model.parameters()).device
+        if not np.isfinite(audio).all():
+            raise InvalidSpec("The recording holds values that are not finite numbers; save it again as audio.")
         wave = resample(torch.from_numpy(np.array(audio, dtype=np.float32)), sample_rate, self.sample_rate)
         wave = _fit_channels(wave, self._channels).to(device)
         sides = [self._encode_side(side) for side in wave]

@@ -21,3 +21,7 @@ class InvalidSpec(EngineError):
 
 class OutOfMemory(EngineError):
     """The device has too little memory for the smallest possible batch."""
+
+
+class NotFinite(EngineError):
+    """The model computed something that is no number."""

@@ -63,6 +63,7 @@ def load_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Loa
         part.set_attn_implementation("sdpa")
     model.to(device).eval().requires_grad_(False)
     model.decoder.to(dtype)
+    _require_finite(spec, model)
     join_parameters(model.decoder)
     return LoadedModel(model, tokenizer, facts)
 
@@ -94,6 +95,17 @@ def _read_weights(spec: ModelSpec) -> MusicgenForConditionalGeneration:
                 "they do not belong to its config.json."
             )
     return model
+
+
+def _require_finite(spec: ModelSpec, model: MusicgenForConditionalGeneration) -> None:
+    """Raise ModelLoadError for weights that are no numbers, or that are too large for the precision they play in."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            precision = str(tensor.dtype).removeprefix("torch.")
+            raise ModelLoadError(
+                f"The weights of model “{spec.key}” hold numbers that are not finite as {precision}, in “{name}”: it "
+                "would make noise. Its files are damaged, or its training went wrong; fetch or add it again."
+            )
 
 
 def _unknown_decoder_tensors(path: str, model: MusicgenForConditionalGeneration) -> set[str]:

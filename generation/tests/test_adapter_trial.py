@@ -27,7 +27,8 @@ from generation.engine.tests.conftest import BUNDLED, load_reference
 from generation.engine.tests.test_adapter_check import with_tensors
 from generation.engine.tests.test_adapters import save_adapter
 from generation.models import AudioSample, BaseModel
-from generation.specs import AdapterSpec
+from generation.sample_files import load_codes
+from generation.specs import AdapterSpec, SampleSpec, SamplingSpec
 from prompts.tests.factories import PromptFactory
 from text2song.work import oldest_waiting, take_up_left_behind
 
@@ -84,7 +85,7 @@ def test_an_adapter_that_changes_nothing_is_refused_with_the_reason(
     with django_capture_on_commit_callbacks(execute=True):
         try_waiting(engines, ME)
     registration.refresh_from_db()
-    assert registration.state == "refused" and "changes nothing" in registration.error
+    assert registration.state == "refused" and "“warm@1.0.0” changes nothing" in registration.error
     assert not Adapter.objects.exists() and stored_files("adapters") == []
 
 
@@ -151,8 +152,6 @@ def test_generating_with_it_sounds_different_and_strength_zero_does_not(user, ba
         tasks.worker.drain(engines, "host:1:1")
         job.refresh_from_db()
         assert job.state == "completed", job.error
-        from generation.sample_files import load_codes
-
         return load_codes(AudioSample.objects.get(job=job))
 
     plain, adapted = codes(), codes(adapter=registration.adapter)
@@ -195,3 +194,35 @@ def test_the_downloaded_folder_is_what_peft_loads_and_the_engine_applies(user, b
     ours = probe.logits(changes_of(engine._model, [spec]))
     theirs = logits().transpose(0, 1)  # [K, T, V] -> [T, K, V]
     torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
+
+
+def test_each_sample_of_a_job_is_drawn_with_its_own_seed(user, base, lora, engines):
+    """Sample i of a job is what the engine makes alone of seed + i: with an adapter, and at its strength."""
+    registration = uploaded(user, base, lora)
+    try_waiting(engines, ME)
+    registration.refresh_from_db()
+    job = services.submit_job(
+        actor=user,
+        prompt=PromptFactory(),
+        base_model=base,
+        seed=3,
+        duration=1,
+        num_samples=3,
+        adapter=registration.adapter,
+        adapter_strength=0.5,
+    )
+    tasks.worker.drain(engines, "host:1:1")
+    folder = str(local_folder(registration.adapter))
+    for sample in AudioSample.objects.filter(job=job):
+        spec = SampleSpec(
+            "alone",
+            0,
+            job.prompt.rendered_text,
+            3 + sample.index,
+            1,
+            SamplingSpec(job.temperature, job.top_k, job.top_p, job.guidance_scale),
+            (AdapterSpec(folder, registration.sha256, 0.5),),
+        )
+        (alone,) = engines.get(base.spec()).generate([spec])
+        np.testing.assert_array_equal(load_codes(sample), alone.codes)
+    assert AudioSample.objects.filter(job=job).count() == 3

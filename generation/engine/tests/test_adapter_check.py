@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from generation.engine import AdapterError, Engine
 from generation.engine.adapter_check import PROBE_TEXT
 from generation.engine.tests.conftest import load_reference
 from generation.engine.tests.test_adapters import ALL_MODULES, made_with, save_adapter
-from generation.specs import AdapterSpec
+from generation.specs import AdapterSpec, ModelSpec
 
 
 def with_tensors(adapter: AdapterSpec, folder: Path, change) -> AdapterSpec:
@@ -68,6 +69,35 @@ def test_an_adapter_as_peft_makes_it_untrained_is_refused(engine, model_folder, 
 def test_the_smallest_effect_counts(engine, adapter, tmp_path):
     faint = with_tensors(adapter, tmp_path / "faint", lambda name, tensor: tensor * 1e-2)
     assert 0 < engine.adapter_effect(faint) < engine.adapter_effect(adapter)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("scale", "works"), [(1e-10, False), (1e-6, False), (1e-3, True)])
+def test_an_effect_is_more_than_rounding_in_whatever_precision_plays(random_folder, tmp_path, scale, works, dtype):
+    """B alone is scaled, and so the whole change; what is gentle yet meant is not taken for rounding."""
+    engine = Engine(ModelSpec("random", str(random_folder), "test"), device="cpu", dtype=dtype)
+    strong = save_adapter(random_folder, tmp_path / "strong", 15)
+    faint = with_tensors(strong, tmp_path / "faint", lambda n, t: t * scale if "lora_B" in n else t)
+    if works:
+        assert 0 < engine.adapter_effect(faint) < 0.1
+        return
+    with pytest.raises(AdapterError, match=r"“faint” changes nothing.*rounding"):
+        engine.adapter_effect(faint)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_one_number_that_is_not_finite_is_enough_to_refuse_it(random_engine, random_folder, tmp_path, value):
+    def spoil(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        if "layers.2.fc2.lora_B" in name:
+            tensor[0, 0] = value
+        return tensor
+
+    good = save_adapter(random_folder, tmp_path / "good", 16)
+    broken = replace(with_tensors(good, tmp_path / ("ab" * 32), spoil), label="warm@1.0.0")
+    for use in (random_engine.adapter_effect, lambda adapter: made_with(random_engine, adapter)):
+        with pytest.raises(AdapterError, match=r"“warm@1\.0\.0” holds numbers that are not finite") as caught:
+            use(broken)
+        assert "abab" not in str(caught.value)
 
 
 def test_weights_that_are_not_finite_are_refused(engine, adapter, tmp_path):

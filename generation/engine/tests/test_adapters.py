@@ -105,6 +105,32 @@ def test_one_batch_may_mix_adapters(engine, first, second):
         np.testing.assert_array_equal(result.codes, alone.codes)
 
 
+def test_two_strengths_of_one_adapter_in_one_call_are_two_clips(engine, first):
+    """Each is what it is alone, in whatever order they are asked for, and no two are alike."""
+    strengths = (0.2, 1.0, -0.5, 0.2)
+    specs = [
+        replace(SPEC, index=i, seed=4 + (i == 3), adapters=(replace(first, strength=s),))
+        for i, s in enumerate(strengths)
+    ]
+    for order in (specs, specs[::-1]):
+        for result in engine.generate(order):
+            (alone,) = engine.generate([specs[result.index]])
+            np.testing.assert_array_equal(result.codes, alone.codes)
+            np.testing.assert_allclose(result.logprobs, alone.logprobs, atol=1e-5)
+    made = {r.index: r.codes for r in engine.generate(specs)}
+    assert len({codes.tobytes() for codes in made.values()}) == len(strengths)
+
+
+def test_each_clip_of_a_job_follows_its_own_seed(engine, first):
+    """An index is a name and nothing else: clip 3 with seed 9 is clip 0 with seed 9."""
+    specs = [replace(SPEC, index=i, seed=20 + i, adapters=(first,)) for i in range(4)]
+    made = {result.index: result.codes for result in engine.generate(specs)}
+    for spec in specs:
+        (alone,) = engine.generate([replace(spec, index=0)])
+        np.testing.assert_array_equal(made[spec.index], alone.codes)
+    assert len({codes.tobytes() for codes in made.values()}) == len(specs)
+
+
 def test_an_adapter_trained_on_the_whole_model_fits_too(random_folder, random_engine, tmp_path):
     on_decoder = save_adapter(random_folder, tmp_path / "decoder", 3)
     on_model = save_adapter(random_folder, tmp_path / "model", 3, whole_model=True)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from generation.engine import Engine, EngineCache, EngineError, ModelLoadError
+from generation.engine import Engine, EngineCache, EngineError, InvalidSpec, ModelLoadError, NotFinite
 from generation.engine.tests.conftest import BUNDLED
 from generation.specs import ModelSpec, SampleSpec, SamplingSpec
 
@@ -84,6 +84,44 @@ def test_half_precision_weights_are_loaded_in_full(copied, random_engine):
     assert engine._base_weights.dtype == torch.float32
 
 
+@pytest.mark.parametrize("name", ["decoder.lm_heads.2.weight", "text_encoder.shared.weight", "audio_encoder"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_named(copied, name, value):
+    def spoil(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        chosen = next(key for key, t in tensors.items() if key.startswith(name) and t.is_floating_point())
+        tensors[chosen].view(-1)[-1] = value
+        return tensors
+
+    rewrite(copied, spoil)
+    with pytest.raises(ModelLoadError, match="“copy” hold numbers that are not finite"):
+        Engine(spec(copied), device="cpu")
+
+
+def test_what_float16_cannot_hold_is_an_error_too(copied):
+    rewrite(copied, lambda tensors: tensors | {"decoder.lm_heads.1.weight": torch.full((64, 32), 1e5)})
+    with pytest.raises(ModelLoadError, match=r"not finite as float16, in “decoder\.lm_heads\.1"):
+        Engine(spec(copied), device="cpu", dtype=torch.float16)
+
+
+def test_numbers_that_grow_beyond_all_bounds_make_no_clip(copied):
+    """The weights are finite, what they compute is not."""
+    name = "decoder.model.decoder.layers.2.fc2.weight"
+    rewrite(copied, lambda tensors: tensors | {name: torch.full_like(tensors[name], 3e38)})
+    engine = Engine(spec(copied), device="cpu")
+    with pytest.raises(NotFinite, match="no music to keep"):
+        list(engine.generate([SampleSpec("job", 0, "calm piano", 1, 0.5)]))
+
+
+def test_a_codec_that_computes_no_numbers_is_an_error(copied):
+    engine = Engine(spec(copied), device="cpu")
+    with torch.no_grad():
+        next(engine._model.audio_encoder.decoder.parameters()).fill_(float("nan"))
+    with pytest.raises(NotFinite, match="codec"):
+        engine.decode(np.zeros((4, 5), np.int16))
+    with pytest.raises(InvalidSpec, match="not finite"):
+        engine.encode(np.full((1, 640), np.nan, np.float32), 3200)
+
+
 def test_wrong_shapes_and_other_families_are_refused(copied):
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").write_text(json.dumps(config | {"model_type": "musicgen_melody"}))
@@ -151,6 +189,27 @@ def test_stereo_encoding_keeps_the_sides_apart(stereo_engine):
     np.testing.assert_array_equal(both[::2], swapped[1::2])
     np.testing.assert_array_equal(both[1::2], swapped[::2])
     assert not np.array_equal(both[::2], both[1::2])
+
+
+def test_the_first_channel_is_the_first_codes_and_both_are_as_the_codec_has_them(stereo_engine):
+    """Left is coded by the even codebooks, right by the odd ones; each side is decoded by the codec of one channel."""
+    codes = np.random.default_rng(1).integers(0, 64, (8, 30)).astype(np.int16)
+    audio = stereo_engine.decode(codes)
+    codec = stereo_engine._model.audio_encoder
+    for side in (0, 1):
+        tokens = torch.from_numpy(codes[side::2].astype(np.int64))[None, None]
+        with torch.no_grad():
+            expected = codec.decode(tokens, audio_scales=[None]).audio_values[0, 0]
+        np.testing.assert_array_equal(audio[side], expected.numpy())
+    assert not np.array_equal(audio[0], audio[1])
+
+
+def test_the_left_recording_becomes_the_even_codebooks(stereo_engine):
+    left = np.random.default_rng(0).normal(size=6400).astype(np.float32) * 1000
+    codes = stereo_engine.encode(np.stack([left, left[::-1].copy()]), 3200)
+    with torch.no_grad():
+        expected = stereo_engine._model.audio_encoder.encode(torch.from_numpy(left)[None, None], bandwidth=1.2)
+    np.testing.assert_array_equal(codes[::2], expected.audio_codes[0, 0, :4].numpy())
 
 
 def test_importing_touches_no_gpu_and_no_django():

@@ -119,6 +119,14 @@ def test_padding_and_neighbours_change_nothing(score):
     assert (together[1, :, 9:] == 0).all()
 
 
+def test_a_short_text_beside_a_long_one_reads_as_it_does_alone(score):
+    """Padding of the texts is masked: left unmasked, it would take part of the attention."""
+    codes = random_codes(1)
+    for short in ("calm", ""):
+        alone, beside = score((short, codes))[0], score((short, codes), (" ".join(TEXTS), codes))[0]
+        np.testing.assert_allclose(beside, alone, atol=1e-4)
+
+
 def test_the_text_matters_and_no_text_is_allowed(score):
     codes = random_codes(5)
     with_text, other, empty = (score((text, codes)) for text in (TEXTS[0], TEXTS[1], ""))

@@ -67,6 +67,12 @@ def shapes_of(known: Architecture) -> dict[str, list[int]]:
     return shapes | {"text_encoder.shared.weight": [32_128, 768], "audio_encoder.b": [5]}
 
 
+def adapter_shapes(known: Architecture) -> dict[str, list[int]]:
+    """A LoRA of rank 4 on one layer."""
+    module = "base_model.model.model.decoder.layers.0.fc1"
+    return {f"{module}.lora_A.weight": [4, known.hidden_size], f"{module}.lora_B.weight": [known.feed_forward, 4]}
+
+
 def write_weights(file: Path, shapes: dict[str, list[int]], dtype: str = "U8") -> None:
     """Zeros of one byte each, which take no room on the disk."""
     header, end = {}, 0
@@ -149,18 +155,19 @@ def test_a_copy_becomes_the_model_it_is_and_adapters_that_name_it_fit(tmp_path, 
     assert model.is_ready and model.folder == folder and model.revision == content_revision(folder)
     assert model.max_duration == 30 and model.spec().path == str(folder)
     named = ADAPTER_CONFIG | {"base_model_name_or_path": "facebook/musicgen-small"}
+    shapes = adapter_shapes(ARCHITECTURES["musicgen-small"])
     for revision in (None, COMMIT):
-        config = fitting_config(json.dumps(named | {"revision": revision}).encode(), model)
+        config = fitting_config(json.dumps(named | {"revision": revision}).encode(), shapes, model)
         assert config["base_model_name_or_path"] == "facebook/musicgen-small"
     with pytest.raises(AdapterFilesRefused, match="made for MusicGen Small"):
-        fitting_config(json.dumps(named).encode(), BaseModel.objects.get(key="musicgen-medium"))
+        fitting_config(json.dumps(named).encode(), shapes, BaseModel.objects.get(key="musicgen-medium"))
 
 
 def test_an_adapter_of_other_content_is_still_refused(tmp_path, curator):
     model = add_folder_model(path=str(make_folder(tmp_path / "x")), actor=curator)
     named = ADAPTER_CONFIG | {"base_model_name_or_path": "facebook/musicgen-small", "revision": "0" * 64}
     with pytest.raises(AdapterFilesRefused, match="revision 000000000000"):
-        fitting_config(json.dumps(named).encode(), model)
+        fitting_config(json.dumps(named).encode(), adapter_shapes(ARCHITECTURES["musicgen-small"]), model)
 
 
 def test_one_trained_further_can_be_added_as_its_own(tmp_path, curator):

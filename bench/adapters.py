@@ -7,7 +7,13 @@ Both ways of applying an adapter are measured in the same run: *merged*, the cha
 it, and *as played*, which is what the engine does (the branch apart in low precision, merged in float32). `weight` is
 share and cosine of the change in the matrix that multiplies, `output` in what a layer computes for random inputs, where
 the rounding of the output itself, which base and adapter have alike, lowers the cosine but not the share. A share of
-1 is all of the change. Time is that of one decoding step; base, merged and as played take turns.
+1 is all of the change. Time is that of one decoding step; base, merged and branch take turns.
+
+Measured on one thread of an AMD EPYC with AVX-512 (torch 2.11, studio-tiny's shape, 8 rows, rank 16 on all layers,
+other work beside it). In bfloat16 the merged weight keeps 0.99, 0.78, 0.49 and 0.29 of changes of 0.0053, 0.0018,
+0.0009 and 0.0005, with cosines 0.96, 0.79, 0.61 and 0.47; as played 1.00 of each, cosine 1.00. In float32 both keep
+1.00. A step with the branch takes 1.1 times the merged step in float32, which is why float32 merges, and 1.5 times in
+bfloat16.
 """
 
 from __future__ import annotations

@@ -21,9 +21,11 @@ Two walks of one seed differ by chance: prompts get random ids, by which a datas
     brightness  dpo       11    400   192   87.0%     81.5%-91.0%      1618      1362      221 to 289  hold         420
     brightness  dpo       12    400   192   81.2%     75.1%-86.1%      1481      1325      134 to 179  hold         367
     brightness  dpo       13    400   192   83.9%     78.0%-88.4%      1549      1335      182 to 246  hold         488
+    brightness  dpo       14    400   192   86.5%     80.9%-90.6%      1562      1345      186 to 248  hold         425
     busyness    dpo       11    400   192   84.9%     79.1%-89.3%    0.3989    0.3705 0.0244 to 0.0324  hold         414
     busyness    dpo       12    400   192   82.8%     76.8%-87.5%    0.4085    0.3778 0.0268 to 0.0347  hold         377
     busyness    dpo       13    400   192   85.4%     79.7%-89.7%    0.4038     0.375 0.0246 to 0.0331  hold         479
+    busyness    dpo       14    400   192   83.3%     77.4%-87.9%    0.4068    0.3788 0.0234 to 0.0325  hold         422
 
 Darkness, calm and `sft` were not walked again since guards and settings changed.
 """

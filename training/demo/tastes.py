@@ -10,8 +10,8 @@ from importlib import import_module
 import numpy as np
 
 from generation.specs import Waveform
+from training.quality.sound import FRAME, power_spectra
 
-FRAME = 1024
 HOP = 512
 PERCUSSIVE_LAG = 2
 """Frames over which a rise in level counts as an onset: 64 ms at 16 kHz."""
@@ -28,10 +28,7 @@ class Taste:
 
 def spectra(audio: Waveform) -> np.ndarray:
     """Magnitude spectra `[frames, FRAME / 2 + 1]` of the mean of the channels."""
-    mono = audio.mean(axis=0)
-    padded = np.pad(mono, (0, max(0, FRAME - len(mono))))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[::HOP]
-    return np.abs(np.fft.rfft(frames * np.hanning(FRAME), axis=1))
+    return np.sqrt(power_spectra(audio, HOP))
 
 
 def brightness(audio: Waveform, sample_rate: int) -> float:

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from generation.tempo import same_tempo
 from training.quality.guards import RULES, Figure, Guards
 from training.quality.likeness import across_prompts, difference, within_prompts
 from training.quality.measuring import Heard, is_clipped, is_silent, sound_figures
-from training.quality.sound import estimate_tempo, noise, same_tempo
+from training.quality.sound import estimate_tempo, noise
 
 RATE = 16_000
 RNG = np.random.default_rng(5)

@@ -79,7 +79,7 @@ class NothingLearned(Refused):
         measured = "" if untrained is None else f" ({untrained:.4g} on the validation split)"
         super().__init__(
             f"No checkpoint was better than the model without training{measured}, so there is no adapter to offer. "
-            "Collect more votes, train for more epochs, or change the learning rate; to be offered the best checkpoint "
+            "Collect more votes, train for more epochs, or change the learning rate; to be offered the last checkpoint "
             "all the same, switch off “Only if better” and train again."
         )
 

@@ -58,19 +58,6 @@ def changes_of(model: MusicgenForConditionalGeneration, adapters: Iterable[Adapt
     return total
 
 
-def weight_deltas(model: MusicgenForConditionalGeneration, adapters: Iterable[AdapterSpec]) -> dict[str, Tensor]:
-    """The sum of the adapters' weight differences, float32, by module name within the decoder.
-
-    For what works on the decoder alone: raises AdapterError for an adapter that changes the text states too.
-    """
-    adapters = tuple(adapters)
-    changes = changes_of(model, adapters)
-    if changes.text:
-        names = " and ".join(f"“{adapter.name}”" for adapter in adapters)
-        raise AdapterError(f"The adapter {names} changes how texts are read too, not only the decoder.")
-    return {name: change.product() for name, change in changes.decoder.items()}
-
-
 def _read(model: MusicgenForConditionalGeneration, adapter: AdapterSpec) -> dict[str, LowRank]:
     """The change of each module, by its name within the whole model."""
     config, stored = _read_folder(adapter)

@@ -47,7 +47,8 @@ def _interval(differences: np.ndarray) -> tuple[float, float]:
 class Rule:
     """What a figure may be. `limit` takes the opponent's value; `is_most` tells a ceiling from a floor.
 
-    `shown` formats a value; `problem` is the sentence when the limit is passed, with `{value}`, `{base}` and `{limit}`.
+    `shown` formats a value, `moved` a difference; `problem` is the sentence when the limit is passed, with `{value}`,
+    `{base}` and `{limit}`.
     """
 
     key: str
@@ -57,6 +58,7 @@ class Rule:
     shown: Callable[[float], str]
     explanation: str
     problem: str
+    moved: Callable[[float], str] = "{:+.3f}".format
 
     def judge(self, figure: Figure) -> Guard:
         limit = self.limit(figure.base)
@@ -66,7 +68,7 @@ class Rule:
             return Guard(self.key, self.name, "not measured", "", "", "not known", self.explanation, missing)
         holds = figure.value <= limit if self.is_most else figure.value >= limit
         words = {"value": self.shown(figure.value), "base": self.shown(figure.base), "limit": self.shown(limit)}
-        interval = "" if math.isnan(figure.low) else f"{_signed(figure.low)} to {_signed(figure.high)}"
+        interval = "" if math.isnan(figure.low) else f"{self.moved(figure.low)} to {self.moved(figure.high)}"
         problem = "" if holds else self.problem.format(**words)
         return Guard(self.key, self.name, words["value"], words["base"], interval, wanted, self.explanation, problem)
 
@@ -88,16 +90,20 @@ class Guard:
     problem: str
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.3f}"
-
-
 def _plain(value: float) -> str:
     return f"{value:.3f}"
 
 
 def _percent(value: float) -> str:
     return f"{value:.1%}"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f} points"
+
+
+def _decibels(value: float) -> str:
+    return f"{value:+.1f} dB"
 
 
 RULES: tuple[Rule, ...] = (
@@ -119,6 +125,7 @@ RULES: tuple[Rule, ...] = (
         _percent,
         "Share of clips in which the tempo that the prompt asks for is found. One in twenty may be lost.",
         "Fewer clips keep the tempo asked for ({value} against {base}).",
+        _points,
     ),
     Rule(
         "adherence",
@@ -139,6 +146,7 @@ RULES: tuple[Rule, ...] = (
         "How far the loudness before matching lies from the opponent's. Loudness wins votes wherever it is not "
         "matched, and 3 dB is what everybody hears.",
         "The clips' own loudness moved by {value}.",
+        _decibels,
     ),
     Rule(
         "diversity",
@@ -167,6 +175,7 @@ RULES: tuple[Rule, ...] = (
         _percent,
         "Share of clips below -50 LUFS before loudness is matched. One in twenty may fail.",
         "{value} of the clips are silent.",
+        _points,
     ),
     Rule(
         "clipped",
@@ -176,6 +185,7 @@ RULES: tuple[Rule, ...] = (
         _percent,
         "Share of clips that went past full scale before loudness was matched.",
         "{value} of the clips are clipped.",
+        _points,
     ),
     Rule(
         "drift",

@@ -13,9 +13,10 @@ from generation.audio import read_flac
 from generation.models import AudioSample
 from generation.sample_files import load_audio_bytes, load_codes
 from generation.specs import AdapterSpec, Codes, ModelSpec, SamplingSpec
+from generation.tempo import same_tempo
 from training.quality.guards import SILENT_LUFS, Figure, Guards
 from training.quality.likeness import across_prompts, within_prompts
-from training.quality.sound import estimate_tempo, noise, same_tempo
+from training.quality.sound import estimate_tempo, noise
 from training.specs import PlayedClip
 
 
@@ -71,16 +72,17 @@ def measure(
 
     Raises `StorageUnavailable`, and what the engine raises of an adapter or model that cannot be loaded.
     """
-    from training.trainer.likelihood import adherence_per_code, kl_per_code
+    from training.trainer.likelihood import Judge
 
     own, other = by_prompt(made), by_prompt(rival)
     prompts = [prompt for prompt in other if prompt in own]
     figures = sound_figures([own[prompt] for prompt in prompts], [other[prompt] for prompt in prompts])
     played = [[_played(heard[prompt][0]) for prompt in prompts] for heard in (own, other)]
     sampling = _sampling(rival[0]) if rival else SamplingSpec()
-    drift = kl_per_code(base, played[1], reference=opponent, adapter=adapter, sampling=sampling)
+    judge = Judge.load(base)
+    drift = judge.kl_per_code(played[1], reference=opponent, adapter=adapter, sampling=sampling)
     figures["drift"] = Figure.of(drift, [0.0] * len(drift))
-    figures["adherence"] = Figure.of(*(adherence_per_code(base, clips) for clips in played))
+    figures["adherence"] = Figure.of(*(judge.adherence_per_code(clips) for clips in played))
     return Guards(figures)
 
 
@@ -112,8 +114,9 @@ def sound_figures(own: Sequence[Sequence[Heard]], other: Sequence[Sequence[Heard
 
 
 def _moved(loudness: Figure) -> Figure:
-    """How far it moved, either way; the interval stays that of the difference, which has a sign."""
-    return replace(loudness, value=abs(loudness.value - loudness.base), base=0.0 * loudness.base)
+    """How far it moved, either way, where the opponent's moved by nothing; the interval keeps the sign."""
+    moved = abs(loudness.value - loudness.base)
+    return replace(loudness, value=moved, base=math.nan if math.isnan(moved) else 0.0)
 
 
 def _played(heard: Heard) -> PlayedClip:

@@ -9,17 +9,21 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from peft.utils import load_peft_weights, set_peft_model_state_dict
+from peft.utils import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 
 from generation.engine.loading import LoadedModel
 from generation.specs import AdapterSpec, ModelSpec
 from training.config import TrainingConfig
+from training.trainer.exceptions import TrainingError
 
 
 def attach_adapter(
     loaded: LoadedModel, base: ModelSpec, config: TrainingConfig, parent: AdapterSpec | None
 ) -> PeftModel:
-    """Put a new adapter on the decoder, or go on from `parent`, which then sets rank, alpha and layers."""
+    """Put a new adapter on the decoder, or go on from `parent`, which then sets rank, alpha and layers.
+
+    Raises `TrainingError` for a parent that is not of the decoder alone; peft would begin anew without a word.
+    """
     torch.manual_seed(config.seed)
     if parent is not None:
         settings = LoraConfig.from_pretrained(parent.path)
@@ -36,7 +40,13 @@ def attach_adapter(
     settings.revision = base.revision
     model = get_peft_model(loaded.model.decoder, settings)
     if parent is not None:
-        set_peft_model_state_dict(model, load_peft_weights(parent.path, device="cpu"))
+        stored = load_peft_weights(parent.path, device="cpu")
+        if stored.keys() != get_peft_model_state_dict(model, save_embedding_layers=False).keys():
+            raise TrainingError(
+                f"The adapter “{parent.name}” was trained on more than the decoder alone, so a run "
+                "cannot go on from it. Start from the base model, or from an adapter that was trained here."
+            )
+        set_peft_model_state_dict(model, stored)
     return model
 
 

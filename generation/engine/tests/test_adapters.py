@@ -13,7 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from generation.engine import AdapterError, Engine
-from generation.engine.adapters import weight_deltas
+from generation.engine.adapters import changes_of
 from generation.engine.tests.conftest import load_reference, save_random_model
 from generation.engine.tests.test_logprobs import teacher_forced
 from generation.specs import AdapterSpec, ModelSpec, SampleSpec, SamplingSpec
@@ -134,9 +134,9 @@ def test_each_clip_of_a_job_follows_its_own_seed(engine, first):
 def test_an_adapter_trained_on_the_whole_model_fits_too(random_folder, random_engine, tmp_path):
     on_decoder = save_adapter(random_folder, tmp_path / "decoder", 3)
     on_model = save_adapter(random_folder, tmp_path / "model", 3, whole_model=True)
-    deltas = [weight_deltas(random_engine._model, [adapter]) for adapter in (on_decoder, on_model)]
-    assert deltas[0].keys() == deltas[1].keys()
-    assert all(torch.equal(deltas[0][name], deltas[1][name]) for name in deltas[0])
+    decoder, whole = (changes_of(random_engine._model, [adapter]).decoder for adapter in (on_decoder, on_model))
+    assert decoder and decoder.keys() == whole.keys()
+    assert all(torch.equal(change.product(), whole[name].product()) for name, change in decoder.items())
 
 
 def test_heads_and_embeddings_may_be_adapted(random_folder, random_engine, tmp_path):

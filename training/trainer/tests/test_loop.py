@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 
 from generation.engine import Engine
@@ -171,6 +171,14 @@ def test_going_on_from_a_parent(base, tmp_path):
     assert reports[0].metrics["eval_rewards/margins"] == pytest.approx(0, abs=1e-6)
     a, b = (load_file(Path(r.folder, "adapter_model.safetensors")) for r in (parent, child))
     assert a.keys() == b.keys() and not all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_parent_that_was_trained_on_the_whole_model_is_refused(base, tmp_path):
+    whole = get_peft_model(load_reference(Path(base.path)), LoraConfig(r=4, target_modules=["q_proj"]))
+    whole.save_pretrained(str(tmp_path / "whole"))
+    parent = AdapterSpec(path=str(tmp_path / "whole"), sha256="0" * 64, label="theirs@1")
+    with pytest.raises(TrainingError, match=r"theirs@1.*cannot go on from it"):
+        run(base, tmp_path / "child", replace(CONFIG, max_steps=2), parent=parent)
 
 
 def test_without_held_out_items_the_last_checkpoint_is_the_best(base, tmp_path):

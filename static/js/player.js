@@ -78,9 +78,7 @@ class Player {
   wireAudio() {
     const { audio } = this;
     audio.addEventListener("play", () => {
-      for (const other of document.querySelectorAll("audio")) {
-        if (other !== audio && !other.paused) other.pause();
-      }
+      this.pauseOthers(); // media keys come this way alone
       latest = this;
       this.showState();
     });
@@ -117,9 +115,16 @@ class Player {
     if (from !== undefined) this.audio.currentTime = from;
     else if (this.audio.ended) this.audio.currentTime = 0;
     this.button.title = "";
+    this.pauseOthers();
     try {
       await this.audio.play();
     } catch { /* the error event, or a pause that came first, tells the rest */ }
+  }
+
+  pauseOthers() {
+    for (const other of document.querySelectorAll("audio")) {
+      if (other !== this.audio && !other.paused) other.pause();
+    }
   }
 
   seek(seconds) {

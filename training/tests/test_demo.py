@@ -58,6 +58,8 @@ def test_the_loop_closes(small, monkeypatch, tmp_path, capsys):
     held_out = {trial.pair.prompt_id for trial in counted}
     trained_on = {item.prompt_id for item in run.dataset.items.all()}
     assert held_out.isdisjoint(trained_on)
+    texts = {trial.pair.prompt.rendered_text for trial in counted}
+    assert texts.isdisjoint({item.text for item in run.dataset.items.all()}), "the same words under another id"
     assert held_out.isdisjoint(Prompt.objects.outside_suites().values_list("pk", flat=True))
 
 

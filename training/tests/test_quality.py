@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from django.core.files.base import ContentFile
 
+from generation.audio import encode_flac, read_flac
 from generation.tempo import same_tempo
+from generation.tests.factories import AudioSampleFactory
 from training.quality.guards import RULES, Figure, Guards
 from training.quality.likeness import across_prompts, difference, within_prompts
 from training.quality.measuring import Heard, is_clipped, is_silent, sound_figures
@@ -105,6 +108,17 @@ def test_silence_and_clipping_are_those_before_loudness_was_matched():
     assert is_clipped(sound)
     sound.loudness_lufs = sound.true_peak_db = None
     assert is_silent(sound) and not is_clipped(sound)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("asked", "kept"), [(120, 1.0), (60, 1.0), (140, 0.0), (None, math.nan)])
+def test_a_clip_is_held_against_the_tempo_its_prompt_asks_for(asked, kept):
+    sample = AudioSampleFactory(job__prompt__tempo=asked, loudness_lufs=-16.0, gain_db=4.0)
+    flac = encode_flac(beats(120), RATE)
+    sample.audio_file.save("beats.flac", ContentFile(flac), save=True)
+    heard = Heard.of(sample)
+    assert heard.tempo == pytest.approx(kept, nan_ok=True)
+    assert heard.loudness == -20.0 and heard.noise == pytest.approx(noise(*read_flac(flac)))
 
 
 # -- what is judged ------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ from training.demo.tastes import TASTES
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = (
     f"{'taste':<12}{'method':<8}{'seed':>4}{'votes':>7}{'test':>6}{'win':>8}{'interval':>16}"
-    f"{'measure':>10}{'base':>10}{'gained':>19}  {'guards':<8}{'seconds':>8}"
+    f"{'measure':>10}{'base':>10}{'gained':>19}{'noise':>7}  {'guards':<8}{'seconds':>8}"
 )
 
 
@@ -96,11 +96,12 @@ def walk(taste: str, method: str, seed: int) -> dict[str, Any]:
 def line(row: dict[str, Any]) -> str:
     interval = f"{row['win_rate_low']:.1%}-{row['win_rate_high']:.1%}"
     gained = f"{row['gain_low']:.3g} to {row['gain_high']:.3g}"
+    heard = row["guards"]["figures"]["noise"]
     guards = "hold" if row["guards"]["hold"] else "broken"
     return (
         f"{row['taste']:<12}{row['method']:<8}{row['seed']:>4}{row['votes']:>7}{row['test_votes']:>6}"
         f"{row['win_rate']:>8.1%}{interval:>16}{row['measure']:>10.4g}{row['base_measure']:>10.4g}"
-        f"{gained:>19}  {guards:<8}{row['seconds']:>8.0f}"
+        f"{gained:>19}{heard['value'] / heard['base']:>7.3f}  {guards:<8}{row['seconds']:>8.0f}"
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
 
 from adapters.models import Adapter
-from prompts.filters import TruthFilter
+from prompts.filters import TruthFilter, WordsFilter
 
 BaseModel = Adapter._meta.get_field("base_model").related_model
 
@@ -15,11 +14,11 @@ BaseModel = Adapter._meta.get_field("base_model").related_model
 class AdapterFilter(django_filters.FilterSet):
     """Adapters by words of name and description, base model, and whether new jobs may use them."""
 
-    q = django_filters.CharFilter(
-        method="holding",
-        label="Search",
+    q = WordsFilter(
+        "name",
+        "description",
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "Name or description"}),
-        help_text="Words of name or description.",
+        help_text="Words of name or description, all of them.",
     )
     base_model = django_filters.ModelChoiceFilter(
         queryset=BaseModel.objects.all(),
@@ -34,9 +33,3 @@ class AdapterFilter(django_filters.FilterSet):
     class Meta:
         model = Adapter
         fields: tuple[str, ...] = ("q", "base_model", "active")
-
-    def holding(self, adapters: QuerySet, name: str, value: str) -> QuerySet:
-        words = Q()
-        for word in value.split():
-            words &= Q(name__icontains=word) | Q(description__icontains=word)
-        return adapters.filter(words)

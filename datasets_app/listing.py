@@ -7,18 +7,16 @@ from django import forms
 from django.db.models import QuerySet
 
 from datasets_app.models import Dataset
-from prompts.filters import TruthFilter
+from prompts.filters import TruthFilter, WordsFilter
 
 
 class DatasetFilter(django_filters.FilterSet):
     """Datasets by words of their name, kind and state; deleted ones only if asked for."""
 
-    q = django_filters.CharFilter(
-        field_name="name",
-        lookup_expr="icontains",
-        label="Search",
+    q = WordsFilter(
+        "name",
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "Name"}),
-        help_text="A part of the name.",
+        help_text="Words of the name, all of them.",
     )
     kind = django_filters.ChoiceFilter(choices=Dataset.Kind.choices, empty_label="Both kinds", label="Kind")
     state = django_filters.ChoiceFilter(choices=Dataset.State.choices, empty_label="Any state", label="State")

@@ -14,11 +14,12 @@ from django.utils.safestring import SafeString
 
 from generation import model_registry, services
 from generation.models import AudioSample, BaseModel, Favorite, GenerationDefaults, GenerationJob, ModelFetch
-from text2song.curation import ReadOnlyAdmin, act
+from prompts.coach import remarks_on
+from text2song.curation import ReadOnlyAdmin, StudioAdmin, act
 
 
 @admin.register(BaseModel)
-class BaseModelAdmin(admin.ModelAdmin):
+class BaseModelAdmin(StudioAdmin):
     list_display = ("display_name", "key", "source", "ready", "is_active", "max_duration", "memory_gb", "licence")
     list_filter = ("source", "is_active", "channels")
     search_fields = ("key", "display_name", "location", "description")
@@ -218,16 +219,21 @@ class AudioSampleAdmin(ReadOnlyAdmin):
     )
     list_filter = ("job__base_model", "created_at", ("deleted_at", admin.EmptyFieldListFilter))
     list_select_related = ("job__prompt", "job__base_model", "job__adapter")
-    search_fields = ("id", "job__id", "rendered_text", "sha256")
+    search_fields = ("id", "job__id", "job__prompt__rendered_text", "sha256")
     search_help_text = "Words of the prompt, the id of a sample or its job, or the beginning of one."
     date_hierarchy = "created_at"
     actions = ("delete_samples",)
     fieldsets = (
-        (None, {"fields": ("id", "job", "label", "listen", "rendered_text", "seed", "deleted_at", "created_at")}),
+        (None, {"fields": ("id", "job", "label", "listen", "seed", "deleted_at", "created_at")}),
+        ("Read", {"fields": ("rendered_text", "lost")}),
         ("Measured", {"fields": ("duration", "sample_rate", "channels", "loudness_lufs", "true_peak_db", "gain_db")}),
         ("Made with", {"fields": ("base_model", "base_revision", "adapter", "adapter_sha256")}),
         ("Files", {"fields": ("audio_name", "codes_name", "size", "sha256")}),
     )
+
+    @admin.display(description="not read")
+    def lost(self, sample: AudioSample) -> str:
+        return " ".join(f"{remark.title}. {remark.why}" for remark in remarks_on(sample.reading)) or "-"
 
     @admin.display(description="prompt")
     def prompt(self, sample: AudioSample) -> str:
@@ -264,7 +270,7 @@ class FavoriteAdmin(ReadOnlyAdmin):
     list_display = ("user", "kind", "target", "note", "created_at")
     list_filter = (("sample", admin.EmptyFieldListFilter), "created_at")
     list_select_related = ("user", "prompt", "sample__job__prompt")
-    search_fields = ("user__username", "note", "prompt__text", "sample__rendered_text")
+    search_fields = ("user__username", "note", "prompt__text", "sample__job__prompt__rendered_text")
     date_hierarchy = "created_at"
     fields = ("user", "kind", "prompt", "sample", "note", ("created_at", "updated_at"))
 

@@ -105,5 +105,5 @@ class AudioSampleQuerySet(SoftDeleteQuerySet):
         """Samples whose prompt holds any of `words`."""
         found = Q()
         for word in words:
-            found |= Q(rendered_text__icontains=word)
+            found |= Q(job__prompt__rendered_text__icontains=word)
         return self.filter(found) if words else self

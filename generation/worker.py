@@ -103,7 +103,7 @@ def sample_specs(job: GenerationJob) -> list[SampleSpec]:
         SampleSpec(
             job_id=str(job.pk),
             index=index,
-            text=job.prompt.rendered_text,
+            text=job.reading.text,
             seed=job.sample_seed(index),
             duration=float(job.duration),
             sampling=sampling,

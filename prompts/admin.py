@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from prompts import services
 from prompts.models import Prompt, PromptSuite, PromptTemplate, SuiteItem
+from text2song.curation import StudioAdmin
 from text2song.exceptions import DomainError
 
 
@@ -57,7 +58,7 @@ class VisibilityFilter(admin.SimpleListFilter):
 
 
 @admin.register(Prompt)
-class PromptAdmin(admin.ModelAdmin):
+class PromptAdmin(StudioAdmin):
     """Saved prompts never change, so they are read here; curators hide them and bring them back."""
 
     list_display = ("__str__", "style", "mood", "tempo", "author", "created_at", "deleted_at")
@@ -104,7 +105,7 @@ class SystemFilter(admin.SimpleListFilter):
 
 
 @admin.register(PromptTemplate)
-class PromptTemplateAdmin(admin.ModelAdmin):
+class PromptTemplateAdmin(StudioAdmin):
     """System templates (without an owner) are edited here; the forms obey the model's rules."""
 
     list_display = ("name", "category", "style", "mood", "tempo", "owner", "updated_at")
@@ -140,7 +141,7 @@ class SuiteItemInline(admin.TabularInline):
 
 
 @admin.register(PromptSuite)
-class PromptSuiteAdmin(admin.ModelAdmin):
+class PromptSuiteAdmin(StudioAdmin):
     """Open suites are edited here; frozen ones are read."""
 
     list_display = ("name", "prompt_count", "created_by", "frozen_at", "created_at")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from django.db.models import QuerySet
@@ -17,7 +16,7 @@ from prompts import services
 from prompts.coach import coach
 from prompts.filters import PromptFilter, PromptSuiteFilter, PromptTemplateFilter
 from prompts.models import Prompt, PromptSuite, PromptTemplate
-from prompts.rendering import render_prompt
+from prompts.reading import read
 from prompts.serializers import (
     PreviewAnswerSerializer,
     PreviewSerializer,
@@ -134,17 +133,22 @@ class PromptViewSet(
     )
     @action(detail=False, methods=["post"], filter_backends=[], pagination_class=None)
     def preview(self, request: Request) -> Response:
-        """The exact text the model would be given, and what would help most. Stores nothing."""
+        """What the model would read of a draft, what it would not, and what would help most. Stores nothing."""
         serializer = PreviewSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        draft = services.check_draft(**serializer.validated_data)
-        advice = coach(draft)
+        values = dict(serializer.validated_data)
+        model = values.pop("model", "")
+        draft = services.check_draft(**values)
+        reading = read(draft.rendered, model)
+        advice = coach(draft, reading)
         answer = {
-            "rendered_text": render_prompt(**dataclasses.asdict(draft)),
+            "rendered_text": str(draft.rendered),
+            "reading": reading,
             "used": len(draft.text),
             "limit": MAX_TEXT_LENGTH,
             "missing": advice.missing,
             "suggestions": advice.suggestions,
+            "remarks": advice.remarks,
         }
         return Response(PreviewAnswerSerializer(answer).data)
 

@@ -1,14 +1,16 @@
 """The prompt coach: which attributes are missing, which would help most and why, and what would fit.
 
-Pure: it reads a draft and the vocabulary, nothing else. The model was trained on captions that name style,
-instruments, mood and tempo, so a prompt that leaves one out lets chance decide it.
+Pure: it reads a draft, the vocabulary and what a model reads of the draft, nothing else. The model was trained on
+captions that name style, instruments, mood and tempo, so a prompt that leaves one out lets chance decide it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from django.utils.text import Truncator
 
 from prompts.coach_knowledge import (
     INSTRUMENT_WORDS,
@@ -18,6 +20,9 @@ from prompts.coach_knowledge import (
     STYLE_WORDS,
     TEMPO_WORDS,
 )
+from prompts.reading import Reading
+from prompts.rendering import Rendered, render_prompt
+from prompts.validators import is_blank
 from prompts.vocabulary import (
     INSTRUMENT_BY_SLUG,
     MAX_TEMPO,
@@ -29,6 +34,7 @@ from prompts.vocabulary import (
 
 MAX_OPTIONS = 3
 MAX_HINTED_INSTRUMENTS = 3
+MAX_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,10 @@ class Draft:
     tempo: int | None = None
     primary_instruments: Sequence[str] = ()
     secondary_instruments: Sequence[str] = ()
+
+    @property
+    def rendered(self) -> Rendered:
+        return render_prompt(**asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +73,19 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Something of the text that does not reach the model, and what to do about it."""
+
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Coaching:
-    """What to add, the most helpful first. Nothing is missing when `suggestions` is empty."""
+    """What to add, the most helpful first, and what to say otherwise. Nothing is missing without `suggestions`."""
 
     suggestions: tuple[Suggestion, ...] = field(default=())
+    remarks: tuple[Remark, ...] = field(default=())
     has_text: bool = True
 
     @property
@@ -75,11 +94,11 @@ class Coaching:
 
     @property
     def is_complete(self) -> bool:
-        return self.has_text and not self.suggestions
+        return self.has_text and not self.suggestions and not self.remarks
 
 
-def coach(draft: Draft) -> Coaching:
-    """Suggest the attributes a draft lacks, ordered by what would help most.
+def coach(draft: Draft, reading: Reading | None = None) -> Coaching:
+    """Suggest the attributes a draft lacks, ordered by what would help most, and say what is lost in `reading`.
 
     What the text does not speak of at all comes first, in the order style, instruments, mood, tempo; what it
     mentions in passing follows, since setting it there only makes it certain.
@@ -94,7 +113,34 @@ def coach(draft: Draft) -> Coaching:
         suggestions.append(_suggest_mood(draft, hints))
     if draft.tempo is None:
         suggestions.append(_suggest_tempo(draft, hints))
-    return Coaching(tuple(sorted(suggestions, key=lambda item: item.said)), has_text=bool(draft.text.strip()))
+    return Coaching(
+        tuple(sorted(suggestions, key=lambda item: item.said)),
+        remarks_on(reading) if reading else (),
+        has_text=not is_blank(draft.text),
+    )
+
+
+def remarks_on(reading: Reading) -> tuple[Remark, ...]:
+    """What of a prompt does not reach the model, the gravest first; nothing where all of it does."""
+    return tuple(_remarks(reading))
+
+
+def _remarks(reading: Reading) -> Iterator[Remark]:
+    if reading.says_nothing:
+        why = "It knows none of these words, so chance decides. Use plain English words, or choose style and mood."
+        yield Remark("The model does not understand this text", why)
+    elif reading.unknown_words:
+        words = ", ".join(f"“{word}”" for word in reading.unknown_words[:MAX_NAMED])
+        more = f" and {len(reading.unknown_words) - MAX_NAMED} more" if len(reading.unknown_words) > MAX_NAMED else ""
+        why = f"It passes over {words}{more}. Use other, plain English words, or choose style, mood and instruments."
+        yield Remark("Words that the model does not know", why)
+    if reading.cut:
+        words = Truncator(reading.cut).words(8, truncate=" …")
+        why = f"From “{words}” on, your text is more than the model takes. Say it in fewer words."
+        yield Remark("The end of your text is not read", why)
+    if reading.cut_attributes:
+        why = f"“{reading.cut_attributes}” is more than the model takes. Choose fewer instruments."
+        yield Remark("Not all that you chose is read", why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from prompts import services
 from prompts.coach import coach
 from prompts.forms import ATTRIBUTE_FIELDS, AttributesForm, PromptForm
 from prompts.models import Prompt, PromptTemplate
+from prompts.reading import read
 
 DRAFT_KEY = "prompt_draft"
 
@@ -27,14 +28,20 @@ class TemplateGroup:
     own: list[PromptTemplate] = field(default_factory=list)
 
 
-def editor_context(form: AttributesForm, user: AbstractBaseUser) -> dict[str, Any]:
-    """Context of `prompts/_editor.html`: `prompt_form`, `coach`, `rendered_text`, `templates_by_category`."""
-    return preview_context(form) | {"templates_by_category": group_templates(PromptTemplate.objects.available_to(user))}
+def editor_context(form: AttributesForm, user: AbstractBaseUser, model: str = "") -> dict[str, Any]:
+    """Context of `prompts/_editor.html`: `prompt_form`, `coach`, `reading`, `templates_by_category`.
+
+    `model` is the key of the model chosen on the page, if there is such a choice; else the active one reads.
+    """
+    templates = PromptTemplate.objects.available_to(user)
+    return preview_context(form, model) | {"templates_by_category": group_templates(templates)}
 
 
-def preview_context(form: AttributesForm) -> dict[str, Any]:
-    """What follows every keystroke: the form, the coach's advice and the text the model would be given."""
-    return {"prompt_form": form, "coach": coach(form.draft), "rendered_text": form.rendered_text}
+def preview_context(form: AttributesForm, model: str = "") -> dict[str, Any]:
+    """What follows every keystroke: the form, the coach's advice and what the model would read."""
+    draft = form.draft
+    reading = read(draft.rendered, model)
+    return {"prompt_form": form, "coach": coach(draft, reading), "reading": reading}
 
 
 def group_templates(templates: Iterable[PromptTemplate]) -> list[TemplateGroup]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import django_filters as filters
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -75,6 +77,20 @@ class TruthField(forms.Field):
 
 class TruthFilter(filters.Filter):
     field_class = TruthField
+
+
+class WordsFilter(filters.CharFilter):
+    """Rows that hold every word, each in any of `fields`."""
+
+    def __init__(self, *fields: str, **kwargs: Any) -> None:
+        super().__init__(label="Search", **kwargs)
+        self.fields = fields
+
+    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
+        for word in parse_words(value or ""):
+            holds = (Q(**{f"{field}__icontains": word}) for field in self.fields)
+            queryset = queryset.filter(reduce(or_, holds))
+        return queryset
 
 
 class WholeNumberFilter(filters.Filter):

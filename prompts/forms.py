@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 from prompts import validators
 from prompts.coach import Draft
 from prompts.models import Prompt, PromptSuite, PromptTemplate
-from prompts.rendering import render_prompt
 from prompts.validators import TEMPO_MESSAGE, TEXT_MESSAGE
 from prompts.vocabulary import (
     INSTRUMENT_BY_SLUG,
@@ -133,19 +132,6 @@ class AttributesForm(forms.ModelForm):
     def typed_values(self) -> dict[str, Any]:
         """The fields as they were sent, right or wrong, to start a form with again."""
         return {name: self[name].value() for name in ATTRIBUTE_FIELDS}
-
-    @property
-    def rendered_text(self) -> str:
-        """What the model would be given if the draft were saved now; empty without any content."""
-        draft = self.draft
-        return render_prompt(
-            draft.text,
-            style=draft.style,
-            mood=draft.mood,
-            tempo=draft.tempo,
-            primary_instruments=draft.primary_instruments,
-            secondary_instruments=draft.secondary_instruments,
-        )
 
     @property
     def text_used(self) -> int:

@@ -12,10 +12,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Length, Trim
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from prompts import querysets, validators
 from prompts.exceptions import SuiteIsFrozen
-from prompts.rendering import render_prompt
+from prompts.rendering import Rendered, render_prompt
 from prompts.vocabulary import (
     INSTRUMENT_BY_SLUG,
     MAX_TEMPO,
@@ -103,7 +104,7 @@ class MusicalAttributes(models.Model):
 class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
     """One thing to play. A saved prompt never changes: samples and datasets refer to it; reuse makes a new one.
 
-    `rendered_text` is exactly what the model is given.
+    `rendered_text` is the whole of it in words. A model may read less: `prompts.reading`.
     """
 
     author = models.ForeignKey(
@@ -128,7 +129,8 @@ class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return self.text if len(self.text) <= 80 else f"{self.text[:79]}…"
+        """The text in one line of at most 80 characters."""
+        return Truncator(" ".join(self.text.split())).chars(80)
 
     def full_clean(self, exclude: Collection[str] | None = None, **kwargs: Any) -> None:
         """Validate everything a person wrote; `rendered_text` is made from it, never validated."""
@@ -137,7 +139,11 @@ class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
     def clean(self) -> None:
         super().clean()
         if validators.are_known(**self.attributes):
-            self.rendered_text = render_prompt(self.text, **self.attributes)
+            self.rendered_text = str(self.rendered)
+
+    @property
+    def rendered(self) -> Rendered:
+        return render_prompt(self.text, **self.attributes)
 
     @property
     def frozen_suites(self) -> models.QuerySet[PromptSuite]:

@@ -86,10 +86,25 @@ class PreviewSerializer(AttributesSerializer):
     """A draft; unlike a prompt it may still be empty."""
 
     text = serializers.CharField(required=False, allow_blank=True, default="")
+    model = serializers.CharField(
+        required=False, allow_blank=True, help_text="Key of the model that is to read it; the active one when left out."
+    )
 
     class Meta:
         model = Prompt
-        fields = ATTRIBUTES
+        fields = (*ATTRIBUTES, "model")
+
+
+class ReadingSerializer(serializers.Serializer):
+    """What a model reads of a prompt, by its own tokenizer."""
+
+    text = serializers.CharField(help_text="Exactly what the model is given.")
+    cut = serializers.CharField(help_text="The end of the free text that is left out because the whole is too long.")
+    cut_attributes = serializers.CharField(help_text="What is left out of style, mood, instruments and tempo.")
+    unknown_words = serializers.ListField(
+        child=serializers.CharField(), help_text="Words of `text` that mean nothing to the model."
+    )
+    not_known = serializers.CharField(help_text="Why nothing but `text` is known; empty when it is.")
 
 
 class OptionSerializer(serializers.Serializer):
@@ -104,14 +119,21 @@ class SuggestionSerializer(serializers.Serializer):
     options = OptionSerializer(many=True)
 
 
-class PreviewAnswerSerializer(serializers.Serializer):
-    """What the model would be given, and what would help most, in that order."""
+class RemarkSerializer(serializers.Serializer):
+    title = serializers.CharField()
+    why = serializers.CharField()
 
-    rendered_text = serializers.CharField()
+
+class PreviewAnswerSerializer(serializers.Serializer):
+    """The draft in words, what the model would read of it, and what would help most, in that order."""
+
+    rendered_text = serializers.CharField(help_text="Text and attributes in words, before a model's limit cuts them.")
+    reading = ReadingSerializer()
     used = serializers.IntegerField(help_text="Characters of text, trimmed.")
     limit = serializers.IntegerField()
     missing = serializers.ListField(child=serializers.CharField())
     suggestions = SuggestionSerializer(many=True)
+    remarks = RemarkSerializer(many=True, help_text="What of the text does not reach the model, and what to do.")
 
 
 class TermSerializer(serializers.Serializer):

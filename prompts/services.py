@@ -31,6 +31,7 @@ from prompts.exceptions import (
     UnknownPrompts,
 )
 from prompts.models import Prompt, PromptSuite, PromptTemplate, SuiteItem
+from prompts.validators import is_blank
 
 # -- prompts ---------------------------------------------------------------------------------------------------------
 
@@ -63,7 +64,7 @@ def create_prompt(
 def check_draft(**values: Any) -> Draft:
     """Values as a draft, checked as a prompt's would be, but for a text that may still be missing."""
     prompt = Prompt(**values)
-    prompt.full_clean(exclude=set() if prompt.text.strip() else {"text"}, validate_constraints=False)
+    prompt.full_clean(exclude={"text"} if is_blank(prompt.text) else set(), validate_constraints=False)
     return Draft(text=prompt.text, **prompt.attributes)
 
 

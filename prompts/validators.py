@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from django.core.exceptions import ValidationError
@@ -16,13 +17,29 @@ from prompts.vocabulary import (
     Term,
 )
 
+BLANKS = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"})
+"""Unicode's kinds of blanks, controls, invisible signs (zero-width ones too) and marks that need a letter."""
+FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
+"""Letters and signs of Hangul and Braille that are blank."""
 TEXT_MESSAGE = f"Write what you want to hear, in 1 to {MAX_TEXT_LENGTH} characters."
 TEMPO_MESSAGE = f"Tempo must be a whole number from {MIN_TEMPO} to {MAX_TEMPO} BPM."
 
 
+def is_blank(value: str) -> bool:
+    """Whether nothing of a text can be seen: it is empty, or of blanks, lone marks and fillers of any script.
+
+    The null character is no blank: it is refused in its own words.
+    """
+    return all(unicodedata.category(sign) in BLANKS or sign in FILLERS for sign in value) and "\x00" not in value
+
+
 def normal_text(value: str) -> str:
-    """A text as it is counted and stored: trimmed, with line ends as one character (browsers send two)."""
-    return value.replace("\r\n", "\n").strip()
+    """A text as it is counted and stored: trimmed, with line ends as one character (browsers send two), and each
+    letter with its accent as one (some keyboards send two), so that searches find it.
+
+    One that shows nothing is the empty text.
+    """
+    return "" if is_blank(value) else unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
 
 
 def validate_characters(value: str) -> None:

@@ -10,10 +10,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from text2song.api_keys import revoke_key
+from text2song.curation import StudioAdmin
 from text2song.models import ApiKey, WorkerPresence
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(StudioAdmin):
     """Rows that are looked at, not typed."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -6,4 +6,4 @@ class StudioConfig(AppConfig):
     verbose_name = "Studio"
 
     def ready(self) -> None:
-        from text2song import checks, workers  # noqa: F401
+        from text2song import checks, sqlite, workers  # noqa: F401

@@ -7,13 +7,22 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from prompts.search import parse_words
 from text2song.exceptions import DomainError
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class StudioAdmin(admin.ModelAdmin):
+    """What is searched for is read as on the pages: words, whatever stands between them."""
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        words = (word.replace("\\", r"\\").replace('"', r"\"") for word in parse_words(search_term))
+        return super().get_search_results(request, queryset, " ".join(f'"{word}"' for word in words))
+
+
+class ReadOnlyAdmin(StudioAdmin):
     """Rows that only services make and change; they can be looked at, found and acted upon."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

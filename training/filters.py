@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from adapters.models import Adapter
 from datasets_app.models import Dataset
-from prompts.filters import TruthFilter
+from prompts.filters import TruthFilter, WordsFilter
 from training.models import Experiment, Promotion, TrainingRun
 from training.querysets import ExperimentQuerySet
 
@@ -19,7 +19,7 @@ ACTIVE = "active"
 class ExperimentFilter(django_filters.FilterSet):
     """Experiments by words of their name, state and dataset; archived ones only when asked for."""
 
-    q = django_filters.CharFilter(field_name="name", lookup_expr="icontains", help_text="Part of the name.")
+    q = WordsFilter("name", help_text="Words of the name, all of them.")
     state = django_filters.ChoiceFilter(choices=Experiment.State.choices, error_messages=NO_STATE)
     dataset = django_filters.ModelChoiceFilter(
         queryset=Dataset.objects.visible(),

@@ -8,9 +8,9 @@ from django.http import HttpRequest
 
 from feedback.models import Note, Preference, Ranking, RankingPlace, Rating, SampleTag
 from feedback.services import delete_feedback
-from generation.admin import ReadOnlyAdmin, act
+from text2song.curation import ReadOnlyAdmin, act
 
-OF_SAMPLE = ("rater__username", "sample__id", "sample__job__id", "sample__rendered_text")
+OF_SAMPLE = ("rater__username", "sample__id", "sample__job__id", "sample__job__prompt__rendered_text")
 SEARCH_HELP = "A rater's name, words of the prompt, or the id of a sample or its job."
 
 
@@ -40,7 +40,13 @@ class PreferenceAdmin(FeedbackAdmin):
     list_display = ("sample_a", "sample_b", "winner", "strength", "source", "rater", "created_at")
     list_filter = ("source", "winner", "strength", "rater__rater_profile__kind", "created_at")
     list_select_related = ("rater", "sample_a__job__prompt", "sample_b__job__prompt")
-    search_fields = ("rater__username", "sample_a__id", "sample_b__id", "sample_a__job__id", "sample_a__rendered_text")
+    search_fields = (
+        "rater__username",
+        "sample_a__id",
+        "sample_b__id",
+        "sample_a__job__id",
+        "sample_a__job__prompt__rendered_text",
+    )
     fields = (
         ("sample_a", "sample_b"),
         ("winner", "strength"),
@@ -69,7 +75,7 @@ class PlaceInline(admin.TabularInline):
 class RankingAdmin(FeedbackAdmin):
     list_display = ("__str__", "order", "rater", "created_at", "updated_at")
     list_filter = ("rater__rater_profile__kind", "created_at")
-    search_fields = ("rater__username", "places__sample__id", "places__sample__rendered_text")
+    search_fields = ("rater__username", "places__sample__id", "places__sample__job__prompt__rendered_text")
     fields = ("rater", ("created_at", "updated_at"))
     inlines = (PlaceInline,)
 

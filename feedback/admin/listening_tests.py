@@ -17,7 +17,7 @@ from feedback.listening_tests.invitations import revoke_invitation
 from feedback.listening_tests.reliability import refresh_reliability
 from feedback.models import Arm, Invitation, ListeningTest, RaterProfile, Trial
 from feedback.services import exclude_rater, include_rater
-from generation.admin import ReadOnlyAdmin, act
+from text2song.curation import ReadOnlyAdmin, StudioAdmin, act
 
 
 class ArmInline(admin.TabularInline):
@@ -114,7 +114,7 @@ class InvitationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(RaterProfile)
-class RaterProfileAdmin(admin.ModelAdmin):
+class RaterProfileAdmin(StudioAdmin):
     """Weights are computed; a curator decides only whether a rater's votes are used at all."""
 
     list_display = ("user", "kind", "weight", "rests_on", "is_excluded", "computed_at")

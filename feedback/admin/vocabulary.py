@@ -14,12 +14,12 @@ from django.http import HttpRequest
 from feedback.models import Criterion, Tag
 from feedback.services import delete_tag, merge_tag
 from feedback.tag_names import normal_name
-from generation.admin import act
+from text2song.curation import StudioAdmin, act
 from text2song.exceptions import Refused
 
 
 @admin.register(Criterion)
-class CriterionAdmin(admin.ModelAdmin):
+class CriterionAdmin(StudioAdmin):
     """What is used is retired (not active) rather than removed."""
 
     list_display = ("name", "slug", "question", "position", "is_active", "ratings_count")
@@ -63,7 +63,7 @@ class MergeForm(ActionForm):
 
 
 @admin.register(Tag)
-class TagAdmin(admin.ModelAdmin):
+class TagAdmin(StudioAdmin):
     form = TagForm
     action_form = MergeForm
     list_display = ("name", "sign", "is_curated", "uses_count", "synonym_of", "created_at")

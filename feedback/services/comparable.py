@@ -12,6 +12,6 @@ def check_comparable(samples: Sequence[AudioSample], *, field: str) -> None:
     """Refuse samples that are not all different, or were not all made from the same words, whatever their jobs."""
     if len({sample.pk for sample in samples}) < len(samples):
         raise refused(field, "Each sample can be named once.")
-    prompts = len({sample.rendered_text for sample in samples})
+    prompts = len({sample.job.prompt.rendered_text for sample in samples})
     if prompts > 1:
         raise refused(field, f"These samples come from {prompts} different prompts; compare samples of one prompt.")

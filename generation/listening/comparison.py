@@ -30,7 +30,7 @@ def samples_to_compare(ids: Iterable[UUID], *, one_prompt: bool = True) -> list[
         message = f"{noun} {', '.join(missing)}."
         raise SampleNotFound(message, fields={"ids": missing})
     samples = [found[pk] for pk in wanted]
-    prompts = len({sample.rendered_text for sample in samples})
+    prompts = len({sample.job.prompt.rendered_text for sample in samples})
     if one_prompt and prompts > 1:
         message = f"These samples come from {prompts} different prompts. Choose samples of one prompt to compare."
         raise Refused(message, fields={"ids": [message]})
@@ -44,7 +44,11 @@ def _count_message(count: int) -> str:
 
 def others_of_prompt(samples: list[AudioSample], limit: int = 24) -> list[AudioSample]:
     """The newest other samples made from the same words, which may join a comparison."""
-    same = AudioSample.objects.visible().with_context().filter(rendered_text=samples[0].rendered_text)
+    same = (
+        AudioSample.objects.visible()
+        .with_context()
+        .filter(job__prompt__rendered_text=samples[0].job.prompt.rendered_text)
+    )
     return list(same.exclude(pk__in=[sample.pk for sample in samples]).order_by("-created_at", "index")[:limit])
 
 

@@ -43,13 +43,14 @@ def make_download(sample: AudioSample, file_format: str) -> Download:
 
 
 def provenance(sample: AudioSample) -> dict[str, str]:
-    """What the tags of a download say: enough to find the sample, or to make it again."""
+    """What the tags of a download say, each in one line: enough to find the sample, or to make it again."""
     job = sample.job
-    return {
+    tags = {
         "title": f"{job.prompt} ({sample.label})",
         "artist": "Text2Song Studio",
         "created": sample.created_at.isoformat(timespec="seconds"),
-        "prompt": sample.rendered_text,
+        "prompt": job.prompt.rendered_text,
+        "prompt_read": sample.rendered_text,
         "seed": str(sample.seed),
         "model": f"{job.base_model.display_name} ({job.base_model.key})",
         "model_revision": sample.base_revision,
@@ -59,6 +60,7 @@ def provenance(sample: AudioSample) -> dict[str, str]:
         "sample": str(sample.pk),
         "job": str(job.pk),
     }
+    return {name: " ".join(value.split()) for name, value in tags.items()}
 
 
 def _adapter(job: GenerationJob) -> str:

@@ -9,6 +9,7 @@ from django.db import models
 
 from generation import querysets
 from generation.models.jobs import GenerationJob
+from prompts.reading import Reading
 from text2song.models import SoftDeleteModel, UUIDModel
 
 
@@ -32,7 +33,10 @@ class AudioSample(SoftDeleteModel, UUIDModel):
     job = models.ForeignKey(GenerationJob, on_delete=models.CASCADE, related_name="samples")
     index = models.PositiveSmallIntegerField()
     seed = models.PositiveBigIntegerField()
-    rendered_text = models.TextField(help_text="Exactly what the model was given.")
+    rendered_text = models.TextField(help_text="Exactly what the model read.")
+    reading_record = models.JSONField(
+        null=True, blank=True, editable=False, help_text="What was cut from the prompt, and the words not known."
+    )
     base_revision = models.CharField(max_length=64)
     adapter_sha256 = models.CharField(
         max_length=64, blank=True, help_text="Of the adapter's weights; empty for the base model."
@@ -66,6 +70,10 @@ class AudioSample(SoftDeleteModel, UUIDModel):
     @property
     def short_id(self) -> str:
         return str(self.pk)[:8]
+
+    @property
+    def reading(self) -> Reading:
+        return Reading.recorded(self.rendered_text, self.reading_record)
 
     def delete_files(self) -> None:
         """Remove audio and codes from storage; missing files are fine."""

@@ -11,12 +11,15 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from generation import querysets
 from generation.exceptions import JobIsFinished
 from generation.long_form import windows
 from generation.models.base_models import BaseModel
+from generation.reading import read_by
 from prompts.models import Prompt
+from prompts.reading import Reading
 from text2song.exceptions import Refused
 from text2song.models import SoftDeleteModel, UUIDModel
 from text2song.work import Work
@@ -258,6 +261,17 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     def overlap_seconds(self) -> float:
         """How much of the clip so far each further window of a long form sees."""
         return OVERLAP_SHARE * self.base_model.max_duration
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the model reads of the prompt. Asked once, so that what is played is also what is recorded."""
+        return read_by(self.base_model.folder, self.prompt.rendered)
+
+    @property
+    def reading_told(self) -> Reading:
+        """What a finished clip of `with_samples` records of its reading; before that, what the model reads now."""
+        made = getattr(self, "visible_samples", [])
+        return made[0].reading if made else self.reading
 
     def sample_id(self, index: int) -> uuid.UUID:
         """The id sample `index` has or will have: fixed by the job, so that a job run twice writes the same files."""

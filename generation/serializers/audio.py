@@ -12,6 +12,7 @@ from generation.serializers.references import (
     ModelReferenceSerializer,
     PromptReferenceSerializer,
 )
+from prompts.serializers import ReadingSerializer
 from text2song.api.serializers import StrictSerializer
 
 
@@ -47,6 +48,7 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
         allow_null=True,
         help_text="The adapter it was made with; null is the base model.",
     )
+    reading = ReadingSerializer(read_only=True, help_text="What the model read, and what it did not.")
     settings = SampleSettingsSerializer(source="job", read_only=True)
     is_favorite = serializers.BooleanField(read_only=True, help_text="Whether the caller set a heart.")
     codes_url = serializers.SerializerMethodField(help_text="The codes as npz: `codes`, `[K, T]` int16.")
@@ -60,6 +62,7 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
             "job",
             "prompt",
             "rendered_text",
+            "reading",
             "model",
             "base_revision",
             "adapter",

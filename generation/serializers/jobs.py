@@ -16,6 +16,7 @@ from generation.serializers.references import (
     PromptReferenceSerializer,
     SampleReferenceSerializer,
 )
+from prompts.serializers import ReadingSerializer
 from text2song.api.serializers import StrictFieldsMixin, WorkSerializer, shown
 
 ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
@@ -163,6 +164,9 @@ class JobSerializer(WorkSerializer):
     adapter = AdapterReferenceSerializer(
         read_only=True, allow_null=True, help_text="The adapter it is made with; null is the base model."
     )
+    reading = ReadingSerializer(
+        source="reading_told", read_only=True, help_text="What the model reads of the prompt, or has read."
+    )
     sample_ids = serializers.SerializerMethodField()
     samples = SampleReferenceSerializer(source="visible_samples", many=True, read_only=True)
     requested_by = serializers.CharField(source="requested_by.username", default=None, read_only=True)
@@ -184,6 +188,7 @@ class JobSerializer(WorkSerializer):
             "sample_ids",
             "samples",
             "prompt",
+            "reading",
             "model",
             "adapter",
             "adapter_strength",

@@ -73,7 +73,7 @@ def _created(request: HttpRequest, job: GenerationJob) -> HttpResponse:
 
 
 def _context(request: HttpRequest, prompt_form: PromptForm, form: GenerationForm, prompt_id: str) -> dict[str, Any]:
-    return editor_context(prompt_form, request.user) | {
+    return editor_context(prompt_form, request.user, form["model"].value() or "") | {
         "form": form,
         "plan": form.plan,
         "token": uuid4().hex,

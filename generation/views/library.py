@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from generation.listening.forms import LibraryFilter
 from generation.listening.library import active_filters, find_samples
 from generation.models import AudioSample
+from prompts.search import parse_words
 
 PAGE_SIZE = 20
 
@@ -26,6 +27,7 @@ def library(request: HttpRequest) -> HttpResponse:
         "form": form,
         "page": page,
         "chips": chips,
+        "words": parse_words(form.cleaned_data.get("q", "")),
         "narrowed": sum(chip["name"] != "q" for chip in chips),
         "has_samples": bool(page.paginator.count) or AudioSample.objects.visible().exists(),
     }

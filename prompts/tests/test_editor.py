@@ -72,36 +72,36 @@ def test_bounds_are_inclusive(query: str) -> None:
 def test_rendered_text_of_a_draft_is_what_gets_saved() -> None:  # P-09
     query = "text=a+walk.&style=jazz&mood=dark&tempo=90&role-cello=primary&role-rain=secondary"
     form = form_of(query)
-    assert form.rendered_text == "dark jazz, a walk, featuring cello, with subtle rain, 90 BPM"
+    assert str(form.draft.rendered) == "dark jazz, a walk, featuring cello, with subtle rain, 90 BPM"
     form.is_valid()
-    assert form.save().rendered_text == form.rendered_text
+    assert form.save().rendered_text == str(form.draft.rendered)
 
 
 def test_an_unbound_form_renders_its_initial_values() -> None:
     prompt = PromptFactory(text="a walk", tempo=90, primary_instruments=["cello"])
     initial = {"text": prompt.text, **prompt.attributes}
     form = PromptForm(initial=initial)
-    assert form.rendered_text == prompt.rendered_text
+    assert str(form.draft.rendered) == prompt.rendered_text
     assert [term.slug for term in form.picked_instruments["primary"]] == ["cello"]
-    assert PromptForm().rendered_text == ""
+    assert str(PromptForm().draft.rendered) == ""
 
 
 def test_a_filled_editor_shows_what_it_will_send() -> None:  # P-09, P-28
     shown = PromptForm(initial={"text": "a walk", "primary_instruments": ["rain", "cello"], "tempo": 90})
     sent = form_of("text=a+walk&tempo=90&role-rain=primary&role-cello=primary")
-    assert shown.rendered_text == sent.rendered_text == "a walk, featuring cello and rain, 90 BPM"
+    assert str(shown.draft.rendered) == str(sent.draft.rendered) == "a walk, featuring cello and rain, 90 BPM"
 
 
 def test_a_tampered_draft_is_not_rendered() -> None:
     form = PromptForm(initial={"text": "a walk", "style": "polka", "tempo": "fast", "primary_instruments": ["kazoo"]})
-    assert form.rendered_text == "a walk"
+    assert str(form.draft.rendered) == "a walk"
 
 
 def test_editor_context(user: Any) -> None:
     PromptTemplateFactory(owner=user, category="jazz", name="Mine")
     PromptTemplateFactory(category="jazz", name="Another user's")
     context = editor_context(PromptForm(), user)
-    assert set(context) == {"prompt_form", "coach", "rendered_text", "templates_by_category"}
+    assert set(context) == {"prompt_form", "coach", "reading", "templates_by_category"}
     jazz = next(group for group in context["templates_by_category"] if group.slug == "jazz")
     assert [t.name for t in jazz.system] == ["Jazz Lounge"] and [t.name for t in jazz.own] == ["Mine"]
 

@@ -58,14 +58,14 @@ def test_rendering_order() -> None:  # P-08
         primary_instruments=["acoustic-piano", "cello"],
         secondary_instruments=["shaker"],
     )
-    assert rendered == (
+    assert str(rendered) == (
         "peaceful jazz, calm piano at dusk, featuring acoustic piano and cello, with subtle shaker, 80 BPM"
     )
 
 
 def test_rendering_without_attributes_is_the_text() -> None:
-    assert render_prompt("  a slow \n waltz. ") == "a slow waltz."
-    assert "BPM" not in render_prompt("a slow waltz", style="jazz")
+    assert str(render_prompt("  a slow \n waltz. ")) == "a slow waltz."
+    assert "BPM" not in str(render_prompt("a slow waltz", style="jazz"))
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 2001, "nul \x00", "half \ud800"])

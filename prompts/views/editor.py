@@ -26,7 +26,8 @@ def preview(request: HttpRequest) -> HttpResponse:
     if request.htmx:
         if not form.text_used:
             form.errors.pop("text", None)  # somebody who has not started yet has made no mistake
-        return render(request, "prompts/_preview_answer.html", preview_context(form) | {"bare": data.get("bare")})
+        context = preview_context(form, data.get("model", "")) | {"bare": data.get("bare")}
+        return render(request, "prompts/_preview_answer.html", context)
     keep_draft(request, form.typed_values)
     return redirect(reverse("create", query={"draft": 1}))
 
@@ -60,6 +61,6 @@ def apply_template(request: HttpRequest, template_id: uuid.UUID) -> HttpResponse
         return redirect(reverse("create", query={"template": template.pk}))
     values: dict[str, Any] = services.apply_template(template=template)
     duration = values.pop("duration", None)
-    context = editor_context(PromptForm(initial=values), request.user)
+    context = editor_context(PromptForm(initial=values), request.user, request.GET.get("model", ""))
     response = render(request, "prompts/_editor_body.html", context)
     return trigger_client_event(response, "template-applied", {"duration": duration}, after="settle")

@@ -17,6 +17,7 @@ from prompts import services
 from prompts.exceptions import NotYourPrompt, PromptInFrozenSuite
 from prompts.history import RECENT_KEY, History, mark_hearts, recent_searches
 from prompts.models import Prompt, PromptSuite
+from prompts.reading import read
 from text2song.confirm import confirm_page
 
 PAGE_SIZE = 20
@@ -57,6 +58,7 @@ def prompt_detail(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
     context = {
         "prompt": prompt,
         "jobs": jobs,
+        "reading": read(prompt.rendered),
         "sample_count": sum(len(job.visible_samples) for job in jobs),
         "may_delete": services.may_delete_prompt(actor=request.user, prompt=prompt),
         "suites": prompt.suites.all(),

@@ -7,7 +7,7 @@ let returnFocusToCoach = false;
 function updateCounter(textarea) {
   const counter = textarea.closest(".field")?.querySelector("[data-counter]");
   if (!counter) return;
-  const used = [...textarea.value.replaceAll("\r\n", "\n").trim()].length;
+  const used = [...textarea.value.replaceAll("\r\n", "\n").normalize().trim()].length;
   counter.querySelector("[data-used]").textContent = used;
   counter.classList.toggle("counter-over", used > Number(counter.dataset.limit));
 }

@@ -17,6 +17,7 @@ from generation import worker
 from generation.models import AudioSample, GenerationJob
 from generation.sample_files import load_audio_bytes, load_codes, pack_codes
 from generation.services import build_job, model_for
+from prompts.coach import remarks_on
 from prompts.models import Prompt
 from prompts.services import create_prompt
 from text2song.exceptions import DomainError
@@ -94,6 +95,8 @@ class Command(BaseCommand):
 
         wearing = f" and {job.adapter_label}" if job.adapter else ""
         self.stderr.write(f"{job}: {job.num_samples} x {job.duration} s with {job.base_model}{wearing} ...")
+        for remark in remarks_on(job.reading):
+            self.stderr.write(f"{remark.title}. {remark.why}")
         worker.run_batch(EngineCache(), [job], on_progress=_Bar())
         job.refresh_from_db()
         if job.state != GenerationJob.State.COMPLETED:

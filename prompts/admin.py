@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from prompts import services
 from prompts.models import Prompt, PromptSuite, PromptTemplate, SuiteItem
+from prompts.validators import TEXT_MESSAGE
 from text2song.curation import StudioAdmin
 from text2song.exceptions import DomainError
 
@@ -104,10 +105,16 @@ class SystemFilter(admin.SimpleListFilter):
         return queryset.filter(owner__isnull=self.value() == "system")
 
 
+class TemplateAdminForm(ModelForm):
+    class Meta:
+        error_messages = {"text": {"required": TEXT_MESSAGE}}
+
+
 @admin.register(PromptTemplate)
 class PromptTemplateAdmin(StudioAdmin):
     """System templates (without an owner) are edited here; the forms obey the model's rules."""
 
+    form = TemplateAdminForm
     list_display = ("name", "category", "style", "mood", "tempo", "owner", "updated_at")
     list_filter = (SystemFilter, "category", "style", "mood")
     list_select_related = ("owner",)

@@ -17,6 +17,7 @@ from generation.serializers.references import (
     SampleReferenceSerializer,
 )
 from prompts.serializers import ReadingSerializer
+from prompts.validators import TEXT_MESSAGE
 from text2song.api.serializers import StrictFieldsMixin, WorkSerializer, shown
 
 ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
@@ -59,7 +60,10 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
 
     prompt = serializers.UUIDField(required=False, help_text="A stored prompt; or send `text` instead.")
     text = serializers.CharField(
-        required=False, trim_whitespace=False, help_text="1 to 2000 characters; stored as a new prompt."
+        required=False,
+        trim_whitespace=False,
+        help_text="1 to 2000 characters; stored as a new prompt.",
+        error_messages=dict.fromkeys(("blank", "null"), TEXT_MESSAGE),
     )
     style = serializers.CharField(required=False, allow_blank=True, help_text="With `text`.")
     mood = serializers.CharField(required=False, allow_blank=True, help_text="With `text`.")

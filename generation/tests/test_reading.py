@@ -92,6 +92,8 @@ def test_a_script_without_blanks_is_cut_between_characters(tmp_path: Path) -> No
         ("тихий вечер", ("тихий", "вечер")),
         ("🎹 piano 🎹", ("🎹",)),
         ("calm zzyzx. piano", ("zzyzx",)),
+        ("lo-zzyzx piano", ("lo-zzyzx",)),
+        ("пианоpiano calm", ("пианоpiano",)),
     ],
 )
 def test_words_that_the_vocabulary_lacks_are_told(reader: TextReader, text: str, unknown: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from adapters.tests.factories import AdapterFactory
 from generation.listening.downloads import provenance
 from generation.models import AudioSample, BaseModel, GenerationJob
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
@@ -160,6 +161,22 @@ def test_a_page_of_jobs_asks_the_database_no_more_for_readings(
         assert len(page.get("/api/v1/jobs/").json()["results"]) == 6
 
 
+def test_clips_are_found_and_compared_by_the_whole_prompt_whatever_a_model_read(
+    page: Client, sample: AudioSample
+) -> None:
+    whole = AudioSampleFactory(job__prompt=sample.job.prompt)
+    assert sample.rendered_text != whole.rendered_text
+    for url in (reverse("library"), "/api/v1/audio/", "/api/v1/prompts/"):
+        assert "epilogue" in page.get(url, {"q": "epilogue"}).content.decode(), url
+    assert {found.pk for found in AudioSample.objects.matching(["epilogue"])} == {sample.pk, whole.pk}
+    ids = {"ids": [sample.pk, whole.pk]}
+    assert page.get(reverse("compare"), ids).status_code == 200
+    assert page.get("/api/v1/audio/compare/", {"ids": f"{sample.pk},{whole.pk}"}).status_code == 200
+    vote = {"kind": "preference", "sample_a": str(sample.pk), "sample_b": str(whole.pk), "winner": "a"}
+    answer = page.post("/api/v1/feedback/", vote, "application/json")
+    assert answer.status_code == 201, answer.content
+
+
 # -- the coach
 
 
@@ -170,7 +187,7 @@ def preview(page: Client, text: str, **chosen: Any) -> dict[str, Any]:
 def test_the_coach_says_what_to_do_about_what_is_lost(page: Client) -> None:
     titles = [remark["title"] for remark in preview(page, TEXT, **CHOSEN)["remarks"]]
     assert titles == ["Words that the model does not know", "The end of your text is not read"]
-    html = page.post(reverse("prompt-preview"), FORM, **HTMX).text
+    html = page.post(reverse("prompt-preview"), FORM | {"mood": "happy"}, **HTMX).text
     assert html.count("data-remark") == 2 and "The model knows what you mean" not in html
     assert preview(page, "calm piano at dusk")["remarks"] == []
 
@@ -271,7 +288,8 @@ def test_a_letter_and_its_accent_are_one() -> None:
 
 def test_titles_are_one_line() -> None:
     prompt = PromptFactory(text="calm piano\r\nat dusk\u2028and\ta flute\x0bfar away")
-    sample = AudioSampleFactory(job__prompt=prompt)
+    adapter = AdapterFactory(name="warm\nkeys")
+    sample = AudioSampleFactory(job__prompt=prompt, job__adapter=adapter, job__base_model=adapter.base_model)
     for name, value in provenance(sample).items():
         assert value == " ".join(value.split()), name
     assert provenance(sample)["title"] == "calm piano at dusk and a flute far away (A)" and str(prompt)[-4:] == "away"

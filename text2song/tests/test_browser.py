@@ -61,6 +61,20 @@ def generate(page: Any, text: str, *, samples: int, seconds: int) -> Any:
     return card
 
 
+def test_what_the_chosen_model_reads_follows_text_and_model(tab: Any):
+    tab.goto("/create/")
+    tab.locator("[name=text]").press_sequentially("zzyzx piano " + "calm " * 64 + "epilogue")
+    read = tab.locator("#rendered-text")
+    read.get_by_text("zzyzx", exact=True).wait_for()
+    assert read.locator("dd").first.inner_text().endswith("epilogue")
+    assert tab.locator("[data-remark]").count() == 2
+    tab.locator("[name=model]").select_option("musicgen-small")
+    read.get_by_text("not on this machine yet").wait_for()
+    assert tab.locator("[data-remark]").count() == 0
+    tab.locator("[name=model]").select_option("studio-tiny")
+    read.get_by_text("Text not read").wait_for()
+
+
 def test_from_a_prompt_to_switching_candidates(tab: Any):
     card = generate(tab, "calm piano at dusk, in the browser", samples=4, seconds=8)
     moved: set[int] = set()

@@ -46,7 +46,7 @@ def items_of(method: Method, rows: Iterable[Row]) -> list[TrainingItem]:
     - sft: clips rated `LIKED_FROM` or better, weighing evidence times rating / 5.
     - dpo: every pair, weighing its votes, with the probability that the chosen clip is the better one: see `_pair`.
     - kto: `LIKED_FROM` or better is desirable, `DISLIKED_TO` or worse undesirable, what is between is left out.
-    - ranking: the clips of each prompt, best first by rating; from pairs, each that has a winner.
+    - ranking: the clips of each prompt, best first by rating; from pairs, each that has a winner, as for dpo.
     """
     if method is Method.SFT:
         return [_liked(row) for row in _rated(rows) if row.rating >= LIKED_FROM]
@@ -85,7 +85,8 @@ def _rankings(rows: Iterable[Row]) -> Iterator[RankedClips]:
             if isinstance(row, PreferenceRow):
                 if not row.margin:
                     continue
-                yield RankedClips(row.text, (_codes(row.chosen), _codes(row.rejected)), row.weight * row.margin)
+                pair = _pair(row)
+                yield RankedClips(pair.text, (pair.chosen, pair.rejected), pair.weight, pair.preference)
             elif row.rating not in rated or row.sample.sample_id < rated[row.rating].sample.sample_id:
                 rated[row.rating] = row
         if len(rated) > 1:

@@ -45,11 +45,13 @@ class LabelledClip:
 
 @dataclass(frozen=True, slots=True)
 class RankedClips:
-    """For `ranking`: clips of one prompt, best first, two or more."""
+    """For `ranking`: clips of one prompt, best first, two or more; `preference` is the probability of that order, and
+    1 less it that of the reverse."""
 
     text: str
     clips: tuple[Codes, ...]
     weight: float = 1.0
+    preference: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,16 @@ def test_ranking_takes_pairs_too() -> None:
     assert [codes.tolist() for codes in item.clips] == [load_codes(s).tolist() for s in (better, worse)]
 
 
+def test_ranking_believes_a_pair_as_far_as_its_raters() -> None:
+    better, worse = clips(2)
+    prefer(better, worse, rater(0.9))
+    prefer(worse, better, rater(0.3))
+    dataset = built("preference")
+    (ranked,), (pair,) = (load_items(dataset, method).training for method in (Method.RANKING, Method.DPO))
+    assert isinstance(ranked, RankedClips) and isinstance(pair, PreferencePair)
+    assert (ranked.weight, ranked.preference) == (pair.weight, pair.preference) == (2, pytest.approx(0.65))
+
+
 @pytest.mark.parametrize(
     ("method", "kind", "words"),
     [

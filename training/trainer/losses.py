@@ -87,13 +87,27 @@ def kto_loss(ratios: Tensor, desirable: Tensor, baseline: Tensor, *, beta: float
     return 1 - torch.sigmoid(beta * signed)
 
 
-def ranking_loss(rewards: Sequence[Tensor], *, form: RankingLoss = RankingLoss.PLACKETT_LUCE) -> Tensor:
+def ranking_loss(
+    rewards: Sequence[Tensor],
+    *,
+    form: RankingLoss = RankingLoss.PLACKETT_LUCE,
+    preference: Sequence[float] | None = None,
+) -> Tensor:
     """Loss per ranking `[N]` from rewards `[n_i]` of its clips, best first.
+
+    A ranking's loss is p L(order) + (1 - p) L(reverse order) with p its `preference` (None: all 1), as in `dpo_loss`,
+    which for two clips the likelihood equals.
 
     *plackett_luce* is the negative log-likelihood of the order (Plackett, 1975; as a preference loss Rafailov et al.,
     2023, appendix A.3), divided by its n - 1 choices; *margin* is the mean of max(0, 1 - (r_i - r_j)) over neighbours.
     """
-    return torch.stack([_one_ranking(order, form) for order in rewards])
+    shares = [1.0] * len(rewards) if preference is None else preference
+    return torch.stack(
+        [
+            share * _one_ranking(order, form) + (1 - share) * _one_ranking(order.flip(0), form)
+            for order, share in zip(rewards, shares, strict=True)
+        ]
+    )
 
 
 def _one_ranking(order: Tensor, form: RankingLoss) -> Tensor:

@@ -172,10 +172,11 @@ def _verdicts(config: TrainingConfig, scored: Sequence[Scored], baseline: float)
 
 def _orders(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, Share]]:
     rewards = [config.beta * (s.policy - s.reference) for s in scored]
-    neighbours = torch.cat([(order[:-1] - order[1:]).detach() for order in rewards])
-    return ranking_loss(rewards, form=config.ranking_loss), {
-        "rewards/margins": _share([neighbours]),
-        "rewards/accuracies": _share([(neighbours > 0).double()]),
+    neighbours = [(order[:-1] - order[1:]).detach() for order in rewards]
+    preference = [s.item.preference for s in scored]
+    return ranking_loss(rewards, form=config.ranking_loss, preference=preference), {
+        "rewards/margins": _share(neighbours),
+        "rewards/accuracies": _share([(near > 0).double() for near in neighbours]),
     }
 
 

@@ -17,6 +17,7 @@ from generation.engine import Engine
 from generation.engine.tests.conftest import load_reference
 from generation.specs import AdapterSpec, SampleSpec, SamplingSpec
 from training.config import DpoLoss, Method, RankingLoss, TrainingConfig
+from training.specs import RankedClips
 from training.trainer import TrainingError, train
 from training.trainer.loop import Plan, items_of_step, learning_rate_factor
 from training.trainer.tests.conftest import liked, pairs, rankings, verdicts
@@ -65,6 +66,19 @@ def test_every_method_lowers_its_held_out_loss(base, tmp_path, method, changes):
     untrained, last = reports[0].metrics["eval_loss"], reports[-1].metrics["eval_loss"]
     assert last < untrained and result.best_value <= last
     assert [r.step for r in reports] == list(range(13))
+
+
+def test_ranking_believes_pairs_as_dpo_does(base, tmp_path):
+    """Two clips in an order that holds with probability p: the loss is that of the soft-labelled pair, step by step."""
+    shares = [0.6, 0.75, 1.0, 0.9]
+    doubted = [replace(pair, preference=share) for pair, share in zip(pairs(4), shares, strict=True)]
+    ranked = [RankedClips(p.text, (p.chosen, p.rejected), p.weight, p.preference) for p in doubted]
+    found = []
+    for method, items in ((Method.DPO, doubted), (Method.RANKING, ranked)):
+        config = replace(CONFIG, method=method, max_steps=4)
+        _, reports = run(base, tmp_path / method, config, training=items, validation=items)
+        found.append([r.metrics[name] for r in reports for name in ("loss", "eval_loss") if name in r.metrics])
+    assert len(found[0]) > 4 and found[0] == pytest.approx(found[1], abs=1e-9)
 
 
 def test_dpo_prefers_unseen_chosen_clips(base, tmp_path):

@@ -118,6 +118,22 @@ def test_plackett_luce_of_two_is_the_sigmoid_loss():
     assert ranking_loss([doubles([0.7, -0.4])]).item() == pytest.approx(math.log(1 + math.exp(-1.1)), abs=1e-12)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.75, 1.0])
+def test_a_pair_ranked_by_raters_who_err_is_the_soft_labelled_pair(share):
+    rewards, nothing = doubles([0.7, -0.4]), doubles([0.0])
+    ranked = ranking_loss([rewards], preference=[share])
+    pair = dpo_loss(rewards[:1], rewards[1:], nothing, nothing, beta=1.0, preference=doubles([share]))
+    assert ranked.tolist() == pytest.approx(pair.losses.tolist(), abs=1e-12)
+
+
+def test_a_doubted_order_weighs_its_reverse():
+    order, form = doubles([2.0, 0.5, 0.2]), RankingLoss.MARGIN
+    there, back = ranking_loss([order], form=form), ranking_loss([order.flip(0)], form=form)
+    assert ranking_loss([order, order], form=form, preference=[0.8, 1.0]).tolist() == pytest.approx(
+        [0.8 * there.item() + 0.2 * back.item(), there.item()], abs=1e-12
+    )
+
+
 def test_margin_ranking():
     made = ranking_loss([doubles([2.0, 0.5, 0.2])], form=RankingLoss.MARGIN)
     assert made.item() == pytest.approx((0.0 + 0.7) / 2, abs=1e-12)

@@ -47,6 +47,7 @@ def _fresh_state(settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.MODELS_DIR = tmp_path / "models"
     settings.ADAPTERS_DIR = tmp_path / "adapters"
     settings.RUNS_DIR = tmp_path / "runs"
+    settings.CLAP_DIR = tmp_path / "clap"
     yield
 
 

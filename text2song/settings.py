@@ -25,6 +25,7 @@ DATA_DIR = Path(env.str("STUDIO_DATA_DIR", default=str(BASE_DIR / "var"))).expan
 MODELS_DIR = DATA_DIR / "models"
 ADAPTERS_DIR = DATA_DIR / "adapters"
 RUNS_DIR = DATA_DIR / "runs"
+CLAP_DIR = Path(env.str("STUDIO_CLAP_DIR", default=str(MODELS_DIR / "clap"))).expanduser()
 BUNDLED_MODEL_DIR = BASE_DIR / "generation" / "bundled" / "studio-tiny"
 
 

@@ -130,12 +130,22 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "adherence",
         "Prompt adherence",
-        lambda base: base * 0.7,
+        lambda base: base - 0.3 * abs(base),
         False,
         _plain,
         "How much more likely the base model finds a clip under its own prompt than under another one's, in nats per "
         "code. Where it falls, clips of different prompts become interchangeable.",
         "Clips follow their prompts less ({value} nats per code against {base}).",
+    ),
+    Rule(
+        "fit",
+        "Prompt fit by CLAP",
+        lambda base: base - 0.3 * abs(base),
+        False,
+        _plain,
+        "How much better a clip fits its own prompt than another one, by the cosines of the audio-text model installed "
+        "here. The limit is that of prompt adherence, of which this is a second opinion.",
+        "Clips fit their prompts less, by the audio-text model ({value} against {base}).",
     ),
     Rule(
         "loudness",
@@ -203,7 +213,8 @@ RULE_BY_KEY = {rule.key: rule for rule in RULES}
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """All figures that were measured, by the rules' keys. What no prompt asks for (a tempo) has no figure."""
+    """All figures that were measured, by the rules' keys. What no prompt asks for (a tempo) has no figure, nor has what
+    needs a model that is not installed."""
 
     figures: Mapping[str, Figure]
 

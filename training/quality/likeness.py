@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations, pairwise
 from typing import TypeAlias
 
@@ -52,3 +52,9 @@ def across_prompts(clips: ByPrompt) -> list[float]:
 def _mean(values: Iterable[float]) -> float:
     found = list(values)
     return float(np.mean(found)) if found else float("nan")
+
+
+def other_texts(texts: Sequence[str]) -> list[str]:
+    """For each text the first after it that differs, round the corner; itself where none does."""
+    rounds = ([*texts[place + 1 :], *texts[:place]] for place in range(len(texts)))
+    return [next((text for text in round if text != own), own) for own, round in zip(texts, rounds, strict=True)]

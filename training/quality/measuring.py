@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 
 from generation.audio import read_flac
 from generation.models import AudioSample
@@ -15,7 +17,7 @@ from generation.sample_files import load_audio_bytes, load_codes
 from generation.specs import AdapterSpec, Codes, ModelSpec, SamplingSpec
 from generation.tempo import same_tempo
 from training.quality.guards import SILENT_LUFS, Figure, Guards
-from training.quality.likeness import across_prompts, within_prompts
+from training.quality.likeness import across_prompts, other_texts, within_prompts
 from training.quality.sound import estimate_tempo, noise
 from training.specs import PlayedClip
 
@@ -83,7 +85,30 @@ def measure(
     drift = judge.kl_per_code(played[1], reference=opponent, adapter=adapter, sampling=sampling)
     figures["drift"] = Figure.of(drift, [0.0] * len(drift))
     figures["adherence"] = Figure.of(*(judge.adherence_per_code(clips) for clips in played))
+    if (settings.CLAP_DIR / "config.json").is_file():
+        listened = [[heard[prompt][0].sample for prompt in prompts] for heard in (own, other)]
+        figures["fit"] = fit_figure(*listened, folder=settings.CLAP_DIR)
     return Guards(figures)
+
+
+def fit_figure(made: Sequence[AudioSample], rival: Sequence[AudioSample], *, folder: Path) -> Figure:
+    """How much better clips fit their own texts than other ones, by the audio-text model in `folder`.
+
+    Clips of the same prompts in the same order. Raises `ModelLoadError` and `StorageUnavailable`.
+    """
+    from training.trainer.clap import Clap
+
+    clap = Clap.load(folder)
+
+    def fits(samples: Sequence[AudioSample]) -> list[float]:
+        texts = [sample.rendered_text for sample in samples]
+        found = []
+        for sample, text, other in zip(samples, texts, other_texts(texts), strict=True):
+            own, strange = clap.similarity(*read_flac(load_audio_bytes(sample)), [text, other])
+            found.append(own - strange if other != text else math.nan)
+        return found
+
+    return Figure.of(fits(made), fits(rival))
 
 
 def by_prompt(samples: Iterable[AudioSample]) -> dict[UUID, list[Heard]]:

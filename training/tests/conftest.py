@@ -28,6 +28,13 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_random_model(tmp_path_factory.mktemp("models") / "tiny", seed=3)
 
 
+@pytest.fixture(scope="session")
+def clap_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from training.tests.listener import save_listener
+
+    return save_listener(tmp_path_factory.mktemp("clap"))
+
+
 @pytest.fixture
 def tiny(db: None, tiny_folder: Path) -> BaseModel:
     values = {"key": "tiny", "display_name": "Tiny", "source": BaseModel.Source.FOLDER, "location": str(tiny_folder)}

@@ -11,9 +11,10 @@ from torch.func import functional_call
 
 from generation.engine.adapters import changes_of
 from generation.engine.delay import codebook_delays
-from generation.engine.loading import LoadedModel, choose_device, load_model
+from generation.engine.loading import LoadedModel, choose_device, choose_dtype, load_model
 from generation.engine.text import TextEncoder
 from generation.specs import AdapterSpec, Codes, ModelSpec, SamplingSpec
+from training.quality.likeness import other_texts
 from training.specs import PlayedClip
 from training.trainer.sequences import PLAIN, ClipCollator, log_probabilities
 
@@ -30,15 +31,18 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A base model in float32, by which clips are judged, alone or with an adapter."""
+    """A base model by which clips are judged, alone or with an adapter: its weights are rounded as those that play, and
+    reckoned with in float32, whose own rounding is far below what an adapter changes."""
 
     loaded: LoadedModel
     delays: tuple[int, ...]
 
     @classmethod
-    def load(cls, base: ModelSpec, device: str | None = None) -> Judge:
-        """Raises `ModelLoadError`."""
-        loaded = load_model(base, choose_device(device), torch.float32)
+    def load(cls, base: ModelSpec, device: str | None = None, dtype: torch.dtype | None = None) -> Judge:
+        """`dtype` is the precision that plays; None is the machine's. Raises `ModelLoadError`."""
+        chosen = choose_device(device)
+        loaded = load_model(base, chosen, choose_dtype(dtype, chosen))
+        loaded.model.decoder.float()
         config = loaded.model.decoder.config
         return cls(loaded, tuple(codebook_delays(config.num_codebooks, config.audio_channels)))
 
@@ -65,7 +69,7 @@ class Judge:
         Above 0 where the clip says something of its text. NaN for a clip when all texts are the same. The model is its
         own judge, so this tells whether clips still belong to their prompts, not whether people would agree.
         """
-        alone, others = self._network(None), [_next_text(clips, index) for index in range(len(clips))]
+        alone, others = self._network(None), other_texts([clip.text for clip in clips])
         own = self._per_code(alone, [(clip.text, clip.codes) for clip in clips], PLAIN)
         strange = self._per_code(alone, [(text, clip.codes) for clip, text in zip(clips, others, strict=True)], PLAIN)
         is_known = (text != clip.text for clip, text in zip(clips, others, strict=True))
@@ -96,9 +100,3 @@ class Judge:
             scores = log_probabilities(network.decoder, batch, self.delays, sampling).double().sum(dim=(1, 2))
             found += (scores / batch.tokens).tolist()
         return found
-
-
-def _next_text(clips: Sequence[PlayedClip], index: int) -> str:
-    """The first other text after this clip's, round the corner; its own when there is none."""
-    texts = (clip.text for clip in [*clips[index + 1 :], *clips[:index]])
-    return next((text for text in texts if text != clips[index].text), clips[index].text)

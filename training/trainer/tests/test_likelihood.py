@@ -6,10 +6,11 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from generation.engine import Engine
 from generation.engine.delay import codebook_delays
 from generation.engine.loading import load_model
 from generation.engine.text import TextEncoder
-from generation.specs import AdapterSpec, SamplingSpec
+from generation.specs import AdapterSpec, SampleSpec, SamplingSpec
 from training.config import TrainingConfig
 from training.specs import PlayedClip
 from training.trainer.likelihood import Judge
@@ -125,3 +126,20 @@ class TextEncoderWithPeft:
         ids = self._loaded.tokenizer(text, return_tensors="pt").input_ids
         states = model.text_encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
         return model.enc_to_dec_proj(states)[0]
+
+
+def test_the_weights_judged_are_those_that_play(base, judge):
+    exact = dict(judge.loaded.model.decoder.named_parameters())
+    rounded = dict(Judge.load(base, "cpu", torch.bfloat16).loaded.model.decoder.named_parameters())
+    assert all(weight.dtype == torch.float32 for weight in rounded.values())
+    assert all(torch.equal(weight, exact[name].bfloat16().float()) for name, weight in rounded.items())
+    assert any(not torch.equal(weight, exact[name]) for name, weight in rounded.items())
+
+
+def test_drift_in_the_precision_that_plays_is_that_of_the_clips_it_made(base):
+    """In bfloat16 a clip's own base finds it as likely as the engine did that drew it."""
+    spec = SampleSpec("job", 0, "calm piano", 3, 0.5, SamplingSpec(), record_logprobs=True)
+    (made,) = Engine(base, device="cpu", dtype=torch.bfloat16).generate([spec])
+    rounded = Judge.load(base, "cpu", torch.bfloat16)
+    found = rounded._per_code(rounded._network(None), [("calm piano", made.codes)], PLAIN)
+    assert found == pytest.approx([float(made.logprobs.mean())], abs=5e-3)

@@ -148,14 +148,19 @@ def _rating_alpha(ratings: QuerySet) -> Alpha:
 
 
 def _vote_alpha(votes: QuerySet) -> Alpha:
-    """Of a rater who judged a pair more than once, the last answer counts."""
-    rows = votes.filter(rater__isnull=False).order_by("low", "high", "created_at", "pk")
-    answers = rows.values_list("low", "high", "rater_id", "sample_a_id", "sample_b_id", "winner")
+    rows = votes.filter(rater__isnull=False).order_by("low", "high")
+    answers = rows.values_list("low", "high", "rater_id", "sample_a_id", "winner")
     by_pair = groupby(answers.iterator(chunk_size=2000), key=lambda answer: answer[:2])
     return preference_alpha_of(
-        {rater: str({"a": a, "b": b}.get(winner, winner)) for _, _, rater, a, b, winner in of_pair}
-        for _, of_pair in by_pair
+        {rater: _of_pair(winner, a == low) for low, _, rater, a, winner in of_pair} for _, of_pair in by_pair
     )
+
+
+def _of_pair(winner: str, a_is_low: bool) -> str:
+    """An answer in terms of the pair, whichever clip was shown as A: "x" is the one with the lower id."""
+    if winner not in ("a", "b"):
+        return winner
+    return "x" if (winner == "a") == a_is_low else "y"
 
 
 def _in_words(alpha: Alpha) -> dict[str, Any] | None:

@@ -81,6 +81,27 @@ def test_circles_of_a_dataset_are_listed() -> None:
 
 
 @pytest.mark.django_db
+def test_raters_who_flip_coins_do_not_agree_in_the_report() -> None:
+    """Half of the pairs got the same answer from both, which is what chance gives."""
+    anna, ben = rater(0.9), rater(0.5)
+    for number, (first, second) in enumerate(compared_prompts(16)):
+        prefer(*((first, second) if number % 2 else (second, first)), anna)
+        prefer(*((first, second) if number % 4 < 2 else (second, first)), ben)
+    agreement = built("preference").statistics["agreement"]
+    assert abs(agreement["value"]) < 0.1
+    assert (agreement["items"], agreement["judgements"], agreement["raters"]) == (16, 48, 3)
+
+
+@pytest.mark.django_db
+def test_raters_who_say_the_same_agree_whichever_clip_was_shown_as_a() -> None:
+    anna, ben = rater(0.9), rater(0.5)
+    for number, (first, second) in enumerate(compared_prompts(4)):
+        prefer(first, second, anna)
+        prefer(*((second, first, ben, "b") if number % 2 else (first, second, ben, "a")))
+    assert built("preference").statistics["agreement"]["value"] == 1.0
+
+
+@pytest.mark.django_db
 def test_raters_who_disagree_about_pairs_are_told() -> None:
     anna, ben = rater(0.9), rater(0.5)
     pairs = compared_prompts(3)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 RELIABLE, TENTATIVE = 0.8, 0.667
 """Krippendorff's own thresholds for conclusions, firm and tentative (Content Analysis, 2004, section 11.4.2)."""
@@ -20,11 +21,18 @@ class Level(StrEnum):
     NOMINAL = "nominal"
     ORDINAL = "ordinal"
     INTERVAL = "interval"
+    RATIO = "ratio"
+
+
+PAIR_ANSWERS = ("x", "y", "tie", "both_bad")
+"""What can be said of a pair: its first or its second clip is better, in whatever order the pair has them."""
+MIRRORED = (1, 0, 2, 3)
+"""The same answers with the pair's clips in the other order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one rater said of one item: a rating 1-5 of a clip, or the winner of a pair of clips."""
+    """What one rater said of one item: a rating 1-5 of a clip, or one of `PAIR_ANSWERS` of a pair of clips."""
 
     rater: Hashable
     item: Hashable
@@ -75,50 +83,96 @@ class PairAgreement:
 def rating_alpha(judgements: Iterable[Judgement], level: Level = Level.ORDINAL) -> Alpha:
     """Krippendorff's alpha of ratings: ordinal by default, as stars have an order but no fixed distance.
 
-    Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability. Missing judgements are allowed. Raises
-    `ValueError` when a rater judged an item twice: leave hidden repeats out.
+    Missing judgements are allowed. Raises `ValueError` when a rater judged an item twice: leave hidden repeats out.
     """
-    shared = {item: values for item, values in _by_item(judgements).items() if len(values) > 1}
-    domain = sorted({value for values in shared.values() for value in values.values()})
-    value = _krippendorff(list(shared.values()), domain, level) if len(domain) > 1 else None
-    raters = {rater for values in shared.values() for rater in values}
-    return Alpha(value, level, len(raters), len(shared), sum(map(len, shared.values())))
+    shared = [values for values in _by_item(judgements).values() if len(values) > 1]
+    scale = sorted({value for values in shared for value in values.values()})
+    tally = _Tally(scale)
+    for values in shared:
+        tally.add(values)
+    return tally.alpha(tally.kinds, level)
 
 
 def preference_alpha(judgements: Iterable[Judgement]) -> Alpha:
-    """Krippendorff's nominal alpha of answers on pairs of clips; the item is the pair, the value the clip preferred.
+    """Krippendorff's nominal alpha of answers on pairs of clips; the item is the pair, see `preference_alpha_of`.
 
-    Values must name the clip (or tie), never the side it was shown on. Raises `ValueError` as `rating_alpha` does.
+    Raises `ValueError` as `rating_alpha` does.
     """
     return preference_alpha_of(_by_item(judgements).values())
 
 
 def preference_alpha_of(items: Iterable[Mapping[Hashable, float | str]]) -> Alpha:
-    """`preference_alpha` of items that come one after the other, each `{rater: value}`: only counts are kept.
+    """Alpha of pairs that come one after the other, each `{rater: answer}`; only counts are kept.
 
-    With n_uc answers c among the m_u of item u, and n_c among all n, alpha is
-    1 - (n - 1) sum_u (m_u^2 - sum_c n_uc^2) / (m_u - 1) / (n^2 - sum_c n_c^2) (Krippendorff, 2011, section B).
+    Answers are `PAIR_ANSWERS`; anything else is a `ValueError`, clips themselves above all: every pair would have
+    categories of its own, which nobody on another pair can choose, and raters who flip coins would seem to agree.
+    Which clip of a pair comes first means nothing, so every pair counts in both orders, each half. Chance then gives
+    either clip as often as the other, whatever the ids are. A tie and "both bad" are answers of their own: they are
+    choices a rater had, and one who ties where another prefers does not agree.
     """
-    raters: set[Hashable] = set()
-    totals: Counter[float | str] = Counter()
-    count, observed = 0, 0.0
-    for values in items:
-        given = len(values)
-        if given < 2:
-            continue
-        answers = Counter(values.values())
-        observed += _unlike(answers) / (given - 1)
-        totals.update(answers)
-        raters.update(values)
-        count += 1
-    judged, expected = totals.total(), _unlike(totals)
-    value = 1 - (judged - 1) * observed / expected if expected else None
-    return Alpha(value, Level.NOMINAL, len(raters), count, judged)
+    tally = _Tally(PAIR_ANSWERS)
+    for answers in items:
+        if len(answers) > 1:
+            tally.add(answers)
+    both: Counter[tuple[int, ...]] = Counter()
+    for counts, times in tally.kinds.items():
+        both[counts] += times
+        both[tuple(counts[place] for place in MIRRORED)] += times
+    return tally.alpha(both, Level.NOMINAL)
 
 
-def _unlike(answers: Counter[float | str]) -> int:
-    """Ordered pairs of answers that differ."""
-    return answers.total() ** 2 - sum(n * n for n in answers.values())
+class _Tally:
+    """Items judged at least twice, those with the same counts of values together: `kinds` is {counts: items}."""
+
+    def __init__(self, scale: Sequence[float | str]) -> None:
+        self.scale = scale
+        self.kinds: Counter[tuple[int, ...]] = Counter()
+        self.raters: set[Hashable] = set()
+
+    def add(self, answers: Mapping[Hashable, float | str]) -> None:
+        """One item's `{rater: value}`; raises `ValueError` for a value that is not on the scale."""
+        given = Counter(answers.values())
+        unknown = given.keys() - set(self.scale)
+        if unknown:
+            raise ValueError(f"{unknown} is none of the answers {self.scale}.")
+        self.kinds[tuple(given[value] for value in self.scale)] += 1
+        self.raters.update(answers)
+
+    def alpha(self, kinds: Counter[tuple[int, ...]], level: Level) -> Alpha:
+        """Of `kinds`, with what was added as what it stands on."""
+        judgements = sum(sum(counts) * items for counts, items in self.kinds.items())
+        value = _krippendorff(kinds, self.scale, level)
+        return Alpha(value, level, len(self.raters), self.kinds.total(), judgements)
+
+
+def _krippendorff(kinds: Counter[tuple[int, ...]], scale: Sequence[float | str], level: Level) -> float | None:
+    """Alpha of items given as {how often each value of the scale was given: number of such items}.
+
+    With n_uc values c among the m_u of item u, n_c among all n, and squared distances d_ck, alpha is
+    1 - (n - 1) sum_u sum_ck n_uc n_uk d_ck / (m_u - 1) / sum_ck n_c n_k d_ck. Source: Krippendorff (2011), Computing
+    Krippendorff's Alpha-Reliability, sections C and D.
+    """
+    if not kinds:
+        return None
+    counts, items = np.array(list(kinds), dtype=np.float64), np.array(list(kinds.values()))
+    totals = items @ counts
+    distances = _squared_distances(scale, totals, level)
+    unlike = np.einsum("uc,ck,uk->u", counts, distances, counts)
+    observed = float(items @ (unlike / (counts.sum(axis=1) - 1)))
+    expected = float(totals @ distances @ totals)
+    return 1 - (totals.sum() - 1) * observed / expected if expected else None
+
+
+def _squared_distances(scale: Sequence[float | str], totals: NDArray[np.float64], level: Level) -> NDArray[np.float64]:
+    """How far apart every two values are: `[values, values]`."""
+    if level is Level.NOMINAL:
+        return 1 - np.eye(len(scale))
+    if level is Level.ORDINAL:  # values in between, and half of those at either end, by how often they were given
+        rank = np.cumsum(totals) - totals / 2
+        return (rank[:, None] - rank[None, :]) ** 2
+    values = np.array(scale, dtype=np.float64)
+    apart = values[:, None] - values[None, :]
+    return (apart if level is Level.INTERVAL else apart / (values[:, None] + values[None, :])) ** 2
 
 
 def pair_agreement(judgements: Iterable[Judgement]) -> PairAgreement:
@@ -129,17 +183,6 @@ def pair_agreement(judgements: Iterable[Judgement]) -> PairAgreement:
     answers = [Counter(values.values()) for values in _by_item(judgements).values()]
     agreeing = sum(math.comb(count, 2) for counts in answers for count in counts.values())
     return PairAgreement(agreeing, sum(math.comb(counts.total(), 2) for counts in answers))
-
-
-def _krippendorff(items: list[dict[Hashable, float | str]], domain: list[float | str], level: Level) -> float:
-    import krippendorff
-
-    column = {value: index for index, value in enumerate(domain)}
-    counts = np.zeros((len(items), len(domain)), dtype=np.int64)
-    for row, values in enumerate(items):
-        for value in values.values():
-            counts[row, column[value]] += 1
-    return float(krippendorff.alpha(value_counts=counts, value_domain=domain, level_of_measurement=level.value))
 
 
 def _by_item(judgements: Iterable[Judgement]) -> dict[Hashable, dict[Hashable, float | str]]:

@@ -1,9 +1,18 @@
 """Alpha against Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, and Fleiss (1971)."""
 
-import numpy as np
+import random
+
 import pytest
 
-from feedback.statistics.agreement import Judgement, Level, pair_agreement, preference_alpha, rating_alpha
+from feedback.statistics.agreement import (
+    PAIR_ANSWERS,
+    Judgement,
+    Level,
+    pair_agreement,
+    preference_alpha,
+    preference_alpha_of,
+    rating_alpha,
+)
 
 FOUR_OBSERVERS = """
 1 2 3 3 2 1 4 1 2 . . .
@@ -21,41 +30,99 @@ MEG_AND_OWEN = """
 """  # section A
 
 
-def judgements(table, kind=float):
+def cells(table):
     return [
-        Judgement(rater, item, kind(value))
+        (rater, unit, value)
         for rater, row in enumerate(table.strip().splitlines())
-        for item, value in enumerate(row.split())
+        for unit, value in enumerate(row.split())
         if value != "."
     ]
 
 
-@pytest.mark.parametrize(("level", "alpha"), [(Level.NOMINAL, 0.743), (Level.ORDINAL, 0.815), (Level.INTERVAL, 0.849)])
+def judgements(table):
+    return [Judgement(rater, unit, float(value)) for rater, unit, value in cells(table)]
+
+
+OTHER_COUNTS = """
+0 0 1 3 1; 1 3 0 0 1; 2 0 1 1 1; 0 0 1 0 0; 0 4 0 1 0; 0 0 5 0 0
+; 0 0 0 1 2; 0 1 1 1 1; 1 0 0 0 1; 3 0 1 1 0; 0 0 1 0 0; 0 0 1 1 3
+"""  # how often 1 to 5 was given to each of twelve units
+
+
+@pytest.mark.parametrize(
+    ("level", "alpha"),
+    [(Level.NOMINAL, 0.743), (Level.ORDINAL, 0.815), (Level.INTERVAL, 0.849), (Level.RATIO, 0.797)],
+)
 def test_rating_alpha_is_krippendorffs_example_with_missing_data(level, alpha):
     result = rating_alpha(judgements(FOUR_OBSERVERS), level)
     assert result.value == pytest.approx(alpha, abs=5e-4)
     assert (result.raters, result.items, result.judgements) == (4, 11, 40)
 
 
-def test_preference_alpha_is_krippendorffs_two_nominal_examples():
-    assert preference_alpha(judgements(BEN_AND_GERRY, str)).value == pytest.approx(0.692, abs=5e-4)
-    assert preference_alpha(judgements(MEG_AND_OWEN, str)).value == pytest.approx(0.095, abs=5e-4)
+def test_rating_alpha_is_krippendorffs_two_nominal_examples():
+    letters = [Judgement(r, u, float(ord(v))) for r, u, v in cells(BEN_AND_GERRY)]
+    assert rating_alpha(letters, Level.NOMINAL).value == pytest.approx(0.692, abs=5e-4)
+    assert rating_alpha(judgements(MEG_AND_OWEN), Level.NOMINAL).value == pytest.approx(0.095, abs=5e-4)
 
 
-def test_preference_alpha_is_the_librarys():
-    import krippendorff
+@pytest.mark.parametrize(
+    ("level", "alpha"),
+    [
+        (Level.NOMINAL, 0.2052529182879378),
+        (Level.ORDINAL, 0.1691864416221034),
+        (Level.INTERVAL, 0.16508624582317355),
+        (Level.RATIO, 0.17573872962923365),
+    ],
+)
+def test_rating_alpha_is_what_another_implementation_gives(level, alpha):
+    """Values of the package krippendorff 0.9.0."""
+    scores = []
+    for unit, row in enumerate(OTHER_COUNTS.split(";")):
+        given = [star for star, count in enumerate(row.split(), 1) for _ in range(int(count))]
+        scores += [Judgement(rater, unit, star) for rater, star in enumerate(given)]
+    assert rating_alpha(scores, level).value == pytest.approx(alpha, abs=1e-12)
 
-    rng = np.random.default_rng(0)
-    answers = [
-        Judgement(rater, item, str(rng.integers(4))) for item in range(40) for rater in range(rng.integers(1, 6))
-    ]
-    counts = np.zeros((40, 4), dtype=int)
-    for answer in answers:
-        counts[answer.item, int(answer.value)] += 1
-    expected = krippendorff.alpha(value_counts=counts, level_of_measurement="nominal")
-    found = preference_alpha(answers)
-    assert found.value == pytest.approx(expected, abs=1e-12)
-    assert (found.items, found.judgements) == ((counts.sum(1) > 1).sum(), counts[counts.sum(1) > 1].sum())
+
+def coin_flips(pairs, raters, answers=("x", "y"), seed=0):
+    draw = random.Random(seed)
+    return [Judgement(rater, pair, draw.choice(answers)) for pair in range(pairs) for rater in range(raters)]
+
+
+@pytest.mark.parametrize("raters", [2, 5])
+@pytest.mark.parametrize("answers", [("x", "y"), PAIR_ANSWERS])
+def test_raters_who_flip_coins_do_not_agree(raters, answers):
+    assert abs(preference_alpha(coin_flips(4000, raters, answers)).value) < 0.04
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 500])
+def test_raters_who_copy_agree_fully_whichever_clips_win(pairs):
+    draw = random.Random(1)
+    said = {pair: draw.choice(("x", "y")) for pair in range(pairs)}
+    assert preference_alpha([Judgement(r, pair, answer) for pair, answer in said.items() for r in "abc"]).value == 1
+    assert preference_alpha([Judgement(r, pair, "x") for pair in range(pairs) for r in "abc"]).value == 1
+
+
+def test_which_clip_of_a_pair_comes_first_changes_nothing():
+    votes = coin_flips(30, 3, PAIR_ANSWERS)
+    other = {"x": "y", "y": "x"}
+    turned = [Judgement(v.rater, v.item, other.get(v.value, v.value) if v.item % 3 else v.value) for v in votes]
+    assert preference_alpha(turned) == preference_alpha(votes)
+
+
+def test_preference_alpha_is_nominal_alpha_of_every_pair_in_both_orders():
+    votes = coin_flips(40, 3, PAIR_ANSWERS) + [Judgement("late", pair, "x") for pair in range(10)]
+    number = {answer: float(place) for place, answer in enumerate(PAIR_ANSWERS)}
+    mirrored = {"x": 1.0, "y": 0.0}
+    doubled = [Judgement(v.rater, (v.item, "as it is"), number[v.value]) for v in votes]
+    doubled += [Judgement(v.rater, (v.item, "turned"), mirrored.get(v.value, number[v.value])) for v in votes]
+    found = preference_alpha(votes)
+    assert found.value == pytest.approx(rating_alpha(doubled, Level.NOMINAL).value, abs=1e-12)
+    assert (found.raters, found.items, found.judgements) == (4, 40, 130)
+
+
+def test_clips_are_no_answers():
+    with pytest.raises(ValueError, match="none of the answers"):
+        preference_alpha_of([{"ada": "clip 17", "bob": "clip 18"}])
 
 
 def test_pair_agreement_is_fleiss_observed_agreement():

@@ -119,7 +119,7 @@ def rating_answers(spec: FilterSpec) -> QuerySet[Rating]:
 
 
 def vote_answers(spec: FilterSpec) -> QuerySet[Preference]:
-    """The votes that are pooled, from comparisons, rankings and listening tests that are over.
+    """The votes that are pooled, from comparisons, rankings and listening tests that are over; one per rater and pair.
 
     With `low` and `high`, the ids of the pair's clips in their order, whichever was shown as A.
     """

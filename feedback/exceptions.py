@@ -21,6 +21,12 @@ class PartOfAnother(Conflict):
     code = "part_of_another"
 
 
+class JudgedBlind(Conflict):
+    """What was said without knowing the clips is not replaced by what is said knowing them."""
+
+    code = "judged_blind"
+
+
 class FeedbackNotFound(NotFound):
     code = "feedback_not_found"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
@@ -107,6 +109,27 @@ class PreferenceQuerySet(JudgementQuerySet):
     def concerning(self, samples: models.QuerySet) -> PreferenceQuerySet:
         return self.filter(Q(sample_a__in=samples) | Q(sample_b__in=samples))
 
+    def voice_of(self, rater: AbstractBaseUser, pairs: Collection[str]) -> PreferenceQuerySet:
+        """What `rater` says of these pairs (by `pair_key`), one answer for each at most, to be replaced.
+
+        In a transaction; until its end no other one gives this rater another answer, so that two tabs come one after
+        the other.
+        """
+        get_user_model().objects.select_for_update(no_key=True).get(pk=rater.pk)
+        return self.filter(rater=rater, pair_key__in=pairs)
+
+    def openly(self) -> PreferenceQuerySet:
+        """Given with the clips' names in sight, by comparing or ranking; the others were given blind, in a trial."""
+        return self.exclude(source="trial")
+
+    def withdraw(self) -> None:
+        """Delete these answers, and rankings that are left without any."""
+        from feedback.models import Ranking
+
+        rankings = set(self.filter(ranking__isnull=False).values_list("ranking", flat=True))
+        self.delete()
+        Ranking.objects.filter(pk__in=rankings, preferences__isnull=True).delete()
+
     def with_context(self) -> PreferenceQuerySet:
         """With everything a list shows."""
         both = ("sample_a__job__prompt", "sample_a__job__adapter", "sample_b__job__prompt", "sample_b__job__adapter")
@@ -129,11 +152,11 @@ class RankingQuerySet(JudgementQuerySet):
         return self.filter(pk__in=RankingPlace.objects.order_by().filter(sample__in=samples).values("ranking"))
 
     def with_context(self) -> RankingQuerySet:
-        """With everything a list shows: the places too, best first."""
+        """With everything a list shows: the places too, best first, and the pairs that stand."""
         from feedback.models import RankingPlace
 
         places = RankingPlace.objects.order_by("place").select_related("sample__job__prompt")
-        return self.select_related("rater").prefetch_related(models.Prefetch("places", queryset=places))
+        return self.select_related("rater").prefetch_related(models.Prefetch("places", queryset=places), "preferences")
 
 
 class TagQuerySet(models.QuerySet):

@@ -139,10 +139,10 @@ def win_rates(preferences: QuerySet[Preference], ids: QuerySet | None) -> list[d
     counts = {name: _votes(preferences, *winners) for name, winners in outcomes.items()}
     rows = AudioSample.objects.filter(pk__in=list(most)).annotate(votes=_votes(decided), **counts)
     return [
-        {"sample": row["pk"], "job": row["job"], "label": AudioSample.LABELS[row["index"]]}
-        | {name: row[name] for name in outcomes}
-        | {"rate": _win_rate(row)}
-        for row in rows.order_by("-votes", "pk").values("pk", "job", "index", *outcomes)
+        {"sample": sample.pk, "job": sample.job_id, "label": sample.label, "name": str(sample)}
+        | (counted := {name: getattr(sample, name) for name in outcomes})
+        | {"rate": _win_rate(counted)}
+        for sample in rows.order_by("-votes", "pk").select_related("job")
     ]
 
 

@@ -73,7 +73,7 @@ class PlaceInline(admin.TabularInline):
 
 @admin.register(Ranking)
 class RankingAdmin(FeedbackAdmin):
-    list_display = ("__str__", "order", "rater", "created_at", "updated_at")
+    list_display = ("__str__", "order", "counting", "rater", "created_at", "updated_at")
     list_filter = ("rater__rater_profile__kind", "created_at")
     search_fields = ("rater__username", "places__sample__id", "places__sample__job__prompt__rendered_text")
     fields = ("rater", ("created_at", "updated_at"))
@@ -82,9 +82,14 @@ class RankingAdmin(FeedbackAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ranking]:
         return Ranking.objects.with_context()
 
+    @admin.display(description="pairs that count")
+    def counting(self, ranking: Ranking) -> str:
+        """Fewer than all once the rater judged some anew, or blind."""
+        return f"{ranking.standing} of {ranking.pairs}"
+
     @admin.display(description="best first")
     def order(self, ranking: Ranking) -> str:
-        return " > ".join(place.sample.label for place in ranking.places.all())
+        return ranking.order_in_words
 
 
 @admin.register(SampleTag)

@@ -16,6 +16,7 @@ from feedback.listening_tests.exceptions import AlreadyVoted, TrialNotFound, Wro
 from feedback.listening_tests.reliability import refresh_reliability
 from feedback.listening_tests.trials import CONTEXT
 from feedback.models import ListeningTest, Preference, RaterProfile, Trial
+from feedback.models.judgements import set_key
 
 WINNERS = {
     "x": Preference.Winner.A,
@@ -141,9 +142,12 @@ def _cast(trial: Trial, choice: str) -> bool:
 
 
 def _store_preference(trial: Trial) -> None:
+    """The vote as a preference, in place of what the rater said openly of the pair: blind, nobody is led by names."""
     known = bool(trial.heard_first or trial.heard_second)
     heard = [coverage.seconds(part) if known else None for part in (trial.heard_first, trial.heard_second)]
     heard_a, heard_b = heard if trial.x_is_first else reversed(heard)
+    pair = set_key((trial.pair.sample_x_id, trial.pair.sample_y_id))
+    Preference.objects.voice_of(trial.rater, [pair]).withdraw()
     Preference.objects.create(
         rater_id=trial.rater_id,
         sample_a=trial.pair.sample_x,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.conf import settings
@@ -22,6 +23,12 @@ TAG_LENGTH = 100
 def set_key(samples: Iterable[UUID]) -> str:
     """One short name for a set of samples, in whatever order they are given."""
     return hashlib.sha256(" ".join(sorted(str(pk) for pk in samples)).encode()).hexdigest()[:32]
+
+
+def names_of(samples: Sequence[AudioSample]) -> dict[UUID, str]:
+    """What to call clips that stand together: their letters within one job, else with the job, where letters repeat."""
+    together = len({sample.job_id for sample in samples}) == 1
+    return {sample.pk: sample.label if together else str(sample) for sample in samples}
 
 
 class Criterion(UUIDModel):
@@ -78,7 +85,10 @@ class Rating(Judgement):
 
 
 class Ranking(Judgement):
-    """Two to eight samples of one prompt, best first. Its pairs are stored as preferences with it, once."""
+    """Two to eight samples of one prompt, best first. Its pairs are stored as preferences with it, once.
+
+    Pairs that the rater judged anew since are theirs no more; a ranking stands while one of its pairs does.
+    """
 
     set_key = models.CharField(max_length=32, editable=False)
 
@@ -89,6 +99,26 @@ class Ranking(Judgement):
 
     def __str__(self) -> str:
         return f"Ranking {str(self.pk)[:8]}"
+
+    @property
+    def standing(self) -> int:
+        """How many of its pairs still say what the rater thinks."""
+        return len(self.preferences.all())
+
+    @property
+    def pairs(self) -> int:
+        """How many it had when it was given."""
+        return math.comb(len(self.places.all()), 2)
+
+    @property
+    def names(self) -> dict[UUID, str]:
+        """What its samples are called beside one another."""
+        return names_of([place.sample for place in self.places.all()])
+
+    @property
+    def order_in_words(self) -> str:
+        """As in "B > A > C"."""
+        return " > ".join(self.names[place.sample_id] for place in self.places.all())
 
 
 class RankingPlace(models.Model):
@@ -111,7 +141,7 @@ class RankingPlace(models.Model):
 
 
 class Preference(Judgement):
-    """A rater's choice between two samples of one prompt.
+    """A rater's choice between two samples of one prompt; the one voice of this rater on this pair.
 
     `heard_a`, `heard_b` are seconds of each clip played, `decision_seconds` the time from first sight to the vote;
     all are known for votes in listening tests only. A preference comes from one place: given directly, read from a
@@ -166,11 +196,7 @@ class Preference(Judgement):
                 | models.Q(source="trial", ranking__isnull=True, trial__isnull=False),
                 name="preference_comes_from_one_place",
             ),
-            models.UniqueConstraint(
-                fields=["rater", "pair_key"],
-                condition=models.Q(source="direct"),
-                name="one_direct_preference_per_pair",
-            ),
+            models.UniqueConstraint(fields=["rater", "pair_key"], name="one_voice_per_rater_and_pair"),
             models.UniqueConstraint(
                 fields=["ranking", "pair_key"],
                 condition=models.Q(source="ranking"),
@@ -179,11 +205,27 @@ class Preference(Judgement):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_winner_display()} ({self.get_source_display().lower()})"
+        return f"{self.in_words} ({self.get_source_display().lower()})"
 
     def save(self, *args: object, **kwargs: object) -> None:
         self.pair_key = set_key((self.sample_a_id, self.sample_b_id))
         super().save(*args, **kwargs)
+
+    @property
+    def names(self) -> dict[UUID, str]:
+        """What its two samples are called beside one another."""
+        return names_of([self.sample_a, self.sample_b])
+
+    @property
+    def in_words(self) -> str:
+        """As in "A over B"."""
+        a, b = self.names[self.sample_a_id], self.names[self.sample_b_id]
+        return {
+            self.Winner.A: f"{a} over {b}",
+            self.Winner.B: f"{b} over {a}",
+            self.Winner.TIE: f"{a} and {b}: a tie",
+            self.Winner.BOTH_BAD: f"{a} and {b}: both bad",
+        }[self.Winner(self.winner)]
 
 
 class Tag(UUIDModel):

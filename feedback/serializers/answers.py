@@ -16,11 +16,12 @@ from generation.models import AudioSample
 class JudgedSampleSerializer(serializers.ModelSerializer):
     """A sample where feedback is the subject."""
 
+    name = serializers.CharField(source="__str__", read_only=True, help_text="Its letter and its job.")
     prompt = serializers.UUIDField(source="job.prompt_id", read_only=True)
 
     class Meta:
         model = AudioSample
-        fields = ("id", "label", "job", "prompt")
+        fields = ("id", "label", "name", "job", "prompt")
         read_only_fields = fields
 
 
@@ -78,10 +79,13 @@ class PreferenceItemSerializer(ItemSerializer):
 
 class RankingItemSerializer(ItemSerializer):
     samples = serializers.SerializerMethodField(help_text="Best first.")
+    standing = serializers.IntegerField(
+        read_only=True, help_text="How many of its pairs count; the others were judged anew since, or blind."
+    )
 
     class Meta:
         model = Ranking
-        fields = (*SHARED, "samples")
+        fields = (*SHARED, "samples", "standing")
         read_only_fields = fields
 
     @extend_schema_field(JudgedSampleSerializer(many=True))

@@ -33,6 +33,7 @@ class SampleOutcomesSerializer(OutcomesSerializer):
     sample = serializers.UUIDField()
     job = serializers.UUIDField()
     label = serializers.CharField()
+    name = serializers.CharField(help_text="The letter and the job.")
 
 
 class PreferenceFiguresSerializer(serializers.Serializer):

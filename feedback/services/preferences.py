@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from feedback.exceptions import refused
+from feedback.exceptions import JudgedBlind, refused
 from feedback.models import Preference
 from feedback.models.judgements import set_key
 from feedback.services.comparable import check_comparable
@@ -24,23 +24,23 @@ def prefer(
     rater: AbstractBaseUser,
     strength: int | None = None,
 ) -> tuple[Preference, bool]:
-    """Store which of two samples of one prompt is better; a rater's earlier choice on the pair is replaced.
+    """Store which of two samples of one prompt is better, in place of what the rater said of the pair before.
 
     `winner` is "a", "b", "tie" or "both_bad"; `strength` (1 to 5) belongs to "a" and "b" only. Returns the preference
-    and whether it is new. Raises `Refused`.
+    and whether it is new. Raises `Refused`, and `JudgedBlind` where the rater voted on the pair in a listening test.
     """
     check_comparable([sample_a, sample_b], field="sample_b")
     if winner not in Preference.Winner.values:
         raise refused("winner", f"The winner must be one of: {', '.join(Preference.Winner.values)}.")
     _check_strength(winner, strength)
     values = {"sample_a": sample_a, "sample_b": sample_b, "winner": winner, "strength": strength}
+    key = set_key((sample_a.pk, sample_b.pk))
     with transaction.atomic():
-        return Preference.objects.update_or_create(
-            rater=rater,
-            pair_key=set_key((sample_a.pk, sample_b.pk)),
-            source=Preference.Source.DIRECT,
-            defaults=values,
-        )
+        voice = Preference.objects.voice_of(rater, [key])
+        if voice.filter(source=Preference.Source.TRIAL).exists():
+            raise JudgedBlind("You have judged these two in a blind listening test, and that vote stands.")
+        voice.filter(source=Preference.Source.RANKING).withdraw()
+        return Preference.objects.update_or_create(rater=rater, pair_key=key, defaults=values)
 
 
 def _check_strength(winner: str, strength: int | None) -> None:

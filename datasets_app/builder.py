@@ -1,4 +1,4 @@
-"""Building a dataset from feedback: prompt by prompt, so that memory does not grow with it."""
+"""Building a dataset from feedback: text by text, so that memory does not grow with it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from datasets_app.writing import Writer, seal
 from feedback.models import SampleTag
 from generation.models import AudioSample
 from generation.sample_files import load_codes
+from prompts.models import Prompt
 from text2song.outages import write_refused
 
-PROMPTS_AT_ONCE = 20
+TEXTS_AT_ONCE = 20
 ROW_NOUNS = {"supervised": "rated clip", "preference": "judged pair"}
 ANSWERS = ("low_votes", "high_votes", "ties")
 """Answers on a pair that say something of one clip to the other."""
@@ -36,19 +37,27 @@ def build(dataset: Dataset) -> bool:
 def _build(dataset: Dataset) -> None:
     spec = FilterSpec.stored(dataset.filters)
     found = rows(dataset.kind, spec)
-    prompt_ids = sorted(found.order_by().values_list("prompt", flat=True).distinct())
-    if not prompt_ids:
+    text_keys = sorted(found.order_by().values_list("asked", flat=True).distinct())
+    if not text_keys:
         raise NoRows(ROW_NOUNS[dataset.kind])
     writer = Writer(dataset)
     writer.clear()
     dataset.count(0, found.count())
     dataset.refresh_from_db()
-    splits = assign_splits(prompt_ids, dataset.seed)
-    for some in _batches(prompt_ids, PROMPTS_AT_ONCE):
-        batch = list(rows(dataset.kind, replace(spec, prompts=tuple(map(str, some)))))
+    splits = assign_splits(text_keys, dataset.seed)
+    for some in _batches(text_keys, TEXTS_AT_ONCE):
+        batch = list(rows(dataset.kind, _asking(spec, some)))
         samples = _samples(batch)
         writer.write([_row(values, samples, splits) for values in batch], {pk: s.sample for pk, s in samples.items()})
     seal(dataset)
+
+
+def _asking(spec: FilterSpec, text_keys: list[str]) -> FilterSpec:
+    """The filters narrowed to prompts that ask for these texts: all of them, as a pair may come from two."""
+    prompts = Prompt.objects.filter(text_key__in=text_keys).order_by()
+    if spec.prompts:
+        prompts = prompts.filter(pk__in=spec.prompts)
+    return replace(spec, prompts=tuple(map(str, prompts.values_list("pk", flat=True))))
 
 
 class _Sample:
@@ -87,7 +96,7 @@ def _samples(batch: Sequence[Mapping[str, Any]]) -> dict[UUID, _Sample]:
     }
 
 
-def _row(values: Mapping[str, Any], samples: Mapping[UUID, _Sample], splits: Mapping[UUID, str]) -> Row:
+def _row(values: Mapping[str, Any], samples: Mapping[UUID, _Sample], splits: Mapping[str, str]) -> Row:
     if "sample_id" in values:
         rated = samples[values["sample_id"]]
         rating = min(5.0, max(1.0, round(values["rating"], DECIMALS)))
@@ -102,20 +111,21 @@ def _row(values: Mapping[str, Any], samples: Mapping[UUID, _Sample], splits: Map
 
 
 def _shared(
-    values: Mapping[str, Any], sample: AudioSample, splits: Mapping[UUID, str], weight: float, votes: int
+    values: Mapping[str, Any], sample: AudioSample, splits: Mapping[str, str], weight: float, votes: int
 ) -> dict[str, Any]:
     prompt = sample.job.prompt
     return {
-        "split": splits[prompt.pk],
+        "split": splits[prompt.text_key],
         "prompt_id": prompt.pk,
         "prompt": prompt.text,
+        "asked": prompt.rendered_text,
         "text": sample.rendered_text,
         "weight": round(weight, DECIMALS),
         "votes": votes,
     }
 
 
-def _batches(values: Iterable[UUID], size: int) -> Iterator[list[UUID]]:
+def _batches(values: Iterable[str], size: int) -> Iterator[list[str]]:
     remaining = iter(values)
     while some := list(islice(remaining, size)):
         yield some

@@ -55,6 +55,13 @@ class DatasetInUse(Conflict):
         super().__init__(f"The dataset “{name}” is used by {named}{more}, so it cannot be deleted.")
 
 
+class SharedText(InvalidRow):
+    """Rows that ask for the same are in several splits, so that what is held out would be trained on."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"The text “{text[:80]}” is in several splits; splits must not share a text.")
+
+
 class DatasetNotFound(NotFound):
     code = "dataset_not_found"
 

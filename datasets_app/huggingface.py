@@ -124,7 +124,7 @@ def schema(kind: str) -> pyarrow.Schema:
         "adapter": pa.string(),
     }
     tags, sound = pa.list_(pa.string()), pa.struct({"bytes": pa.binary(), "path": pa.string()})
-    names = ("id", "split", "prompt_id", "prompt", "text")
+    names = ("id", "split", "prompt_id", "prompt", "asked", "text")
     columns: dict[str, Any] = {name: pa.string() for name in names} | {"weight": pa.float64(), "votes": pa.int32()}
     if kind == Dataset.Kind.SUPERVISED:
         columns |= {"rating": pa.float64(), "tags": tags, "sample": pa.struct(clip), "audio": sound}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from uuid import UUID
@@ -11,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError
 from django.db.models import Count
 
-from datasets_app.exceptions import InvalidRow
+from datasets_app.exceptions import InvalidRow, SharedText
 from datasets_app.models import Dataset
 from datasets_app.parsing import read_rows
 from datasets_app.rows import ClipRow, Row, SupervisedRow, codes_digest
@@ -21,6 +22,7 @@ from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
 from generation.sample_files import load_codes
 from prompts.models import Prompt
+from prompts.sameness import text_key
 from text2song.exceptions import Conflict
 from text2song.work import ClaimLost
 
@@ -65,9 +67,12 @@ def _kind(row: Row) -> str:
 
 
 def _fill(writer: Writer, rows: Iterator[Row]) -> None:
+    frozen = FrozenTexts.now()
     while batch := list(islice(rows, ROWS_AT_ONCE)):
         if any(_kind(row) != writer.dataset.kind for row in batch):
             raise InvalidRow("The file mixes rated clips and pairs; a dataset holds one kind.")
+        for row in batch:
+            frozen.refuse(row)
         try:
             writer.write(batch, _own_samples(clip for row in batch for clip in row.clips))
         except IntegrityError as error:
@@ -89,14 +94,32 @@ def _digest(sample: AudioSample) -> str:
 
 
 def _check(dataset: Dataset) -> None:
-    """What holds for every dataset: a training split, disjoint splits, no prompt of a frozen suite."""
+    """What holds for every dataset: a training split, and splits that share no text."""
     items = dataset.items.order_by()
     if not items.filter(split="train").exists():
         raise InvalidRow("The file has no row in the split “train”.")
-    spread = items.values("prompt_key").annotate(n=Count("split", distinct=True)).filter(n__gt=1)
-    spread = spread.order_by("prompt_key").first()
+    spread = items.values("text_key").annotate(n=Count("split", distinct=True)).filter(n__gt=1)
+    spread = spread.order_by("text_key").first()
     if spread is not None:
-        raise InvalidRow(f"The prompt {spread['prompt_key']} is in several splits; splits must not share a prompt.")
-    frozen = Prompt.objects.filter(suites__frozen_at__isnull=False, pk__in=items.values("prompt_key")).first()
-    if frozen is not None:
-        raise InvalidRow(f"The prompt “{frozen}” is in a frozen suite here; such prompts are never trained on.")
+        shared = items.filter(text_key=spread["text_key"]).order_by("position").first()
+        raise SharedText(shared.prompt_text)
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenTexts:
+    """What the prompts of this studio's frozen suites ask for."""
+
+    ids: frozenset[UUID]
+    keys: frozenset[str]
+
+    @classmethod
+    def now(cls) -> FrozenTexts:
+        """As the suites are at this moment."""
+        found = list(Prompt.objects.in_frozen_suites().values_list("pk", "text_key"))
+        return cls(frozenset(pk for pk, _ in found), frozenset(key for _, key in found))
+
+    def refuse(self, row: Row) -> None:
+        """Raise `InvalidRow` for a row that asks for, or was read as, one of them."""
+        if row.prompt_id in self.ids or not self.keys.isdisjoint((row.text_key, text_key(row.text))):
+            message = f"The prompt “{row.prompt[:80]}” is in a frozen suite here; such prompts are never trained on."
+            raise InvalidRow(message)

@@ -16,6 +16,7 @@ from generation.models import AudioSample
 from generation.sample_files import load_codes
 from generation.specs import Codes
 from prompts.models import Prompt
+from prompts.sameness import text_key
 from text2song.models import SoftDeleteModel, UUIDModel
 
 NAME_LENGTH = 200
@@ -27,7 +28,7 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
     """Rows to train on, chosen by filters, frozen once built: later feedback, renaming or deletion changes none of it.
 
     `content_hash` is the sha256 of its rows alone, so the same rows in another dataset, or another studio, have the
-    same. `seed` decides the splits together with the prompts' ids.
+    same. `seed` decides the splits together with what the prompts ask for.
     """
 
     class Kind(models.TextChoices):
@@ -214,7 +215,8 @@ class DatasetItem(DatasetPart):
     """A row: a rated clip (`sample`, `rating`), or a pair that was compared (`chosen`, `rejected`, `margin`).
 
     `weight` is the evidence: the reliabilities of those who judged, summed. `votes` counts their answers. `margin` is
-    the difference of the two clips' shares of the evidence, 0 where they are equal. `text` is what the model was given.
+    the difference of the two clips' shares of the evidence, 0 where they are equal. `text` is what the model was given,
+    `asked` the whole prompt in words (empty in rows of earlier releases); rows with one `text_key` ask for the same.
     """
 
     class Split(models.TextChoices):
@@ -229,6 +231,8 @@ class DatasetItem(DatasetPart):
     prompt_key = models.UUIDField(help_text="The prompt's id, here or in the studio it was imported from.")
     prompt = models.ForeignKey(Prompt, null=True, blank=True, on_delete=models.PROTECT, related_name="dataset_items")
     prompt_text = models.TextField(help_text="As its author wrote it.")
+    asked = models.TextField(blank=True, help_text="The whole prompt in words.")
+    text_key = models.CharField(max_length=64)
     text = models.TextField(help_text="What the model was given.")
     weight = models.FloatField()
     votes = models.PositiveIntegerField()
@@ -242,7 +246,10 @@ class DatasetItem(DatasetPart):
 
     class Meta:
         ordering = ("dataset", "position")
-        indexes = [models.Index(fields=["dataset", "prompt_key", "row_id"], name="dataset_rows_by_prompt")]
+        indexes = [
+            models.Index(fields=["dataset", "prompt_key", "row_id"], name="dataset_rows_by_prompt"),
+            models.Index(fields=["dataset", "text_key", "row_id"], name="dataset_rows_by_text"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["dataset", "position"], name="one_row_per_position"),
             models.UniqueConstraint(fields=["dataset", "row_id"], name="a_row_once_per_dataset"),
@@ -286,6 +293,7 @@ class DatasetItem(DatasetPart):
             "split": self.split,
             "prompt_id": self.prompt_key,
             "prompt": self.prompt_text,
+            "asked": self.asked,
             "text": self.text,
             "weight": self.weight,
             "votes": self.votes,
@@ -306,6 +314,8 @@ class DatasetItem(DatasetPart):
             prompt_key=row.prompt_id,
             prompt=prompt,
             prompt_text=row.prompt,
+            asked=row.asked,
+            text_key=text_key(row.asked or (prompt.rendered_text if prompt else row.text)),
             text=row.text,
             weight=row.weight,
             votes=row.votes,

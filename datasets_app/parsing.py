@@ -44,6 +44,7 @@ def parse_row(values: Any) -> Row:
         "split": reader.choice("split", SPLITS),
         "prompt_id": reader.identity("prompt_id"),
         "prompt": reader.text("prompt"),
+        "asked": reader.text("asked", empty=True) if reader.values.get("asked") is not None else "",
         "text": reader.text("text"),
         "weight": reader.number("weight", above=0.0),
         "votes": reader.whole("votes", low=1, high=2**31 - 1) if "votes" in reader.values else 1,

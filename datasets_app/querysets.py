@@ -67,8 +67,12 @@ class DatasetItemQuerySet(PartQuerySet):
         return self.select_related(*CLIPS, *(f"{name}__sample" for name in CLIPS))
 
     def by_prompt(self) -> Self:
-        """In an order that only the rows decide: those of one prompt together."""
+        """In an order that only the rows decide, and every release has: content hashes are made in it."""
         return self.order_by("prompt_key", "row_id")
+
+    def by_text(self) -> Self:
+        """In an order that only the rows decide: those that ask for the same together."""
+        return self.order_by("text_key", "row_id")
 
     def of_clip(self, sample_id: UUID) -> Self:
         named = Q()

@@ -37,7 +37,7 @@ class _Tally:
     circles: Circles = field(default_factory=Circles)
 
     def add_prompt(self, items: list[DatasetItem]) -> None:
-        """All rows of one prompt; they are in one split."""
+        """All rows that ask for one text; they are in one split."""
         self.prompts[items[0].split] += 1
         self.rows[items[0].split] += len(items)
         self.largest_prompt = max(self.largest_prompt, len(items))
@@ -54,9 +54,9 @@ class _Tally:
 
 
 def report(dataset: Dataset) -> dict[str, Any]:
-    """Everything D-08 and D-09 ask for; the rows are read one prompt at a time."""
+    """Everything D-08 and D-09 ask for; the rows are read one text at a time. Prompts that ask for the same are one."""
     tally = _Tally()
-    for _, items in groupby(_items(dataset), key=lambda item: item.prompt_key):
+    for _, items in groupby(_items(dataset), key=lambda item: item.text_key):
         tally.add_prompt(list(items))
     figures = {
         "rows": tally.rows.total(),
@@ -73,7 +73,7 @@ def report(dataset: Dataset) -> dict[str, Any]:
 
 
 def _items(dataset: Dataset) -> Iterator[DatasetItem]:
-    return dataset.items.by_prompt().select_related("chosen", "rejected").iterator(chunk_size=2000)
+    return dataset.items.by_text().select_related("chosen", "rejected").iterator(chunk_size=2000)
 
 
 def _of_clips(dataset: Dataset) -> dict[str, Any]:

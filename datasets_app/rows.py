@@ -1,8 +1,9 @@
 """The rows of datasets as they are exported, imported and trained on: the one format, free of the database.
 
-A row is one JSON object. Both kinds have `id, split, prompt_id, prompt, text, weight, votes`; supervised ones `sample,
-rating, tags`, preferences `chosen, rejected, margin`. A clip has `sample_id, audio, codes, seed, duration, sample_rate,
-model, base_revision, adapter`, in preferences also `tags`.
+A row is one JSON object. Both kinds have `id, split, prompt_id, prompt, asked, text, weight, votes`; supervised ones
+`sample, rating, tags`, preferences `chosen, rejected, margin`. `asked` is the whole prompt in words, `text` what the
+model read of it; rows of earlier releases lack `asked`. A clip has `sample_id, audio, codes, seed, duration,
+sample_rate, model, base_revision, adapter`, in preferences also `tags`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from generation.specs import Codes
+from prompts.sameness import text_key
 
 ROWS = uuid.UUID("7f0a2c5e-9d3b-5c8a-9a53-6d1b7c6a4e21")
 """Namespace of the rows' ids."""
@@ -74,6 +76,12 @@ class _Judged:
     text: str
     weight: float
     votes: int
+    asked: str = ""
+
+    @property
+    def text_key(self) -> str:
+        """What splits and suites know it by: the same for rows that ask for the same."""
+        return text_key(self.asked or self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +124,7 @@ def to_json(row: Row) -> dict[str, Any]:
         "split": row.split,
         "prompt_id": str(row.prompt_id),
         "prompt": row.prompt,
+        **({"asked": row.asked} if row.asked else {}),
         "text": row.text,
         "weight": row.weight,
         "votes": row.votes,

@@ -70,7 +70,7 @@ def rows(kind: str, spec: FilterSpec) -> QuerySet:
 
 
 def eligible_samples(spec: FilterSpec) -> QuerySet[AudioSample]:
-    """Clips that may be trained on and that the filters let through. Prompts of frozen suites never are."""
+    """Clips that may be trained on and that the filters let through. Texts of frozen suites never are."""
     samples = AudioSample.objects.visible().filter(
         job__state=GenerationJob.State.COMPLETED,
         job__prompt__in=Prompt.objects.outside_suites().order_by().values("pk"),
@@ -126,23 +126,23 @@ def vote_answers(spec: FilterSpec) -> QuerySet[Preference]:
     votes = Preference.objects.within(eligible_samples(spec).order_by().values("pk"))
     a_is_low = Q(sample_a__lt=F("sample_b"))
     return answers(votes, spec).annotate(
-        prompt=F("sample_a__job__prompt"),
+        asked=F("sample_a__job__prompt__text_key"),
         low=Case(When(a_is_low, then=F("sample_a")), default=F("sample_b"), output_field=UUIDField()),
         high=Case(When(a_is_low, then=F("sample_b")), default=F("sample_a"), output_field=UUIDField()),
     )
 
 
 def rated_clips(spec: FilterSpec) -> QuerySet:
-    """One dict per clip: `prompt`, `sample_id`, `weight` (the reliabilities summed), `votes` (how many ratings) and
-    `rating`, their mean weighted by reliability.
+    """One dict per clip: `asked` (its prompt's `text_key`), `sample_id`, `weight` (the reliabilities summed), `votes`
+    (how many ratings) and `rating`, their mean weighted by reliability.
     """
     weight = Sum("reliability")
     total = Sum(F("score") * F("reliability"), output_field=FloatField())
     clips = (
         rating_answers(spec)
-        .values("sample_id", prompt=F("sample__job__prompt"))
+        .values("sample_id", asked=F("sample__job__prompt__text_key"))
         .annotate(weight=weight, votes=Count("pk"), rating=total / weight)
-        .order_by("prompt", "sample_id")
+        .order_by("asked", "sample_id")
     )
     if spec.min_rating is not None:
         clips = clips.filter(rating__gte=spec.min_rating - TOLERANCE)
@@ -150,8 +150,8 @@ def rated_clips(spec: FilterSpec) -> QuerySet:
 
 
 def pairs(spec: FilterSpec) -> QuerySet:
-    """One dict per unordered pair: `prompt`, `low`, `high`, and for each of these two its `_weight` and `_votes`;
-    `ties` with `tie_weight`, and `both_bad`, are the answers that named no winner.
+    """One dict per unordered pair: `asked` (the `text_key` of both prompts), `low`, `high`, and for each of these two
+    its `_weight` and `_votes`; `ties` with `tie_weight`, and `both_bad`, are the answers that named no winner.
     """
     winner_is_low = Q(winner="a", sample_a=F("low")) | Q(winner="b", sample_b=F("low"))
     winner_is_high = Q(winner="a", sample_a=F("high")) | Q(winner="b", sample_b=F("high"))
@@ -161,7 +161,7 @@ def pairs(spec: FilterSpec) -> QuerySet:
 
     return (
         vote_answers(spec)
-        .values("prompt", "low", "high")
+        .values("asked", "low", "high")
         .annotate(
             low_weight=weight(winner_is_low),
             high_weight=weight(winner_is_high),
@@ -171,7 +171,7 @@ def pairs(spec: FilterSpec) -> QuerySet:
             ties=Count("pk", filter=Q(winner="tie")),
             both_bad=Count("pk", filter=Q(winner="both_bad")),
         )
-        .order_by("prompt", "low", "high")
+        .order_by("asked", "low", "high")
     )
 
 

@@ -17,6 +17,7 @@ from django.utils.text import Truncator
 from prompts import querysets, validators
 from prompts.exceptions import SuiteIsFrozen
 from prompts.rendering import Rendered, render_prompt
+from prompts.sameness import text_key
 from prompts.vocabulary import (
     INSTRUMENT_BY_SLUG,
     MAX_TEMPO,
@@ -104,13 +105,15 @@ class MusicalAttributes(models.Model):
 class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
     """One thing to play. A saved prompt never changes: samples and datasets refer to it; reuse makes a new one.
 
-    `rendered_text` is the whole of it in words. A model may read less: `prompts.reading`.
+    `rendered_text` is the whole of it in words. A model may read less: `generation.reading`. Prompts that ask for the
+    same in words have the same `text_key`.
     """
 
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="prompts"
     )
     rendered_text = models.TextField(editable=False)
+    text_key = models.CharField(max_length=64, editable=False, db_index=True)
 
     objects = querysets.PromptQuerySet.as_manager()
 
@@ -132,9 +135,13 @@ class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
         """The text in one line of at most 80 characters."""
         return Truncator(" ".join(self.text.split())).chars(80)
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.text_key = text_key(self.rendered_text)
+        super().save(*args, **kwargs)
+
     def full_clean(self, exclude: Collection[str] | None = None, **kwargs: Any) -> None:
-        """Validate everything a person wrote; `rendered_text` is made from it, never validated."""
-        super().full_clean({*(exclude or ()), "rendered_text"}, **kwargs)
+        """Validate everything a person wrote; what is made from it is never validated."""
+        super().full_clean({*(exclude or ()), "rendered_text", "text_key"}, **kwargs)
 
     def clean(self) -> None:
         super().clean()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 
+from prompts.sameness import text_key
 from text2song.models import SoftDeleteQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
+
+    from prompts.models import Prompt
 
 
 class PromptQuerySet(SoftDeleteQuerySet):
@@ -39,8 +43,19 @@ class PromptQuerySet(SoftDeleteQuerySet):
         return dict(self.order_by().values_list("pk").annotate(n=Count("jobs__samples", filter=alive)))
 
     def outside_suites(self) -> PromptQuerySet:
-        """Prompts that may be trained on: none of any frozen suite."""
-        return self.exclude(suites__frozen_at__isnull=False)
+        """Prompts that may be trained on: none that asks for what a prompt of a frozen suite asks for."""
+        return self.exclude(text_key__in=self.model.objects.in_frozen_suites().values("text_key"))
+
+    def in_frozen_suites(self) -> PromptQuerySet:
+        """Prompts that models are evaluated on."""
+        return self.filter(suites__frozen_at__isnull=False).order_by()
+
+    def bulk_create(self, objs: Iterable[Prompt], *args: Any, **kwargs: Any) -> list[Prompt]:
+        """As `save` would, each gets its key."""
+        prompts = list(objs)
+        for prompt in prompts:
+            prompt.text_key = text_key(prompt.rendered_text)
+        return super().bulk_create(prompts, *args, **kwargs)
 
 
 class PromptTemplateQuerySet(QuerySet):

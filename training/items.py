@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from uuid import UUID
 
-from datasets_app.exceptions import DatasetNotReady, InvalidRow
+from datasets_app.exceptions import DatasetNotReady, SharedText
+from datasets_app.imports import FrozenTexts
 from datasets_app.models import Dataset
 from datasets_app.parsing import read_rows
-from datasets_app.rows import ClipRow, PreferenceRow, Row, SupervisedRow
+from datasets_app.rows import ClipRow, PreferenceRow, Row, SupervisedRow, row_id
 from datasets_app.training_command import require_method
+from prompts.sameness import text_key
 from training.config import Method
 from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips, TrainingItem
 
@@ -32,12 +34,19 @@ class Items:
 def load_items(source: Dataset | Path, method: Method) -> Items:
     """The items `method` trains on. `source` is a built dataset, or an exported file, folder or zip.
 
+    A validation item whose text the model also trains on is left out, for it would measure memory: two long prompts may
+    be read as one text, and datasets of earlier releases held texts out by the prompts' ids.
+
     Raises `MethodDoesNotMatch` with what would match, `DatasetNotReady`, `InvalidRow`, `StorageUnavailable`, `OSError`.
     """
     if isinstance(source, Dataset):
         require_method(method.value, source.kind)
-        return Items(*(items_of(method, _stored(source, split)) for split in ("train", "validation")))
-    return Items(*(items_of(method, _exported(source, method, split)) for split in ("train", "validation")))
+        read = partial(_stored, source)
+    else:
+        read = partial(_exported, source, method)
+    training, validation = (items_of(method, read(split)) for split in ("train", "validation"))
+    trained_on = {text_key(item.text) for item in training}
+    return Items(training, [item for item in validation if text_key(item.text) not in trained_on])
 
 
 def items_of(method: Method, rows: Iterable[Row]) -> list[TrainingItem]:
@@ -79,7 +88,7 @@ def _labelled(row: SupervisedRow) -> LabelledClip:
 
 def _rankings(rows: Iterable[Row]) -> Iterator[RankedClips]:
     """Neighbours of equal rating have no order: of those only the first in order of id is kept."""
-    for _, of_prompt in groupby(rows, key=lambda row: row.prompt_id):
+    for _, of_prompt in groupby(rows, key=lambda row: row.text_key):
         rated: dict[float, SupervisedRow] = {}
         for row in of_prompt:
             if isinstance(row, PreferenceRow):
@@ -114,21 +123,22 @@ def _compared(rows: Iterable[Row]) -> Iterator[PreferenceRow]:
 def _stored(dataset: Dataset, split: str) -> Iterator[Row]:
     if not dataset.is_ready:
         raise DatasetNotReady(dataset.name, dataset.state)
-    items = dataset.items.filter(split=split).by_prompt().with_clips()
+    items = dataset.items.filter(split=split).by_text().with_clips()
     return (item.to_row() for item in items.iterator(chunk_size=ROWS_AT_ONCE))
 
 
-def _exported(path: Path, method: Method, split: str) -> Iterator[Row]:
-    """Rows of one split with those of a prompt together, as an export has them; every row must suit the method."""
-    finished: set[UUID] = set()
-    last: UUID | None = None
+def _exported(path: Path, method: Method, split: str) -> list[Row]:
+    """Rows of one split with those that ask for the same together; every row must suit the method, and the rules of
+    datasets: no text in two splits, none of a frozen suite.
+    """
+    frozen, splits = FrozenTexts.now(), dict[str, str]()
+    found: list[Row] = []
     for row in read_rows(path):
         kind = Dataset.Kind.SUPERVISED if isinstance(row, SupervisedRow) else Dataset.Kind.PREFERENCE
         require_method(method.value, kind)
-        if row.prompt_id != last:
-            if row.prompt_id in finished:
-                raise InvalidRow(f"The rows of the prompt {row.prompt_id} must follow one another.")
-            finished.add(row.prompt_id)
-            last = row.prompt_id
+        frozen.refuse(row)
+        if splits.setdefault(row.text_key, row.split) != row.split:
+            raise SharedText(row.prompt)
         if row.split == split:
-            yield row
+            found.append(row)
+    return sorted(found, key=lambda row: (row.text_key, row_id(row)))

@@ -65,15 +65,15 @@ def compared_prompts(prompts: int = 12) -> list[list[AudioSample]]:
 
 
 def seed_with_every_split(made: Iterable[list[AudioSample]]) -> int:
-    """A seed that holds out some of these prompts for validation and some for tests; ids differ from run to run."""
-    ids = [of_prompt[0].job.prompt_id for of_prompt in made]
-    return next(seed for seed in range(1000) if len(set(assign_splits(ids, seed).values())) == 3)
+    """A seed that holds out some of these prompts for validation and some for tests; texts differ from run to run."""
+    keys = [of_prompt[0].job.prompt.text_key for of_prompt in made]
+    return next(seed for seed in range(1000) if len(set(assign_splits(keys, seed).values())) == 3)
 
 
 def seed_with_other_splits(made: Iterable[list[AudioSample]]) -> int:
     """A seed that splits these prompts in another way than seed 0."""
-    ids = [of_prompt[0].job.prompt_id for of_prompt in made]
-    return next(seed for seed in range(1, 1000) if assign_splits(ids, seed) != assign_splits(ids, 0))
+    keys = [of_prompt[0].job.prompt.text_key for of_prompt in made]
+    return next(seed for seed in range(1, 1000) if assign_splits(keys, seed) != assign_splits(keys, 0))
 
 
 def built(kind: str = "supervised", filters: Mapping[str, Any] | None = None, **values: Any) -> Dataset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -35,6 +34,7 @@ from feedback.models import Preference, Ranking, Rating
 from feedback.tests.factories import ClipPairFactory, PreferenceFactory, SampleTagFactory, TagFactory, TrialFactory
 from generation.models import AudioSample
 from generation.services import delete_job
+from prompts.sameness import text_key
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song import work
 from text2song.work import ClaimLost
@@ -166,12 +166,12 @@ def test_splits_share_no_prompt() -> None:
     assert [rows for _, rows in dataset.splits] == [3 * len(prompts[split]) for split in DatasetItem.Split.values]
 
 
-def test_splits_are_decided_by_prompt_and_seed_alone() -> None:
-    ids = [UUID(int=n) for n in range(2000)]
-    splits = assign_splits(ids, 0)
-    assert splits == assign_splits(list(reversed(ids)), 0)
-    assert {pk: splits[pk] for pk in ids[:200]} == assign_splits(ids[:200], 0)
-    assert splits != assign_splits(ids, 1)
+def test_splits_are_decided_by_text_and_seed_alone() -> None:
+    keys = [text_key(f"text {n}") for n in range(2000)]
+    splits = assign_splits(keys, 0)
+    assert splits == assign_splits(list(reversed(keys)), 0)
+    assert {key: splits[key] for key in keys[:200]} == assign_splits(keys[:200], 0)
+    assert splits != assign_splits(keys, 1)
     shares = {name: list(splits.values()).count(name) / 2000 for name in ("train", "validation", "test")}
     assert shares == {
         "train": pytest.approx(0.8, abs=0.03),
@@ -182,7 +182,7 @@ def test_splits_are_decided_by_prompt_and_seed_alone() -> None:
 
 @pytest.mark.parametrize("number", range(40))
 def test_there_is_always_something_to_train_on(number: int) -> None:
-    assert set(assign_splits([UUID(int=number)], 0).values()) == {"train"}
+    assert set(assign_splits([text_key(f"{number}")], 0).values()) == {"train"}
 
 
 def test_empty_splits_are_told() -> None:

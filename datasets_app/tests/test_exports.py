@@ -68,6 +68,7 @@ def test_a_supervised_row_is_self_contained(tmp_path: Path) -> None:
         "split": "train",
         "prompt_id": str(sample.job.prompt_id),
         "prompt": sample.job.prompt.text,
+        "asked": sample.job.prompt.rendered_text,
         "text": sample.rendered_text,
         "weight": 1.0,
         "votes": 1,

@@ -57,7 +57,7 @@ def write_rows(path: Path, rows: list[Row]) -> Path:
 
 
 def _shared(index: int, split: str) -> dict[str, object]:
-    text = TEXTS[index % len(TEXTS)]
+    text = TEXTS[index % len(TEXTS)] + ("" if split == "train" else ", held out")
     return {"split": split, "prompt_id": uuid.uuid4(), "prompt": text, "text": text, "weight": 1.0, "votes": 1}
 
 

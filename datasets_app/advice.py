@@ -32,7 +32,7 @@ def _enough_ratings(figures: Mapping[str, Any]) -> str:
 
 
 def _enough_pairs(figures: Mapping[str, Any]) -> str:
-    decided = figures["rows"]
+    decided = figures["rows"] - figures["equal_pairs"]
     if decided < PAIRS_WANTED:
         missing = PAIRS_WANTED - decided
         return f"{decided} pairs are decided; preference training wants about {PAIRS_WANTED}. {missing} more would do."

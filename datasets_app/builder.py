@@ -16,7 +16,7 @@ from datasets_app.rows import DECIMALS, ClipRow, PreferenceRow, Row, SupervisedR
 from datasets_app.selection import TOLERANCE, rows
 from datasets_app.splits import assign_splits
 from datasets_app.writing import Writer, seal
-from feedback.models import SampleTag
+from feedback.models import Note, SampleTag
 from generation.models import AudioSample
 from generation.sample_files import load_codes
 from prompts.models import Prompt
@@ -63,9 +63,10 @@ def _asking(spec: FilterSpec, text_keys: list[str]) -> FilterSpec:
 class _Sample:
     """A sample with what its row freezes of it."""
 
-    def __init__(self, sample: AudioSample, tags: Iterable[str]) -> None:
+    def __init__(self, sample: AudioSample, tags: Iterable[str], notes: Iterable[str]) -> None:
         self.sample = sample
         self.tags = tuple(sorted(tags))
+        self.notes = tuple(sorted(notes))
 
     def freeze(self) -> ClipRow:
         """The clip as it is now, its codes read from the store."""
@@ -81,18 +82,23 @@ class _Sample:
             base_revision=sample.base_revision,
             adapter=sample.job.adapter.label if sample.job.adapter else None,
             tags=self.tags,
+            notes=self.notes,
         )
 
 
 def _samples(batch: Sequence[Mapping[str, Any]]) -> dict[UUID, _Sample]:
-    """The samples of pooled rows, with their prompts, models, adapters and tags, in two queries."""
+    """The samples of pooled rows, with their prompts, models, adapters, tags and notes, in three queries."""
     ids = {values[name] for values in batch for name in ("sample_id", "low", "high") if name in values}
     tags: dict[UUID, set[str]] = defaultdict(set)
     uses = SampleTag.objects.filter(sample__in=ids).trusted().order_by()
     for sample_id, name in uses.values_list("sample_id", "tag__name"):
         tags[sample_id].add(name)
+    notes: dict[UUID, list[str]] = defaultdict(list)
+    for sample_id, text in Note.objects.filter(sample__in=ids).trusted().order_by().values_list("sample_id", "text"):
+        notes[sample_id].append(text)
     return {
-        sample.pk: _Sample(sample, tags[sample.pk]) for sample in AudioSample.objects.with_context().filter(pk__in=ids)
+        sample.pk: _Sample(sample, tags[sample.pk], notes[sample.pk])
+        for sample in AudioSample.objects.with_context().filter(pk__in=ids)
     }
 
 

@@ -122,6 +122,7 @@ def schema(kind: str) -> pyarrow.Schema:
         "model": pa.string(),
         "base_revision": pa.string(),
         "adapter": pa.string(),
+        "notes": pa.list_(pa.string()),
     }
     tags, sound = pa.list_(pa.string()), pa.struct({"bytes": pa.binary(), "path": pa.string()})
     names = ("id", "split", "prompt_id", "prompt", "asked", "text")

@@ -176,6 +176,7 @@ class Clip(DatasetPart):
     base_revision = models.CharField(max_length=64, blank=True)
     adapter = models.CharField(max_length=220, blank=True, help_text="name@version as it was; empty for none.")
     tags = models.JSONField(default=list)
+    notes = models.JSONField(default=list, help_text="What raters wrote about it, without their names.")
 
     objects = querysets.PartQuerySet.as_manager()
 
@@ -208,6 +209,7 @@ class Clip(DatasetPart):
             base_revision=self.base_revision,
             adapter=self.adapter or None,
             tags=tuple(self.tags),
+            notes=tuple(self.notes),
         )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from datasets_app.exceptions import InvalidRow
 from datasets_app.rows import ClipRow, PreferenceRow, Row, SupervisedRow, codes_digest
+from feedback.models.judgements import NOTE_LENGTH, TAG_LENGTH
 from generation.specs import Codes
 
 SPLITS = ("train", "validation", "test")
@@ -72,6 +73,7 @@ def _clip(row: _Reader, name: str, tags: tuple[str, ...] | None = None) -> ClipR
         base_revision=reader.text("base_revision", longest=64, empty=True),
         adapter=reader.text("adapter", longest=220) if reader.values.get("adapter") is not None else None,
         tags=reader.words("tags") if tags is None else tags,
+        notes=reader.words("notes", longest=NOTE_LENGTH),
     )
 
 
@@ -92,12 +94,12 @@ class _Reader:
             raise self._refuse(name, f"a text of at most {longest} characters")
         return value
 
-    def words(self, name: str) -> tuple[str, ...]:
+    def words(self, name: str, longest: int = TAG_LENGTH) -> tuple[str, ...]:
         value = self.values.get(name)
         if value is None:
             return ()
-        if not isinstance(value, list) or not all(isinstance(word, str) and len(word) <= 100 for word in value):
-            raise self._refuse(name, "a list of words")
+        if not isinstance(value, list) or not all(isinstance(word, str) and len(word) <= longest for word in value):
+            raise self._refuse(name, f"a list of texts of at most {longest} characters")
         return tuple(value)
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 A row is one JSON object. Both kinds have `id, split, prompt_id, prompt, asked, text, weight, votes`; supervised ones
 `sample, rating, tags`, preferences `chosen, rejected, margin`. `asked` is the whole prompt in words, `text` what the
 model read of it; rows of earlier releases lack `asked`. A clip has `sample_id, audio, codes, seed, duration,
-sample_rate, model, base_revision, adapter`, in preferences also `tags`.
+sample_rate, model, base_revision, adapter`, where there are any `notes`, and in preferences `tags`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class ClipRow:
     base_revision: str
     adapter: str | None
     tags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def audio(self) -> str:
@@ -65,6 +66,7 @@ class ClipRow:
             "base_revision": self.base_revision,
             "adapter": self.adapter,
             "tags": list(self.tags),
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
 

@@ -75,6 +75,7 @@ class Writer:
             base_revision=row.base_revision,
             adapter=row.adapter or "",
             tags=list(row.tags),
+            notes=list(row.notes),
         )
         if sample is None:
             name = f"{self.dataset.claimed_name(row.sample_id)}.npz"

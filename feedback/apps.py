@@ -6,7 +6,8 @@ class FeedbackConfig(AppConfig):
 
     def ready(self) -> None:
         from feedback import receivers  # noqa: F401
-        from feedback.library_filter import FEEDBACK_FILTER
+        from feedback.library_filter import FEEDBACK_FILTERS
         from generation.listening.library import add_filter
 
-        add_filter(FEEDBACK_FILTER)
+        for further in FEEDBACK_FILTERS:
+            add_filter(further)

@@ -20,6 +20,7 @@ from feedback.tag_names import normal_name
 from generation.models import AudioSample, BaseModel, GenerationJob
 from prompts.filters import MomentFilter, TruthFilter, WholeNumberFilter
 from prompts.models import Prompt
+from prompts.search import parse_words
 from text2song.exceptions import Refused
 
 KIND_LABELS = {
@@ -110,12 +111,21 @@ class ScopeFilter(django_filters.FilterSet):
         "model": "job__base_model",
     }
 
-    def samples(self) -> QuerySet[AudioSample] | None:
-        """The samples the filters name; None when they name none, which means all."""
+    @property
+    def is_whole_prompt(self) -> bool:
+        """Whether they are all samples of one prompt, and no choice among them."""
+        return self._wanted().keys() == {self.PATHS["prompt"]}
+
+    def _wanted(self) -> dict[str, Any]:
+        """Lookups of a sample by the values that are set."""
         values = self.form.cleaned_data
-        wanted = {
+        return {
             path: getattr(values[name], "pk", values[name]) for name, path in self.PATHS.items() if values.get(name)
         }
+
+    def samples(self) -> QuerySet[AudioSample] | None:
+        """The samples the filters name; None when they name none, which means all."""
+        wanted = self._wanted()
         if not wanted:
             return None
         if wanted.get("job__adapter") == "null":
@@ -130,8 +140,8 @@ class ScopeFilter(django_filters.FilterSet):
 class FeedbackFilter(ScopeFilter):
     """Feedback of all kinds.
 
-    A filter that only one kind can fit (criterion, rating, tag) leaves the others out. Ratings and tags filtered at
-    once are those on samples that have both.
+    A filter that only one kind can fit (criterion, rating, tag, words of a note) leaves the others out. Several of them
+    at once find what is on samples that have all of it.
     """
 
     rater = RaterFilter(method="read_later")
@@ -146,6 +156,12 @@ class FeedbackFilter(ScopeFilter):
     rating_min = _stars("At least", "Ratings from 1 to 5 that are no lower.")
     rating_max = _stars("At most", "Ratings from 1 to 5 that are no higher.")
     tag = TagNameFilter(method="read_later", help_text="Name of a tag: its uses.")
+    q = django_filters.CharFilter(
+        method="read_later",
+        help_text="Words of a note: notes that hold all of them.",
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
     kind = django_filters.ChoiceFilter(
         method="read_later",
         choices=list(KIND_LABELS.items()),
@@ -186,18 +202,27 @@ class FeedbackFilter(ScopeFilter):
     def _specific(self, parts: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         lookups = {"criterion": "criterion", "rating_min": "score__gte", "rating_max": "score__lte"}
         scores = {lookup: values[name] for name, lookup in lookups.items() if values.get(name)}
-        tag = values.get("tag")
-        if not scores and not tag:
-            return parts
-        ratings, tags = parts["rating"].filter(**scores), parts["tags"].filter(tag=tag) if tag else parts["tags"]
-        if scores and tag:
-            rated, tagged = ratings.order_by().values("sample"), tags.order_by().values("sample")
-            return {"rating": ratings.filter(sample__in=tagged), "tags": tags.filter(sample__in=rated)}
-        return {"rating": ratings} if scores else {"tags": tags}
+        words = parse_words(values.get("q") or "")
+        narrowed = {}
+        if scores:
+            narrowed["rating"] = parts["rating"].filter(**scores)
+        if values.get("tag"):
+            narrowed["tags"] = parts["tags"].filter(tag=values["tag"])
+        if words:
+            narrowed["note"] = parts["note"].matching(words)
+        return {kind: _together(part, narrowed, kind) for kind, part in narrowed.items()} or parts
 
     def _of_kind(self, parts: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         kind = values.get("kind")
         return {name: part for name, part in parts.items() if name == kind} if kind else parts
+
+
+def _together(part: Any, narrowed: dict[str, Any], own: str) -> Any:
+    """Of `part`, what is on samples that all the other kinds are on as well."""
+    for kind, other in narrowed.items():
+        if kind != own:
+            part = part.filter(sample__in=other.order_by().values("sample"))
+    return part
 
 
 STAR_RANGES = [("1", "1 star or more"), *((str(n), f"{n} stars or more") for n in (2, 3, 4)), ("5", "5 stars")]
@@ -206,7 +231,13 @@ STAR_RANGES = [("1", "1 star or more"), *((str(n), f"{n} stars or more") for n i
 class HistoryFilter(FeedbackFilter):
     """The history page: the same filters with fewer choices; pairs that a ranking implies stay in the ranking."""
 
-    LABELS = {"rating_min": "Rating", "created_after": "From", "created_before": "To", "mine": "Only mine"}
+    LABELS = {
+        "rating_min": "Rating",
+        "q": "Words of a note",
+        "created_after": "From",
+        "created_before": "To",
+        "mine": "Only mine",
+    }
 
     rating_max = ordering = implied = None
     rating_min = django_filters.ChoiceFilter(
@@ -235,6 +266,7 @@ class HistoryFilter(FeedbackFilter):
             "adapter": lambda: "Base Model" if value == "null" else value.label,
             "rater": lambda: f"by {value}",
             "tag": lambda: f"tagged {value.spoken}",
+            "q": lambda: f"note with “{value}”",
             "created_after": lambda: f"from {timezone.localtime(value):%d %b %Y}",
             "created_before": lambda: f"to {timezone.localtime(value):%d %b %Y}",
             "prompt": lambda: f"“{str(value)[:40]}”",

@@ -88,6 +88,13 @@ class SampleTagQuerySet(OfOneSampleQuerySet):
 
 
 class NoteQuerySet(OfOneSampleQuerySet):
+    def matching(self, words: list[str]) -> NoteQuerySet:
+        """Those that hold all of `words`, in whatever case."""
+        found = self
+        for word in words:
+            found = found.filter(text__icontains=word)
+        return found
+
     def with_context(self) -> NoteQuerySet:
         """With everything a list shows."""
         return self.select_related("rater", "sample__job__prompt")

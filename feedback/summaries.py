@@ -28,13 +28,19 @@ MOST_SAMPLES = 100
 # -- a scope ------------------------------------------------------------------------------------------------------
 
 
-def statistics(*, reader: AbstractBaseUser, samples: QuerySet[AudioSample] | None = None) -> dict[str, Any]:
-    """Ratings, preferences, tags and the number of rankings and notes on `samples` (None: on all)."""
+def statistics(
+    *, reader: AbstractBaseUser, samples: QuerySet[AudioSample] | None = None, whole_prompt: bool = False
+) -> dict[str, Any]:
+    """Ratings, preferences, tags and the number of rankings and notes on `samples` (None: on all).
+
+    Clips are compared within a prompt only, so where `samples` are all of one (`whole_prompt`) there is nobody they
+    could win against, and no win rate.
+    """
     ids = None if samples is None else samples.order_by().values("pk")
     return {
         "samples_judged": _judged(reader, ids).count(),
         "ratings": rating_statistics(_seen(Rating, reader, ids)),
-        "preferences": _preference_statistics(_seen(Preference, reader, ids), ids),
+        "preferences": _preference_statistics(_seen(Preference, reader, ids), ids, whole_prompt),
         "tags": tag_statistics(_seen(SampleTag, reader, ids)),
         "rankings": _seen(Ranking, reader, ids).count(),
         "notes": _seen(Note, reader, ids).count(),
@@ -78,7 +84,9 @@ def rating_statistics(ratings: QuerySet[Rating]) -> dict[str, Any]:
     }
 
 
-def _preference_statistics(preferences: QuerySet[Preference], ids: QuerySet | None) -> dict[str, Any]:
+def _preference_statistics(
+    preferences: QuerySet[Preference], ids: QuerySet | None, whole_prompt: bool
+) -> dict[str, Any]:
     winners = {name: Count("pk", filter=Q(winner=name)) for name in Preference.Winner.values}
     found = preferences.aggregate(
         total=Count("pk"),
@@ -95,16 +103,19 @@ def _preference_statistics(preferences: QuerySet[Preference], ids: QuerySet | No
         "samples": AudioSample.objects.filter(pk__in=sides).count(),
         "mean_strength": _rounded(found["mean_strength"]),
         "winners": {name: found[f"winner_{name}"] for name in winners},
-        "win_rate": None if ids is None else win_rate_of(preferences, ids),
+        "win_rate": None if ids is None or whole_prompt else win_rate_of(preferences, ids),
         "win_rates": win_rates(preferences, ids),
     }
 
 
-def win_rate_of(preferences: QuerySet[Preference], ids: QuerySet) -> dict[str, Any]:
-    """How samples among `ids` fare against others: preferences with exactly one of the two sides among them."""
+def win_rate_of(preferences: QuerySet[Preference], ids: QuerySet) -> dict[str, Any] | None:
+    """How samples among `ids` fare against others: preferences with exactly one of the two sides among them.
+
+    None where no vote decided anything.
+    """
     ours_a, ours_b = Q(sample_a__in=ids), Q(sample_b__in=ids)
     found = _outcomes(preferences, ours_a & ~ours_b, ours_b & ~ours_a)
-    return found | {"rate": _win_rate(found)}
+    return found | {"rate": _win_rate(found)} if found["wins"] or found["losses"] else None
 
 
 def votes_between(preferences: QuerySet[Preference], ours: QuerySet, theirs: QuerySet) -> dict[str, int]:

@@ -25,9 +25,9 @@ from datasets_app.imports import import_dataset
 from datasets_app.models import Dataset, DatasetItem, Export
 from datasets_app.services import create_dataset, start_export
 from datasets_app.tasks import build_datasets, write_exports
-from datasets_app.tests.factories import built, compared_prompts, rated, rated_prompts
+from datasets_app.tests.factories import built, compared_prompts, rated, rated_prompts, rater
 from datasets_app.writing import content_hash
-from feedback.tests.factories import SampleTagFactory, TagFactory
+from feedback.tests.factories import NoteFactory, SampleTagFactory, TagFactory
 from generation.models import AudioSample
 from generation.sample_files import load_codes
 from prompts.tests.factories import PromptSuiteFactory
@@ -86,6 +86,26 @@ def test_a_supervised_row_is_self_contained(tmp_path: Path) -> None:
             "adapter": None,
         },
     }
+
+
+@pytest.mark.parametrize(("kind", "fill"), [("supervised", rated_prompts), ("preference", compared_prompts)])
+@pytest.mark.parametrize("form", ["jsonl", "huggingface"])
+def test_notes_go_along_with_their_clips(kind: str, fill: Any, form: str, tmp_path: Path) -> None:
+    sample = fill(2)[0][0]
+    without = built(kind)
+    for number, text in enumerate(("The flute is\ntoo loud.", "Great drums!")):
+        NoteFactory(sample=sample, text=text, rater=rater() if number else None)
+    NoteFactory(sample=sample, text="Buy my records", rater=rater(is_excluded=True))
+    dataset = built(kind)
+    assert dataset.content_hash != without.content_hash
+    path = tmp_path / f"notes.{form}"
+    write_file(dataset, form, path)
+    again = import_dataset(actor=None, path=path, name="Again", worker="w")
+    assert again.content_hash == dataset.content_hash
+    for found in (dataset, again):
+        notes = {clip.sample_key: clip.notes for clip in found.clips.all()}
+        assert notes.pop(sample.pk) == ["Great drums!", "The flute is\ntoo loud."] and not any(notes.values())
+    assert not any(dict(clip).get("notes") for clip in without.clips.values())
 
 
 def test_a_preference_row_holds_both_clips(tmp_path: Path) -> None:

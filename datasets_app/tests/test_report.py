@@ -8,6 +8,7 @@ import pytest
 
 from datasets_app.circles import Circles
 from datasets_app.report_in_words import charts, circles
+from datasets_app.selection import readiness
 from datasets_app.tests.factories import built, clips, compared_prompts, prefer, rated, rater
 from generation.models import AudioSample
 
@@ -78,6 +79,20 @@ def test_circles_of_a_dataset_are_listed() -> None:
     assert figures["agreement"] is None
     assert figures["margins"] == {"0.2": 0, "0.4": 0, "0.6": 0, "0.8": 0, "1": 5}
     assert any("go in a circle" in sentence for sentence in figures["recommendations"])
+
+
+@pytest.mark.django_db
+def test_only_decided_pairs_count_towards_a_training() -> None:
+    """As on the page that tells how far the votes go."""
+    (a, b), (c, d), (e, f) = compared_prompts(3)
+    prefer(e, f, winner="tie")
+    prefer(*clips(2), winner="tie")
+    prefer(b, a, rater())
+    prefer(c, d)
+    figures = built("preference").statistics
+    decided = readiness()[1].have
+    assert (decided, figures["rows"], figures["equal_pairs"]) == (2, 4, 2)
+    assert any(sentence.startswith("2 pairs are decided") for sentence in figures["recommendations"])
 
 
 @pytest.mark.django_db

@@ -61,7 +61,7 @@ class FeedbackViewSet(viewsets.GenericViewSet):
 
     @extend_schema(
         summary="List feedback of all kinds, newest first",
-        description="A filter that only one kind can fit (criterion, rating, tag) leaves the others out.",
+        description="A filter that only one kind can fit (criterion, rating, tag, words of a note) leaves others out.",
         responses={200: any_item(many=True)},
     )
     def list(self, request: Request) -> Response:
@@ -103,7 +103,7 @@ class FeedbackViewSet(viewsets.GenericViewSet):
         self.filter_queryset(self.get_queryset())
         scope = ScopeFilter(request.query_params, queryset=self.get_queryset(), request=request)
         scope.is_valid()
-        figures = summaries.statistics(reader=request.user, samples=scope.samples())
+        figures = summaries.statistics(reader=request.user, samples=scope.samples(), whole_prompt=scope.is_whole_prompt)
         return Response(StatisticsSerializer(figures).data)
 
     @extend_schema(

@@ -21,6 +21,7 @@ from feedback.tests.factories import (
     TagFactory,
 )
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
+from prompts.tests.factories import PromptFactory
 from text2song.tests.clients import caller, caller_with_key
 from text2song.tests.factories import UserFactory
 
@@ -329,9 +330,52 @@ def test_figures_of_preferences(chief, trio):
     rates = {row["label"]: (row["wins"], row["losses"], row["ties"], row["rate"]) for row in figures["win_rates"]}
     assert rates == {"A": (2, 0, 1, 0.8333), "B": (0, 1, 1, 0.25), "C": (0, 1, 0, 0.0)}
     assert figures["win_rates"][0]["label"] == "A", "the most compared first"
-    assert figures["win_rate"]["rate"] is None, "within one job, it is nobody against others"
+    assert figures["win_rate"] is None, "within one job, it is nobody against others"
     own = chief.get(f"{FEEDBACK}stats/", {"sample": b.pk}).json()["preferences"]["win_rate"]
     assert own == {"wins": 0, "losses": 1, "ties": 1, "both_bad": 1, "rate": 0.25}
+
+
+def test_win_rates_that_say_nothing_are_left_out(chief, trio):
+    """Nothing decided; or clips of one prompt against one another, which another prompt with the same words is too."""
+    a, b, c = trio
+    again = GenerationJobFactory(completed=True, prompt=PromptFactory(text=a.job.prompt.text))
+    rival = AudioSampleFactory(job=again, stored=False)
+    assert again.prompt_id != a.job.prompt_id
+
+    def rate(**scope):
+        return chief.get(f"{FEEDBACK}stats/", {name: str(value) for name, value in scope.items()}).json()[
+            "preferences"
+        ]["win_rate"]
+
+    for winner in ("tie", "both_bad"):
+        PreferenceFactory(sample_a=a, sample_b=b, winner=winner)
+    assert rate(sample=a.pk) is None
+    PreferenceFactory(sample_a=a, sample_b=rival, winner="a")
+    assert rate(prompt=a.job.prompt_id) is None
+    assert rate(job=a.job_id)["rate"] == rate(prompt=a.job.prompt_id, job=a.job_id)["rate"] == 1.0
+    assert rate(sample=a.pk)["rate"] == 0.75
+    assert rate() is None
+
+
+def test_notes_are_found_by_their_words(chief, client, trio, user):
+    a, b, c = trio
+    hall = NoteFactory(sample=a, text="The reverb sounds like a CHURCH, the drums do not.")
+    own = NoteFactory(sample=b, rater=user, text="Лучшие drums of all")
+    RatingFactory(sample=a, score=5)
+    RatingFactory(sample=b, score=2)
+    tag = SampleTagFactory(sample=b)
+
+    def found(by=chief, **query):
+        return set(ids(by.get(FEEDBACK, query)))
+
+    assert found(q="church") == found(q="drums church") == {str(hall.pk)}
+    assert found(q="drums") == {str(hall.pk), str(own.pk)}
+    assert found(q='"a church, the"') == {str(hall.pk)} and found(q="лучшие") == {str(own.pk)}
+    assert found(q="drums", kind="rating") == set()
+    assert found(by=client, q="drums") == {str(own.pk)}, "others' notes stay hidden until the sample is judged"
+    assert found(q="drums", rating_min=3, kind="note") == {str(hall.pk)}
+    both = found(q="drums", tag="catchy", rating_max=4)
+    assert {str(own.pk), str(tag.pk)} < both and len(both) == 3
 
 
 def test_figures_of_tags(chief, trio):

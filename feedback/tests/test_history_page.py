@@ -78,6 +78,28 @@ def test_filters_narrow_and_combine_and_no_match_is_said(page, user):
         assert wrong.status_code == 400 and "cannot be used" in wrong.text
 
 
+def test_a_note_is_found_by_its_words(page, user):
+    wanted = NoteFactory(rater=user, text="The flute is far too loud.")
+    NoteFactory(rater=user, text="The drums are fine.")
+    answer = page.get(URL, {"q": "FLUTE loud"})
+    assert [item.pk for item in answer.context["page"].object_list] == [wanted.pk]
+    assert "note with “FLUTE loud”" in answer.text and 'name="q"' in answer.text
+    assert "No feedback fits" in page.get(URL, {"q": "flute drums"}).text
+
+
+def test_the_library_finds_clips_by_words_of_notes_the_reader_may_see(page, user):
+    mine, theirs = NoteFactory(rater=user, text="A lovely flute."), NoteFactory(text="A flute too many.")
+
+    def shown():
+        answer = page.get(reverse("library"), {"note": "flute"})
+        assert "note with “flute”" in answer.text
+        return {note.pk for note in (mine, theirs) if reverse("sample-detail", args=[note.sample_id]) in answer.text}
+
+    assert shown() == {mine.pk}
+    RatingFactory(sample=theirs.sample, rater=user)
+    assert shown() == {mine.pk, theirs.pk}
+
+
 def test_others_feedback_is_not_listed_before_it_is_time(page, user):
     secret = NoteFactory(text="The secret opinion.")
     assert "The secret opinion." not in page.get(URL).text

@@ -176,7 +176,7 @@ def test_datasets_of_earlier_releases_keep_their_hash_and_validate_on_no_text_th
     items.update(asked="", text_key="", split="train")
     items.exclude(prompt__text="calm piano").update(split="validation")
     old_hash = content_hash(dataset)
-    importlib.import_module("datasets_app.migrations.0004_text_key").fill(apps, None)
+    importlib.import_module("datasets_app.migrations.0004_text_key_and_notes").fill(apps, None)
     Dataset.objects.filter(pk=dataset.pk).update(state="ready", content_hash=old_hash, built_at=dataset.built_at)
     assert items.values("text_key").distinct().count() == 2
     assert content_hash(dataset) == old_hash

@@ -1,4 +1,4 @@
-"""What every row asks for, by a key: of the prompt where it is here, else of the text that was read."""
+"""What every row asks for, by a key: of the prompt where it is here, else of the text that was read. Notes of clips."""
 
 from django.db import migrations, models
 
@@ -34,6 +34,11 @@ class Migration(migrations.Migration):
             name="text_key",
             field=models.CharField(default="", max_length=64),
             preserve_default=False,
+        ),
+        migrations.AddField(
+            model_name="clip",
+            name="notes",
+            field=models.JSONField(default=list, help_text="What raters wrote about it, without their names."),
         ),
         migrations.AddIndex(
             model_name="datasetitem",

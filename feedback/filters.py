@@ -118,10 +118,8 @@ class ScopeFilter(django_filters.FilterSet):
 
     def _wanted(self) -> dict[str, Any]:
         """Lookups of a sample by the values that are set."""
-        values = self.form.cleaned_data
-        return {
-            path: getattr(values[name], "pk", values[name]) for name, path in self.PATHS.items() if values.get(name)
-        }
+        values = {path: self.form.cleaned_data.get(name) for name, path in self.PATHS.items()}
+        return {path: getattr(value, "pk", value) for path, value in values.items() if value}
 
     def samples(self) -> QuerySet[AudioSample] | None:
         """The samples the filters name; None when they name none, which means all."""

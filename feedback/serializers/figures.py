@@ -45,8 +45,8 @@ class PreferenceFiguresSerializer(serializers.Serializer):
     winners = serializers.DictField(child=serializers.IntegerField())
     win_rate = OutcomesSerializer(
         allow_null=True,
-        help_text="Of the samples asked about, against all others. Null where no vote decided anything, and for a whole "
-        "prompt, whose clips are compared with one another only.",
+        help_text="Of the samples asked about, against all others. Null where no vote decided anything, and for a "
+        "whole prompt, whose clips are compared with one another only.",
     )
     win_rates = SampleOutcomesSerializer(many=True, help_text="Of the 100 samples compared most often.")
 

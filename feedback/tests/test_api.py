@@ -337,7 +337,7 @@ def test_figures_of_preferences(chief, trio):
 
 def test_win_rates_that_say_nothing_are_left_out(chief, trio):
     """Nothing decided; or clips of one prompt against one another, which another prompt with the same words is too."""
-    a, b, c = trio
+    a, b, _ = trio
     again = GenerationJobFactory(completed=True, prompt=PromptFactory(text=a.job.prompt.text))
     rival = AudioSampleFactory(job=again, stored=False)
     assert again.prompt_id != a.job.prompt_id
@@ -358,7 +358,7 @@ def test_win_rates_that_say_nothing_are_left_out(chief, trio):
 
 
 def test_notes_are_found_by_their_words(chief, client, trio, user):
-    a, b, c = trio
+    a, b, _ = trio
     hall = NoteFactory(sample=a, text="The reverb sounds like a CHURCH, the drums do not.")
     own = NoteFactory(sample=b, rater=user, text="Лучшие drums of all")
     RatingFactory(sample=a, score=5)

@@ -152,10 +152,6 @@ class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
     def rendered(self) -> Rendered:
         return render_prompt(self.text, **self.attributes)
 
-    @property
-    def frozen_suites(self) -> models.QuerySet[PromptSuite]:
-        return PromptSuite.objects.filter(prompts=self, frozen_at__isnull=False)
-
 
 class PromptTemplate(MusicalAttributes, UUIDModel):
     """A starting point. System templates have no owner; users keep up to `MAX_PER_USER` of their own."""

@@ -32,8 +32,8 @@ def judged(trio):
     rate(sample=trio[0], rater=other, scores={"overall": 5})
     SampleTagFactory(sample=trio[0], rater=other)
     NoteFactory(sample=trio[0], rater=other, text="The secret opinion.")
-    prefer(sample_a=trio[0], sample_b=trio[1], winner="a", rater=other)
     rank(samples=trio, rater=other)
+    prefer(sample_a=trio[0], sample_b=trio[1], winner="a", rater=other)
     return other
 
 
@@ -45,7 +45,7 @@ def seen(reader):
 
 
 NOTHING = {"Rating": 0, "SampleTag": 0, "Note": 0, "Preference": 0, "Ranking": 0}
-EVERYTHING = {"Rating": 1, "SampleTag": 1, "Note": 1, "Preference": 4, "Ranking": 1}
+EVERYTHING = {"Rating": 1, "SampleTag": 1, "Note": 1, "Preference": 3, "Ranking": 1}
 
 
 def test_nothing_is_shown_before_the_first_judgement(judged, user, curator):
@@ -71,7 +71,7 @@ def test_any_kind_of_judgement_opens_that_sample_and_no_other(judged, trio, user
 def test_an_answer_on_several_samples_is_shown_once_all_are_judged(judged, trio, user):
     RatingFactory(sample=trio[0], rater=user)
     RatingFactory(sample=trio[1], rater=user)
-    assert seen(user) == {"Rating": 3, "SampleTag": 1, "Note": 1, "Preference": 2, "Ranking": 0}
+    assert seen(user) == {"Rating": 3, "SampleTag": 1, "Note": 1, "Preference": 1, "Ranking": 0}
     RatingFactory(sample=trio[2], rater=user)
     assert seen(user) == EVERYTHING | {"Rating": 4}
 
@@ -110,6 +110,6 @@ def test_the_api_tells_afterwards(judged, trio, user):
     for sample in trio:
         RatingFactory(sample=sample, rater=user, score=1)
     client = caller(user)
-    assert client.get("/api/v1/feedback/?rater=olga").json()["count"] == 1 + 1 + 1 + 4 + 1
+    assert client.get("/api/v1/feedback/?rater=olga").json()["count"] == 1 + 1 + 1 + 3 + 1
     figures = client.get(f"/api/v1/feedback/stats/?sample={trio[0].pk}").json()
     assert (figures["ratings"]["total"], figures["ratings"]["mean"]) == (2, 3.0)

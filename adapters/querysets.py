@@ -42,8 +42,8 @@ class AdapterQuerySet(SoftDeleteQuerySet):
         return self.select_related("base_model", "parent", "created_by")
 
     def with_usage(self) -> AdapterQuerySet:
-        """With `sample_count` and `job_count` (deleted ones left out) and `last_used_at`."""
-        jobs = Q(jobs__deleted_at__isnull=True)
+        """With `sample_count` and `job_count` (deleted and withheld ones left out) and `last_used_at`."""
+        jobs = Q(jobs__deleted_at__isnull=True, jobs__withheld=False)
         samples = jobs & Q(jobs__samples__deleted_at__isnull=True)
         return self.annotate(
             sample_count=Count("jobs__samples", filter=samples, distinct=True),

@@ -35,7 +35,7 @@ class JudgementQuerySet(models.QuerySet):
     """Feedback of any kind. `visible_to` is the one place that decides who sees whose answers."""
 
     def visible(self) -> JudgementQuerySet:
-        """Only on samples that are not deleted, of jobs that are not deleted."""
+        """Only on samples that may be shown: not deleted, of jobs that are neither deleted nor withheld."""
         raise NotImplementedError
 
     def within(self, samples: models.QuerySet) -> JudgementQuerySet:
@@ -66,7 +66,9 @@ class OfOneSampleQuerySet(JudgementQuerySet):
     """Feedback on a single sample."""
 
     def visible(self) -> OfOneSampleQuerySet:
-        return self.filter(sample__deleted_at__isnull=True, sample__job__deleted_at__isnull=True)
+        return self.filter(
+            sample__deleted_at__isnull=True, sample__job__deleted_at__isnull=True, sample__job__withheld=False
+        )
 
     def within(self, samples: models.QuerySet) -> OfOneSampleQuerySet:
         return self.filter(sample__in=samples)
@@ -102,13 +104,14 @@ class NoteQuerySet(OfOneSampleQuerySet):
 
 class PreferenceQuerySet(JudgementQuerySet):
     def visible(self) -> PreferenceQuerySet:
-        # A vote names its samples, which would unblind a listening test that still goes on.
         return self.filter(
             sample_a__deleted_at__isnull=True,
             sample_a__job__deleted_at__isnull=True,
+            sample_a__job__withheld=False,
             sample_b__deleted_at__isnull=True,
             sample_b__job__deleted_at__isnull=True,
-        ).exclude(trial__test__state__in=OPEN_STATES)
+            sample_b__job__withheld=False,
+        )
 
     def within(self, samples: models.QuerySet) -> PreferenceQuerySet:
         return self.filter(sample_a__in=samples, sample_b__in=samples)
@@ -146,6 +149,7 @@ class PreferenceQuerySet(JudgementQuerySet):
 class RankingQuerySet(JudgementQuerySet):
     def visible(self) -> RankingQuerySet:
         gone = Q(places__sample__deleted_at__isnull=False) | Q(places__sample__job__deleted_at__isnull=False)
+        gone |= Q(places__sample__job__withheld=True)
         return self.exclude(pk__in=self.model.objects.filter(gone).order_by().values("pk"))
 
     def within(self, samples: models.QuerySet) -> RankingQuerySet:

@@ -185,6 +185,9 @@ class GenerationJobAdmin(ReadOnlyAdmin):
         ("Source", {"fields": ("kind", "source_sample", "prefix_seconds"), "classes": ("collapse",)}),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[GenerationJob]:
+        return super().get_queryset(request).filter(withheld=False)  # curators judge blind too; a test shows its jobs
+
     @admin.display(description="%")
     def percent_done(self, job: GenerationJob) -> int:
         return job.percent
@@ -231,6 +234,9 @@ class AudioSampleAdmin(ReadOnlyAdmin):
         ("Files", {"fields": ("audio_name", "codes_name", "size", "sha256")}),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AudioSample]:
+        return super().get_queryset(request).filter(job__withheld=False)
+
     @admin.display(description="not read")
     def lost(self, sample: AudioSample) -> str:
         return " ".join(f"{remark.title}. {remark.why}" for remark in remarks_on(sample.reading)) or "-"
@@ -273,6 +279,9 @@ class FavoriteAdmin(ReadOnlyAdmin):
     search_fields = ("user__username", "note", "prompt__text", "sample__job__prompt__rendered_text")
     date_hierarchy = "created_at"
     fields = ("user", "kind", "prompt", "sample", "note", ("created_at", "updated_at"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Favorite]:
+        return super().get_queryset(request).exclude(sample__job__withheld=True)
 
     @admin.display(description="type")
     def kind(self, favorite: Favorite) -> str:

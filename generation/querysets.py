@@ -29,13 +29,21 @@ if TYPE_CHECKING:
 
 
 class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
+    def undeleted(self) -> GenerationJobQuerySet:
+        """All there is to make, withheld jobs too: for those who do the work and count it, never for a list."""
+        return self.filter(deleted_at__isnull=True)
+
+    def visible(self) -> GenerationJobQuerySet:
+        """Jobs that may be shown: neither deleted nor withheld."""
+        return self.undeleted().filter(withheld=False)
+
     def waiting(self) -> GenerationJobQuerySet:
         """Jobs waiting for a worker in the order in which they are taken: people's first, the longest waiting first.
 
         Those that belong to nobody, as a listening test's do, take the time that people leave.
         """
         last = Case(When(requested_by=None, then=1), default=0)
-        return self.visible().filter(state="queued").alias(last=last).order_by("last", "queued_at", "id")
+        return self.undeleted().filter(state="queued").alias(last=last).order_by("last", "queued_at", "id")
 
     def ahead_of(self, queued_at: Any, *, of_nobody: bool) -> GenerationJobQuerySet:
         """Waiting jobs that are taken before one queued then."""
@@ -43,7 +51,7 @@ class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
         return self.waiting().filter(people | earlier if of_nobody else people & earlier)
 
     def unfinished(self) -> GenerationJobQuerySet:
-        return self.visible().filter(state__in=("queued", "running"))
+        return self.undeleted().filter(state__in=("queued", "running"))
 
     def with_samples(self) -> GenerationJobQuerySet:
         """Everything a job card shows, in a fixed number of queries."""
@@ -66,7 +74,7 @@ class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
 
     def statistics(self) -> dict[str, Any]:
         """Counts per state, active jobs, mean seconds over the last 100 completed, and today's throughput."""
-        jobs = self.visible().order_by()
+        jobs = self.order_by()
         counts = dict.fromkeys(("queued", "running", "completed", "failed", "cancelled"), 0)
         counts |= dict(jobs.values_list("state").annotate(n=Count("id")))
         recent = jobs.filter(state="completed").order_by("-finished_at").values("pk")[:100]
@@ -83,13 +91,8 @@ class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
 
 class AudioSampleQuerySet(SoftDeleteQuerySet):
     def visible(self) -> AudioSampleQuerySet:
-        """Samples of jobs that are not deleted, and not deleted themselves.
-
-        Those of an open listening test are not visible either: whoever finds a clip beside its model's name is no
-        longer blind. They appear when the test is over.
-        """
-        judged_blind = Q(job__arm_job__arm__test__state__in=("generating", "active"))
-        return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True).exclude(judged_blind)
+        """Samples that may be shown: not deleted themselves, of jobs that are neither deleted nor withheld."""
+        return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True, job__withheld=False)
 
     def with_context(self) -> AudioSampleQuerySet:
         """With job, prompt, model and adapter, as every list of samples shows them."""

@@ -38,8 +38,8 @@ class PromptQuerySet(SoftDeleteQuerySet):
         return self.annotate(is_favorite=Exists(user.favorites.filter(prompt=OuterRef("pk"))))
 
     def sample_counts(self) -> dict[uuid.UUID, int]:
-        """How many samples were made from each of these prompts, deleted ones left out."""
-        alive = Q(jobs__deleted_at__isnull=True, jobs__samples__deleted_at__isnull=True)
+        """How many samples were made from each of these prompts, deleted and withheld ones left out."""
+        alive = Q(jobs__deleted_at__isnull=True, jobs__withheld=False, jobs__samples__deleted_at__isnull=True)
         return dict(self.order_by().values_list("pk").annotate(n=Count("jobs__samples", filter=alive)))
 
     def outside_suites(self) -> PromptQuerySet:

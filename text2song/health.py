@@ -177,7 +177,7 @@ def metrics(request: Request) -> Response:
     from generation.models import AudioSample, GenerationJob
 
     registry = CollectorRegistry()
-    statistics = GenerationJob.objects.statistics()
+    statistics = GenerationJob.objects.undeleted().statistics()
     jobs = Gauge("studio_jobs", "Generation jobs by state", ["state"], registry=registry)
     for state, count in statistics["states"].items():
         jobs.labels(state=state).set(count)

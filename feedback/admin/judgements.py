@@ -20,6 +20,13 @@ class FeedbackAdmin(ReadOnlyAdmin):
     actions = ("delete_items",)
     date_hierarchy = "created_at"
     search_help_text = SEARCH_HELP
+    job_paths: tuple[str, ...] = ("sample__job",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        rows = super().get_queryset(request)
+        for path in self.job_paths:  # curators judge blind too
+            rows = rows.exclude(**{f"{path}__withheld": True})
+        return rows
 
     @admin.action(description="Delete the selected feedback", permissions=["change"])
     def delete_items(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -39,6 +46,7 @@ class RatingAdmin(FeedbackAdmin):
 class PreferenceAdmin(FeedbackAdmin):
     list_display = ("sample_a", "sample_b", "winner", "strength", "source", "rater", "created_at")
     list_filter = ("source", "winner", "strength", "rater__rater_profile__kind", "created_at")
+    job_paths = ("sample_a__job", "sample_b__job")
     list_select_related = ("rater", "sample_a__job__prompt", "sample_b__job__prompt")
     search_fields = (
         "rater__username",
@@ -74,13 +82,14 @@ class PlaceInline(admin.TabularInline):
 @admin.register(Ranking)
 class RankingAdmin(FeedbackAdmin):
     list_display = ("__str__", "order", "counting", "rater", "created_at", "updated_at")
+    job_paths = ("places__sample__job",)
     list_filter = ("rater__rater_profile__kind", "created_at")
     search_fields = ("rater__username", "places__sample__id", "places__sample__job__prompt__rendered_text")
     fields = ("rater", ("created_at", "updated_at"))
     inlines = (PlaceInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ranking]:
-        return Ranking.objects.with_context()
+        return super().get_queryset(request).with_context()
 
     @admin.display(description="pairs that count")
     def counting(self, ranking: Ranking) -> str:

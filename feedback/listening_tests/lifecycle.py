@@ -48,6 +48,7 @@ def _submit(test: ListeningTest, arm: Arm, prompt: Prompt, position: int) -> Gen
         seed=(test.seed + position * test.samples_per_prompt) % (MAX_SEED + 1),
         num_samples=test.samples_per_prompt,
         duration=test.duration,
+        withheld=True,
         **test.sampling,
     )
 
@@ -57,6 +58,7 @@ def close_test(*, actor: AbstractBaseUser, test: ListeningTest) -> ListeningTest
     require_curator(actor, "close a listening test")
     with transaction.atomic():
         _move(test, (State.GENERATING, State.ACTIVE), "closed", state=State.COMPLETED, finished_at=timezone.now())
+        test.withhold_clips(False)
         _cancel_jobs(test, actor)
     return test
 
@@ -73,7 +75,10 @@ def reopen_test(*, actor: AbstractBaseUser, test: ListeningTest, votes_wanted: i
     test.clean_fields(exclude=[field.name for field in test._meta.fields if field.name != "votes_wanted"])
     if not test.pairs.filter(kind="regular").exists():
         raise WrongState("It has no pair of clips to judge. Make a new test.")
-    return _move(test, (State.COMPLETED,), "reopened", state=State.ACTIVE, finished_at=None, votes_wanted=wanted)
+    with transaction.atomic():
+        _move(test, (State.COMPLETED,), "reopened", state=State.ACTIVE, finished_at=None, votes_wanted=wanted)
+        test.withhold_clips(True)
+    return test
 
 
 def delete_test(*, actor: AbstractBaseUser, test: ListeningTest) -> None:
@@ -104,7 +109,7 @@ def retry_failed(*, actor: AbstractBaseUser, test: ListeningTest) -> int:
 def failed_jobs(test: ListeningTest) -> list[GenerationJob]:
     """Jobs that will give no clip unless they are retried, with prompt and adapter."""
     ended = (GenerationJob.State.FAILED, GenerationJob.State.CANCELLED)
-    jobs = GenerationJob.objects.visible().filter(arm_job__arm__test=test, state__in=ended)
+    jobs = GenerationJob.objects.undeleted().filter(arm_job__arm__test=test, state__in=ended)
     return list(jobs.select_related("prompt", "base_model", "adapter").order_by("created_at", "id"))
 
 

@@ -165,6 +165,7 @@ def _store_preference(trial: Trial) -> None:
 def _complete_if_enough(test: ListeningTest) -> None:
     if test.trials.counted().count() >= test.votes_wanted:
         ListeningTest.objects.filter(pk=test.pk).update(state=ListeningTest.State.COMPLETED, finished_at=timezone.now())
+        test.withhold_clips(False)
 
 
 def _as_before(trial: Trial, choice: str) -> Trial:

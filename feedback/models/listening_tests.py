@@ -101,6 +101,13 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
         """What raters may read while votes are taken; curators name tests after their arms."""
         return f"Listening test {str(self.pk)[:4].upper()}"
 
+    def withhold_clips(self, withheld: bool) -> None:
+        """Hide its jobs and their clips everywhere but in its trials, or show them again.
+
+        Whoever finds a clip beside its model's name is no longer blind. Part of every change between open and over.
+        """
+        GenerationJob.objects.filter(arm_job__arm__test=self).update(withheld=withheld)
+
 
 class Arm(UUIDModel):
     """One side of a test: a base model, alone or with an adapter at a strength."""

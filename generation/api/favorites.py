@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from generation.api.filters import FavoriteFilter
 from generation.exceptions import SampleNotFound
 from generation.listening import favorites
+from generation.listening.favorite_lists import favorites_of
 from generation.models import AudioSample, Favorite
 from generation.serializers import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
 from prompts.models import Prompt
@@ -35,8 +36,7 @@ class FavoriteViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMix
     ordering_fields = ("created_at", "updated_at")
 
     def get_queryset(self) -> QuerySet[Favorite]:
-        mine = Favorite.objects.filter(user=self.request.user)
-        return mine.select_related("prompt", "sample__job__prompt")
+        return favorites_of(self.request.user)
 
     @extend_schema(
         summary="Set a heart on a prompt or a sample",

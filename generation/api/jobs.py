@@ -46,7 +46,7 @@ class JobViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
     @extend_schema(summary="Read the queue's statistics", filters=False, responses={200: JobStatisticsSerializer})
     @action(detail=False, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        return Response(JobStatisticsSerializer(GenerationJob.objects.statistics()).data)
+        return Response(JobStatisticsSerializer(GenerationJob.objects.visible().statistics()).data)
 
     @extend_schema(
         summary="Send the same settings as a new job",

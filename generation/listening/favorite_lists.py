@@ -10,7 +10,10 @@ from django.db.models import Count, Q, QuerySet
 from generation.models import Favorite
 
 _SHOWN = Q(prompt__isnull=False, prompt__deleted_at__isnull=True) | Q(
-    sample__isnull=False, sample__deleted_at__isnull=True, sample__job__deleted_at__isnull=True
+    sample__isnull=False,
+    sample__deleted_at__isnull=True,
+    sample__job__deleted_at__isnull=True,
+    sample__job__withheld=False,
 )
 _KINDS: dict[str, dict[str, Any]] = {
     "all": {},
@@ -20,7 +23,10 @@ _KINDS: dict[str, dict[str, Any]] = {
 
 
 def favorites_of(user: AbstractBaseUser, kind: str = "all") -> QuerySet[Favorite]:
-    """Newest first, with everything a row shows; `kind` is "all", "prompts" or "audio". Deleted things are left out."""
+    """Newest first, with everything a row shows; `kind` is "all", "prompts" or "audio".
+
+    What is deleted or withheld is left out.
+    """
     related = ("prompt", "sample__job__prompt", "sample__job__base_model")
     return Favorite.objects.filter(_SHOWN, user=user, **_KINDS[kind]).select_related(*related)
 

@@ -31,4 +31,4 @@ def descendants_of(sample: AudioSample) -> list[GenerationJob]:
 
 def is_visible(sample: AudioSample) -> bool:
     """Whether the sample can be opened. Its job must be loaded with it."""
-    return not sample.is_deleted and not sample.job.is_deleted
+    return not sample.is_deleted and not sample.job.is_deleted and not sample.job.withheld

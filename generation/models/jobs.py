@@ -178,6 +178,12 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     )
     idempotency_key = models.CharField(max_length=200, blank=True, editable=False)
 
+    withheld = models.BooleanField(
+        default=False,
+        db_index=True,
+        editable=False,
+        help_text="Shown to nobody, nor are its samples: they are being judged blind.",
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     steps_done = models.PositiveIntegerField(default=0)
     steps_total = models.PositiveIntegerField(default=0)

@@ -48,7 +48,7 @@ LIST_PARTS = {"jobs-view": "generation/_jobs_view.html", "jobs-table": "generati
 
 
 def _list_context(request: HttpRequest, filters: JobFilter, page: Page) -> dict[str, Any]:
-    statistics = GenerationJob.objects.statistics()
+    statistics = GenerationJob.objects.visible().statistics()
     return {
         "filter_form": filters.form,
         "page": page,

@@ -18,7 +18,7 @@ from datasets_app.downloads import export_response
 from datasets_app.exceptions import DatasetNotReady, InvalidFilters
 from datasets_app.listing import DatasetFilter
 from datasets_app.models import Dataset, Export
-from datasets_app.selection import readiness
+from datasets_app.selection import FEWEST_TOLD, readiness
 from datasets_app.serializers import (
     ChoiceOfRowsSerializer,
     CountSerializer,
@@ -29,6 +29,7 @@ from datasets_app.serializers import (
     NewExportSerializer,
     ReadinessSerializer,
 )
+from datasets_app.telling import statistics_for
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
@@ -47,7 +48,10 @@ EXPORT_EXAMPLE = OpenApiExample("Hugging Face", value={"format": "huggingface"},
     retrieve=extend_schema(summary="Read a dataset, or how its build is going"),
 )
 class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
-    """Immutable training data made from feedback: everyone makes and reads it; its maker, or a curator, deletes it."""
+    """Immutable training data made from feedback: curators make it, everyone finds it and trains on it.
+
+    What it tells of others' answers is told to curators, and to whoever has judged every clip in it.
+    """
 
     queryset = Dataset.objects.all()
     serializer_class = DatasetSerializer
@@ -63,7 +67,8 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
 
     @extend_schema(
         summary="Build a dataset",
-        description="Refused (400) when nothing fits the filters. A worker builds it; poll the answer's `url`.",
+        description="Curators only (403). Refused (400) when nothing fits the filters. A worker builds it; poll the "
+        "answer's `url`.",
         request=NewDatasetSerializer,
         examples=[NEW_EXAMPLE],
         responses={202: OpenApiResponse(DatasetSerializer, description="Being built; poll `url`.")},
@@ -88,7 +93,8 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
 
     @extend_schema(
         summary="Read a dataset's quality report",
-        description="409 until it is built.",
+        description="409 until it is built. Figures made of answers are null, and `answers_told` false, for a rater "
+        "who has not judged every clip in it.",
         responses={200: DatasetStatisticsSerializer} | CONFLICT,
     )
     @action(detail=True, filterset_class=None, pagination_class=None)
@@ -96,10 +102,11 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
         dataset = self.get_object()
         if not dataset.is_ready:
             raise DatasetNotReady(dataset.name, dataset.state)
-        return Response(dataset.statistics)
+        return Response(statistics_for(request.user, dataset))
 
     @extend_schema(
         summary="Count the rows a dataset would have",
+        description="Curators only (403): counts by chosen filters tell what others answered on single clips.",
         request=ChoiceOfRowsSerializer,
         examples=[COUNT_EXAMPLE],
         responses={200: CountSerializer},
@@ -107,16 +114,19 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
     @action(detail=False, methods=["post"])
     def count(self, request: Request) -> Response:
         try:
-            return Response({"count": services.preview(**_body(ChoiceOfRowsSerializer, request))})
+            return Response({"count": services.preview(actor=request.user, **_body(ChoiceOfRowsSerializer, request))})
         except InvalidFilters as error:
             raise _in_filters(error) from error
 
     @extend_schema(
-        summary="See whether the feedback suffices for a first dataset", responses={200: ReadinessSerializer(many=True)}
+        summary="See whether the feedback suffices for a first dataset",
+        description=f"To raters, fewer than {FEWEST_TOLD} are told as that: `have` and `missing` are null then, and "
+        "`fewer_than` is the number.",
+        responses={200: ReadinessSerializer(many=True)},
     )
     @action(detail=False, filterset_class=None, pagination_class=None)
     def readiness(self, request: Request) -> Response:
-        return Response(ReadinessSerializer(readiness(), many=True).data)
+        return Response(ReadinessSerializer(readiness(request.user), many=True).data)
 
     @extend_schema(
         summary="List a dataset's exports, newest first",
@@ -125,7 +135,8 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
     )
     @extend_schema(
         summary="Export a dataset",
-        description="An export that is there or under way already is answered again. Poll the answer's `url`.",
+        description="An export that is there or under way already is answered again. Poll the answer's `url`. 403 for "
+        "a rater who has not judged every clip in the dataset: an export holds everybody's answers.",
         methods=["post"],
         request=NewExportSerializer,
         examples=[EXPORT_EXAMPLE],
@@ -158,12 +169,13 @@ class ExportViewSet(UUIDLookup, mixins.RetrieveModelMixin, viewsets.GenericViewS
 
     @extend_schema(
         summary="Download an export",
-        description="409 while it is being written, 404 when its file is gone.",
+        description="403 for a rater who has not judged every clip in it, 409 while it is being written, 404 when its "
+        "file is gone.",
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY} | CONFLICT,
     )
     @action(detail=True, pagination_class=None)
     def download(self, request: Request, pk: str) -> HttpResponseBase:
-        return export_response(self.get_object())
+        return export_response(self.get_object(), request.user)
 
 
 def _body(serializer: type[Any], request: Request) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.http import FileResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
@@ -9,6 +10,7 @@ from django.utils.text import slugify
 
 from datasets_app.exceptions import DatasetNotReady, ExportMissing
 from datasets_app.models import Export
+from datasets_app.telling import require_answers
 
 CONTENT_TYPES = {"jsonl": "application/x-ndjson", "zip": "application/zip"}
 
@@ -18,11 +20,13 @@ def export_name(export: Export) -> str:
     return f"{slugify(export.dataset.name) or 'dataset'}-{export.dataset.short_id}.{export.suffix}"
 
 
-def export_response(export: Export) -> HttpResponseBase:
+def export_response(export: Export, reader: AbstractBaseUser) -> HttpResponseBase:
     """The file, streamed; from an object store, a redirect to a link that soon expires.
 
-    Raises `DatasetNotReady` while it is being written, and `ExportMissing`.
+    Raises `Forbidden` where `reader` may not read the rows, `DatasetNotReady` while it is being written, and
+    `ExportMissing`.
     """
+    require_answers(reader, export.dataset)
     if not export.is_ready:
         raise DatasetNotReady(f"{export.dataset.name} ({export.get_format_display()})", export.state)
     storage, name = export.file.storage, export.file.name

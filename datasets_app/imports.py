@@ -18,6 +18,7 @@ from datasets_app.parsing import read_rows
 from datasets_app.rows import ClipRow, Row, SupervisedRow, codes_digest
 from datasets_app.services import new_dataset
 from datasets_app.writing import Writer, seal
+from feedback.listening_tests.access import require_curator
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
 from generation.sample_files import load_codes
@@ -35,9 +36,10 @@ def import_dataset(
     """Make a dataset of the rows of an exported file, folder or zip; it has the content hash of the one exported.
 
     Clips of this studio are recognised by id and codes; others bring their codes along. `worker` names this process.
-    Raises `ValidationError` (name), `InvalidRow` and `OSError`, and nothing is stored then; `Conflict` when this
-    process was taken for dead meanwhile.
+    Raises `Forbidden` (curators only), `ValidationError` (name), `InvalidRow` and `OSError`, and nothing is stored
+    then; `Conflict` when this process was taken for dead meanwhile.
     """
+    require_curator(actor, "import a dataset")
     rows = read_rows(path)
     first = next(rows, None)
     if first is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,15 +33,14 @@ class Chart:
     more: int = 0
 
 
-def charts(dataset: Dataset) -> list[Chart]:
-    """Distributions of a built dataset, those without any count left out."""
-    figures = dataset.statistics
-    margins = figures.get("margins", {})
+def charts(dataset: Dataset, figures: Mapping[str, Any]) -> list[Chart]:
+    """Distributions of a built dataset, those without any count, and those not told, left out."""
+    margins, ratings, tags = (figures.get(name) or {} for name in ("margins", "ratings", "tags"))
     found = [
         ("Rows per split", dict(dataset.splits)),
-        ("Ratings", {f"{star} ★": count for star, count in figures.get("ratings", {}).items()}),
+        ("Ratings", {f"{star} ★": count for star, count in ratings.items()}),
         ("Margins", {f"up to {edge}": count for edge, count in margins.items()}),
-        ("Tags", {name.replace("_", " "): count for name, count in figures["tags"].items()}),
+        ("Tags", {name.replace("_", " "): count for name, count in tags.items()}),
         ("Base models", figures["models"]),
         ("Adapters", {name or "None": count for name, count in figures["adapters"].items()}),
     ]
@@ -53,9 +53,9 @@ def _chart(title: str, counts: dict[str, int]) -> Chart:
     return Chart(title, bars[:SHOWN_BARS], max(0, len(bars) - SHOWN_BARS))
 
 
-def circles(dataset: Dataset) -> list[list[dict[str, Any]]]:
+def circles(figures: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     """Listed circular triads, each clip with a short name and its sample where that can still be opened."""
-    listed: list[list[str]] = dataset.statistics.get("circles", [])
+    listed: list[list[str]] = figures.get("circles") or []
     samples = AudioSample.objects.visible().in_bulk({pk for circle in listed for pk in circle})
     open_ids = {str(pk) for pk in samples}
     return [[{"id": pk, "name": pk[:8], "is_open": pk in open_ids} for pk in circle] for circle in listed]

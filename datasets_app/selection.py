@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Case, Count, Exists, F, FloatField, OuterRef, Q, QuerySet, Sum, UUIDField, Value, When
 from django.db.models.functions import Coalesce
 
@@ -22,6 +23,7 @@ TOLERANCE = 1e-9
 LIKED_CLIPS_WANTED = 50
 LIKED_FROM = 4.0
 PAIRS_WANTED = 50
+FEWEST_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +31,46 @@ class Readiness:
     """How far the feedback suffices for a first dataset of a kind."""
 
     kind: str
-    have: int
+    have: int | None
+    """None where it is only said to be fewer than `fewer_than`: so few would tell of single clips."""
     want: int
+    fewer_than: int | None = None
 
     @property
-    def missing(self) -> int:
-        return max(0, self.want - self.have)
+    def missing(self) -> int | None:
+        return None if self.have is None else max(0, self.want - self.have)
 
     @property
     def percent(self) -> int:
-        return min(100, 100 * self.have // self.want)
+        return min(100, 100 * (self.have or 0) // self.want)
 
     @property
     def is_ready(self) -> bool:
-        return not self.missing
+        return self.missing == 0
 
     @property
     def in_words(self) -> str:
         """As in “12 of 50”."""
-        return f"{self.have} of {self.want}"
+        return f"{f'fewer than {self.fewer_than}' if self.have is None else self.have} of {self.want}"
 
 
-def readiness() -> list[Readiness]:
-    """Clips with four stars or more, and decided pairs, against what a first training needs."""
+def readiness(reader: AbstractBaseUser | None) -> list[Readiness]:
+    """Clips with four stars or more, and decided pairs, against what a first training needs.
+
+    Raters are not told counts below `FEWEST_TOLD`; curators and the studio itself (None) are.
+    """
     liked = count_rows("supervised", FilterSpec(min_rating=LIKED_FROM))
+    decided = decided_pairs(FilterSpec()).count()
     return [
-        Readiness("supervised", liked, LIKED_CLIPS_WANTED),
-        Readiness("preference", decided_pairs(FilterSpec()).count(), PAIRS_WANTED),
+        _told(reader, "supervised", liked, LIKED_CLIPS_WANTED),
+        _told(reader, "preference", decided, PAIRS_WANTED),
     ]
+
+
+def _told(reader: AbstractBaseUser | None, kind: str, have: int, want: int) -> Readiness:
+    if reader is None or reader.is_staff or have >= FEWEST_TOLD:
+        return Readiness(kind, have, want)
+    return Readiness(kind, None, want, FEWEST_TOLD)
 
 
 def count_rows(kind: str, spec: FilterSpec) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
@@ -53,9 +53,10 @@ class ReadinessSerializer(serializers.Serializer):
     """How far the feedback suffices for a first dataset of a kind."""
 
     kind = serializers.ChoiceField(choices=Dataset.Kind.choices)
-    have = serializers.IntegerField()
+    have = serializers.IntegerField(allow_null=True, help_text="null: told only as fewer than `fewer_than`.")
     want = serializers.IntegerField()
-    missing = serializers.IntegerField()
+    fewer_than = serializers.IntegerField(allow_null=True)
+    missing = serializers.IntegerField(allow_null=True)
     is_ready = serializers.BooleanField()
 
 
@@ -111,7 +112,7 @@ class DatasetSerializer(WorkSerializer):
     progress = serializers.SerializerMethodField(help_text="0 to 1")
     row_count = serializers.IntegerField(read_only=True)
     splits = serializers.SerializerMethodField(help_text="Rows of each split.")
-    filters = serializers.JSONField(read_only=True)
+    filters = serializers.SerializerMethodField(help_text="What chose the rows; null for raters.")
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
     training_commands = serializers.SerializerMethodField(help_text="By method; empty until it is ready.")
     exports = ExportSerializer(many=True, read_only=True)
@@ -149,6 +150,11 @@ class DatasetSerializer(WorkSerializer):
     def get_progress(self, dataset: Dataset) -> float:
         return 1.0 if dataset.is_ready else dataset.percent / 100
 
+    @extend_schema_field({"type": "object", "additionalProperties": {}, "nullable": True})
+    def get_filters(self, dataset: Dataset) -> dict[str, Any] | None:
+        """With the number of rows, they would tell raters what was answered on the clips they name."""
+        return dataset.filters if self.context["request"].user.is_staff else None
+
     def get_splits(self, dataset: Dataset) -> dict[str, int]:
         return {label.lower(): rows for label, rows in dataset.splits}
 
@@ -158,7 +164,12 @@ class DatasetSerializer(WorkSerializer):
 
 @extend_schema_serializer(component_name="DatasetStatistics")
 class DatasetStatisticsSerializer(serializers.Serializer):
-    """The quality report. Supervised datasets have ratings, preferences margins and circles."""
+    """The quality report. Supervised datasets have ratings, preferences margins and circles.
+
+    Figures made of answers are null where `answers_told` is false.
+    """
+
+    answers_told = serializers.BooleanField()
 
     rows = serializers.IntegerField()
     splits = serializers.JSONField()
@@ -168,20 +179,22 @@ class DatasetStatisticsSerializer(serializers.Serializer):
     seconds = serializers.FloatField()
     models = serializers.JSONField(help_text="Clips by base model.")
     adapters = serializers.JSONField(help_text="Clips by adapter; “” is the base model alone.")
-    tags = serializers.JSONField(help_text="Clips by tag.")
+    tags = serializers.JSONField(allow_null=True, help_text="Clips by tag.")
     duplicates = serializers.IntegerField(help_text="Clips that sound exactly like another one.")
-    ratings = serializers.JSONField(required=False, help_text="Rows by star.")
-    mean_rating = serializers.FloatField(required=False)
-    liked = serializers.IntegerField(required=False, help_text="Rows with four stars or more.")
-    margins = serializers.JSONField(required=False, help_text="Pairs by margin, each up to the one named.")
-    ties = serializers.IntegerField(required=False, help_text="Answers “tie”: half a win for either clip.")
-    both_bad = serializers.IntegerField(required=False, help_text="Answers “both bad”, which are in no row.")
-    equal_pairs = serializers.IntegerField(required=False, help_text="Rows of margin 0.")
-    triads = serializers.IntegerField(required=False, help_text="Triples of clips compared pair by pair.")
-    circular_triads = serializers.IntegerField(required=False)
+    ratings = serializers.JSONField(required=False, allow_null=True, help_text="Rows by star.")
+    mean_rating = serializers.FloatField(required=False, allow_null=True)
+    liked = serializers.IntegerField(required=False, allow_null=True, help_text="Rows with four stars or more.")
+    margins = serializers.JSONField(required=False, allow_null=True, help_text="Pairs by margin, each up to its name.")
+    ties = serializers.IntegerField(required=False, allow_null=True, help_text="Answers “tie”: half a win for either.")
+    both_bad = serializers.IntegerField(required=False, allow_null=True, help_text="Answers “both bad”, in no row.")
+    equal_pairs = serializers.IntegerField(required=False, allow_null=True, help_text="Rows of margin 0.")
+    triads = serializers.IntegerField(required=False, allow_null=True, help_text="Triples compared pair by pair.")
+    circular_triads = serializers.IntegerField(required=False, allow_null=True)
     consistency = serializers.FloatField(required=False, allow_null=True, help_text="Share of triads with an order.")
-    circles = serializers.JSONField(required=False, help_text="Circular triads: each id preferred to the next.")
-    raters = serializers.IntegerField(required=False)
-    answers = serializers.IntegerField(required=False)
+    circles = serializers.JSONField(
+        required=False, allow_null=True, help_text="Circular triads: each id preferred to the next."
+    )
+    raters = serializers.IntegerField(required=False, allow_null=True)
+    answers = serializers.IntegerField(required=False, allow_null=True)
     agreement = serializers.JSONField(allow_null=True, help_text="Krippendorff's alpha, and what it rests on.")
-    recommendations = serializers.ListField(child=serializers.CharField())
+    recommendations = serializers.ListField(child=serializers.CharField(), allow_null=True)

@@ -15,6 +15,8 @@ from datasets_app.exceptions import DatasetInUse, DatasetNotFound, DatasetNotRea
 from datasets_app.filters import FilterSpec
 from datasets_app.models import Dataset, Export
 from datasets_app.selection import count_rows
+from datasets_app.telling import require_answers
+from feedback.listening_tests.access import require_curator
 from text2song.exceptions import Forbidden
 from text2song.workers import worker_name
 
@@ -33,9 +35,10 @@ def create_dataset(
 ) -> Dataset:
     """Store a dataset and wake a worker to build it; with `now` it is built here, by a process that has a presence.
 
-    Raises `ValidationError` (name, kind, seed), `InvalidFilters`, and `NoRows` when nothing fits the filters; nothing
-    is stored then.
+    Raises `Forbidden` (curators only: what fits which filters tells what others answered), `ValidationError` (name,
+    kind, seed), `InvalidFilters`, and `NoRows` when nothing fits the filters; nothing is stored then.
     """
+    require_curator(actor, "build a dataset")
     dataset = new_dataset(actor=actor, name=name, kind=kind, description=description, seed=seed)
     spec = FilterSpec.from_mapping(filters or {}, dataset.kind)
     dataset.filters = spec.to_mapping()
@@ -63,8 +66,13 @@ def new_dataset(
     return dataset
 
 
-def preview(*, kind: str, filters: Mapping[str, Any]) -> int:
-    """How many rows a dataset would have. Raises `InvalidFilters`."""
+def preview(*, actor: AbstractBaseUser | None, kind: str, filters: Mapping[str, Any]) -> int:
+    """How many rows a dataset would have.
+
+    Raises `InvalidFilters`, and `Forbidden`: counts are for curators only, like all that chooses rows. A least count
+    would not do, since the difference of two large counts is the answer on one clip.
+    """
+    require_curator(actor, "count what a dataset would hold")
     return count_rows(kind, FilterSpec.from_mapping(filters, kind))
 
 
@@ -90,12 +98,14 @@ def delete_dataset(*, dataset: Dataset, actor: AbstractBaseUser) -> None:
 def start_export(*, dataset: Dataset, file_format: str, actor: AbstractBaseUser | None) -> Export:
     """The export of a dataset in a format: what is there or under way already, else a new one that waits for a worker.
 
-    Raises `DatasetNotReady`, and `ValidationError` for an unknown format.
+    Raises `Forbidden` where the actor may not read the rows, `DatasetNotReady`, and `ValidationError` for an unknown
+    format.
     """
     if dataset.is_deleted:
         raise DatasetNotFound("This dataset is deleted.")
     if not dataset.is_ready:
         raise DatasetNotReady(dataset.name, dataset.state)
+    require_answers(actor, dataset)
     export = Export(dataset=dataset, format=file_format, created_by=actor, rows_total=dataset.row_count)
     export.clean_fields(exclude=["dataset", "created_by"])
     if earlier := _standing_export(export):

@@ -31,6 +31,14 @@ def samples_judged_by(rater: AbstractBaseUser) -> models.QuerySet:
     return parts[0].union(*parts[1:], compared.values("sample_a_id"), compared.values("sample_b_id"))
 
 
+def sees_all_answers_on(samples: models.QuerySet, reader: AbstractBaseUser) -> bool:
+    """Whether nothing said of `samples` (a queryset of ids in one column) is kept from `reader`, as by `visible_to`."""
+    if reader.is_staff:
+        return True
+    column = next(iter(samples.query.values_select))
+    return not samples.exclude(**{f"{column}__in": samples_judged_by(reader)}).exists()
+
+
 class JudgementQuerySet(models.QuerySet):
     """Feedback of any kind. `visible_to` is the one place that decides who sees whose answers."""
 

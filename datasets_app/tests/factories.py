@@ -77,8 +77,12 @@ def seed_with_other_splits(made: Iterable[list[AudioSample]]) -> int:
 
 
 def built(kind: str = "supervised", filters: Mapping[str, Any] | None = None, **values: Any) -> Dataset:
-    """A dataset built from the feedback there is."""
+    """A dataset built from the feedback there is. `made_by` may be anybody: raters could build once."""
     values = {"actor": None, "name": "A dataset"} | values
+    made_by = values.pop("made_by", None)
     dataset = create_dataset(kind=kind, filters=filters, now=True, **values)
     assert dataset.is_ready, dataset.error
+    if made_by is not None:
+        Dataset.objects.filter(pk=dataset.pk).update(created_by=made_by)
+        dataset.refresh_from_db()
     return dataset

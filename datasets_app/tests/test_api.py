@@ -24,30 +24,30 @@ def send(page: Client, path: str, body: Any) -> Any:
     return page.post(path, body, content_type="application/json")
 
 
-def test_a_dataset_is_built_read_and_deleted(page: Client) -> None:
+def test_a_dataset_is_built_read_and_deleted(curator_page: Client) -> None:
     rated([5, 2])
-    answer = send(page, LIST, {"name": "Liked", "kind": "supervised", "filters": {"min_rating": 4}})
+    answer = send(curator_page, LIST, {"name": "Liked", "kind": "supervised", "filters": {"min_rating": 4}})
     assert answer.status_code == 202
     made = answer.json()
     assert (made["state"], made["filters"], made["training_commands"]) == ("queued", {"min_rating": 4.0}, {})
     assert answer.headers["Location"] == made["url"]
     url = f"{LIST}{made['id']}/"
-    assert page.get(f"{url}stats/").json()["code"] == "dataset_not_ready"
+    assert curator_page.get(f"{url}stats/").json()["code"] == "dataset_not_ready"
     build_datasets(made["id"])
-    read = page.get(url).json()
+    read = curator_page.get(url).json()
     assert (read["state"], read["progress"], read["row_count"]) == ("ready", 1.0, 1)
     assert read["splits"] == {"train": 1, "validation": 0, "test": 0}
     command = f".venv/bin/python manage.py train --dataset {made['id']} --method sft"
     assert read["training_commands"]["sft"] == f"STUDIO_DATA_DIR={settings.DATA_DIR} {command}"
     assert len(read["content_hash"]) == 64
-    assert page.get(f"{url}stats/").json()["ratings"]["5"] == 1
-    assert page.delete(url).status_code == 204
-    assert page.get(url).status_code == page.delete(url).status_code == 404
+    assert curator_page.get(f"{url}stats/").json()["ratings"]["5"] == 1
+    assert curator_page.delete(url).status_code == 204
+    assert curator_page.get(url).status_code == curator_page.delete(url).status_code == 404
 
 
 def test_lists_leave_deleted_ones_out_unless_asked(page: Client, user: Any) -> None:
     rated([5])
-    kept, gone = built(name="Kept"), built(name="Gone", actor=user)
+    kept, gone = built(name="Kept"), built(name="Gone", made_by=user)
     page.delete(f"{LIST}{gone.pk}/")
     assert [row["name"] for row in page.get(LIST).json()["results"]] == ["Kept"]
     everything = page.get(LIST, {"include_deleted": "true"}).json()["results"]
@@ -58,11 +58,11 @@ def test_lists_leave_deleted_ones_out_unless_asked(page: Client, user: Any) -> N
         assert page.get(LIST, wrong).status_code == 400
 
 
-def test_rows_are_counted_before_anything_is_built(page: Client) -> None:
+def test_rows_are_counted_before_anything_is_built(curator_page: Client) -> None:
     rated([5, 2])
     compared_prompts(2)
-    assert send(page, f"{LIST}count/", {"kind": "supervised"}).json() == {"count": 2}
-    assert send(page, f"{LIST}count/", {"kind": "preference", "filters": {}}).json() == {"count": 2}
+    assert send(curator_page, f"{LIST}count/", {"kind": "supervised"}).json() == {"count": 2}
+    assert send(curator_page, f"{LIST}count/", {"kind": "preference", "filters": {}}).json() == {"count": 2}
     assert not Dataset.objects.exists()
 
 
@@ -83,40 +83,40 @@ def test_rows_are_counted_before_anything_is_built(page: Client) -> None:
         ({"name": "A", "kind": "supervised", "seed": -1}, "seed"),
     ],
 )
-def test_wrong_input_is_refused_by_name(page: Client, body: dict[str, Any], field: str) -> None:
+def test_wrong_input_is_refused_by_name(curator_page: Client, body: dict[str, Any], field: str) -> None:
     rated([5])
-    answer = send(page, LIST, body)
+    answer = send(curator_page, LIST, body)
     assert answer.status_code == 400
     assert list(answer.json()["fields"]) == [field]
     assert not Dataset.objects.exists()
 
 
-def test_nothing_to_build_is_refused(page: Client) -> None:
-    answer = send(page, LIST, {"name": "Empty", "kind": "preference"})
+def test_nothing_to_build_is_refused(curator_page: Client) -> None:
+    answer = send(curator_page, LIST, {"name": "Empty", "kind": "preference"})
     assert (answer.status_code, answer.json()["code"]) == (400, "no_rows")
     assert not Dataset.objects.exists()
 
 
-def test_exports_are_started_polled_and_downloaded(page: Client) -> None:
+def test_exports_are_started_polled_and_downloaded(curator_page: Client) -> None:
     rated([5])
     dataset = built()
     url = f"{LIST}{dataset.pk}/export/"
-    started = send(page, url, {"format": "jsonl"})
+    started = send(curator_page, url, {"format": "jsonl"})
     assert (started.status_code, started.json()["download_url"]) == (202, None)
-    assert send(page, url, {"format": "jsonl"}).json()["id"] == started.json()["id"]
+    assert send(curator_page, url, {"format": "jsonl"}).json()["id"] == started.json()["id"]
     export_url = reverse("api-dataset-export-detail", args=[started.json()["id"]])
-    assert page.get(f"{export_url}download/").status_code == 409
+    assert curator_page.get(f"{export_url}download/").status_code == 409
     write_exports(started.json()["id"])
-    done = page.get(export_url).json()
+    done = curator_page.get(export_url).json()
     assert (done["state"], done["progress"]) == ("ready", 1.0)
-    content = b"".join(page.get(done["download_url"]).streaming_content)
+    content = b"".join(curator_page.get(done["download_url"]).streaming_content)
     assert len(content) == done["size"]
     assert json.loads(content)["sample"]["codes"]
-    assert [export["id"] for export in page.get(url).json()] == [done["id"]]
-    assert send(page, url, {"format": "csv"}).status_code == 400
+    assert [export["id"] for export in curator_page.get(url).json()] == [done["id"]]
+    assert send(curator_page, url, {"format": "csv"}).status_code == 400
     export = Export.objects.get()
     export.file.storage.delete(export.file.name)
-    assert page.get(done["download_url"]).json()["code"] == "export_missing"
+    assert curator_page.get(done["download_url"]).json()["code"] == "export_missing"
 
 
 def test_ids_that_are_none_and_unknown_ones(page: Client) -> None:
@@ -126,11 +126,12 @@ def test_ids_that_are_none_and_unknown_ones(page: Client) -> None:
     assert Client().get(LIST).status_code == 401
 
 
-def test_readiness_is_told(page: Client) -> None:
+def test_readiness_is_told(curator_page: Client) -> None:
     rated([5, 5, 2])
-    liked, decided = page.get(f"{LIST}readiness/").json()
+    liked, decided = curator_page.get(f"{LIST}readiness/").json()
     assert (liked["have"], liked["missing"], liked["is_ready"]) == (2, 48, False)
-    assert decided == {"kind": "preference", "have": 0, "want": 50, "missing": 50, "is_ready": False}
+    nothing = {"have": 0, "want": 50, "fewer_than": None, "missing": 50, "is_ready": False}
+    assert decided == {"kind": "preference"} | nothing
 
 
 def test_the_list_takes_few_queries(page: Client, django_assert_max_num_queries: Any) -> None:

@@ -32,7 +32,7 @@ from datasets_app.tests.factories import (
 from datasets_app.writing import Writer, content_hash, seal
 from feedback.models import Preference, Ranking, Rating
 from feedback.tests.factories import ClipPairFactory, PreferenceFactory, SampleTagFactory, TagFactory, TrialFactory
-from generation.models import AudioSample
+from generation.models import AudioSample, GenerationJob
 from generation.services import delete_job
 from prompts.sameness import text_key
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
@@ -123,6 +123,7 @@ def test_votes_of_all_sources_count_together() -> None:
 
 def test_votes_of_a_test_that_goes_on_are_left_out() -> None:
     better, worse = clips_of_two_models()
+    GenerationJob.objects.filter(samples__in=[better, worse]).update(withheld=True)
     pair = ClipPairFactory(sample_x=better, sample_y=worse, test__state="active")
     trial = TrialFactory(pair=pair)
     PreferenceFactory(sample_a=better, sample_b=worse, source="trial", trial=trial, rater=trial.rater)
@@ -149,7 +150,7 @@ def test_ties_are_rows_without_a_winner_and_both_bad_is_none() -> None:
     }
     figures = dataset.statistics
     assert (figures["ties"], figures["both_bad"], figures["equal_pairs"]) == (1, 1, 2)
-    assert readiness()[1].have == 1, "only decided pairs count towards a first training"
+    assert readiness(None)[1].have == 1, "only decided pairs count towards a first training"
 
 
 # -- splits and suites ---------------------------------------------------------------------------------------------

@@ -133,6 +133,6 @@ def test_what_is_stored_reads_back() -> None:
 def test_readiness_counts_liked_clips_and_decided_pairs() -> None:
     rated([5, 4, 3])
     prefer(*clips(2))
-    liked, decided = readiness()
+    liked, decided = readiness(None)
     assert (liked.have, liked.missing, liked.percent, liked.is_ready) == (2, 48, 4, False)
     assert (decided.have, decided.missing) == (1, 49)

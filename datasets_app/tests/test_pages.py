@@ -35,8 +35,8 @@ def text(answer: Any) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 
 
-def test_the_empty_list_explains_the_first_step(page: Client) -> None:
-    answer = page.get(reverse("datasets"))
+def test_the_empty_list_explains_the_first_step(curator_page: Client) -> None:
+    answer = curator_page.get(reverse("datasets"))
     assert "No datasets yet" in text(answer)
     assert reverse("dataset-create") in answer.content.decode()
     assert "0 of 50" in text(answer)
@@ -44,41 +44,41 @@ def test_the_empty_list_explains_the_first_step(page: Client) -> None:
 
 
 @pytest.mark.usefixtures("workers")
-def test_a_dataset_is_made_and_followed(page: Client, user: Any) -> None:
+def test_a_dataset_is_made_and_followed(curator_page: Client, curator: Any) -> None:
     rated([5, 2])
-    answer = page.post(reverse("dataset-create"), FORM)
+    answer = curator_page.post(reverse("dataset-create"), FORM)
     dataset = Dataset.objects.get()
     assert answer.url == reverse("dataset-detail", args=[dataset.pk])
-    assert (dataset.created_by, dataset.filters, dataset.state) == (user, {"min_rating": 4.0}, "queued")
-    assert "Liked" in text(page.get(reverse("datasets")))
-    waiting = page.get(answer.url).content.decode()
+    assert (dataset.created_by, dataset.filters, dataset.state) == (curator, {"min_rating": 4.0}, "queued")
+    assert "Liked" in text(curator_page.get(reverse("datasets")))
+    waiting = curator_page.get(answer.url).content.decode()
     assert "Waiting for a worker" in waiting
     assert 'hx-trigger="every 1s"' in waiting
     build_datasets(str(dataset.pk))
-    ended = page.get(reverse("dataset-status", args=[dataset.pk]), headers={"HX-Request": "true"})
+    ended = curator_page.get(reverse("dataset-status", args=[dataset.pk]), headers={"HX-Request": "true"})
     assert ended.headers["HX-Refresh"] == "true"
-    shown = page.get(answer.url)
+    shown = curator_page.get(answer.url)
     dataset.refresh_from_db()
     assert f".venv/bin/python manage.py train --dataset {dataset.pk} --method sft" in text(shown)
     assert dataset.content_hash in text(shown)
     assert 'hx-trigger="every 1s"' not in shown.content.decode()
 
 
-def test_the_count_follows_the_form_and_switches_the_button(page: Client) -> None:
+def test_the_count_follows_the_form_and_switches_the_button(curator_page: Client) -> None:
     rated([5, 4, 2])
     count = reverse("dataset-count")
-    some = page.post(count, FORM | {"name": ""}).content.decode()
+    some = curator_page.post(count, FORM | {"name": ""}).content.decode()
     assert re.search(r"<strong[^>]*>2</strong>", some)
     assert "disabled" not in some
-    none = page.post(count, FORM | {"kind": "preference"}).content.decode()
+    none = curator_page.post(count, FORM | {"kind": "preference"}).content.decode()
     assert "Nothing fits" in none
     assert "disabled" in none
-    assert "below the lowest" in page.post(count, FORM | {"max_rating": "2"}).content.decode()
+    assert "below the lowest" in curator_page.post(count, FORM | {"max_rating": "2"}).content.decode()
 
 
-def test_the_form_opens_with_four_stars_and_their_count(page: Client) -> None:
+def test_the_form_opens_with_four_stars_and_their_count(curator_page: Client) -> None:
     rated([5, 4, 2])
-    shown = page.get(reverse("dataset-create")).content.decode()
+    shown = curator_page.get(reverse("dataset-create")).content.decode()
     assert re.search(r'name="min_rating"[^>]*value="4"', shown)
     assert re.search(r"<strong[^>]*>2</strong>", shown)
 
@@ -93,25 +93,25 @@ def test_the_form_opens_with_four_stars_and_their_count(page: Client) -> None:
         ({"kind": "neither"}, "neither"),
     ],
 )
-def test_refused_input_is_kept_and_nothing_stored(page: Client, changes: dict[str, str], words: str) -> None:
+def test_refused_input_is_kept_and_nothing_stored(curator_page: Client, changes: dict[str, str], words: str) -> None:
     rated([5])
-    answer = page.post(reverse("dataset-create"), FORM | {"description": "For the piano."} | changes)
+    answer = curator_page.post(reverse("dataset-create"), FORM | {"description": "For the piano."} | changes)
     assert answer.status_code in (200, 400)
     assert words in text(answer)
     assert "For the piano." in answer.content.decode()
     assert not Dataset.objects.exists()
 
 
-def test_counting_works_without_script(page: Client) -> None:
+def test_counting_works_without_script(curator_page: Client) -> None:
     rated([5])
-    answer = page.post(reverse("dataset-create"), FORM | {"name": "", "count": "1"})
+    answer = curator_page.post(reverse("dataset-create"), FORM | {"name": "", "count": "1"})
     assert re.search(r"<strong[^>]*>1</strong>", answer.content.decode())
     assert not Dataset.objects.exists()
 
 
 def test_deleted_datasets_are_shown_when_asked_for(page: Client, user: Any) -> None:
     rated([5])
-    dataset = built(name="Old one", actor=user)
+    dataset = built(name="Old one", made_by=user)
     asked = page.get(reverse("dataset-delete", args=[dataset.pk]))
     assert "Old one" in text(asked)
     assert Dataset.objects.visible().exists()
@@ -126,7 +126,7 @@ def test_deleted_datasets_are_shown_when_asked_for(page: Client, user: Any) -> N
 
 def test_a_dataset_in_use_stays(page: Client, user: Any, in_use: list[str]) -> None:
     rated([5])
-    dataset = built(actor=user)
+    dataset = built(made_by=user)
     in_use += [f"the adapter piano@{n}.0.0" for n in range(7)]
     page.post(reverse("dataset-delete", args=[dataset.pk]))
     shown = text(page.get(reverse("dataset-detail", args=[dataset.pk])))
@@ -145,25 +145,25 @@ def test_only_its_maker_and_curators_delete(page: Client, curator_page: Client) 
     assert not Dataset.objects.visible().exists()
 
 
-def test_an_export_is_started_followed_and_downloaded(page: Client) -> None:
+def test_an_export_is_started_followed_and_downloaded(curator_page: Client) -> None:
     rated([5])
     dataset = built()
     htmx = {"HX-Request": "true"}
-    started = page.post(reverse("dataset-export", args=[dataset.pk]), {"format": "jsonl"}, headers=htmx)
+    started = curator_page.post(reverse("dataset-export", args=[dataset.pk]), {"format": "jsonl"}, headers=htmx)
     assert 'hx-trigger="every 1s"' in started.content.decode()
     export = Export.objects.get()
     write_exports(str(export.pk))
-    done = page.get(reverse("dataset-exports", args=[dataset.pk]), headers=htmx).content.decode()
+    done = curator_page.get(reverse("dataset-exports", args=[dataset.pk]), headers=htmx).content.decode()
     assert 'hx-trigger="every' not in done
     url = reverse("dataset-export-download", args=[export.pk])
     assert url in done
-    answer = page.get(url)
+    answer = curator_page.get(url)
     assert 'filename="a-dataset-' in answer.headers["Content-Disposition"]
     assert len(b"".join(answer.streaming_content).splitlines()) == 1
     export.refresh_from_db()
     export.file.storage.delete(export.file.name)
-    assert "not in the store any more" in text(page.get(url, follow=True))
-    refused = page.post(reverse("dataset-export", args=[dataset.pk]), {"format": "csv"}, follow=True)
+    assert "not in the store any more" in text(curator_page.get(url, follow=True))
+    refused = curator_page.post(reverse("dataset-export", args=[dataset.pk]), {"format": "csv"}, follow=True)
     assert "csv" in text(refused)
 
 

@@ -75,7 +75,7 @@ def test_circles_of_a_dataset_are_listed() -> None:
     dataset = built("preference")
     figures = dataset.statistics
     assert (figures["triads"], figures["circular_triads"], figures["consistency"]) == (2, 1, 0.5)
-    assert {clip["id"] for clip in circles(dataset)[0]} == {str(a.pk), str(b.pk), str(c.pk)}
+    assert {clip["id"] for clip in circles(dataset.statistics)[0]} == {str(a.pk), str(b.pk), str(c.pk)}
     assert figures["agreement"] is None
     assert figures["margins"] == {"0.2": 0, "0.4": 0, "0.6": 0, "0.8": 0, "1": 5}
     assert any("go in a circle" in sentence for sentence in figures["recommendations"])
@@ -126,4 +126,5 @@ def test_raters_who_disagree_about_pairs_are_told() -> None:
     figures = built("preference").statistics
     assert figures["agreement"]["value"] < 0.5
     assert any("Raters agree little" in sentence for sentence in figures["recommendations"])
-    assert [chart.title for chart in charts(built("preference"))][:2] == ["Rows per split", "Margins"]
+    dataset = built("preference")
+    assert [chart.title for chart in charts(dataset, dataset.statistics)][:2] == ["Rows per split", "Margins"]

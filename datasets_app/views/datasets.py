@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -20,9 +21,11 @@ from datasets_app.listing import DatasetFilter
 from datasets_app.models import Dataset, Export
 from datasets_app.report_in_words import charts, circles, filters_in_words
 from datasets_app.selection import readiness
+from datasets_app.telling import RULE, statistics_for
 from datasets_app.training_command import training_command
+from feedback.listening_tests.access import require_curator
 from text2song.confirm import confirm_page
-from text2song.exceptions import DomainError
+from text2song.exceptions import DomainError, Forbidden
 from text2song.forms import add_refusal
 
 PAGE_SIZE = 20
@@ -39,7 +42,7 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
         "page": page,
         "filter_form": filters.form,
         "is_filtered": any(request.GET.get(name) for name in filters.filters),
-        "readiness": readiness(),
+        "readiness": readiness(request.user),
     }
     return render(request, "datasets/list.html", context, status=200 if is_valid else 400)
 
@@ -47,6 +50,7 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def dataset_create(request: HttpRequest) -> HttpResponse:
     """The form with its live count; without script, “Count” shows it."""
+    _curators_only(request)
     kind = request.GET.get("kind", "")
     initial = {"kind": kind} if kind in Dataset.Kind.values else {}
     form = DatasetForm(request.POST or None, initial=initial)
@@ -59,7 +63,7 @@ def dataset_create(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"“{dataset}” is being built.")
             return redirect("dataset-detail", dataset_id=dataset.pk)
-    context = {"form": form, "count": _count(form if form.is_bound else _unbound_copy(form))}
+    context = {"form": form, "count": _count(request.user, form if form.is_bound else _unbound_copy(form))}
     status = 400 if form.is_bound and form.errors and not only_count else 200
     return render(request, "datasets/create.html", context, status=status)
 
@@ -81,14 +85,14 @@ def _unbound_copy(form: DatasetForm) -> DatasetForm:
     return DatasetForm({name: form.get_initial_for_field(field, name) for name, field in form.fields.items()})
 
 
-def _count(form: DatasetForm) -> dict[str, Any]:
+def _count(actor: AbstractBaseUser, form: DatasetForm) -> dict[str, Any]:
     """`rows`, or the `error` that keeps them from being counted; a missing name does not."""
     form.is_valid()
     wrong = {name: errors for name, errors in form.errors.items() if name in (*form.FILTERS, "kind")}
     if wrong:
         return {"error": " ".join(message for errors in wrong.values() for message in errors)}
     try:
-        return {"rows": services.preview(kind=form.cleaned_data["kind"], filters=form.filters)}
+        return {"rows": services.preview(actor=actor, kind=form.cleaned_data["kind"], filters=form.filters)}
     except DomainError as error:
         return {"error": error.message}
 
@@ -96,7 +100,15 @@ def _count(form: DatasetForm) -> dict[str, Any]:
 @require_POST
 def dataset_count(request: HttpRequest) -> HttpResponse:
     """How many rows the form would make, and the button to make them."""
-    return render(request, "datasets/_count.html", {"count": _count(DatasetForm(request.POST))})
+    _curators_only(request)
+    return render(request, "datasets/_count.html", {"count": _count(request.user, DatasetForm(request.POST))})
+
+
+def _curators_only(request: HttpRequest) -> None:
+    try:
+        require_curator(request.user, "build a dataset")
+    except Forbidden as error:
+        raise PermissionDenied(error.message) from error
 
 
 @require_safe
@@ -105,14 +117,16 @@ def dataset_detail(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
     dataset = _dataset(dataset_id)
     context: dict[str, Any] = {
         "dataset": dataset,
-        "filters": filters_in_words(dataset),
+        "filters": filters_in_words(dataset) if request.user.is_staff else None,
         "may_change": services.may_change(request.user, dataset),
     }
     if dataset.is_ready:
+        figures = statistics_for(request.user, dataset)
         context |= {
-            "figures": dataset.statistics,
-            "charts": charts(dataset),
-            "circles": circles(dataset),
+            "figures": figures,
+            "charts": charts(dataset, figures),
+            "circles": circles(figures),
+            "rule": RULE,
             "commands": [(method, training_command(dataset, method)) for method in dataset.methods],
             **exports_context(dataset),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,8 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from datasets_app.downloads import export_response
 from datasets_app.models import Dataset, Export
 from datasets_app.services import start_export
+from datasets_app.telling import RULE, may_read_answers
 from datasets_app.views.datasets import exports_context
-from text2song.exceptions import DomainError
+from text2song.exceptions import DomainError, Forbidden
 
 
 @require_POST
@@ -24,6 +25,8 @@ def export_start(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
     dataset = _dataset(dataset_id)
     try:
         start_export(dataset=dataset, file_format=request.POST.get("format", ""), actor=request.user)
+    except Forbidden as error:
+        raise PermissionDenied(error.message) from error
     except DomainError as error:
         messages.error(request, error.message)
     except ValidationError as error:
@@ -39,7 +42,9 @@ def export_list(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
 
 
 def _exports(request: HttpRequest, dataset: Dataset) -> HttpResponse:
-    context = {"dataset": dataset, "tell": True} | exports_context(dataset)
+    told = may_read_answers(request.user, dataset)
+    context = {"dataset": dataset, "tell": True, "figures": {"answers_told": told}, "rule": RULE}
+    context |= exports_context(dataset)
     return render(request, "datasets/_exports.html", context)
 
 
@@ -49,7 +54,9 @@ def export_download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     exports = Export.objects.filter(dataset__deleted_at__isnull=True).select_related("dataset")
     export = get_object_or_404(exports, pk=export_id)
     try:
-        return export_response(export)
+        return export_response(export, request.user)
+    except Forbidden as error:
+        raise PermissionDenied(error.message) from error
     except DomainError as error:
         messages.error(request, error.message)
         return redirect("dataset-detail", dataset_id=export.dataset_id)

@@ -7,9 +7,10 @@ from django.utils import timezone
 
 from adapters.tests.factories import AdapterFactory
 from feedback.listening_tests.results import percent
-from feedback.models import Criterion, ListeningTest, Preference
+from feedback.models import Criterion, Preference
 from feedback.performance import performance, side_by_side
 from feedback.tests.factories import PreferenceFactory, RaterProfileFactory, RatingFactory, TrialFactory
+from generation.models import GenerationJob
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
 from text2song.tests.clients import caller
 from text2song.tests.factories import UserFactory
@@ -69,10 +70,10 @@ def test_votes_count_whatever_they_came_from_and_only_against_the_base(adapter, 
     votes(ours, clip(base, adapter), ["a"])
     votes(theirs, clip(BaseModelFactory()), ["a"])
     trial = TrialFactory(voted_at=timezone.now(), choice="first")
-    ListeningTest.objects.filter(pk=trial.test_id).update(state="active")
+    GenerationJob.objects.filter(samples__in=[ours, theirs]).update(withheld=True)
     PreferenceFactory(sample_a=ours, sample_b=theirs, source=Preference.Source.TRIAL, trial=trial)
     assert performance(adapter=adapter, reader=curator).duel.rate.votes == 0, "the test is still open"
-    ListeningTest.objects.filter(pk=trial.test_id).update(state="completed")
+    GenerationJob.objects.filter(samples__in=[ours, theirs]).update(withheld=False)
     assert performance(adapter=adapter, reader=curator).duel.rate.wins == 1
 
 

@@ -49,7 +49,7 @@ class Command(BaseCommand):
         filters |= {"favorites": True} if options["favorites"] else {}
         try:
             if options["count"]:
-                self.stdout.write(str(preview(kind=options["kind"], filters=filters)))
+                self.stdout.write(str(preview(actor=actor, kind=options["kind"], filters=filters)))
                 return
             with presence("command"):
                 dataset = create_dataset(

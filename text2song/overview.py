@@ -93,7 +93,7 @@ def _waiting_url() -> str:
 def status(workforce: Workforce) -> Status:
     """Active jobs, samples nobody has judged and what stands still, in four queries."""
     return Status(
-        active_jobs=GenerationJob.objects.unfinished().count(),
+        active_jobs=GenerationJob.objects.visible().unfinished().count(),
         jobs_url=_jobs_url("active"),
         waiting=summaries.without_feedback(AudioSample.objects.visible().order_by()).count(),
         waiting_url=_waiting_url(),

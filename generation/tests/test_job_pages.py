@@ -386,10 +386,13 @@ def test_deleting_asks_first_and_names_what_goes(page, user):
     job = GenerationJobFactory(requested_by=user, completed=True)
     sample = AudioSampleFactory(job=job)
     AudioSampleFactory(job=job)
+    asked = reverse("job-delete", args=[job.pk])
+    unloved = page.get(asked).context["losses"]
     FavoriteFactory(sample=sample)
-    html = page.get(reverse("job-delete", args=[job.pk])).content.decode()
-    assert "2 samples and all feedback on them" in html
-    assert "1 favourite, with its note" in html
+    shown = page.get(asked)
+    html = shown.text
+    assert shown.context["losses"] == unloved, "it tells nothing of what others think"
+    assert "2 samples and all feedback on them, with everybody's hearts and notes" in unloved
     assert job.short_id in html
     assert not GenerationJob.objects.get(pk=job.pk).is_deleted
 

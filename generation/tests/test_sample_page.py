@@ -289,11 +289,13 @@ class TestGoingOn:
 
 class TestDeleting:
     def test_the_question_names_the_sample_and_what_goes_with_it(self, page, sample):
+        unloved = page.get(reverse("sample-delete", args=[sample.pk])).context["losses"]
         FavoriteFactory(sample=sample)
         response = page.get(reverse("sample-delete", args=[sample.pk]))
         assert response.status_code == 200
         assert "Delete sample C?" in response.text
-        assert "1 favourite, with their notes" in response.text
+        assert "everybody's hearts and notes on it" in unloved
+        assert response.context["losses"] == unloved, "it tells nothing of what others think"
         assert show(page, sample).status_code == 200
 
     def test_yes_hides_it_and_takes_its_hearts(self, page, sample):

@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from generation import services
 from generation.filters import JobFilter
 from generation.job_cards import cards_for, may_manage, rows_for
-from generation.models import Favorite, GenerationJob
+from generation.models import GenerationJob
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError, Forbidden
 from text2song.safe_redirect import redirect_back
@@ -158,16 +158,13 @@ def delete(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 def _losses(job: GenerationJob) -> list[str]:
+    """How many hearts there are is not said: whoever has yet to judge a sample is not told what others think of it."""
     samples = job.samples.visible().count()
-    hearts = Favorite.objects.filter(sample__job=job).count()
     losses = ["the job, which is cancelled first"] if job.is_unfinished else ["the job with its settings and times"]
     if samples:
         losses.append(
-            f"{samples} sample{'s' if samples > 1 else ''} and all feedback on {'them' if samples > 1 else 'it'}"
-        )
-    if hearts:
-        losses.append(
-            f"{hearts} favourite{'s' if hearts > 1 else ''}, with {'their notes' if hearts > 1 else 'its note'}"
+            f"{samples} sample{'s' if samples > 1 else ''} and all feedback on {'them' if samples > 1 else 'it'}, "
+            "with everybody's hearts and notes"
         )
     return losses
 

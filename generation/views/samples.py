@@ -80,7 +80,12 @@ def delete(request: HttpRequest, sample_id: UUID) -> HttpResponse:
         request,
         title=f"Delete sample {sample.label}?",
         text=f"Made from “{sample.job.prompt}”.",
-        losses=_losses(sample),
+        # How many hearts there are would tell an owner who has yet to judge it what others think.
+        losses=[
+            f"{sample.duration:.1f} s of audio",
+            "all feedback on it",
+            "everybody's hearts and notes on it",
+        ],
         confirm_label="Delete sample",
         cancel_url=reverse("sample-detail", args=[sample.pk]),
     )
@@ -93,12 +98,6 @@ def _sample(request: HttpRequest, sample_id: UUID) -> AudioSample:
 
 def _may_delete(request: HttpRequest, sample: AudioSample) -> bool:
     return request.user.is_staff or sample.job.requested_by_id == request.user.pk
-
-
-def _losses(sample: AudioSample) -> list[str]:
-    hearts = sample.favorites.count()
-    losses = [f"{sample.duration:.1f} s of audio", "all feedback on it"]
-    return losses + ([f"{hearts} favourite{'s' if hearts > 1 else ''}, with their notes"] if hearts else [])
 
 
 def _page(

@@ -5,7 +5,6 @@ browser and a script, and by a curator. When the test is over they stand everywh
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from types import SimpleNamespace
@@ -14,8 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.apps import apps
-from django.core.cache import cache
-from django.urls import URLPattern, get_resolver, reverse
+from django.urls import reverse
 
 from adapters.models import Adapter
 from adapters.tests.factories import AdapterFactory
@@ -30,6 +28,7 @@ from generation.tests.factories import GenerationJobFactory
 from prompts.models import Prompt
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song.tests.clients import caller_with_key
+from text2song.tests.doors import answer_of, patterns
 
 pytestmark = pytest.mark.django_db
 
@@ -82,17 +81,6 @@ def judged(hidden) -> Hidden:
 # -- every address there is ------------------------------------------------------------------------------------------
 
 
-def patterns(resolver: Any = None, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
-    """Each named address, as `reverse` knows it."""
-    for entry in (resolver or get_resolver()).url_patterns:
-        if isinstance(entry, URLPattern):
-            if entry.name:
-                yield f"{namespace}{entry.name}", entry
-        else:
-            inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
-            yield from patterns(entry, inner)
-
-
 def ids_for(hidden: Hidden, name: str, parameter: str) -> list[Any]:
     """What a script that knows every id puts there."""
     job, clip = hidden.jobs[0], (hidden.samples or [None])[0]
@@ -133,14 +121,6 @@ def addresses(hidden: Hidden) -> list[str]:
             urls += [f"{url}?{urlencode(query)}" for url in urls for query in narrowed]
         found += urls
     return found
-
-
-def answer_of(client: Any, url: str) -> tuple[int, str]:
-    cache.clear()  # the limit of requests
-    answer = client.get(url)
-    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
-    headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
-    return answer.status_code, f"{headers}\n{body.decode('latin-1')}"
 
 
 def telling(client: Any, hidden: Hidden, urls: list[str]) -> dict[str, set[str]]:

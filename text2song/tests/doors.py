@@ -1,0 +1,28 @@
+"""Every address of the studio, and what is answered there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.cache import cache
+from django.urls import URLPattern, get_resolver
+
+
+def patterns(resolver: Any = None, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Each named address, as `reverse` knows it."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLPattern):
+            if entry.name:
+                yield f"{namespace}{entry.name}", entry
+        else:
+            inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
+            yield from patterns(entry, inner)
+
+
+def answer_of(client: Any, url: str) -> tuple[int, str]:
+    cache.clear()  # the limit of requests
+    answer = client.get(url)
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+    return answer.status_code, f"{headers}\n{body.decode('latin-1')}"

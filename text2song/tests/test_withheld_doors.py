@@ -325,7 +325,7 @@ def test_retried_jobs_stay_withheld(hidden, curator):
 def test_the_migration_withholds_the_jobs_of_open_tests(judged, curator):
     over = Hidden(ListeningTest.objects.get(pk=judged.test.pk), judged.adapter, curator)
     GenerationJob.objects.update(withheld=False)
-    migration = import_module("feedback.migrations.0003_withhold_open_tests")
+    migration = import_module("feedback.migrations.0004_withhold_open_tests")
     migration.withhold(apps, None)
     assert GenerationJob.objects.filter(withheld=True).count() == 4
     lifecycle.close_test(actor=curator, test=over.test)

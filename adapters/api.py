@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -22,10 +22,12 @@ from adapters.models import Adapter, AdapterRegistration
 from adapters.registration import request_registration
 from adapters.serializers import AdapterSerializer, RegistrationSerializer, UploadSerializer
 from adapters.views.registry import zip_response
+from prompts.filters import TruthFilter
 from text2song.api.lookups import UUIDLookup
 from text2song.api.parsers import BoundedJSONParser
 from text2song.api.schema import CONFLICT
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
+from text2song.api.views import ApiViewSet
 
 UPLOAD_EXAMPLE = OpenApiExample(
     "A zip archive",
@@ -46,20 +48,20 @@ BY_NAME = OpenApiParameter(
     list=extend_schema(summary="List adapters, newest first", parameters=[BY_NAME]),
     retrieve=extend_schema(summary="Read an adapter"),
 )
-class AdapterViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class AdapterViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Everyone reads and uploads; who registered an adapter, or a curator, changes it; curators choose defaults."""
 
     queryset = Adapter.objects.all()
     serializer_class = AdapterSerializer
     filterset_class = AdapterFilter
     ordering_fields = ("created_at", "name", "updated_at")
-    extra_parameters = ("group_by_name",)
+    extra_parameters = {"list": ("group_by_name",)}
 
     def get_queryset(self) -> QuerySet[Adapter]:
         return Adapter.objects.visible().with_context().with_usage().order_by("-created_at", "-id")
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        if request.query_params.get("group_by_name", "").lower() not in ("true", "1"):
+        if not TruthFilter().field.clean(request.query_params.get("group_by_name")):
             return super().list(request, *args, **kwargs)
         page = self.paginate_queryset(grouped(self.filter_queryset(self.get_queryset())))
         answer = [{"name": g.name, "versions": self.get_serializer(g.adapters, many=True).data} for g in page]
@@ -154,7 +156,7 @@ class AdapterViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
     list=extend_schema(summary="List the caller's uploads, newest first"),
     retrieve=extend_schema(summary="See how an upload's check is going"),
 )
-class RegistrationViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class RegistrationViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Uploads being checked, registered, or refused with the reason."""
 
     queryset = AdapterRegistration.objects.all()

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from adapters.models import Adapter, AdapterRegistration
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictFieldsMixin, WorkSerializer
 
 BaseModel = Adapter._meta.get_field("base_model").related_model
@@ -37,10 +38,10 @@ class AdapterSerializer(StrictFieldsMixin, serializers.ModelSerializer):
 
     base_model = BaseReferenceSerializer(read_only=True)
     parent = ParentReferenceSerializer(read_only=True, allow_null=True)
-    usage_count = serializers.IntegerField(source="sample_count", read_only=True, help_text="Samples made with it.")
-    job_count = serializers.IntegerField(read_only=True, help_text="Jobs sent with it.")
+    usage_count = strict.IntegerField(source="sample_count", read_only=True, help_text="Samples made with it.")
+    job_count = strict.IntegerField(read_only=True, help_text="Jobs sent with it.")
     last_used_at = serializers.DateTimeField(read_only=True, allow_null=True)
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    created_by = strict.CharField(source="created_by.username", default=None, read_only=True)
     config = serializers.JSONField(source="peft_config", read_only=True, help_text="adapter_config.json as it is kept.")
     download_url = serializers.SerializerMethodField(help_text="A zip archive that peft loads once unpacked.")
 
@@ -108,11 +109,11 @@ class RegistrationSerializer(WorkSerializer):
     def get_url(self, registration: AdapterRegistration) -> str:
         return reverse("api-adapter-registration-detail", args=[registration.pk], request=self.context.get("request"))
 
-    @extend_schema_field(serializers.CharField(allow_null=True))
+    @extend_schema_field(strict.CharField(allow_null=True))
     def get_error(self, registration: AdapterRegistration) -> str | None:
         return registration.error or None
 
-    @extend_schema_field(serializers.CharField(allow_null=True))
+    @extend_schema_field(strict.CharField(allow_null=True))
     def get_sha256(self, registration: AdapterRegistration) -> str | None:
         return registration.sha256 or None
 
@@ -128,8 +129,8 @@ class UploadSerializer(StrictFieldsMixin, serializers.ModelSerializer):
     base_model = serializers.SlugRelatedField(
         slug_field="key", queryset=BaseModel.objects.all(), help_text="Key of the model it was made for."
     )
-    parent = serializers.PrimaryKeyRelatedField(
-        queryset=Adapter.objects.visible(), required=False, allow_null=True, help_text="The adapter it goes on from."
+    parent = strict.RelatedField(
+        queryset=Adapter.objects.visible(), required=False, help_text="The adapter it goes on from."
     )
 
     class Meta:
@@ -137,6 +138,7 @@ class UploadSerializer(StrictFieldsMixin, serializers.ModelSerializer):
         fields = ("files", "name", "version", "base_model", "base_revision", "parent", "description", "activate")
         extra_kwargs = {
             "base_revision": {"help_text": "Refused when the base model's files here are of another revision."},
+            "version": {"required": True},
             "activate": {"default": True},
         }
         validators: tuple[Any, ...] = ()

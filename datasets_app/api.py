@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,6 +33,7 @@ from datasets_app.telling import statistics_for
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
+from text2song.api.views import ApiViewSet
 
 NEW_EXAMPLE = OpenApiExample(
     "Liked clips",
@@ -47,7 +48,7 @@ EXPORT_EXAMPLE = OpenApiExample("Hugging Face", value={"format": "huggingface"},
     list=extend_schema(summary="List datasets, newest first"),
     retrieve=extend_schema(summary="Read a dataset, or how its build is going"),
 )
-class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Immutable training data made from feedback: curators make it, everyone finds it and trains on it.
 
     What it tells of others' answers is told to curators, and to whoever has judged every clip in it.
@@ -61,9 +62,6 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
     def get_queryset(self) -> QuerySet[Dataset]:
         datasets = Dataset.objects.with_exports().order_by("-created_at", "-id")
         return datasets if self.action == "list" else datasets.visible()
-
-    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     @extend_schema(
         summary="Build a dataset",
@@ -158,7 +156,7 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
 
 
 @extend_schema_view(retrieve=extend_schema(summary="See how an export is going"))
-class ExportViewSet(UUIDLookup, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class ExportViewSet(UUIDLookup, mixins.RetrieveModelMixin, ApiViewSet):
     """Datasets as files."""
 
     queryset = Export.objects.all()

@@ -8,11 +8,34 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from datasets_app.filters import LONGEST_LIST, NO_ADAPTER
 from datasets_app.models import MAX_SEED, NAME_LENGTH, Dataset, Export
 from datasets_app.training_command import training_command
+from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictSerializer, WorkSerializer
 
+NAMES = {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": LONGEST_LIST}
+STARS = {"type": "number", "minimum": LOWEST_SCORE, "maximum": HIGHEST_SCORE}
+MOMENT = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
+FILTERS: dict[str, dict[str, Any]] = {
+    "criterion": {"type": "string", "minLength": 1},
+    "min_rating": STARS,
+    "max_rating": STARS,
+    "required_tags": NAMES,
+    "excluded_tags": NAMES,
+    "prompts": NAMES | {"items": {"type": "string", "format": "uuid"}},
+    "adapters": NAMES | {"items": {"type": "string", "anyOf": [{"format": "uuid"}, {"enum": [NO_ADAPTER]}]}},
+    "base_models": NAMES,
+    "raters": NAMES,
+    "min_rater_weight": {"type": "number", "minimum": 0, "maximum": 1},
+    "since": MOMENT,
+    "until": MOMENT,
+    "favorites": {"type": "boolean"},
+}
 
+
+@extend_schema_field({"type": "object", "properties": FILTERS, "additionalProperties": False})
 class FiltersField(serializers.JSONField):
     """An object; `FilterSpec` reads it."""
 
@@ -31,33 +54,33 @@ FILTERS_HELP = (
 class ChoiceOfRowsSerializer(StrictSerializer):
     """A kind and filters, to count."""
 
-    kind = serializers.ChoiceField(choices=Dataset.Kind.choices)
+    kind = strict.ChoiceField(choices=Dataset.Kind.choices)
     filters = FiltersField(required=False, default=dict, help_text=FILTERS_HELP)
 
 
 class NewDatasetSerializer(ChoiceOfRowsSerializer):
     """A dataset to build."""
 
-    name = serializers.CharField(max_length=NAME_LENGTH)
-    description = serializers.CharField(max_length=5000, required=False, allow_blank=True, default="")
-    seed = serializers.IntegerField(min_value=0, max_value=MAX_SEED, default=0)
+    name = strict.CharField(max_length=NAME_LENGTH)
+    description = strict.CharField(max_length=5000, required=False, allow_blank=True, default="")
+    seed = strict.IntegerField(min_value=0, max_value=MAX_SEED, default=0)
 
 
 class CountSerializer(serializers.Serializer):
     """How many rows a dataset would have."""
 
-    count = serializers.IntegerField()
+    count = strict.IntegerField()
 
 
 class ReadinessSerializer(serializers.Serializer):
     """How far the feedback suffices for a first dataset of a kind."""
 
-    kind = serializers.ChoiceField(choices=Dataset.Kind.choices)
-    have = serializers.IntegerField(allow_null=True, help_text="null: told only as fewer than `fewer_than`.")
-    want = serializers.IntegerField()
-    fewer_than = serializers.IntegerField(allow_null=True)
-    missing = serializers.IntegerField(allow_null=True)
-    is_ready = serializers.BooleanField()
+    kind = strict.ChoiceField(choices=Dataset.Kind.choices)
+    have = strict.IntegerField(allow_null=True, help_text="null: told only as fewer than `fewer_than`.")
+    want = strict.IntegerField()
+    fewer_than = strict.IntegerField(allow_null=True)
+    missing = strict.IntegerField(allow_null=True)
+    is_ready = strict.BooleanField()
 
 
 class ExportSerializer(WorkSerializer):
@@ -66,7 +89,7 @@ class ExportSerializer(WorkSerializer):
     url = serializers.SerializerMethodField()
     download_url = serializers.SerializerMethodField(help_text="Null until it is ready.")
     progress = serializers.SerializerMethodField(help_text="0 to 1")
-    error = serializers.CharField(read_only=True)
+    error = strict.CharField(read_only=True)
 
     class Meta:
         model = Export
@@ -102,7 +125,7 @@ class ExportSerializer(WorkSerializer):
 class NewExportSerializer(StrictSerializer):
     """Which format to write."""
 
-    format = serializers.ChoiceField(choices=Export.Format.choices)
+    format = strict.ChoiceField(choices=Export.Format.choices)
 
 
 class DatasetSerializer(WorkSerializer):
@@ -110,10 +133,10 @@ class DatasetSerializer(WorkSerializer):
 
     url = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField(help_text="0 to 1")
-    row_count = serializers.IntegerField(read_only=True)
+    row_count = strict.IntegerField(read_only=True)
     splits = serializers.SerializerMethodField(help_text="Rows of each split.")
     filters = serializers.SerializerMethodField(help_text="What chose the rows; null for raters.")
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    created_by = strict.CharField(source="created_by.username", default=None, read_only=True)
     training_commands = serializers.SerializerMethodField(help_text="By method; empty until it is ready.")
     exports = ExportSerializer(many=True, read_only=True)
 
@@ -169,32 +192,32 @@ class DatasetStatisticsSerializer(serializers.Serializer):
     Figures made of answers are null where `answers_told` is false.
     """
 
-    answers_told = serializers.BooleanField()
+    answers_told = strict.BooleanField()
 
-    rows = serializers.IntegerField()
+    rows = strict.IntegerField()
     splits = serializers.JSONField()
-    prompts = serializers.IntegerField(help_text="Distinct prompts.")
-    largest_prompt = serializers.IntegerField(help_text="Rows of the prompt that has most.")
-    clips = serializers.IntegerField()
-    seconds = serializers.FloatField()
+    prompts = strict.IntegerField(help_text="Distinct prompts.")
+    largest_prompt = strict.IntegerField(help_text="Rows of the prompt that has most.")
+    clips = strict.IntegerField()
+    seconds = strict.FloatField()
     models = serializers.JSONField(help_text="Clips by base model.")
     adapters = serializers.JSONField(help_text="Clips by adapter; “” is the base model alone.")
     tags = serializers.JSONField(allow_null=True, help_text="Clips by tag.")
-    duplicates = serializers.IntegerField(help_text="Clips that sound exactly like another one.")
+    duplicates = strict.IntegerField(help_text="Clips that sound exactly like another one.")
     ratings = serializers.JSONField(required=False, allow_null=True, help_text="Rows by star.")
-    mean_rating = serializers.FloatField(required=False, allow_null=True)
-    liked = serializers.IntegerField(required=False, allow_null=True, help_text="Rows with four stars or more.")
+    mean_rating = strict.FloatField(required=False, allow_null=True)
+    liked = strict.IntegerField(required=False, allow_null=True, help_text="Rows with four stars or more.")
     margins = serializers.JSONField(required=False, allow_null=True, help_text="Pairs by margin, each up to its name.")
-    ties = serializers.IntegerField(required=False, allow_null=True, help_text="Answers “tie”: half a win for either.")
-    both_bad = serializers.IntegerField(required=False, allow_null=True, help_text="Answers “both bad”, in no row.")
-    equal_pairs = serializers.IntegerField(required=False, allow_null=True, help_text="Rows of margin 0.")
-    triads = serializers.IntegerField(required=False, allow_null=True, help_text="Triples compared pair by pair.")
-    circular_triads = serializers.IntegerField(required=False, allow_null=True)
-    consistency = serializers.FloatField(required=False, allow_null=True, help_text="Share of triads with an order.")
+    ties = strict.IntegerField(required=False, allow_null=True, help_text="Answers “tie”: half a win for either.")
+    both_bad = strict.IntegerField(required=False, allow_null=True, help_text="Answers “both bad”, in no row.")
+    equal_pairs = strict.IntegerField(required=False, allow_null=True, help_text="Rows of margin 0.")
+    triads = strict.IntegerField(required=False, allow_null=True, help_text="Triples compared pair by pair.")
+    circular_triads = strict.IntegerField(required=False, allow_null=True)
+    consistency = strict.FloatField(required=False, allow_null=True, help_text="Share of triads with an order.")
     circles = serializers.JSONField(
         required=False, allow_null=True, help_text="Circular triads: each id preferred to the next."
     )
-    raters = serializers.IntegerField(required=False, allow_null=True)
-    answers = serializers.IntegerField(required=False, allow_null=True)
+    raters = strict.IntegerField(required=False, allow_null=True)
+    answers = strict.IntegerField(required=False, allow_null=True)
     agreement = serializers.JSONField(allow_null=True, help_text="Krippendorff's alpha, and what it rests on.")
-    recommendations = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    recommendations = serializers.ListField(child=strict.CharField(), allow_null=True)

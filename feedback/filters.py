@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.forms import ValidationError
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 
 from adapters.models import Adapter
 from feedback.history import KINDS, FeedbackList, everything_seen_by, without_implied
@@ -64,24 +65,27 @@ class TagField(forms.CharField):
         return tag.synonym_of or tag
 
 
+@extend_schema_field({"type": "string"})
 class TagNameFilter(django_filters.Filter):
     field_class = TagField
 
 
 def _named(thing: str, queryset: QuerySet, **kwargs: Any) -> django_filters.ModelChoiceFilter:
     """One `thing` that is not deleted, by its id (or by `to_field_name`)."""
-    return django_filters.ModelChoiceFilter(
+    made = django_filters.ModelChoiceFilter(
         method="read_later",
         queryset=queryset,
         error_messages={"invalid_choice": f"There is no such {thing}."},
         **({"help_text": f"Id of a {thing}."} | kwargs),
     )
+    return extend_schema_field({"type": "string"} | ({} if "to_field_name" in kwargs else {"format": "uuid"}))(made)
 
 
 def _stars(label: str, help_text: str) -> WholeNumberFilter:
-    return WholeNumberFilter(
+    made = WholeNumberFilter(
         method="read_later", label=label, help_text=help_text, min_value=LOWEST_SCORE, max_value=HIGHEST_SCORE
     )
+    return extend_schema_field({"type": "integer", "minimum": LOWEST_SCORE, "maximum": HIGHEST_SCORE})(made)
 
 
 class ScopeFilter(django_filters.FilterSet):
@@ -90,12 +94,14 @@ class ScopeFilter(django_filters.FilterSet):
     sample = _named("sample", AudioSample.objects.visible())
     job = _named("job", GenerationJob.objects.visible())
     prompt = _named("prompt", Prompt.objects.visible())
-    adapter = _named(
-        "adapter",
-        Adapter.objects.visible(),
-        null_label="Base Model",
-        empty_label="Any adapter",
-        help_text="Id of an adapter; “null” for the base model alone.",
+    adapter = extend_schema_field({"type": "string", "anyOf": [{"format": "uuid"}, {"enum": ["null"]}]})(
+        _named(
+            "adapter",
+            Adapter.objects.visible(),
+            null_label="Base Model",
+            empty_label="Any adapter",
+            help_text="Id of an adapter; “null” for the base model alone.",
+        )
     )
     model = _named("model", BaseModel.objects.all(), to_field_name="key", help_text="Key of a base model.")
 

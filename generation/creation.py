@@ -10,7 +10,7 @@ from django.db import transaction
 
 from adapters.models import Adapter
 from generation.models import BaseModel, GenerationJob
-from generation.services import job_of_key, submit_job
+from generation.services import first_of_key, submit_job
 from prompts.models import Prompt
 from prompts.services import create_prompt
 
@@ -32,11 +32,11 @@ def create_music(
     before, the first job is returned and nothing is stored. Raises what `submit_job` and `create_prompt` raise.
     """
     with transaction.atomic():
-        if idempotency_key and (job := job_of_key(actor, idempotency_key)):
+        if job := first_of_key(actor, idempotency_key):
             return job
         reuse = earlier_prompt is not None and says_the_same(earlier_prompt, prompt_values)
         prompt = earlier_prompt if reuse else create_prompt(actor=actor, **prompt_values)
-        job = submit_job(
+        return submit_job(
             actor=actor,
             prompt=prompt,
             base_model=base_model,
@@ -45,9 +45,6 @@ def create_music(
             idempotency_key=idempotency_key,
             **settings_,
         )
-        if job.prompt_id != prompt.pk and not reuse:
-            prompt.delete()  # the same request won a race a moment ago, with a prompt of its own
-        return job
 
 
 def says_the_same(prompt: Prompt, values: Mapping[str, Any]) -> bool:

@@ -66,6 +66,13 @@ class ModelFolderRefused(Refused):
     code = "broken_model_folder"
 
 
+class IdempotencyKeyReused(Conflict):
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This idempotency key was sent with another request. Use a new key for a new request.")
+
+
 class ActiveJobQuota(DomainError):
     """The user has as many unfinished jobs as allowed; answered with 429 and Retry-After."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from adapters.models import Adapter
 from adapters.selection import require_selectable
-from generation.exceptions import ActiveJobQuota, DurationOverLimit, UnknownModel
+from generation.exceptions import ActiveJobQuota, DurationOverLimit, IdempotencyKeyReused, UnknownModel
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
 from generation.presets import SAMPLING_KEYS, preset_of
@@ -43,24 +44,26 @@ def submit_job(
     adapter: Adapter | None = None,
     seed: int | None = None,
     idempotency_key: str = "",
+    idempotency_digest: str = "",
     **settings_: Any,
 ) -> GenerationJob:
     """Store a queued job and wake a worker. The same `idempotency_key` of the same actor gives the first job again.
 
+    `idempotency_digest` is of the request: with another one the key is refused (`IdempotencyKeyReused`).
     Raises `ValidationError` (fields out of range), `DurationOverLimit`, `ModelNotReady`, `AdapterNotSelectable`,
     `ActiveJobQuota`.
     """
-    if idempotency_key and (earlier := job_of_key(actor, idempotency_key)):
+    if idempotency_key and (earlier := job_of_key(actor, idempotency_key, idempotency_digest)):
         return earlier
     job = build_job(actor=actor, prompt=prompt, base_model=base_model, adapter=adapter, seed=seed, **settings_)
-    job.idempotency_key = idempotency_key
+    job.idempotency_key, job.idempotency_digest = idempotency_key, idempotency_digest
     try:
         with transaction.atomic():
             _keep_quota(actor)
             job.save(force_insert=True)
             job.wake_worker()
     except IntegrityError:
-        if idempotency_key and (earlier := job_of_key(actor, idempotency_key)):
+        if idempotency_key and (earlier := job_of_key(actor, idempotency_key, idempotency_digest)):
             return earlier
         raise
     return job
@@ -132,17 +135,34 @@ def _keep_quota(actor: AbstractBaseUser | None) -> None:
     limit = settings.MAX_ACTIVE_JOBS_PER_USER
     if actor is None:
         return
-    # Two requests at once must not pass the limit together.
-    get_user_model().objects.select_for_update().get(pk=actor.pk)
+    lock_submissions(actor)  # two requests at once must not pass the limit together
     if GenerationJob.objects.unfinished().filter(requested_by=actor).count() >= limit:
         raise ActiveJobQuota(limit)
 
 
-def job_of_key(actor: AbstractBaseUser | None, key: str) -> GenerationJob | None:
-    """The job `actor` sent with this idempotency key, if any; raises `Conflict` when it was deleted since."""
+def lock_submissions(actor: AbstractBaseUser) -> None:
+    """Within a transaction: whatever else `actor` sends at once waits for its end."""
+    get_user_model().objects.select_for_update().get(pk=actor.pk)
+
+
+def first_of_key(actor: AbstractBaseUser, key: str, digest: str = "") -> GenerationJob | None:
+    """`job_of_key` within a transaction, before anything is stored: of requests at once, the first is alone."""
+    if not key:
+        return None
+    lock_submissions(actor)
+    return job_of_key(actor, key, digest)
+
+
+def job_of_key(actor: AbstractBaseUser | None, key: str, digest: str = "") -> GenerationJob | None:
+    """The job `actor` sent with this idempotency key, if any.
+
+    Raises `Conflict` when it was deleted since, `IdempotencyKeyReused` when it was another request.
+    """
     job = GenerationJob.objects.filter(requested_by=actor, idempotency_key=key).first()
     if job is not None and job.is_deleted:
         raise Conflict("The job sent with this idempotency key was deleted. Use a new key for a new job.")
+    if job is not None and "" not in (digest, job.idempotency_digest) and digest != job.idempotency_digest:
+        raise IdempotencyKeyReused
     return job
 
 
@@ -150,9 +170,12 @@ def job_of_key(actor: AbstractBaseUser | None, key: str) -> GenerationJob | None
 
 
 def extend_sample(
-    *, sample: AudioSample, actor: AbstractBaseUser, seconds: int, num_samples: int = 2, idempotency_key: str = ""
+    *, sample: AudioSample, actor: AbstractBaseUser, seconds: int, num_samples: int = 2, **once: str
 ) -> GenerationJob:
-    """Continue a clip by `seconds`: every candidate begins with the whole of it."""
+    """Continue a clip by `seconds`: every candidate begins with the whole of it.
+
+    `once` are the `idempotency_` arguments of `submit_job`.
+    """
     duration = round(sample.duration) + seconds
     if seconds < 1 or duration > LONG_FORM_MAX_SECONDS:
         most = LONG_FORM_MAX_SECONDS - round(sample.duration)
@@ -165,19 +188,17 @@ def extend_sample(
         prefix_seconds=sample.duration,
         duration=duration,
         num_samples=num_samples,
-        idempotency_key=idempotency_key,
+        once=once,
     )
 
 
 def vary_sample(
-    *,
-    sample: AudioSample,
-    actor: AbstractBaseUser,
-    keep_seconds: float,
-    num_samples: int = 3,
-    idempotency_key: str = "",
+    *, sample: AudioSample, actor: AbstractBaseUser, keep_seconds: float, num_samples: int = 3, **once: str
 ) -> GenerationJob:
-    """Make relatives of a clip: each keeps its first `keep_seconds` and goes its own way from there."""
+    """Make relatives of a clip: each keeps its first `keep_seconds` and goes its own way from there.
+
+    `once` are the `idempotency_` arguments of `submit_job`.
+    """
     if not 0.1 <= keep_seconds <= sample.duration - 0.5:
         message = f"Keep between 0.1 and {sample.duration - 0.5:.1f} s of this clip, not {keep_seconds:g} s."
         raise Refused(message, fields={"keep_seconds": [message]})
@@ -188,12 +209,12 @@ def vary_sample(
         prefix_seconds=keep_seconds,
         duration=round(sample.duration),
         num_samples=num_samples,
-        idempotency_key=idempotency_key,
+        once=once,
     )
 
 
 def _relative(
-    sample: AudioSample, *, actor: AbstractBaseUser, duration: int, idempotency_key: str, **changes: Any
+    sample: AudioSample, *, actor: AbstractBaseUser, duration: int, once: Mapping[str, str], **changes: Any
 ) -> GenerationJob:
     job = sample.job
     inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name not in {"preset", *changes}}
@@ -204,8 +225,8 @@ def _relative(
         base_model=job.base_model,
         adapter=job.adapter,
         adapter_strength=job.adapter_strength,
-        idempotency_key=idempotency_key,
         source_sample=sample,
+        **once,
         **(inherited | changes),
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -30,6 +31,7 @@ from prompts.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MAX_TEXT_LENGTH, MI
 from text2song.api.auth import IsCurator
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
+from text2song.api.views import ApiModelViewSet, ApiViewSet
 
 PROMPT_EXAMPLE = OpenApiExample(
     "A prompt with every attribute",
@@ -83,7 +85,7 @@ class PromptViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.DestroyModelMixin,
-    viewsets.GenericViewSet,
+    ApiViewSet,
 ):
     """Prompts never change once saved, so there is no update."""
 
@@ -169,7 +171,7 @@ class PromptViewSet(
     ),
     destroy=extend_schema(summary="Delete a template", description="Prompts made from it stay as they are."),
 )
-class PromptTemplateViewSet(UUIDLookup, viewsets.ModelViewSet):
+class PromptTemplateViewSet(UUIDLookup, ApiModelViewSet):
     """The shipped templates and the caller's own. System ones cannot be changed by users (403)."""
 
     queryset = PromptTemplate.objects.none()
@@ -183,10 +185,8 @@ class PromptTemplateViewSet(UUIDLookup, viewsets.ModelViewSet):
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = services.save_template(actor=self.request.user, **serializer.validated_data)
 
-    def perform_update(self, serializer: Any) -> None:
-        serializer.instance = services.update_template(
-            actor=self.request.user, template=serializer.instance, **serializer.validated_data
-        )
+    def store(self, serializer: Any, changes: Mapping[str, Any]) -> None:
+        serializer.instance = services.update_template(actor=self.request.user, template=serializer.instance, **changes)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         services.require_editable(actor=request.user, template=self.get_object())
@@ -207,7 +207,9 @@ class CuratorsWrite(BasePermission):
 
 @extend_schema_view(
     list=extend_schema(summary="List evaluation suites"),
-    create=extend_schema(summary="Make a suite", examples=[SUITE_EXAMPLE]),
+    create=extend_schema(
+        summary="Make a suite", examples=[SUITE_EXAMPLE], responses={201: PromptSuiteSerializer} | CONFLICT
+    ),
     retrieve=extend_schema(summary="A suite with the ids of its prompts"),
     update=extend_schema(
         summary="Replace an open suite", examples=[SUITE_EXAMPLE], responses={200: PromptSuiteSerializer} | CONFLICT
@@ -217,7 +219,7 @@ class CuratorsWrite(BasePermission):
     ),
     destroy=extend_schema(summary="Delete an open suite", responses={204: None} | CONFLICT),
 )
-class PromptSuiteViewSet(UUIDLookup, viewsets.ModelViewSet):
+class PromptSuiteViewSet(UUIDLookup, ApiModelViewSet):
     """Lists of prompts for evaluation; a frozen one can never change (409)."""
 
     queryset = PromptSuite.objects.prefetch_related("items")
@@ -232,9 +234,8 @@ class PromptSuiteViewSet(UUIDLookup, viewsets.ModelViewSet):
         values = dict(serializer.validated_data)
         serializer.instance = services.create_suite(actor=self.request.user, **values)
 
-    def perform_update(self, serializer: Any) -> None:
-        values = dict(serializer.validated_data)
-        serializer.instance = services.update_suite(actor=self.request.user, suite=serializer.instance, **values)
+    def store(self, serializer: Any, changes: Mapping[str, Any]) -> None:
+        serializer.instance = services.update_suite(actor=self.request.user, suite=serializer.instance, **changes)
 
     def perform_destroy(self, instance: PromptSuite) -> None:
         services.delete_suite(actor=self.request.user, suite=instance)

@@ -12,6 +12,14 @@ class SuiteIsFrozen(Conflict):
         super().__init__(f"The suite “{name}” is frozen; its list of prompts can never change.")
 
 
+class SuiteNameTaken(Conflict):
+    code = "suite_name_taken"
+
+    def __init__(self, name: str) -> None:
+        message = f"There is already a suite named “{name}”. Choose another name."
+        super().__init__(message, fields={"name": [message]})
+
+
 class SuiteIsInUse(Conflict):
     code = "suite_in_use"
 

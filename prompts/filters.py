@@ -13,6 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from prompts.models import Prompt, PromptTemplate
 from prompts.querysets import PromptQuerySet
@@ -48,6 +50,7 @@ class MomentField(forms.Field):
         return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
+@extend_schema_field({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
 class MomentFilter(filters.Filter):
     field_class = MomentField
 
@@ -65,7 +68,7 @@ class CheckboxInput(forms.CheckboxInput):
 class TruthField(forms.Field):
     """true or false; anything else is refused."""
 
-    TRUE, FALSE = ("true", "1", "on"), ("false", "0", "off")
+    TRUE, FALSE = ("true",), ("false",)
     widget = CheckboxInput
 
     def to_python(self, value: Any) -> bool | None:
@@ -75,6 +78,7 @@ class TruthField(forms.Field):
         return text in self.TRUE if text else None
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class TruthFilter(filters.Filter):
     field_class = TruthField
 
@@ -93,6 +97,7 @@ class WordsFilter(filters.CharFilter):
         return queryset
 
 
+@extend_schema_field(OpenApiTypes.INT)
 class WholeNumberFilter(filters.Filter):
     field_class = forms.IntegerField
 

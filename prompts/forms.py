@@ -181,10 +181,18 @@ class TemplateForm(AttributesForm):
 
 
 class SuiteForm(forms.ModelForm):
+    """The service tells a name that is taken, as it does at every door."""
+
+    refused_with = 400
+    """The status of the page that shows what is wrong."""
+
     class Meta:
         model = PromptSuite
         fields = ("name", "description")
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+
+    def validate_unique(self) -> None:
+        pass
 
 
 def _without_blank(choices: Any) -> list[tuple[str, str]]:

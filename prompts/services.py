@@ -25,6 +25,7 @@ from prompts.exceptions import (
     PromptInFrozenSuite,
     SuiteIsFrozen,
     SuiteIsInUse,
+    SuiteNameTaken,
     SystemTemplate,
     TemplateNameTaken,
     TooManyTemplates,
@@ -179,12 +180,14 @@ def apply_template(*, template: PromptTemplate, max_duration: int | None = None)
 def create_suite(
     *, actor: AbstractBaseUser | None, name: str, description: str = "", prompt_ids: Iterable[uuid.UUID] = ()
 ) -> PromptSuite:
-    """Store an open suite, with prompts in the order given. For curators; raises `UnknownPrompts`."""
+    """Store an open suite, with prompts in the order given. For curators.
+
+    Raises `SuiteNameTaken`, `UnknownPrompts`.
+    """
     _require_curator(actor)
     suite = PromptSuite(created_by=actor, name=name.strip(), description=description.strip())
     with transaction.atomic():
-        suite.full_clean()
-        suite.save(force_insert=True)
+        _store_suite(suite)
         add_prompts(actor=actor, suite=suite, prompt_ids=prompt_ids)
     return suite
 
@@ -192,12 +195,14 @@ def create_suite(
 def update_suite(
     *, actor: AbstractBaseUser, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID] | None = None, **changes: str
 ) -> PromptSuite:
-    """Change an open suite's name, description, or its whole list. Raises `SuiteIsFrozen`, `UnknownPrompts`."""
+    """Change an open suite's name, description, or its whole list.
+
+    Raises `SuiteIsFrozen`, `SuiteNameTaken`, `UnknownPrompts`.
+    """
     with _open_suite(actor, suite) as locked:
         for name, value in changes.items():
             setattr(locked, name, value.strip())
-        locked.full_clean()
-        locked.save()
+        _store_suite(locked)
         if prompt_ids is not None:
             locked.items.all().delete()
             add_prompts(actor=actor, suite=locked, prompt_ids=prompt_ids)
@@ -266,6 +271,21 @@ def _require_curator(actor: Any) -> None:
     """`actor` None is the studio itself."""
     if actor is not None and not actor.is_staff:
         raise OnlyCurators
+
+
+def _store_suite(suite: PromptSuite) -> None:
+    """Validate and save; a name in use is a conflict, whoever was faster."""
+    suite.full_clean(validate_unique=False)
+    namesakes = PromptSuite.objects.filter(name=suite.name).exclude(pk=suite.pk)
+    if namesakes.exists():
+        raise SuiteNameTaken(suite.name)
+    try:
+        with transaction.atomic():
+            suite.save()
+    except IntegrityError as error:
+        if namesakes.exists():
+            raise SuiteNameTaken(suite.name) from error
+        raise
 
 
 def _store(template: PromptTemplate) -> PromptTemplate:

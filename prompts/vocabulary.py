@@ -131,3 +131,4 @@ INSTRUMENT_GROUPS: tuple[InstrumentGroup, ...] = (
 STYLE_BY_SLUG: dict[str, Term] = {term.slug: term for term in STYLES}
 MOOD_BY_SLUG: dict[str, Term] = {term.slug: term for term in MOODS}
 INSTRUMENT_BY_SLUG: dict[str, Term] = {term.slug: term for group in INSTRUMENT_GROUPS for term in group.instruments}
+INSTRUMENT_CHOICES = [(slug, term.label) for slug, term in INSTRUMENT_BY_SLUG.items()]

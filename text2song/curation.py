@@ -15,7 +15,17 @@ from text2song.exceptions import DomainError
 
 
 class StudioAdmin(admin.ModelAdmin):
-    """What is searched for is read as on the pages: words, whatever stands between them."""
+    """What is searched for is read as on the pages: words, whatever stands between them.
+
+    A form with a name that is taken is answered with 409, as it is everywhere.
+    """
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        answer = super().render_change_form(request, context, **kwargs)
+        errors = context["adminform"].form.errors.as_data() if request.method == "POST" else {}
+        if any(error.code in ("unique", "unique_together") for found in errors.values() for error in found):
+            answer.status_code = 409
+        return answer
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         words = (word.replace("\\", r"\\").replace('"', r"\"") for word in parse_words(search_term))

@@ -266,7 +266,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "text2song.api.pagination.ApiPagination",
     "DEFAULT_FILTER_BACKENDS": [
-        "text2song.api.filters.StrictFilterBackend",
+        "django_filters.rest_framework.DjangoFilterBackend",
         "text2song.api.filters.StrictOrderingFilter",
     ],
     "DEFAULT_THROTTLE_CLASSES": ["text2song.api.throttles.RequestThrottle"],
@@ -306,6 +306,7 @@ SPECTACULAR_SETTINGS = {
         "DatasetState": "datasets_app.models.Dataset.State",
         "DatasetKind": "datasets_app.models.Dataset.Kind",
         "ExperimentState": "training.models.Experiment.State",
+        "Instrument": "prompts.vocabulary.INSTRUMENT_CHOICES",
     },
 }
 

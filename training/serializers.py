@@ -15,6 +15,7 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from prompts.models import PromptSuite
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictFieldsMixin, WorkSerializer
 from training.config import TARGET_MODULES, InvalidConfig, Method, TrainingConfig, range_in_words
 from training.models import Experiment, LogLine, Promotion, PromotionPolicy, TrainingRun
@@ -40,6 +41,16 @@ class ConfigSerializer(serializers.Serializer):
         return dict(config)
 
 
+def _number_schema(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON schema's bounds, of which some are outside of the range."""
+    bounds = {"minimum": facts["low"], "maximum": facts["high"]}
+    if facts["above"] is not None:
+        bounds |= {"minimum": facts["above"], "exclusiveMinimum": True}
+    if facts["below"] is not None:
+        bounds |= {"maximum": facts["below"], "exclusiveMaximum": True}
+    return {"type": "number", "format": "double"} | {k: v for k, v in bounds.items() if v is not None}
+
+
 def setting_field(spec: Field[Any]) -> serializers.Field:
     """How a setting stands in the schema: kind, range and explanation."""
     facts, kind = spec.metadata, get_type_hints(TrainingConfig)[spec.name]
@@ -47,14 +58,16 @@ def setting_field(spec: Field[Any]) -> serializers.Field:
     words = f"{facts['explanation']} Range: {range_}." if range_ else facts["explanation"]
     shared = {"required": False, "help_text": words}
     if kind is bool:
-        return serializers.BooleanField(default=spec.default, help_text=words)
+        return strict.BooleanField(default=spec.default, help_text=words)
     if kind is int:
-        return serializers.IntegerField(min_value=facts["low"], max_value=facts["high"], **shared)
+        return strict.IntegerField(min_value=facts["low"], max_value=facts["high"], **shared)
     if kind is float:
-        return serializers.FloatField(min_value=facts["low"], max_value=facts["high"], **shared)
+        return extend_schema_field(_number_schema(facts))(strict.FloatField(**shared))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return serializers.ChoiceField(choices=[(value.value, value.value) for value in kind], **shared)
-    return serializers.ListField(child=serializers.ChoiceField(choices=TARGET_MODULES), **shared)
+        return strict.ChoiceField(choices=[(value.value, value.value) for value in kind], **shared)
+    modules = {"type": "array", "items": {"type": "string", "enum": list(TARGET_MODULES)}}
+    several = serializers.ListField(child=strict.ChoiceField(choices=TARGET_MODULES), **shared)
+    return extend_schema_field(modules | {"minItems": 1, "uniqueItems": True})(several)
 
 
 class DatasetReferenceSerializer(serializers.ModelSerializer):
@@ -87,7 +100,7 @@ EXPERIMENT = {
 class ExperimentWriteSerializer(StrictFieldsMixin, serializers.ModelSerializer):
     """An experiment to make or change."""
 
-    dataset = serializers.PrimaryKeyRelatedField(
+    dataset = strict.RelatedField(
         queryset=Dataset.objects.visible(), required=False, allow_null=True, help_text="Id of a built dataset."
     )
     base_model = serializers.SlugRelatedField(
@@ -107,16 +120,16 @@ class ExperimentSerializer(serializers.ModelSerializer):
     """An experiment with what its runs imply."""
 
     dataset = DatasetReferenceSerializer(read_only=True, allow_null=True)
-    base_model = serializers.CharField(source="base_model.key", read_only=True)
+    base_model = strict.CharField(source="base_model.key", read_only=True)
     config = ConfigSerializer(read_only=True)
-    run_count = serializers.IntegerField(read_only=True)
+    run_count = strict.IntegerField(read_only=True)
     best_run = serializers.PrimaryKeyRelatedField(
         read_only=True,
         allow_null=True,
         help_text="The completed run with the lowest held-out loss, among those of the experiment's loss and data.",
     )
     best_result = serializers.SerializerMethodField(help_text="The best run's held-out loss.")
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    created_by = strict.CharField(source="created_by.username", default=None, read_only=True)
 
     class Meta:
         model = Experiment
@@ -139,7 +152,7 @@ class ExperimentSerializer(serializers.ModelSerializer):
         )
         read_only_fields = fields
 
-    @extend_schema_field(serializers.FloatField(allow_null=True))
+    @extend_schema_field(strict.FloatField(allow_null=True))
     def get_best_result(self, experiment: Experiment) -> float | None:
         return experiment.best_run.result if experiment.best_run else None
 
@@ -156,20 +169,20 @@ RUN = {
 class RunStartSerializer(StrictFieldsMixin, serializers.Serializer):
     """A run to start."""
 
-    experiment = serializers.PrimaryKeyRelatedField(queryset=Experiment.objects.all(), help_text="Its experiment.")
-    name = serializers.CharField(
+    experiment = strict.RelatedField(queryset=Experiment.objects.all(), help_text="Its experiment.")
+    name = strict.CharField(
         required=False, allow_blank=True, max_length=200, help_text="run-1, run-2 and so on when left out."
     )
-    method = serializers.ChoiceField(
+    method = strict.ChoiceField(
         choices=[(method.value, method.value) for method in Method],
         required=False,
         help_text="The experiment's when left out.",
     )
     config = ConfigSerializer(required=False, help_text="Settings that differ from the experiment's.")
-    parent = serializers.PrimaryKeyRelatedField(
+    parent = strict.RelatedField(
         queryset=Adapter.objects.visible(), required=False, allow_null=True, help_text="The adapter it goes on from."
     )
-    blind_test = serializers.BooleanField(
+    blind_test = strict.BooleanField(
         default=True, help_text="Test the adapter blind against what it goes on from, to be promoted if it is better."
     )
 
@@ -190,18 +203,18 @@ class TrainingRunSerializer(WorkSerializer):
     url = serializers.SerializerMethodField()
     experiment = serializers.PrimaryKeyRelatedField(read_only=True)
     dataset = DatasetReferenceSerializer(read_only=True)
-    base_model = serializers.CharField(source="base_model.key", read_only=True)
+    base_model = strict.CharField(source="base_model.key", read_only=True)
     parent = serializers.PrimaryKeyRelatedField(read_only=True, allow_null=True)
     adapter = TrainedAdapterSerializer(read_only=True, allow_null=True)
     config = ConfigSerializer(read_only=True)
     overrides = ConfigSerializer(read_only=True)
-    progress = serializers.FloatField(read_only=True, help_text="Share of the steps done, 0 to 1.")
-    seconds_left = serializers.FloatField(read_only=True, allow_null=True)
-    result = serializers.FloatField(
+    progress = strict.FloatField(read_only=True, help_text="Share of the steps done, 0 to 1.")
+    seconds_left = strict.FloatField(read_only=True, allow_null=True)
+    result = strict.FloatField(
         read_only=True, allow_null=True, help_text="Held-out loss; training loss without held-out rows."
     )
-    is_best = serializers.BooleanField(read_only=True)
-    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    is_best = strict.BooleanField(read_only=True)
+    created_by = strict.CharField(source="created_by.username", default=None, read_only=True)
 
     class Meta:
         model = TrainingRun
@@ -248,24 +261,24 @@ class TrainingRunSerializer(WorkSerializer):
 class PointSerializer(serializers.Serializer):
     """A value of a metric."""
 
-    step = serializers.IntegerField()
-    value = serializers.FloatField()
+    step = strict.IntegerField()
+    value = strict.FloatField()
     at = serializers.DateTimeField()
 
 
 class CurveSerializer(serializers.Serializer):
     """One metric; at most 2000 points, evenly spread, the first and the last among them."""
 
-    name = serializers.CharField()
+    name = strict.CharField()
     points = PointSerializer(many=True)
-    is_thinned = serializers.BooleanField(help_text="Points between the first and the last were left out.")
+    is_thinned = strict.BooleanField(help_text="Points between the first and the last were left out.")
 
 
 class RunMetricsSerializer(serializers.Serializer):
     """The metrics of a run."""
 
-    is_over = serializers.BooleanField(help_text="Nothing more will come.")
-    message = serializers.CharField(help_text="Says so when there is nothing to show.")
+    is_over = strict.BooleanField(help_text="Nothing more will come.")
+    message = strict.CharField(help_text="Says so when there is nothing to show.")
     curves = CurveSerializer(many=True)
 
 
@@ -281,27 +294,27 @@ class LogLineSerializer(serializers.ModelSerializer):
 class RunLogSerializer(serializers.Serializer):
     """A part of a run's log. Ask again with `after` = `last` for what follows."""
 
-    is_over = serializers.BooleanField(help_text="Nothing more will come.")
-    last = serializers.IntegerField(help_text="Number of the last line here.")
-    progress_line = serializers.CharField(help_text="Shown in place under the lines; empty when the run is over.")
+    is_over = strict.BooleanField(help_text="Nothing more will come.")
+    last = strict.IntegerField(help_text="Number of the last line here.")
+    progress_line = strict.CharField(help_text="Shown in place under the lines; empty when the run is over.")
     lines = LogLineSerializer(many=True)
 
 
 class CellSerializer(serializers.Serializer):
     """A run's last value of a metric."""
 
-    value = serializers.FloatField(allow_null=True)
-    is_best = serializers.BooleanField()
-    percent = serializers.FloatField(
+    value = strict.FloatField(allow_null=True)
+    is_best = strict.BooleanField()
+    percent = strict.FloatField(
         allow_null=True, help_text="Difference from the best in per cent; null where the best is near zero."
     )
-    difference = serializers.FloatField(allow_null=True, help_text="Difference from the best, in the metric's unit.")
+    difference = strict.FloatField(allow_null=True, help_text="Difference from the best, in the metric's unit.")
 
 
 class ComparisonRowSerializer(serializers.Serializer):
     """A metric over the compared runs, in their order."""
 
-    name = serializers.CharField()
+    name = strict.CharField()
     cells = CellSerializer(many=True)
 
 
@@ -310,7 +323,7 @@ class ComparisonSerializer(serializers.Serializer):
 
     runs = TrainingRunSerializer(many=True)
     rows = ComparisonRowSerializer(many=True)
-    note = serializers.CharField(
+    note = strict.CharField(
         allow_blank=True, help_text="Why none is marked as better; empty when the runs' losses can be compared."
     )
     curves = serializers.ListField(child=CurveSerializer(many=True))
@@ -322,16 +335,16 @@ class ComparisonSerializer(serializers.Serializer):
 class DeletedSerializer(serializers.Serializer):
     """How many were deleted."""
 
-    deleted = serializers.IntegerField()
+    deleted = strict.IntegerField()
 
 
 class PromotionSerializer(WorkSerializer):
     """An adapter's claim to be the default; poll it until `outcome` is no longer "open"."""
 
     test = serializers.PrimaryKeyRelatedField(read_only=True, help_text="Id of its listening test.")
-    suite = serializers.CharField(source="test.suite.name", read_only=True)
-    votes_wanted = serializers.IntegerField(source="test.votes_wanted", read_only=True)
-    opened_by = serializers.CharField(
+    suite = strict.CharField(source="test.suite.name", read_only=True)
+    votes_wanted = strict.IntegerField(source="test.votes_wanted", read_only=True)
+    opened_by = strict.CharField(
         source="opened_by.username", default=None, read_only=True, help_text="null: the studio itself."
     )
     guards = serializers.JSONField(read_only=True, help_text="Figures it was decided on; empty while it is open.")
@@ -368,7 +381,7 @@ class PromotionSerializer(WorkSerializer):
 class PromotionStartSerializer(StrictFieldsMixin, serializers.Serializer):
     """A test for promotion to open."""
 
-    adapter = serializers.PrimaryKeyRelatedField(
+    adapter = strict.RelatedField(
         queryset=Adapter.objects.visible().select_related("base_model", "parent"), help_text="Id of the adapter."
     )
 
@@ -383,9 +396,7 @@ class PromotionStartSerializer(StrictFieldsMixin, serializers.Serializer):
 class PromotionPolicySerializer(StrictFieldsMixin, serializers.ModelSerializer):
     """What new adapters are tested on; `suite` null: no test opens by itself."""
 
-    suite = serializers.PrimaryKeyRelatedField(
-        queryset=PromptSuite.objects.all(), allow_null=True, help_text="Id of a frozen suite."
-    )
+    suite = strict.RelatedField(queryset=PromptSuite.objects.all(), allow_null=True, help_text="Id of a frozen suite.")
 
     class Meta:
         model = PromotionPolicy

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, viewsets
+from rest_framework import mixins
 
 from feedback.filters import ComparisonFilter, PreferenceFilter
 from feedback.models import Preference, Ranking
 from feedback.serializers import PreferenceItemSerializer, RankingItemSerializer
 from text2song.api.lookups import UUIDLookup
+from text2song.api.views import ApiViewSet
 
 
 @extend_schema_view(
@@ -20,7 +21,7 @@ from text2song.api.lookups import UUIDLookup
     ),
     retrieve=extend_schema(summary="Read a preference"),
 )
-class PreferenceViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class PreferenceViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Others' preferences are told to raters who have judged both samples, and to curators."""
 
     queryset = Preference.objects.none()
@@ -39,7 +40,7 @@ class PreferenceViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelM
     ),
     retrieve=extend_schema(summary="Read a ranking"),
 )
-class RankingViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class RankingViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Others' rankings are told to raters who have judged all their samples, and to curators."""
 
     queryset = Ranking.objects.none()

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -14,7 +15,7 @@ from drf_spectacular.utils import (
     PolymorphicProxySerializer,
     extend_schema,
 )
-from rest_framework import serializers, status, viewsets
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,9 +34,9 @@ from feedback.serializers import (
 from feedback.serializers.answers import any_item
 from feedback.services.deletion import Feedback
 from generation.models import GenerationJob
-from text2song.api.filters import StrictFilterBackend
 from text2song.api.schema import CONFLICT
 from text2song.api.serializers import shown
+from text2song.api.views import ApiViewSet
 from text2song.exceptions import NotFound
 
 ANY_BODY = PolymorphicProxySerializer(
@@ -48,13 +49,13 @@ EXAMPLES = [
 ]
 
 
-class FeedbackViewSet(viewsets.GenericViewSet):
+class FeedbackViewSet(ApiViewSet):
     """Raters see what others answered on a sample once they have judged it themselves; curators see everything."""
 
     queryset = Rating.objects.none()
     serializer_class = FeedbackItemSerializer
     filterset_class = FeedbackFilter
-    filter_backends = [StrictFilterBackend]
+    filter_backends = [DjangoFilterBackend]
 
     def get_queryset(self) -> QuerySet:
         return Rating.objects.all()

@@ -6,6 +6,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
@@ -34,6 +35,7 @@ from feedback.serializers.listening_tests import (
 )
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
+from text2song.api.views import ApiViewSet, StrictQueries
 
 TEST_EXAMPLE = OpenApiExample(
     "Base model against an adapter",
@@ -83,7 +85,7 @@ class ListeningTestViewSet(
     UUIDLookup,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
-    viewsets.GenericViewSet,
+    ApiViewSet,
 ):
     """Curators make, start, close and read tests; raters ask for their next trial."""
 
@@ -103,7 +105,7 @@ class ListeningTestViewSet(
         summary="Make a listening test",
         description="Curators only. It is a draft until it is started.",
         request=ListeningTestBodySerializer,
-        responses={201: ListeningTestSerializer} | CONFLICT,
+        responses={201: ListeningTestSerializer, 404: None} | CONFLICT,
         examples=[TEST_EXAMPLE],
     )
     def create(self, request: Request) -> Response:
@@ -191,7 +193,7 @@ class ListeningTestViewSet(
         return Response(NextTrialSerializer(answer).data)
 
 
-class TrialViewSet(viewsets.GenericViewSet):
+class TrialViewSet(ApiViewSet):
     """The caller's own trials, by token. Nothing here tells the two samples apart."""
 
     queryset = Trial.objects.none()
@@ -249,13 +251,13 @@ class TrialViewSet(viewsets.GenericViewSet):
         return Response(VoteAnswerSerializer(trial).data)
 
 
-class LeaderboardViewSet(viewsets.ViewSet):
+class LeaderboardViewSet(StrictQueries, viewsets.ViewSet):
     """All arms of all tests in one order."""
 
     @extend_schema(
         summary="The leaderboard",
         description="By a Bradley-Terry model with bootstrap intervals. Only curators see votes of tests going on.",
-        responses=StandingsSerializer(many=False),
+        responses=forced_singular_serializer(StandingsSerializer),
     )
     def list(self, request: Request) -> Response:
         return Response(StandingsSerializer(standings(actor=request.user)).data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,9 +11,10 @@ from adapters.models import Adapter
 from feedback.performance import performance
 from feedback.serializers.performance import PerformanceSerializer
 from text2song.api.lookups import UUIDLookup
+from text2song.api.views import ApiViewSet
 
 
-class AdapterPerformanceViewSet(UUIDLookup, viewsets.GenericViewSet):
+class AdapterPerformanceViewSet(UUIDLookup, ApiViewSet):
     """Under the registry's addresses; it is here because adapters know nothing of feedback."""
 
     queryset = Adapter.objects.visible().with_context()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,11 +22,12 @@ from feedback.serializers import (
 from feedback.tag_names import normal_name
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
+from text2song.api.views import ApiViewSet
 from text2song.exceptions import Refused
 
 
 @extend_schema_view(list=extend_schema(summary="List the criteria samples are rated on"))
-class CriterionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class CriterionViewSet(mixins.ListModelMixin, ApiViewSet):
     """In the order of the panel. Curators add their own in the admin."""
 
     queryset = Criterion.objects.filter(is_active=True)
@@ -38,7 +39,7 @@ class CriterionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     list=extend_schema(summary="List and search the vocabulary of tags"),
     retrieve=extend_schema(summary="Read a tag"),
 )
-class TagViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class TagViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Every rater may add a word; curators edit, merge and remove."""
 
     queryset = Tag.objects.all()

@@ -11,13 +11,14 @@ from feedback.history import KIND_OF
 from feedback.models import Note, Preference, Ranking, RankingPlace, Rating, SampleTag
 from feedback.services.deletion import Feedback
 from generation.models import AudioSample
+from text2song.api import fields as strict
 
 
 class JudgedSampleSerializer(serializers.ModelSerializer):
     """A sample where feedback is the subject."""
 
-    name = serializers.CharField(source="__str__", read_only=True, help_text="Its letter and its job.")
-    prompt = serializers.UUIDField(source="job.prompt_id", read_only=True)
+    name = strict.CharField(source="__str__", read_only=True, help_text="Its letter and its job.")
+    prompt = strict.UUIDField(source="job.prompt_id", read_only=True)
 
     class Meta:
         model = AudioSample
@@ -31,7 +32,7 @@ class ItemSerializer(serializers.ModelSerializer):
     KIND = ""
 
     kind = serializers.SerializerMethodField()
-    rater = serializers.CharField(source="rater.username", read_only=True, allow_null=True, default=None)
+    rater = strict.CharField(source="rater.username", read_only=True, allow_null=True, default=None)
     is_mine = serializers.SerializerMethodField(help_text="Whether it is the caller's own.")
 
     def get_kind(self, item: Feedback) -> str:
@@ -46,7 +47,7 @@ SHARED = ("id", "kind", "rater", "is_mine", "created_at", "updated_at")
 
 class RatingItemSerializer(ItemSerializer):
     sample = JudgedSampleSerializer(read_only=True)
-    criterion = serializers.CharField(source="criterion.slug", read_only=True)
+    criterion = strict.CharField(source="criterion.slug", read_only=True)
 
     class Meta:
         model = Rating
@@ -79,7 +80,7 @@ class PreferenceItemSerializer(ItemSerializer):
 
 class RankingItemSerializer(ItemSerializer):
     samples = serializers.SerializerMethodField(help_text="Best first.")
-    standing = serializers.IntegerField(
+    standing = strict.IntegerField(
         read_only=True, help_text="How many of its pairs count; the others were judged anew since, or blind."
     )
 
@@ -96,8 +97,8 @@ class RankingItemSerializer(ItemSerializer):
 
 class TagItemSerializer(ItemSerializer):
     sample = JudgedSampleSerializer(read_only=True)
-    tag = serializers.CharField(source="tag.name", read_only=True)
-    sign = serializers.CharField(source="tag.sign", read_only=True)
+    tag = strict.CharField(source="tag.name", read_only=True)
+    sign = strict.CharField(source="tag.sign", read_only=True)
 
     class Meta:
         model = SampleTag
@@ -154,17 +155,17 @@ class SampleFeedbackSerializer(serializers.Serializer):
 class JobFeedbackSerializer(serializers.Serializer):
     """A job's samples, A to H, with the feedback the caller may see; all zeros without any."""
 
-    job = serializers.UUIDField()
-    total = serializers.IntegerField()
-    mean_rating = serializers.FloatField(allow_null=True)
-    samples_judged = serializers.IntegerField()
+    job = strict.UUIDField()
+    total = strict.IntegerField()
+    mean_rating = strict.FloatField(allow_null=True)
+    samples_judged = strict.IntegerField()
     samples = SampleFeedbackSerializer(many=True)
 
 
 class FeedbackAnswerSerializer(serializers.Serializer):
     """What was stored: one item, or one for each criterion or tag."""
 
-    kind = serializers.CharField()
+    kind = strict.CharField()
     items = serializers.SerializerMethodField()
 
     @extend_schema_field(any_item(many=True))

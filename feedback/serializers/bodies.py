@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from django.core.validators import RegexValidator
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from feedback import services
@@ -17,12 +19,13 @@ from feedback.services.deletion import Feedback
 from feedback.services.tags import MOST_TAGS
 from generation.exceptions import SampleNotFound
 from generation.models import AudioSample
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictSerializer
 
 A, B, C = (f"7a8ef2a0-2f0c-5f0b-8d5c-0c64f27a2d5{n}" for n in (5, 6, 7))
 
 
-class SampleField(serializers.UUIDField):
+class SampleField(strict.UUIDField):
     """A sample that is not deleted, by its id; an unknown one is 404, as in an address."""
 
     def to_internal_value(self, data: Any) -> AudioSample:
@@ -32,6 +35,14 @@ class SampleField(serializers.UUIDField):
             message = f"There is no sample {pk}."
             raise SampleNotFound(message, fields={str(self.field_name or "samples"): [message]})
         return sample
+
+
+class KindField(strict.CharField):
+    """The word that says which kind of feedback a body is."""
+
+    def __init__(self, kind: str) -> None:
+        shape = RegexValidator(f"^{kind}$")
+        super().__init__(validators=[shape], max_length=len(kind), trim_whitespace=False, help_text=f"“{kind}”")
 
 
 class BodySerializer(StrictSerializer):
@@ -48,10 +59,10 @@ class BodySerializer(StrictSerializer):
 class RatingBodySerializer(BodySerializer):
     """Scores of a sample, whole numbers from 1 to 5, by the slug of a criterion. A new score replaces the earlier."""
 
-    kind = serializers.CharField(help_text="“rating”")
+    kind = KindField("rating")
     sample = SampleField()
     scores = serializers.DictField(
-        child=serializers.IntegerField(min_value=1, max_value=5), allow_empty=False, help_text="Such as {“overall”: 4}."
+        child=strict.IntegerField(min_value=1, max_value=5), allow_empty=False, help_text="Such as {“overall”: 4}."
     )
 
     def store(self, rater: AbstractBaseUser) -> tuple[list[Feedback], bool]:
@@ -71,11 +82,11 @@ class RatingBodySerializer(BodySerializer):
 class PreferenceBodySerializer(BodySerializer):
     """A choice between two samples of one prompt. A new choice on the same pair replaces the earlier one."""
 
-    kind = serializers.CharField(help_text="“preference”")
+    kind = KindField("preference")
     sample_a = SampleField()
     sample_b = SampleField()
-    winner = serializers.ChoiceField(choices=Preference.Winner.choices)
-    strength = serializers.IntegerField(
+    winner = strict.ChoiceField(choices=Preference.Winner.choices)
+    strength = strict.IntegerField(
         required=False,
         allow_null=True,
         min_value=1,
@@ -96,8 +107,8 @@ class PreferenceBodySerializer(BodySerializer):
 class RankingBodySerializer(BodySerializer):
     """Two to eight samples of one prompt, best first. Ranking the same samples again replaces the earlier order."""
 
-    kind = serializers.CharField(help_text="“ranking”")
-    samples = serializers.ListField(child=serializers.UUIDField(), min_length=2, max_length=MOST_RANKED)
+    kind = KindField("ranking")
+    samples = serializers.ListField(child=strict.UUIDField(), min_length=2, max_length=MOST_RANKED)
 
     def validate_samples(self, ids: list[Any]) -> list[AudioSample]:
         found = {sample.pk: sample for sample in AudioSample.objects.visible().with_context().filter(pk__in=ids)}
@@ -115,15 +126,14 @@ class RankingBodySerializer(BodySerializer):
 class TagUseSerializer(StrictSerializer):
     """A tag on the whole sample, or from `start` to `end` seconds of it."""
 
-    name = serializers.CharField(trim_whitespace=False)
-    sign = serializers.ChoiceField(
+    name = strict.CharField(trim_whitespace=False)
+    sign = strict.ChoiceField(
         choices=Tag.Sign.choices, required=False, help_text="Of a word that is new; neutral when left out."
     )
-    start = serializers.FloatField(required=False, allow_null=True, help_text="Seconds")
-    end = serializers.FloatField(required=False, allow_null=True, help_text="Seconds")
+    start = strict.FloatField(required=False, allow_null=True, help_text="Seconds")
+    end = strict.FloatField(required=False, allow_null=True, help_text="Seconds")
 
 
-@extend_schema_field({"oneOf": [{"type": "string"}, {"$ref": "#/components/schemas/TagUse"}]})
 class TagUseField(serializers.Field):
     """A tag's name, or an object with name, sign, start and end."""
 
@@ -133,6 +143,16 @@ class TagUseField(serializers.Field):
         body = TagUseSerializer(data={"name": data} if isinstance(data, str) else data)
         body.is_valid(raise_exception=True)
         return TagUse(**body.validated_data)
+
+
+class TagUseFieldExtension(OpenApiSerializerFieldExtension):
+    """Names the object's schema, which nothing else refers to."""
+
+    target_class = TagUseField
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        component = auto_schema.resolve_serializer(TagUseSerializer, direction)
+        return {"oneOf": [{"type": "string", "minLength": 1}, component.ref]}
 
 
 @extend_schema_serializer(
@@ -148,12 +168,12 @@ class TagUseField(serializers.Field):
 class TagsBodySerializer(BodySerializer):
     """Tags to add to the rater's own, or with `replace` to be exactly the rater's tags on the sample."""
 
-    kind = serializers.CharField(help_text="“tags”")
+    kind = KindField("tags")
     sample = SampleField()
     tags = serializers.ListField(
         child=TagUseField(), max_length=MOST_TAGS, help_text="Names, or objects with name, sign, start and end (s)."
     )
-    replace = serializers.BooleanField(default=False, help_text="true: these and no others remain.")
+    replace = strict.BooleanField(default=False, help_text="true: these and no others remain.")
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         if not data["tags"] and not data["replace"]:
@@ -174,9 +194,9 @@ class TagsBodySerializer(BodySerializer):
 class NoteBodySerializer(BodySerializer):
     """A rater's own words about a sample, up to 2000 characters. A new note replaces the earlier one."""
 
-    kind = serializers.CharField(help_text="“note”")
+    kind = KindField("note")
     sample = SampleField()
-    text = serializers.CharField(trim_whitespace=False, help_text=f"1 to {NOTE_LENGTH} characters.")
+    text = strict.CharField(trim_whitespace=False, help_text=f"1 to {NOTE_LENGTH} characters.")
 
     def store(self, rater: AbstractBaseUser) -> tuple[list[Feedback], bool]:
         note, created = services.write_note(

@@ -6,13 +6,14 @@ from rest_framework import serializers
 
 from feedback.serializers.figures import RatingFiguresSerializer
 from feedback.serializers.listening_tests import VotesSerializer
+from text2song.api import fields as strict
 
 
 class ContenderFiguresSerializer(serializers.Serializer):
     """Of an adapter, or of its base model alone."""
 
-    generations = serializers.IntegerField(help_text="Jobs.")
-    samples = serializers.IntegerField()
+    generations = strict.IntegerField(help_text="Jobs.")
+    samples = strict.IntegerField()
     ratings = RatingFiguresSerializer()
 
 

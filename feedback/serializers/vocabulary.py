@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from feedback.models import Criterion, Tag
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictSerializer
 
 
@@ -23,7 +24,7 @@ class CriterionSerializer(serializers.ModelSerializer):
 class TagSerializer(serializers.ModelSerializer):
     """A word of the vocabulary. A synonym is understood and stored as the tag it leads to."""
 
-    synonym_of = serializers.CharField(source="synonym_of.name", read_only=True, allow_null=True, default=None)
+    synonym_of = strict.CharField(source="synonym_of.name", read_only=True, allow_null=True, default=None)
 
     class Meta:
         model = Tag
@@ -35,17 +36,19 @@ class TagSerializer(serializers.ModelSerializer):
 class TagCreateSerializer(StrictSerializer):
     """A word to add: 1 to 100 characters, stored in lower case with underscores for blanks."""
 
-    name = serializers.CharField(trim_whitespace=False)
-    sign = serializers.ChoiceField(choices=Tag.Sign.choices, default=Tag.Sign.NEUTRAL)
+    name = strict.CharField(trim_whitespace=False)
+    sign = strict.ChoiceField(choices=Tag.Sign.choices, default=Tag.Sign.NEUTRAL)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("It is praise", {"sign": "good", "is_curated": True})])
 class TagChangeSerializer(StrictSerializer):
     """What curators can change of a tag."""
 
-    name = serializers.CharField(trim_whitespace=False, required=False)
-    sign = serializers.ChoiceField(choices=Tag.Sign.choices, required=False)
-    is_curated = serializers.BooleanField(required=False)
+    schema_rules = {"minProperties": 1}
+
+    name = strict.CharField(trim_whitespace=False, required=False)
+    sign = strict.ChoiceField(choices=Tag.Sign.choices, required=False)
+    is_curated = strict.BooleanField(required=False)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         if not data:
@@ -57,4 +60,4 @@ class TagChangeSerializer(StrictSerializer):
 class TagMergeSerializer(StrictSerializer):
     """The tag that takes over all uses, by its name."""
 
-    into = serializers.CharField(trim_whitespace=False)
+    into = strict.CharField(trim_whitespace=False)

@@ -10,13 +10,13 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from generation import services
-from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, idempotency_key
+from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, once
 from generation.api.filters import AudioFilter
 from generation.exceptions import StorageUnavailable
 from generation.listening.comparison import samples_to_compare
@@ -25,9 +25,10 @@ from generation.sample_files import load_codes_bytes
 from generation.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
 from generation.views import audio as audio_views
 from text2song.api.lookups import UUIDLookup
-from text2song.api.schema import CONFLICT
+from text2song.api.schema import CONFLICT, list_of_ids
 from text2song.api.serializers import shown
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
+from text2song.api.views import ApiViewSet
 from text2song.exceptions import NotFound
 
 SUBMITTING = {"methods": ["post"], "throttle_classes": [RequestThrottle, SubmitThrottle]}
@@ -39,13 +40,14 @@ FILE_ACTIONS = ("stream", "download", "codes")
     list=extend_schema(summary="Find samples, newest first"),
     retrieve=extend_schema(summary="Read a sample"),
 )
-class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Finished clips that are not deleted. Everyone reads; the person who made one, or a curator, deletes it."""
 
     queryset = AudioSample.objects.all()
     serializer_class = AudioSampleSerializer
     filterset_class = AudioFilter
     ordering_fields = ("created_at", "duration", "loudness_lufs", "seed")
+    extra_parameters = {"compare": ("ids",)}
 
     def get_queryset(self) -> QuerySet[AudioSample]:
         samples = AudioSample.objects.visible().with_context().hearted_by(self.request.user)
@@ -110,7 +112,12 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
         summary="Compare 2 to 10 samples",
         description="Settings, measurements and a stream link of each, in the order asked for.",
         parameters=[
-            OpenApiParameter("ids", str, required=True, description="2 to 10 ids of samples with commas between them.")
+            OpenApiParameter(
+                "ids",
+                list_of_ids(2, 10),
+                required=True,
+                description="2 to 10 ids of samples with commas between them.",
+            )
         ],
         responses={200: AudioSampleSerializer(many=True), 404: None},
         filters=False,
@@ -136,7 +143,7 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
         job = services.extend_sample(
             sample=self.get_object(),
             actor=request.user,
-            idempotency_key=idempotency_key(request),
+            **once(request),
             **body.validated_data,
         )
         return accepted(job, request)
@@ -153,9 +160,7 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
         body.is_valid(raise_exception=True)
         sample = self.get_object()
         values = {"keep_seconds": round(sample.duration / 4, 1)} | body.validated_data
-        job = services.vary_sample(
-            sample=sample, actor=request.user, idempotency_key=idempotency_key(request), **values
-        )
+        job = services.vary_sample(sample=sample, actor=request.user, **once(request), **values)
         return accepted(job, request)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -16,6 +16,7 @@ from generation.models import BaseModel, ModelFetch
 from generation.serializers import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
 from text2song.api.auth import IsCurator
 from text2song.api.schema import CONFLICT
+from text2song.api.views import ApiViewSet
 from text2song.exceptions import NotFound
 
 
@@ -23,7 +24,7 @@ from text2song.exceptions import NotFound
     list=extend_schema(summary="List models, fastest first"),
     retrieve=extend_schema(summary="Read a model"),
 )
-class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Everyone reads; curators change."""
 
     queryset = BaseModel.objects.all()

@@ -6,7 +6,7 @@ import uuid
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,6 +20,7 @@ from prompts.models import Prompt
 from prompts.services import find_prompt
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
+from text2song.api.views import ApiViewSet
 from text2song.exceptions import NotFound
 
 
@@ -27,7 +28,7 @@ from text2song.exceptions import NotFound
     list=extend_schema(summary="List your favourites, newest first"),
     retrieve=extend_schema(summary="Read a favourite"),
 )
-class FavoriteViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class FavoriteViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Favourites belong to the user who set them; nobody else sees them."""
 
     queryset = Favorite.objects.all()

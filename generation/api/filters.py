@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from drf_spectacular.utils import extend_schema_field
 
 from adapters.models import Adapter
 from generation.filters import ACTIVE, JobFilter
@@ -40,6 +41,7 @@ class PromptIdFilter(django_filters.ModelChoiceFilter):
         )
 
 
+@extend_schema_field({"type": "string", "anyOf": [{"format": "uuid"}, {"enum": ["null"]}]})
 class AdapterIdFilter(django_filters.ModelChoiceFilter):
     """An adapter that is not deleted, by its id; "null" for the base model alone."""
 
@@ -116,9 +118,9 @@ class FavoriteFilter(django_filters.FilterSet):
     """Hearts on prompts, or on audio."""
 
     type = django_filters.ChoiceFilter(
-        choices=[("prompts", "Prompts"), ("audio", "Audio")],
+        choices=[("prompt", "Prompts"), ("audio", "Audio")],
         method="of_type",
-        error_messages={"invalid_choice": "There is no type “%(value)s”: say prompts or audio."},
+        error_messages={"invalid_choice": "There is no type “%(value)s”: say prompt or audio."},
     )
 
     class Meta:
@@ -126,4 +128,4 @@ class FavoriteFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
     def of_type(self, favorites: QuerySet, name: str, value: str) -> QuerySet:
-        return favorites.filter(Q(prompt__isnull=False) if value == "prompts" else Q(sample__isnull=False))
+        return favorites.filter(Q(prompt__isnull=False) if value == "prompt" else Q(sample__isnull=False))

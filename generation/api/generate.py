@@ -9,14 +9,14 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from adapters.selection import find_adapter
 from generation import services
-from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, idempotency_key
+from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, Once, accepted, once
 from generation.exceptions import SampleNotFound
 from generation.models import AudioSample, BaseModel, GenerationJob
 from generation.presets import PRESET_BY_KEY
@@ -27,6 +27,7 @@ from prompts.services import create_prompt, find_prompt
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.throttles import SubmitThrottle
+from text2song.api.views import ApiViewSet
 from text2song.exceptions import NotFound
 
 DEFAULT_SECONDS = 10
@@ -39,7 +40,7 @@ DEFAULT_SECONDS = 10
         "finished; a sentence when it failed.",
     )
 )
-class GenerateViewSet(UUIDLookup, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class GenerateViewSet(UUIDLookup, mixins.RetrieveModelMixin, ApiViewSet):
     """The short way from a prompt to music: send, poll, listen."""
 
     queryset = GenerationJob.objects.all()
@@ -61,9 +62,7 @@ class GenerateViewSet(UUIDLookup, mixins.RetrieveModelMixin, viewsets.GenericVie
     def create(self, request: Request) -> Response:
         body = GenerateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        key = idempotency_key(request)
-        earlier = services.job_of_key(request.user, key) if key else None
-        return accepted(earlier or submit(request.user, body.validated_data, key), request)
+        return accepted(submit(request.user, body.validated_data, once(request)), request)
 
     @extend_schema(
         summary="Cancel a queued or running job",
@@ -76,8 +75,10 @@ class GenerateViewSet(UUIDLookup, mixins.RetrieveModelMixin, viewsets.GenericVie
 
 
 @transaction.atomic
-def submit(actor: AbstractBaseUser, values: dict[str, Any], key: str) -> GenerationJob:
-    """Send the job that `values` (`GenerateSerializer`'s) describe. A refused one leaves no prompt behind."""
+def submit(actor: AbstractBaseUser, values: dict[str, Any], key: Once) -> GenerationJob:
+    """Send the job that `values` (`GenerateSerializer`'s) describe. A refused or repeated one leaves no prompt."""
+    if earlier := services.first_of_key(actor, key["idempotency_key"], key["idempotency_digest"]):
+        return earlier
     values = dict(values)
     attributes = {name: values.pop(name) for name in ATTRIBUTES if name in values}
     source = _source(values.pop("source_sample", None))
@@ -92,7 +93,7 @@ def submit(actor: AbstractBaseUser, values: dict[str, Any], key: str) -> Generat
         base_model=model,
         adapter=adapter,
         source_sample=source,
-        idempotency_key=key,
+        **key,
         **values,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,13 +17,14 @@ from generation.serializers import JobSerializer, JobStatisticsSerializer
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
+from text2song.api.views import ApiViewSet
 
 
 @extend_schema_view(
     list=extend_schema(summary="List jobs, newest first"),
     retrieve=extend_schema(summary="Read a job"),
 )
-class JobViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class JobViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """All jobs that are not deleted. Everyone reads; only the person who sent a job, or a curator, changes it."""
 
     queryset = GenerationJob.objects.all()

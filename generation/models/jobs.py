@@ -177,6 +177,9 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         help_text="How much of the source sample opens every candidate, in seconds.",
     )
     idempotency_key = models.CharField(max_length=200, blank=True, editable=False)
+    idempotency_digest = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Of the request that was sent with the key."
+    )
 
     withheld = models.BooleanField(
         default=False,

@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from generation.models import AudioSample, GenerationJob
+from generation.models.jobs import LONG_FORM_MAX_SECONDS
 from generation.serializers.references import (
     AdapterReferenceSerializer,
     AudioLinks,
@@ -13,6 +14,7 @@ from generation.serializers.references import (
     PromptReferenceSerializer,
 )
 from prompts.serializers import ReadingSerializer
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictSerializer
 
 
@@ -50,7 +52,7 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
     )
     reading = ReadingSerializer(read_only=True, help_text="What the model read, and what it did not.")
     settings = SampleSettingsSerializer(source="job", read_only=True)
-    is_favorite = serializers.BooleanField(read_only=True, help_text="Whether the caller set a heart.")
+    is_favorite = strict.BooleanField(read_only=True, help_text="Whether the caller set a heart.")
     codes_url = serializers.SerializerMethodField(help_text="The codes as npz: `codes`, `[K, T]` int16.")
 
     class Meta:
@@ -93,15 +95,20 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
 class ExtendSerializer(StrictSerializer):
     """Continue a clip: every candidate begins with the whole of it."""
 
-    seconds = serializers.IntegerField(default=5, help_text="How much to add.")
-    num_samples = serializers.IntegerField(default=1, help_text="1 to 8 candidates.")
+    seconds = strict.IntegerField(
+        default=5, min_value=1, max_value=LONG_FORM_MAX_SECONDS - 1, help_text="How much to add."
+    )
+    num_samples = strict.IntegerField(default=1, min_value=1, max_value=8, help_text="1 to 8 candidates.")
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Three relatives", {"keep_seconds": 2.0, "num_samples": 3})])
 class VarySerializer(StrictSerializer):
     """Make relatives of a clip: each keeps its beginning and goes its own way from there."""
 
-    keep_seconds = serializers.FloatField(
-        required=False, help_text="How much of the beginning to keep; a quarter of the clip when left out."
+    keep_seconds = strict.FloatField(
+        required=False,
+        min_value=0.1,
+        max_value=LONG_FORM_MAX_SECONDS,
+        help_text="How much of the beginning to keep; a quarter of the clip when left out.",
     )
-    num_samples = serializers.IntegerField(default=3, help_text="1 to 8 relatives.")
+    num_samples = strict.IntegerField(default=3, min_value=1, max_value=8, help_text="1 to 8 relatives.")

@@ -6,14 +6,15 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from generation.models import BaseModel, ModelFetch
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictSerializer, WorkSerializer
 
 
 class ModelFetchSerializer(WorkSerializer):
     """How far the fetching of a hub model's files is."""
 
-    model = serializers.CharField(source="base_model.key", read_only=True)
-    percent = serializers.IntegerField(read_only=True)
+    model = strict.CharField(source="base_model.key", read_only=True)
+    percent = strict.IntegerField(read_only=True)
 
     class Meta:
         model = ModelFetch
@@ -40,7 +41,7 @@ class ModelFetchSerializer(WorkSerializer):
 class BaseModelSerializer(serializers.ModelSerializer):
     """What a model can do, what it needs, whether its files are here, and whether new jobs use it."""
 
-    is_ready = serializers.BooleanField(read_only=True, help_text="Whether its files are on this machine.")
+    is_ready = strict.BooleanField(read_only=True, help_text="Whether its files are on this machine.")
     hub_id = serializers.SerializerMethodField(help_text="Its name on the model hub; null for other sources.")
     fetch = serializers.SerializerMethodField(help_text="The latest fetch of its files, if there was one.")
 
@@ -89,16 +90,16 @@ class BaseModelSerializer(serializers.ModelSerializer):
 class AddFolderSerializer(StrictSerializer):
     """A folder on the studio's own machine, in MusicGen's format."""
 
-    path = serializers.CharField(max_length=500, help_text="Absolute path on the studio's machine.")
-    display_name = serializers.CharField(
+    path = strict.CharField(max_length=500, help_text="Absolute path on the studio's machine.")
+    display_name = strict.CharField(
         max_length=100,
         required=False,
         help_text="How people see it; the folder's name when left out. A known model keeps its own.",
     )
-    max_duration = serializers.IntegerField(
+    max_duration = strict.IntegerField(
         min_value=1, max_value=120, required=False, help_text="Shorter limit than the folder names, seconds."
     )
-    of_its_own = serializers.BooleanField(
+    of_its_own = strict.BooleanField(
         required=False,
         help_text="Not the known model it has the sizes of, but one of its own, such as a fine-tuned one.",
     )

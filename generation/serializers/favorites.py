@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from generation.models import Favorite
 from generation.serializers.references import PromptReferenceSerializer, SampleReferenceSerializer
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictFieldsMixin, StrictSerializer
 
 
@@ -24,7 +25,7 @@ class FavoriteSerializer(serializers.ModelSerializer):
         fields = ("id", "type", "prompt", "sample", "note", "created_at", "updated_at")
         read_only_fields = fields
 
-    @extend_schema_field(serializers.ChoiceField(choices=["prompt", "audio"]))
+    @extend_schema_field(strict.ChoiceField(choices=["prompt", "audio"]))
     def get_type(self, favorite: Favorite) -> str:
         return "prompt" if favorite.sample_id is None else "audio"
 
@@ -43,9 +44,11 @@ class FavoriteSerializer(serializers.ModelSerializer):
 class FavoriteAddSerializer(StrictSerializer):
     """A heart to set: on one prompt or one sample."""
 
-    prompt = serializers.UUIDField(required=False)
-    sample = serializers.UUIDField(required=False)
-    note = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    schema_rules = {"oneOf": [{"required": ["prompt"]}, {"required": ["sample"]}]}
+
+    prompt = strict.UUIDField(required=False)
+    sample = strict.UUIDField(required=False)
+    note = strict.CharField(required=False, allow_blank=True, max_length=500)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         if ("prompt" in data) == ("sample" in data):

@@ -16,8 +16,9 @@ from generation.serializers.references import (
     PromptReferenceSerializer,
     SampleReferenceSerializer,
 )
-from prompts.serializers import ReadingSerializer
+from prompts.serializers import InstrumentsField, MoodField, ReadingSerializer, StyleField, TempoField
 from prompts.validators import TEXT_MESSAGE
+from text2song.api import fields as strict
 from text2song.api.serializers import StrictFieldsMixin, WorkSerializer, shown
 
 ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondary_instruments")
@@ -58,34 +59,34 @@ ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondar
 class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
     """A job to send: a stored prompt or a text with attributes, and how to sample it."""
 
-    prompt = serializers.UUIDField(required=False, help_text="A stored prompt; or send `text` instead.")
-    text = serializers.CharField(
+    schema_rules = {"oneOf": [{"required": ["prompt"]}, {"required": ["text"]}]}
+
+    prompt = strict.UUIDField(required=False, help_text="A stored prompt; or send `text` instead.")
+    text = strict.CharField(
         required=False,
         trim_whitespace=False,
         help_text="1 to 2000 characters; stored as a new prompt.",
         error_messages=dict.fromkeys(("blank", "null"), TEXT_MESSAGE),
     )
-    style = serializers.CharField(required=False, allow_blank=True, help_text="With `text`.")
-    mood = serializers.CharField(required=False, allow_blank=True, help_text="With `text`.")
-    tempo = serializers.IntegerField(required=False, allow_null=True, help_text="With `text`: 40 to 200 BPM.")
-    primary_instruments = serializers.ListField(child=serializers.CharField(), required=False, help_text="With `text`.")
-    secondary_instruments = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text="With `text`."
-    )
-    duration = serializers.IntegerField(
+    style = StyleField(required=False, help_text="With `text`.")
+    mood = MoodField(required=False, help_text="With `text`.")
+    tempo = TempoField(help_text="With `text`: 40 to 200 BPM.")
+    primary_instruments = InstrumentsField(required=False, help_text="With `text`.")
+    secondary_instruments = InstrumentsField(required=False, help_text="With `text`.")
+    duration = strict.IntegerField(
         required=False, min_value=1, help_text="Seconds; 10, or the model's limit if that is less, when left out."
     )
-    model = serializers.CharField(required=False, help_text="A model's key; the active model when left out.")
-    adapter = serializers.UUIDField(
+    model = strict.CharField(required=False, help_text="A model's key; the active model when left out.")
+    adapter = strict.UUIDField(
         required=False,
         allow_null=True,
         help_text="Id of an active adapter of this model; the base model alone without.",
     )
-    preset = serializers.CharField(
+    preset = strict.CharField(
         required=False,
         help_text="draft, balanced or best set model and sampling; values given beside it win. custom sets nothing.",
     )
-    source_sample = serializers.UUIDField(required=False, allow_null=True, help_text="What to continue or vary.")
+    source_sample = strict.UUIDField(required=False, allow_null=True, help_text="What to continue or vary.")
 
     class Meta:
         model = GenerationJob
@@ -157,10 +158,10 @@ class JobSerializer(WorkSerializer):
     """A job: how far it is, what it was asked, and the clips it has made so far."""
 
     url = serializers.SerializerMethodField(help_text="Where to poll it.")
-    progress = serializers.FloatField(read_only=True, help_text="0 to 1.")
-    percent = serializers.IntegerField(read_only=True)
-    seconds_left = serializers.FloatField(read_only=True, allow_null=True, help_text="Estimate while running.")
-    seconds_taken = serializers.FloatField(read_only=True, allow_null=True)
+    progress = strict.FloatField(read_only=True, help_text="0 to 1.")
+    percent = strict.IntegerField(read_only=True)
+    seconds_left = strict.FloatField(read_only=True, allow_null=True, help_text="Estimate while running.")
+    seconds_taken = strict.FloatField(read_only=True, allow_null=True)
     queue_position = serializers.SerializerMethodField(help_text="1 is next; null unless queued.")
     error = serializers.SerializerMethodField(help_text="What happened and what to try, when it failed.")
     prompt = PromptReferenceSerializer(read_only=True)
@@ -173,7 +174,7 @@ class JobSerializer(WorkSerializer):
     )
     sample_ids = serializers.SerializerMethodField()
     samples = SampleReferenceSerializer(source="visible_samples", many=True, read_only=True)
-    requested_by = serializers.CharField(source="requested_by.username", default=None, read_only=True)
+    requested_by = strict.CharField(source="requested_by.username", default=None, read_only=True)
 
     class Meta:
         model = GenerationJob
@@ -228,7 +229,7 @@ class JobSerializer(WorkSerializer):
     def get_error(self, job: GenerationJob) -> str | None:
         return job.error or None
 
-    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    @extend_schema_field(serializers.ListField(child=strict.UUIDField()))
     def get_sample_ids(self, job: GenerationJob) -> list[str]:
         return [str(sample.pk) for sample in job.visible_samples]
 
@@ -236,17 +237,17 @@ class JobSerializer(WorkSerializer):
 class StateCountsSerializer(serializers.Serializer):
     """How many jobs are in each state."""
 
-    queued = serializers.IntegerField()
-    running = serializers.IntegerField()
-    completed = serializers.IntegerField()
-    failed = serializers.IntegerField()
-    cancelled = serializers.IntegerField()
+    queued = strict.IntegerField()
+    running = strict.IntegerField()
+    completed = strict.IntegerField()
+    failed = strict.IntegerField()
+    cancelled = strict.IntegerField()
 
 
 class JobStatisticsSerializer(serializers.Serializer):
     """The queue in figures; deleted jobs are left out."""
 
     states = StateCountsSerializer()
-    active = serializers.IntegerField(help_text="Queued and running.")
-    mean_seconds = serializers.FloatField(allow_null=True, help_text="Over the last 100 completed jobs.")
-    completed_today = serializers.IntegerField()
+    active = strict.IntegerField(help_text="Queued and running.")
+    mean_seconds = strict.FloatField(allow_null=True, help_text="Over the last 100 completed jobs.")
+    completed_today = strict.IntegerField()

@@ -8,13 +8,16 @@ from rest_framework.reverse import reverse
 from adapters.models import Adapter
 from generation.models import AudioSample, BaseModel
 from prompts.models import Prompt
+from prompts.serializers import InstrumentsField, MoodField, StyleField
 
 
 class PromptReferenceSerializer(serializers.ModelSerializer):
     """A prompt where something else is the subject."""
 
-    primary_instruments = serializers.ListField(child=serializers.CharField(), read_only=True)
-    secondary_instruments = serializers.ListField(child=serializers.CharField(), read_only=True)
+    style = StyleField(read_only=True)
+    mood = MoodField(read_only=True)
+    primary_instruments = InstrumentsField(read_only=True)
+    secondary_instruments = InstrumentsField(read_only=True)
 
     class Meta:
         model = Prompt

@@ -139,7 +139,12 @@ def test_comparing_samples_keeps_their_order(api, user):
     assert all(sample["stream_url"] and "adapter" in sample for sample in answer.json())
 
 
-@pytest.mark.parametrize("count", [0, 1, 11])
+def test_no_ids_are_refused(api):
+    assert api.get(f"{URL}compare/", {"ids": ""}).json()["fields"]["ids"]
+    assert "2 to 10" in api.get(f"{URL}compare/", {"ids": ","}).json()["detail"]
+
+
+@pytest.mark.parametrize("count", [1, 11])
 def test_other_counts_are_refused(api, count):
     listed = ",".join(str(uuid.uuid4()) for _ in range(count))
     answer = api.get(f"{URL}compare/", {"ids": listed})

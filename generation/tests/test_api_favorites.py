@@ -64,10 +64,13 @@ def test_listing_mine_by_type(api, user):
     FavoriteFactory()
     listed = {
         query: [f["id"] for f in api.get(URL, query and {"type": query}).json()["results"]]
-        for query in ("", "prompts", "audio")
+        for query in ("", "prompt", "audio")
     }
-    assert listed == {"": [str(word.pk), str(heart.pk)], "prompts": [str(word.pk)], "audio": [str(heart.pk)]}
-    assert api.get(URL, {"type": "films"}).status_code == 400
+    assert listed == {"": [str(word.pk), str(heart.pk)], "prompt": [str(word.pk)], "audio": [str(heart.pk)]}
+    for favorite in api.get(URL).json()["results"]:  # what is answered is what is asked for
+        assert favorite["id"] in listed[favorite["type"]]
+    for wrong in ("films", "prompts"):
+        assert "say prompt or audio" in api.get(URL, {"type": wrong}).json()["detail"]
 
 
 def test_the_note_can_be_changed(api, user):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
+from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -19,6 +22,7 @@ from generation.tests.factories import (
 from prompts.models import Prompt
 from text2song.api.throttles import SubmitThrottle
 from text2song.tests.clients import caller
+from text2song.tests.live_web import LiveWeb
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/generate/"
@@ -290,6 +294,62 @@ def test_an_idempotency_key_answers_with_the_first_job(api, prompt, model):
     assert deleted.status_code == 409
     too_long = api.post(URL, {"text": "x"}, headers={"Idempotency-Key": "k" * 201})
     assert too_long.status_code == 400
+
+
+def test_an_idempotency_key_with_another_request_is_a_conflict(api, prompt, model):
+    sample = AudioSampleFactory(job=GenerationJobFactory(completed=True, base_model=model, prompt=prompt))
+    first = {"text": "only once", "num_samples": 2}
+    assert api.post(URL, first, headers={"Idempotency-Key": "k"}).status_code == 202
+    relatives = f"/api/v1/audio/{sample.pk}/"
+    for address, body in (
+        (URL, first | {"num_samples": 3}),
+        (URL, {"text": "only once"}),
+        (URL, {"prompt": str(prompt.pk)}),
+        (f"{relatives}extend/", {"seconds": 1}),
+        (f"{relatives}variations/", {"keep_seconds": 0.2}),
+    ):
+        answer = api.post(address, body, headers={"Idempotency-Key": "k"})
+        assert answer.status_code == 409 and answer.json()["code"] == "idempotency_key_reused", (address, body)
+    assert GenerationJob.objects.exclude(pk=sample.job_id).count() == 1
+    assert api.post(f"{relatives}extend/", {"seconds": 1}, headers={"Idempotency-Key": "e"}).status_code == 202
+    assert api.post(f"{relatives}extend/", {"seconds": 2}, headers={"Idempotency-Key": "e"}).status_code == 409
+    reordered = dict(reversed(first.items()))
+    assert api.post(URL, reordered, headers={"Idempotency-Key": "k"}).status_code == 202
+
+
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite in memory has one writer at a time, and waits for none"
+)
+@pytest.mark.django_db(transaction=True)
+def test_racing_requests_with_one_key_leave_one_prompt_and_one_job(user, model):
+    def send(_):
+        try:
+            return caller(user).post(URL, {"text": "one of five"}, headers={"Idempotency-Key": "race"})
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(send, range(5)))
+    assert [answer.status_code for answer in answers] == [202] * 5
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert Prompt.objects.filter(text="one of five").count() == GenerationJob.objects.count() == 1
+
+
+@pytest.mark.worker
+@pytest.mark.slow
+def test_racing_requests_with_one_key_against_the_embedded_database(tmp_path):
+    def send(_):
+        body = {"text": "one of five", "duration": 1}
+        return httpx.post(address, json=body, headers=headers, timeout=60)
+
+    with LiveWeb(tmp_path) as studio:
+        address = f"{studio.url}{URL}"
+        headers = studio.authorization | {"Idempotency-Key": "race"}
+        with ThreadPoolExecutor(5) as pool:
+            answers = list(pool.map(send, range(5)))
+        assert [answer.status_code for answer in answers] == [202] * 5
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        assert studio.api.get("/prompts/", params={"q": "five"}).json()["count"] == 1
 
 
 # -- polling -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ import uuid
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -372,7 +374,35 @@ def test_wrong_suites(curator_api: APIClient) -> None:
     assert not PromptSuite.objects.exists()
     empty = curator_api.post(SUITES, {"name": "Empty"}).json()
     check_error(curator_api.post(f"{SUITES}{empty['id']}/freeze/"), 400)
-    check_error(curator_api.post(SUITES, {"name": "Empty"}), 400, "name")
+
+
+def test_a_suite_name_that_is_taken_is_a_conflict_at_every_door(curator_api: APIClient, curator: Any) -> None:
+    PromptSuiteFactory(name="Taken")
+    own = f"{SUITES}{PromptSuiteFactory(name='Own').pk}/"
+    for answer in (
+        curator_api.post(SUITES, {"name": "Taken"}),
+        curator_api.post(SUITES, {"name": "  Taken "}),
+        curator_api.put(own, {"name": "Taken"}),
+        curator_api.patch(own, {"name": "Taken"}),
+    ):
+        assert check_error(answer, 409, "name")["code"] == "suite_name_taken"
+    page = Client()
+    page.force_login(curator)
+    items = {"items-TOTAL_FORMS": 0, "items-INITIAL_FORMS": 0}
+    suite_id = own.split("/")[-2]
+    for address in (
+        reverse("suite-create"),
+        reverse("suite-edit", args=[suite_id]),
+        reverse("admin:prompts_promptsuite_add"),
+        reverse("admin:prompts_promptsuite_change", args=[suite_id]),
+    ):
+        answer = page.post(address, {"name": "Taken", "description": "", **items})
+        assert answer.status_code == 409 and "already" in answer.content.decode(), address
+    assert sorted(PromptSuite.objects.filter(name__in=("Taken", "Own")).values_list("name", flat=True)) == [
+        "Own",
+        "Taken",
+    ]
+    assert curator_api.put(own, {"name": "Own"}).status_code == 200
 
 
 def test_users_only_read_suites(api: APIClient) -> None:  # I-04

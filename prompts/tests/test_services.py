@@ -15,6 +15,7 @@ from prompts.exceptions import (
     OnlyCurators,
     PromptInFrozenSuite,
     SuiteIsFrozen,
+    SuiteNameTaken,
     SystemTemplate,
     TemplateNameTaken,
     TooManyTemplates,
@@ -311,7 +312,7 @@ def test_only_curators_change_suites(user: Any) -> None:
 
 def test_a_suite_name_once(curator: Any) -> None:
     services.create_suite(actor=curator, name="Check")
-    with pytest.raises(ValidationError):
+    with pytest.raises(SuiteNameTaken):
         services.create_suite(actor=curator, name=" Check ")
 
 

@@ -20,6 +20,7 @@ from prompts.models import Prompt, PromptSuite
 from prompts.search import parse_words
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError
+from text2song.forms import add_refusal
 
 SUGGESTIONS = 10
 
@@ -57,11 +58,10 @@ def suite_detail(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
 @curators_only
 def suite_create(request: HttpRequest) -> HttpResponse:
     form = SuiteForm(request.POST or None)
-    if form.is_valid():
-        suite = services.create_suite(actor=request.user, **form.cleaned_data)
+    if suite := _saved(form, lambda **values: services.create_suite(actor=request.user, **values)):
         messages.success(request, f"The suite “{suite.name}” is made. Add its prompts, then freeze it.")
         return redirect("suite-detail", suite_id=suite.pk)
-    return render(request, "prompts/suite_form.html", {"form": form, "title": "New suite"})
+    return _form_page(request, form, title="New suite")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -69,10 +69,9 @@ def suite_create(request: HttpRequest) -> HttpResponse:
 def suite_edit(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
     suite = get_object_or_404(PromptSuite.objects.open(), pk=suite_id)
     form = SuiteForm(request.POST or None, instance=suite)
-    if form.is_valid():
-        services.update_suite(actor=request.user, suite=suite, **form.cleaned_data)
+    if _saved(form, lambda **values: services.update_suite(actor=request.user, suite=suite, **values)):
         return redirect("suite-detail", suite_id=suite.pk)
-    return render(request, "prompts/suite_form.html", {"form": form, "title": "Edit suite", "suite": suite})
+    return _form_page(request, form, title="Edit suite", suite=suite)
 
 
 @require_POST
@@ -142,6 +141,23 @@ def suite_delete(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
         confirm_label="Delete suite",
         cancel_url=reverse("suite-detail", args=[suite.pk]),
     )
+
+
+def _saved(form: SuiteForm, store: Callable[..., PromptSuite]) -> PromptSuite | None:
+    """What `store` makes of a valid form; else None, and the form says why."""
+    if not form.is_valid():
+        return None
+    try:
+        return store(**form.cleaned_data)
+    except (DomainError, ValidationError) as error:
+        add_refusal(form, error)
+        form.refused_with = getattr(error, "status", 400)
+        return None
+
+
+def _form_page(request: HttpRequest, form: SuiteForm, **context: Any) -> HttpResponse:
+    status = form.refused_with if form.errors else 200
+    return render(request, "prompts/suite_form.html", {"form": form, **context}, status=status)
 
 
 def _try(request: HttpRequest, change: Callable[[], object]) -> bool:

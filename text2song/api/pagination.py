@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
@@ -23,13 +25,19 @@ class ApiPagination(PageNumberPagination):
         return asked
 
     def get_page_size(self, request: Request) -> int:
-        """A size that is no number from 1 on is refused; one over the maximum is cut to it."""
+        """A size that is no number from 1 to the maximum is refused."""
         asked = request.query_params.get(self.page_size_query_param)
         if asked is None:
             return self.page_size
-        if not _is_counting_number(asked):
+        if not _is_counting_number(asked) or int(asked[:20]) > self.max_page_size:
             raise ValidationError({"page_size": [f"page_size must be a whole number from 1 to {self.max_page_size}."]})
-        return min(int(asked[:9]), self.max_page_size)
+        return int(asked)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """As REST framework says it, with the bounds."""
+        bounds = {"page": {"minimum": 1}, "page_size": {"minimum": 1, "maximum": self.max_page_size}}
+        told = super().get_schema_operation_parameters(view)
+        return [parameter | {"schema": parameter["schema"] | bounds[parameter["name"]]} for parameter in told]
 
 
 def _is_counting_number(text: str) -> bool:

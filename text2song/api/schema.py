@@ -9,6 +9,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
 from text2song.api.errors import ErrorSerializer
+from text2song.api.serializers import StrictFieldsMixin
 
 EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "400": (
@@ -47,6 +48,14 @@ CONFLICT: dict[int, type[ErrorSerializer]] = {409: ErrorSerializer}
 """For `extend_schema(responses={...} | CONFLICT)`: the one error that only some operations have."""
 
 
+UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+
+def list_of_ids(fewest: int, most: int) -> dict[str, Any]:
+    """The schema of a query parameter of ids with commas between them."""
+    return {"type": "string", "pattern": f"^{UUID_PATTERN}(,{UUID_PATTERN}){{{fewest - 1},{most - 1}}}$"}
+
+
 def error_response(code: str) -> OpenApiResponse:
     """The documented answer for one status of error."""
     description, example = EXAMPLES[code]
@@ -65,9 +74,40 @@ class StudioSchema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _error_codes(self, declared: dict[str, Any]) -> list[str]:
-        codes = {"401", "403", "429"} | ({"409"} & set(declared))
-        if self.method in {"POST", "PUT", "PATCH"} or self._is_list_view() or "400" in declared:
-            codes.add("400")
-        if re.search(r"\{\w+\}", self.path) or "404" in declared:
+        """400 everywhere: of a body, of ids, and of query parameters, which are known or refused."""
+        codes = {"400", "401", "403", "429"} | ({"409"} & set(declared))
+        if re.search(r"\{\w+\}", self.path) or self._is_paged() or "404" in declared:
             codes.add("404")
         return sorted(codes)
+
+    def get_filter_backends(self) -> list[Any]:
+        """What narrows and orders lists; another action has filters only by a set of its own."""
+        backends = super().get_filter_backends()
+        action = getattr(self.view, "action", None)
+        filters = getattr(self.view, "known_filters", dict)()
+        return backends if action == "list" or filters else []
+
+    def _get_parameters(self) -> list[dict[str, Any]]:
+        """Query parameters that need a value have one."""
+        needing = getattr(self.view, "parameters_with_values", set)()
+        told = super()._get_parameters()
+        for parameter in told:
+            schema = parameter.get("schema", {})
+            if parameter["in"] == "query" and parameter["name"] in needing and schema.get("type") == "string":
+                schema.setdefault("minLength", 1)
+        return told
+
+    def _is_paged(self) -> bool:
+        return self._is_list_view() and getattr(self.view, "pagination_class", None) is not None
+
+    def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
+        """Ids in addresses are UUIDs, unless the view looks something up by another name."""
+        told = super()._resolve_path_parameters(variables)
+        ids = {"id", "pk"} if getattr(self.view, "lookup_field", "pk") == "pk" else set()
+        return [p | {"schema": {"type": "string", "format": "uuid"}} if p["name"] in ids else p for p in told]
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
+        """Bodies hold the fields that are named and no others."""
+        told = super()._map_basic_serializer(serializer, direction)
+        is_strict = direction == "request" and isinstance(serializer, StrictFieldsMixin)
+        return told | ({"additionalProperties": False} | serializer.schema_rules if is_strict else {})

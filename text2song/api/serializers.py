@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from text2song.api import fields as strict
 from text2song.work import Work
 from text2song.workforce import Workforce
 
 
 class StrictFieldsMixin:
-    """Refuse body fields that are not known, so that a misspelt one is told instead of ignored."""
+    """Refuse body fields that are not known, so that a misspelt one is told instead of ignored.
+
+    What is made from a model's field takes values for what they are (`text2song.api.fields`).
+    """
+
+    serializer_field_mapping = {
+        model_field: strict.STRICT.get(made, made)
+        for model_field, made in serializers.ModelSerializer.serializer_field_mapping.items()
+    }
+    schema_rules: ClassVar[dict[str, Any]] = {}
+    """What the OpenAPI schema says of the fields together."""
+    serializer_choice_field = strict.ChoiceField
+    serializer_related_field = strict.RelatedField
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, Mapping):
@@ -23,6 +36,25 @@ class StrictFieldsMixin:
                     {shown(name): [f"Unknown field “{shown(name)}”. Known: {', '.join(known)}."] for name in unknown}
                 )
         return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class ReplaceableSerializer(StrictFieldsMixin, serializers.ModelSerializer):
+    """A row that `PUT` replaces as a whole."""
+
+    @property
+    def replacing_data(self) -> dict[str, Any]:
+        """What was sent, and for every field that was left out what a new row would have."""
+        new = self.Meta.model()
+        left_out = {
+            field.source: self._default(new, field)
+            for field in self._writable_fields
+            if field.source not in self.validated_data
+        }
+        return left_out | self.validated_data
+
+    @staticmethod
+    def _default(new: Any, field: serializers.Field) -> Any:
+        return [] if isinstance(field, serializers.ListField) else getattr(new, field.source)
 
 
 class StrictSerializer(StrictFieldsMixin, serializers.Serializer):

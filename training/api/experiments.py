@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
+from text2song.api.views import ApiViewSet
 from training.filters import ExperimentFilter
 from training.models import Experiment
 from training.serializers import ExperimentSerializer, ExperimentWriteSerializer
@@ -26,7 +27,7 @@ from training.services import (
     list=extend_schema(summary="List experiments, newest first"),
     retrieve=extend_schema(summary="Read an experiment"),
 )
-class ExperimentViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class ExperimentViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Everyone reads and makes experiments; who made one, or a curator, changes it."""
 
     queryset = Experiment.objects.all()
@@ -36,10 +37,6 @@ class ExperimentViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelM
 
     def get_queryset(self) -> QuerySet[Experiment]:
         return Experiment.objects.with_context().order_by("-created_at", "-id")
-
-    def filter_queryset(self, queryset: QuerySet[Experiment]) -> QuerySet[Experiment]:
-        """Archived ones are left out of the list alone: one that is named is found."""
-        return queryset if self.detail else super().filter_queryset(queryset)
 
     @extend_schema(
         summary="Make an experiment",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
+from text2song.api.views import ApiViewSet
 from training.filters import PromotionFilter
 from training.models import Promotion
 from training.promotion import current_policy, open_promotion, set_policy
@@ -21,7 +22,7 @@ from training.serializers import PromotionPolicySerializer, PromotionSerializer,
     list=extend_schema(summary="List promotions, newest first"),
     retrieve=extend_schema(summary="Read a promotion"),
 )
-class PromotionViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class PromotionViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Everyone reads; curators open tests and choose what they are made of."""
 
     queryset = Promotion.objects.all()

@@ -6,15 +6,16 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from text2song.api.lookups import UUIDLookup
-from text2song.api.schema import CONFLICT
+from text2song.api.schema import CONFLICT, list_of_ids
 from text2song.api.serializers import shown
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
+from text2song.api.views import ApiViewSet
 from training import comparison, services
 from training.config import MAX_COUNT
 from training.curves import metric_curves
@@ -32,7 +33,10 @@ from training.serializers import (
 )
 
 MOST_IDS = 100
-IDS = OpenApiParameter("ids", str, required=True, description="Ids of runs, separated by commas.")
+IDS, COMPARED = (
+    OpenApiParameter("ids", list_of_ids(*range_), required=True, description="Ids of runs, separated by commas.")
+    for range_ in ((1, MOST_IDS), (2, 5))
+)
 STARTED = {202: OpenApiResponse(TrainingRunSerializer, description="Queued; poll its `url`.")}
 NAMES = OpenApiParameter("names", str, description="Names of metrics, separated by commas; all when left out.")
 FIRST, LAST = (
@@ -46,14 +50,19 @@ AFTER = OpenApiParameter("after", int, description="Lines with a higher number t
     list=extend_schema(summary="List runs, newest first"),
     retrieve=extend_schema(summary="Read a run"),
 )
-class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Everyone reads; who made the experiment, or a curator, starts, stops and deletes its runs."""
 
     queryset = TrainingRun.objects.all()
     serializer_class = TrainingRunSerializer
     filterset_class = TrainingRunFilter
     ordering_fields = ("created_at", "queued_at", "started_at", "finished_at", "best_value")
-    extra_parameters: tuple[str, ...] = ()
+    extra_parameters = {
+        "metrics": ("names", "first_step", "last_step"),
+        "logs": ("after",),
+        "compare": ("ids",),
+        "bulk_destroy": ("ids",),
+    }
 
     def get_queryset(self) -> QuerySet[TrainingRun]:
         return TrainingRun.objects.with_context().order_by("-created_at", "-id")
@@ -110,12 +119,7 @@ class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
         filters=False,
         responses={200: RunMetricsSerializer, 400: None},
     )
-    @action(
-        detail=True,
-        filterset_class=None,
-        pagination_class=None,
-        extra_parameters=("names", "first_step", "last_step"),
-    )
+    @action(detail=True, filterset_class=None, pagination_class=None)
     def metrics(self, request: Request, pk: str) -> Response:
         run = self.get_object()
         names = [name for name in request.query_params.get("names", "").replace("\x00", "").split(",") if name]
@@ -128,7 +132,7 @@ class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
     @extend_schema(
         summary="Read a run's log", parameters=[AFTER], filters=False, responses={200: RunLogSerializer, 400: None}
     )
-    @action(detail=True, filterset_class=None, pagination_class=None, extra_parameters=("after",))
+    @action(detail=True, filterset_class=None, pagination_class=None)
     def logs(self, request: Request, pk: str) -> Response:
         run = self.get_object()
         after = _whole_number(request, "after") or 0
@@ -143,7 +147,7 @@ class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
 
     @extend_schema(
         summary="Compare 2 to 5 runs",
-        parameters=[IDS],
+        parameters=[COMPARED],
         filters=False,
         responses={200: ComparisonSerializer, 400: None, 404: None},
     )
@@ -166,8 +170,6 @@ class RunViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
 
 def _ids(request: Request) -> list[UUID]:
     """The ids in the query; refused when there are none, or one is no UUID."""
-    if unknown := sorted(set(request.query_params) - {"ids", "format"}):
-        raise serializers.ValidationError({shown(name): ["Unknown parameter. Known: ids."] for name in unknown})
     given = [part.strip() for part in request.query_params.get("ids", "").split(",") if part.strip()]
     if not 1 <= len(given) <= MOST_IDS:
         raise serializers.ValidationError({"ids": [f"ids must name 1 to {MOST_IDS} runs, separated by commas."]})

@@ -123,6 +123,7 @@ class UploadSerializer(StrictFieldsMixin, serializers.ModelSerializer):
 
     files = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True),
+        min_length=1,
         write_only=True,
         help_text="One zip archive, or adapter_config.json and adapter_model.safetensors.",
     )

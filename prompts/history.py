@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
@@ -36,12 +37,20 @@ class Chip:
 
 
 class History:
-    """A search of the history. Wrong filter values are named on the form and narrow nothing."""
+    """A search of the history. Wrong filter values are named on the form, and then nothing is found."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.filter = self._filter(request.GET)
         self.words = parse_words(request.GET.get("q", ""))
+
+    @property
+    def is_valid(self) -> bool:
+        return self.filter.form.is_valid()
+
+    @property
+    def found(self) -> QuerySet[Prompt]:
+        return self.filter.qs if self.is_valid else Prompt.objects.none()
 
     def _filter(self, data: Any) -> PromptFilter:
         return PromptFilter(data, queryset=Prompt.objects.visible().with_author(), request=self.request)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from text2song.api.errors import API_PREFIX, error_answer
+from text2song.api.serializers import shown
 from text2song.outages import Outage
 
 
@@ -17,6 +20,15 @@ def refuse(request: HttpRequest, status: int, code: str, title: str, sentence: s
         return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
     again = request.get_full_path() if request.method in ("GET", "HEAD") else ""
     return render(None, "refused.html", {"title": title, "sentence": sentence, "again": again}, status=status)
+
+
+def refuse_choice(request: HttpRequest, name: str, known: Collection[str]) -> HttpResponse | None:
+    """400 that names the filter and the known values when the address asks for another; None when it does not."""
+    given = request.GET.get(name, "")
+    if given in ("", *known):
+        return None
+    sentence = f"{name}: there is no “{shown(given)}”. Known: {', '.join(known)}."
+    return refuse(request, 400, "invalid", "This filter cannot be used", sentence)
 
 
 def say_outage(request: HttpRequest, outage: Outage) -> HttpResponse:

@@ -26,7 +26,7 @@ class ExperimentFilter(django_filters.FilterSet):
         error_messages={"invalid_choice": "There is no such dataset."},
         help_text="Id of a dataset.",
     )
-    archived = TruthFilter(method="with_archived", help_text="true: archived ones too.")
+    archived = TruthFilter(method="with_archived", label="Archived", help_text="true: archived ones too.")
 
     class Meta:
         model = Experiment

@@ -17,7 +17,7 @@ from generation.models import BaseModel
 from prompts.models import PromptSuite
 from text2song.api import fields as strict
 from text2song.api.serializers import StrictFieldsMixin, WorkSerializer
-from training.config import TARGET_MODULES, InvalidConfig, Method, TrainingConfig, range_in_words
+from training.config import MAX_COUNT, TARGET_MODULES, InvalidConfig, Method, TrainingConfig, range_in_words
 from training.models import Experiment, LogLine, Promotion, PromotionPolicy, TrainingRun
 
 
@@ -60,7 +60,7 @@ def setting_field(spec: Field[Any]) -> serializers.Field:
     if kind is bool:
         return strict.BooleanField(default=spec.default, help_text=words)
     if kind is int:
-        return strict.IntegerField(min_value=facts["low"], max_value=facts["high"], **shared)
+        return strict.IntegerField(min_value=facts["low"], max_value=facts["high"] or MAX_COUNT, **shared)
     if kind is float:
         return extend_schema_field(_number_schema(facts))(strict.FloatField(**shared))
     if isinstance(kind, type) and issubclass(kind, StrEnum):

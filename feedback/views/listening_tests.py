@@ -34,6 +34,7 @@ from feedback.querysets import OPEN_STATES
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError, NotFound
 from text2song.forms import add_refusal
+from text2song.refusals import refuse_choice
 
 PAGE = 20
 View = Callable[..., HttpResponse]
@@ -64,16 +65,16 @@ def test_list(request: HttpRequest) -> HttpResponse:
     """Open tests, those that are over, and for curators drafts."""
     tests = ListeningTest.objects.visible_to(request.user)
     states = {"open": OPEN_STATES, "closed": ("completed",), "drafts": ("draft",)}
-    shown = request.GET.get("show", "open")
-    if shown not in states or (shown == "drafts" and not request.user.is_staff):
-        shown = "open"
+    labels = {"open": "Open", "closed": "Over"} | ({"drafts": "Drafts"} if request.user.is_staff else {})
+    if refused := refuse_choice(request, "show", labels):
+        return refused
+    shown = request.GET.get("show") or "open"
     found = tests.filter(state__in=states[shown]).with_progress().order_by("-created_at", "id")
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     for test in page:
         wanted = math.comb(test.arm_count, 2) * test.prompt_count * test.samples_per_prompt
         test.pairs_in_words = f"{test.pair_count}/{wanted} pairs generated"
     counts = {name: tests.filter(state__in=some).count() for name, some in states.items()}
-    labels = {"open": "Open", "closed": "Over"} | ({"drafts": "Drafts"} if request.user.is_staff else {})
     tabs = [
         {"label": label, "url": f"?show={name}", "count": counts[name], "current": name == shown}
         for name, label in labels.items()

@@ -16,6 +16,7 @@ from generation.listening.favorites import annotate_favorite, toggle_favorite
 from generation.listening.forms import HeartForm, NoteForm
 from generation.models import AudioSample
 from prompts.models import Prompt
+from text2song.refusals import refuse_choice
 from text2song.safe_redirect import next_url, redirect_back
 
 PAGE_SIZE = 20
@@ -25,8 +26,9 @@ TABS = {"all": "All", "prompts": "Prompts", "audio": "Audio"}
 @require_safe
 def favorite_list(request: HttpRequest) -> HttpResponse:
     """The user's favourites, newest first: all, prompts only or audio only."""
-    tab = request.GET.get("tab", "all")
-    tab = tab if tab in TABS else "all"
+    if refused := refuse_choice(request, "tab", TABS):
+        return refused
+    tab = request.GET.get("tab") or "all"
     counts = favorite_counts(request.user)
     page = Paginator(favorites_of(request.user, tab), PAGE_SIZE).get_page(request.GET.get("page"))
     tabs = [

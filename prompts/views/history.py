@@ -25,9 +25,9 @@ PAGE_SIZE = 20
 
 @require_safe
 def prompt_list(request: HttpRequest) -> HttpResponse:
-    """All prompts, the newest first; with words, the best match first."""
+    """All prompts, the newest first; with words, the best match first. A wrong filter is named and finds nothing."""
     history = History(request)
-    page = Paginator(history.filter.qs, PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(history.found, PAGE_SIZE).get_page(request.GET.get("page"))
     counts = Prompt.objects.filter(pk__in=[prompt.pk for prompt in page]).sample_counts()
     mark_hearts(page, request.user)
     for prompt in page:
@@ -36,9 +36,9 @@ def prompt_list(request: HttpRequest) -> HttpResponse:
         "history": history,
         "page": page,
         "recent": recent_searches(request),
-        "loosenings": history.loosenings() if not page.paginator.count else [],
+        "loosenings": history.loosenings() if history.is_valid and not page.paginator.count else [],
     }
-    response = render(request, "prompts/list.html", context)
+    response = render(request, "prompts/list.html", context, status=200 if history.is_valid else 400)
     return push_url(response, history.address) if request.htmx else response
 
 

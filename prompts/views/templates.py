@@ -20,14 +20,16 @@ from prompts.forms import ATTRIBUTE_FIELDS, TemplateForm
 from prompts.models import PromptTemplate
 from text2song.confirm import confirm_page
 from text2song.exceptions import DomainError
+from text2song.refusals import refuse_choice
 
 
 @require_safe
 def template_list(request: HttpRequest) -> HttpResponse:
     """System templates by category, then "My templates"; `?category=` shows one category."""
     templates = PromptTemplate.objects.available_to(request.user)
-    chosen = request.GET.get("category", "")
-    if chosen in PromptTemplate.Category.values:
+    if refused := refuse_choice(request, "category", PromptTemplate.Category.values):
+        return refused
+    if chosen := request.GET.get("category", ""):
         templates = templates.filter(category=chosen)
     groups = group_templates(templates)
     context = {

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer
 
 from text2song.api.errors import ErrorSerializer
 from text2song.api.serializers import StrictFieldsMixin
@@ -105,6 +105,15 @@ class StudioSchema(AutoSchema):
         told = super()._resolve_path_parameters(variables)
         ids = {"id", "pk"} if getattr(self.view, "lookup_field", "pk") == "pk" else set()
         return [p | {"schema": {"type": "string", "format": "uuid"}} if p["name"] in ids else p for p in told]
+
+    def _get_request_body(self, direction: str = "request") -> dict[str, Any] | None:
+        """Bodies that cannot be empty cannot be left out."""
+        body = super()._get_request_body(direction)
+        if body is not None:
+            serializer = self.get_request_serializer()
+            rules = getattr(serializer, "schema_rules", {})
+            body |= {"required": True} if rules or isinstance(serializer, dict | PolymorphicProxySerializer) else {}
+        return body
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
         """Bodies hold the fields that are named and no others."""

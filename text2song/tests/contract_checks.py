@@ -18,7 +18,8 @@ RULES = re.compile(
             r"[Tt]here is no(thing)? |does not exist|Unknown or deleted prompt|No fetch of",
             # what no database stores, and what cannot be seen
             r"NUL|[Nn]ull characters|control characters|cannot be stored|surrogate",
-            r"Write what you want to hear|may not be blank|has no letters|A tag |Say something|Write the note",
+            r"Write what you want to hear|may not be blank|has no letters|Say something|Write the note",
+            r"A tag |A version is",
             # values that do not fit each other
             r"Primary and secondary at once|Each instrument can be named once|belongs to a new text",
             r"A job of kind|prefix_seconds must be|source sample was made with|is over the .* limit",

@@ -1,0 +1,168 @@
+"""Every endpoint keeps the same rules: asked twice, with wrong types, true for a number, unknown fields and filters.
+
+The endpoints are read from the OpenAPI schema and the routes, so that a new one has to be entered here.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from drf_spectacular.generators import SchemaGenerator
+
+from datasets_app.tests.factories import DatasetFactory
+from feedback.tests.factories import ListeningTestFactory, TrialFactory
+from generation.tests.factories import AudioSampleFactory, BaseModelFactory, FavoriteFactory, GenerationJobFactory
+from prompts.tests.factories import PromptFactory, PromptSuiteFactory, PromptTemplateFactory
+from text2song.tests.clients import caller
+from text2song.tests.test_api_conventions import in_shape
+
+pytestmark = pytest.mark.django_db
+ROOT = "/api/v1/"
+AGAIN_ACCEPTED: dict[str, str] = {
+    "prompts/": "a prompt is what was asked for, and may be asked for again",
+    "prompts/preview/": "stores nothing",
+    "generate/": "another job; the same one with an Idempotency-Key",
+    "audio/{id}/extend/": "another job; the same one with an Idempotency-Key",
+    "audio/{id}/variations/": "another job; the same one with an Idempotency-Key",
+    "feedback/": "what was said is replaced (200)",
+    "datasets/": "names of datasets may repeat: each is another snapshot",
+    "datasets/count/": "stores nothing",
+    "datasets/{id}/export/": "the export that is there is answered again",
+    "experiments/": "names of experiments may repeat",
+    "runs/": "another run of the experiment",
+    "listening-tests/": "names of tests may repeat",
+    "listening-tests/{id}/reopen/": "another number of votes",
+    "tags/{id}/merge/": "a synonym that leads there already",
+    "trials/{token}/heard/": "what was heard counts once",
+    "trials/{token}/vote/": "the same answer is the same vote",
+}
+"""Bodies that may be sent again, and why; everything else that is posted twice is a conflict."""
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, operation)
+        for path, methods in schema["paths"].items()
+        if path.startswith(ROOT)
+        for method, operation in methods.items()
+    ]
+
+
+def properties(schema: dict[str, Any], operation: dict[str, Any]) -> list[tuple[str, dict[str, dict[str, Any]]]]:
+    """The media type and fields of every body an operation takes."""
+
+    def resolved(found: dict[str, Any]) -> list[dict[str, Any]]:
+        if "$ref" in found:
+            return resolved(schema["components"]["schemas"][found["$ref"].rpartition("/")[2]])
+        return [one for part in found["oneOf"] for one in resolved(part)] if "properties" not in found else [found]
+
+    content = operation.get("requestBody", {}).get("content", {})
+    return [(media, body["properties"]) for media, it in content.items() for body in resolved(it["schema"])]
+
+
+@pytest.fixture
+def world(curator, settings, monkeypatch):
+    """One of most things, and the addresses by which they are found."""
+    settings.MAX_ACTIVE_JOBS_PER_USER = 10**6
+    rates = {"user": "1000000000/min", "generate": "1000000000/min"}
+    monkeypatch.setattr("text2song.api.throttles.RequestThrottle.THROTTLE_RATES", rates)
+    BaseModelFactory(key="test-tiny", is_active=True)
+    sample = AudioSampleFactory(job=GenerationJobFactory(completed=True, requested_by=curator))
+    trial = TrialFactory(rater=curator)
+    ids = {
+        "prompts": sample.job.prompt_id,
+        "templates": PromptTemplateFactory(owner=curator).pk,
+        "suites": PromptSuiteFactory(prompts=[PromptFactory()]).pk,
+        "jobs": sample.job_id,
+        "generate": sample.job_id,
+        "audio": sample.pk,
+        "favorites": FavoriteFactory(user=curator, sample=sample).pk,
+        "listening-tests": ListeningTestFactory().pk,
+        "datasets": DatasetFactory().pk,
+    }
+    client = caller(curator)
+    client.raise_request_exception = False
+
+    def filled(path: str) -> str:
+        some_id = str(ids.get(path.split("/")[3], uuid.uuid4()))
+        names = {"key": "test-tiny", "token": trial.token, "file_format": "wav"}
+        return re.sub(r"\{(\w+)\}", lambda found: names.get(found[1], some_id), path)
+
+    return client, filled, sample
+
+
+def send(client: Any, method: str, address: str, media: str, body: dict[str, Any]) -> Any:
+    form = media == "multipart/form-data"
+    return getattr(client, method)(address, body, format="multipart" if form else "json")
+
+
+WRONG = {"string": {"a": 1}, "integer": "many", "number": [1], "boolean": "perhaps", "array": 7, "object": 7}
+
+
+def kind_of(schema: dict[str, Any], field: dict[str, Any]) -> str:
+    for part in (field, *field.get("allOf", ()), *field.get("oneOf", ()), *field.get("anyOf", ())):
+        if "$ref" in part:
+            return kind_of(schema, schema["components"]["schemas"][part["$ref"].rpartition("/")[2]])
+        if "type" in part:
+            return part["type"]
+    return "any"
+
+
+def test_every_body_refuses_unknown_fields_and_names_the_known_ones(schema, world):
+    client, filled, _ = world
+    seen = 0
+    for method, path, operation in operations(schema):
+        for media, fields in properties(schema, operation):
+            kind = {"kind": fields["kind"]["pattern"].strip("^$")} if "pattern" in fields.get("kind", {}) else {}
+            body = in_shape(send(client, method, filled(path), media, kind | {"colour": "blue"}), 400, "invalid")
+            assert "colour" in body["fields"], (method, path, body)
+            assert all(name in body["detail"] for name in fields), (method, path, body)
+            seen += 1
+    assert seen > 30
+
+
+def test_every_field_refuses_a_wrong_type_and_numbers_refuse_true(schema, world):
+    client, filled, _ = world
+    numbers = 0
+    for method, path, operation in operations(schema):
+        for media, fields in properties(schema, operation):
+            if media != "application/json":  # a form has nothing but text
+                continue
+            kind = {"kind": fields["kind"]["pattern"].strip("^$")} if "pattern" in fields.get("kind", {}) else {}
+            for name, field in fields.items():
+                of = kind_of(schema, field)
+                for value in [WRONG.get(of), *([True] if of in ("integer", "number") else [])]:
+                    if value is None or (name == "kind" and kind):
+                        continue
+                    answer = client.generic(method.upper(), filled(path), *as_json(kind | {name: value}))
+                    told = in_shape(answer, 400)
+                    named = {key.partition(".")[0] for key in told.get("fields", {})}
+                    assert name in named, (method, path, name, value, told)
+                    numbers += value is True
+    assert numbers > 25
+
+
+def as_json(body: dict[str, Any]) -> tuple[bytes, str]:
+    import json
+
+    return json.dumps(body).encode(), "application/json"
+
+
+def test_every_endpoint_refuses_unknown_query_parameters_and_names_those_of_the_schema(schema, world):
+    client, filled, _ = world
+    for method, path, operation in operations(schema):
+        answer = getattr(client, method)(f"{filled(path)}?colour=blue")
+        told = in_shape(answer, 400, "invalid")
+        documented = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"}
+        known = told["fields"]["colour"][0].partition("Known: ")[2].rstrip(".").split(", ")
+        assert set(known) == documented | {"format"}, (method, path)

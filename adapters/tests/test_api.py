@@ -47,6 +47,16 @@ def test_an_upload_is_answered_with_where_to_poll(api, user):
     assert adapter["sha256"] == registration.sha256 and adapter["config"]["r"] == 2
 
 
+@pytest.mark.parametrize("missing", ["version", "name", "base_model", "files"])
+def test_what_an_upload_lacks_is_named(api, missing):
+    body = {"files": [SimpleUploadedFile("a.zip", adapter_zip())], "name": "warm", "version": "1.0.0"}
+    body |= {"base_model": tiny_base().key}
+    del body[missing]
+    answer = api.post("/api/v1/adapters/", body, format="multipart")
+    assert answer.status_code == 400 and list(answer.json()["fields"]) == [missing], answer.content
+    assert not AdapterRegistration.objects.exists()
+
+
 def test_loose_files_are_taken_too(api):
     files = [SimpleUploadedFile(name, content) for name, content in adapter_files().items()]
     assert post_files(api, tiny_base(), *files).status_code == 202

@@ -98,6 +98,7 @@ class FeedbackViewSet(ApiViewSet):
         description="Of everything, or of a sample, job, prompt, adapter or model. "
         "They are of the feedback you may see.",
         responses={200: StatisticsSerializer, 400: None},
+        filters=True,
     )
     @action(detail=False, filterset_class=ScopeFilter, pagination_class=None)
     def stats(self, request: Request) -> Response:

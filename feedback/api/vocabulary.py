@@ -87,7 +87,7 @@ class TagViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, A
         summary="Merge a tag into another (curators)",
         description="All uses move to the other tag; the merged word stays as a synonym that leads there.",
         request=TagMergeSerializer,
-        responses={200: TagSerializer},
+        responses={200: TagSerializer} | CONFLICT,
     )
     @action(detail=True, methods=["post"], filterset_class=None, pagination_class=None)
     def merge(self, request: Request, pk: str) -> Response:

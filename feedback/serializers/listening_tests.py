@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from adapters.selection import find_adapter
@@ -142,9 +141,10 @@ class NextTrialSerializer(serializers.Serializer):
     total = strict.IntegerField()
 
 
-@extend_schema_field({"type": "array", "items": {"type": "array", "items": {"type": "number"}}})
-class IntervalsField(serializers.JSONField):
+class IntervalsField(serializers.ListField):
     """`[[from, to], ...]` in seconds of the clip; the service checks them."""
+
+    child = serializers.ListField(child=strict.FloatField(), min_length=2, max_length=2)
 
 
 class HeardSerializer(StrictSerializer):

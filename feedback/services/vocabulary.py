@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from feedback.exceptions import TagInUse, TagTaken, refused
 from feedback.models import SampleTag, Tag
 from feedback.tag_names import normal_name
-from text2song.exceptions import Forbidden
+from text2song.exceptions import Conflict, Forbidden
 
 
 def resolve_tag(*, name: str, sign: str | None = None) -> Tag:
@@ -61,7 +61,7 @@ def change_tag(*, tag: Tag, actor: AbstractBaseUser, **changes: Any) -> Tag:
 def merge_tag(*, tag: Tag, into: Tag, actor: AbstractBaseUser) -> Tag:
     """Move every use of `tag` to `into`, and keep `tag` as a synonym that leads there (curators).
 
-    Where a rater used both on the same place, one use remains. Returns the target. Raises `Refused` when both lead to
+    Where a rater used both on the same place, one use remains. Returns the target. Raises `Conflict` when both lead to
     the same tag already.
     """
     _curators_only(actor)
@@ -71,7 +71,7 @@ def merge_tag(*, tag: Tag, into: Tag, actor: AbstractBaseUser) -> Tag:
         target = into.synonym_of or into
         if target == tag or tag.synonym_of_id == target.pk:
             message = f"“{tag.name}” and “{into.name}” are the same tag already."
-            raise refused("into", message)
+            raise Conflict(message, fields={"into": [message]})
         _move_uses(tag, target)
         tag.synonyms.update(synonym_of=target)
         tag.synonym_of, tag.is_curated = target, False

@@ -23,7 +23,7 @@ from feedback.services import (
 from feedback.tag_names import normal_name
 from feedback.tests.factories import PreferenceFactory, SampleTagFactory, TagFactory, TrialFactory
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
-from text2song.exceptions import Forbidden, Refused
+from text2song.exceptions import Conflict, Forbidden, Refused
 from text2song.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -249,9 +249,9 @@ def test_merging_moves_uses_drops_doubles_and_keeps_the_word_as_synonym(sample, 
     assert SampleTag.objects.filter(tag=good).count() == 6
     for word in ("grooves", "groov"):
         assert resolve_tag(name=word) == good
-    with pytest.raises(Refused, match="the same tag already"):
+    with pytest.raises(Conflict, match="the same tag already"):
         merge_tag(tag=good, into=other, actor=curator)
-    with pytest.raises(Refused, match="the same tag already"):
+    with pytest.raises(Conflict, match="the same tag already"):
         merge_tag(tag=good, into=good, actor=curator)
 
 

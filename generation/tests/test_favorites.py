@@ -105,7 +105,8 @@ class TestThePage:
         assert len(listed(page)) == 3
         assert all(favorite.prompt for favorite in listed(page, "prompts"))
         assert all(favorite.sample for favorite in listed(page, "audio"))
-        assert len(listed(page, "nonsense")) == 3
+        wrong = page.get(reverse("favorites"), {"tab": "nonsense"})
+        assert wrong.status_code == 400 and "Known: all, prompts, audio" in wrong.content.decode()
 
     def test_newest_first(self, page, user):
         older, newer = FavoriteFactory(user=user), FavoriteFactory(user=user)

@@ -461,3 +461,31 @@ def test_schema_describes_it(api: APIClient) -> None:  # I-09
         "created_before",
     }
     assert "examples" in paths["/api/v1/prompts/"]["post"]["requestBody"]["content"]["application/json"]
+
+
+def test_put_replaces_and_patch_does_not(api: APIClient, curator_api: APIClient) -> None:
+    """Everything that takes PUT: what is left out goes back to its default."""
+    full = TEMPLATE | {
+        "description": "d",
+        "style": "jazz",
+        "mood": "dark",
+        "tempo": 90,
+        "duration": 5,
+        "primary_instruments": ["cello"],
+        "secondary_instruments": ["rain"],
+    }
+    template = api.post(TEMPLATES, full).json()
+    url = f"{TEMPLATES}{template['id']}/"
+    patched = api.patch(url, {"text": "a walk"}).json()
+    assert {name: patched[name] for name in full} == full | {"text": "a walk"}
+    replaced = api.put(url, TEMPLATE).json()
+    defaults = {"description": "", "style": "", "mood": "", "tempo": None, "duration": None}
+    defaults |= {"primary_instruments": [], "secondary_instruments": []}
+    assert {name: replaced[name] for name in full} == TEMPLATE | defaults
+    prompt = PromptFactory()
+    suite = curator_api.post(SUITES, {"name": "Check", "description": "d", "prompts": [str(prompt.pk)]}).json()
+    url = f"{SUITES}{suite['id']}/"
+    patched = curator_api.patch(url, {"name": "Again"}).json()
+    assert (patched["description"], patched["prompts"]) == ("d", [str(prompt.pk)])
+    replaced = curator_api.put(url, {"name": "Check"}).json()
+    assert (replaced["name"], replaced["description"], replaced["prompts"]) == ("Check", "", [])

@@ -36,18 +36,15 @@ AGAIN_ACCEPTED: dict[str, str] = {
     "experiments/": "names of experiments may repeat",
     "runs/": "another run of the experiment",
     "listening-tests/": "names of tests may repeat",
-    "listening-tests/{id}/reopen/": "another number of votes",
     "trials/{token}/heard/": "what was heard counts once",
     "trials/{token}/vote/": "the same answer is the same vote",
 }
 """Bodies that may be sent again, and why; everything else that is posted twice is a conflict."""
 ELSEWHERE: dict[str, str] = {
     "adapters/": "adapters/tests/test_api.py",
-    "models/": "generation/tests/test_api_models.py",
+    "models/": "generation/tests/test_known_models.py",
     "promotions/": "training/tests/test_promotion.py",
-    "runs/": "training/tests/test_api.py",
-    "datasets/{id}/export/": "datasets_app/tests/test_api.py",
-    "listening-tests/{id}/reopen/": "feedback/tests/test_listening_api.py",
+    "listening-tests/{id}/reopen/": "feedback/tests/test_listening_tests.py: only a completed test is reopened",
     "trials/{token}/heard/": "feedback/tests/test_listening_api.py",
     "trials/{token}/vote/": "feedback/tests/test_listening_api.py",
 }
@@ -215,7 +212,9 @@ def bodies(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "tags/{id}/merge/": {"into": "other"},
         "datasets/": {"name": "mine", "kind": "supervised"},
         "datasets/count/": {"kind": "supervised"},
+        "datasets/{id}/export/": {"format": "jsonl"},
         "experiments/": {"name": "mine"},
+        "runs/": {"experiment": str(ExperimentFactory().pk)},
         "listening-tests/": {"name": "mine", "suite": str(stage["suite"].pk), "arms": stage["arms"], "duration": 1},
     }
 

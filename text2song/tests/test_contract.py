@@ -1,4 +1,4 @@
-"""The OpenAPI schema is a promise: the short form of `bench.contract`."""
+"""The OpenAPI schema is a promise: schemathesis finds nothing that the API does otherwise."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ DAY = forms.DateInput(attrs={"type": "date"})
 ORDERS = [("-created_at", "Newest first"), ("created_at", "Oldest first")]
 
 
+@extend_schema_field({"type": "string"})
 class RaterFilter(django_filters.ModelChoiceFilter):
     """A rater, by user name."""
 

@@ -150,12 +150,11 @@ class FeedbackFilter(ScopeFilter):
     """
 
     rater = RaterFilter(method="read_later")
-    criterion = django_filters.ModelChoiceFilter(
-        method="read_later",
-        queryset=Criterion.objects.all(),
+    criterion = _named(
+        "criterion",
+        Criterion.objects.all(),
         to_field_name="slug",
         empty_label="Any criterion",
-        error_messages={"invalid_choice": "There is no such criterion."},
         help_text="Slug of a criterion: ratings on it.",
     )
     rating_min = _stars("At least", "Ratings from 1 to 5 that are no lower.")

@@ -66,7 +66,7 @@ def test_a_text_of_a_frozen_suite_enters_under_no_prompt(kind: str) -> None:
     dataset = built(kind)
     assert not [text for text in dataset.items.values_list("asked", flat=True) if "number" not in text]
     assert count_rows(kind, FilterSpec()) == dataset.row_count == (16 if kind == "supervised" else 8)
-    assert readiness()[0 if kind == "supervised" else 1].have == 8
+    assert readiness(None)[0 if kind == "supervised" else 1].have == 8
     PromptSuiteFactory(prompts=[asked(f"Tune number {n}!") for n in range(8)], frozen=True)
     with pytest.raises(NoRows):
         built(kind)

@@ -89,7 +89,7 @@ class SampleResult:
     `codes` is `[K, T]` int16 (K codebooks; for stereo models left and right interleaved as the model has them),
     `audio` is `[C, N]` float32 as the codec decodes it, before any loudness normalisation.
     `logprobs` is `[K, T]` float32, the log-probability of each drawn code under the distribution before temperature,
-    top-k and top-p (guidance off); 0 on the prefix. None unless asked for.
+    top-k and top-p (guidance off); 0 on the prefix. None unless asked for. `codec_seconds` is how long the codec took.
     """
 
     job_id: str
@@ -99,6 +99,7 @@ class SampleResult:
     sample_rate: int
     frame_rate: float
     logprobs: npt.NDArray[np.float32] | None = None
+    codec_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

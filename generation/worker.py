@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
 from django.db import Error, connection
+from django.utils import timezone
 
 from adapters.files import local_folder
 from generation.models import GenerationJob
+from generation.pace import FinishingPace, JobPace
 from generation.sample_files import load_codes
 from generation.samples import store_result
-from generation.specs import AdapterSpec, ModelSpec, Progress, ProgressCallback, SampleSpec, SamplingSpec
+from generation.specs import AdapterSpec, ModelSpec, Progress, ProgressCallback, SampleResult, SampleSpec, SamplingSpec
 from text2song.exceptions import DomainError
 from text2song.outages import is_database_away, write_refused
 from text2song.work import HandedBack, patiently, raise_if_stopping
@@ -130,11 +134,13 @@ def _decode(engines: EngineCache, jobs: Sequence[GenerationJob], on_progress: Pr
     by_id = {str(job.pk): job for job in jobs}
     specs = [spec for job in jobs for spec in sample_specs(job)]
     if specs:
-        watch = JobWatch(by_id, on_progress)
         engine = engines.get(model)
         raise_if_stopping()
+        watch = JobWatch(by_id, specs, engine.finishing, on_progress)
         for result in engine.generate(specs, on_progress=watch.report, should_stop=watch.should_stop):
+            began = time.monotonic()
             store_result(by_id[result.job_id], result)
+            watch.finished(result, time.monotonic() - began)
     for job in jobs:
         _complete(job)
     raise_if_stopping()
@@ -164,8 +170,19 @@ class JobWatch:
     A database that does not answer for a moment is no reason to stop decoding.
     """
 
-    def __init__(self, jobs: dict[str, GenerationJob], on_progress: ProgressCallback | None = None) -> None:
+    def __init__(
+        self,
+        jobs: dict[str, GenerationJob],
+        specs: Iterable[SampleSpec],
+        finishing: FinishingPace,
+        on_progress: ProgressCallback | None = None,
+    ) -> None:
         self._jobs = jobs
+        audio: Counter[str] = Counter()
+        for spec in specs:
+            audio[spec.job_id] += spec.duration
+        self._paces = {job_id: JobPace(seconds, finishing) for job_id, seconds in audio.items()}
+        self._finishing = finishing
         self._on_progress = on_progress
         self._stopped: set[str] = set()
         self._looked_at = time.monotonic()
@@ -179,15 +196,33 @@ class JobWatch:
         return is_stopping() or job_id in self._stopped
 
     def report(self, progress: Progress) -> None:
-        if self._on_progress is not None:
-            self._on_progress(progress)
-        now = time.monotonic()
-        due = now - self._reported_at.get(progress.job_id, 0.0) >= WATCH_SECONDS
-        if not due and progress.done < progress.total:
+        """The engine has decoded so far."""
+        self._paces[progress.job_id].decoded(progress.done, progress.total)
+        self._tell(progress.job_id)
+
+    def finished(self, result: SampleResult, stored_in: float) -> None:
+        """A clip went through the codec and was stored; meanwhile nothing was decoded for any job."""
+        took, seconds = result.codec_seconds + stored_in, result.audio.shape[1] / result.sample_rate
+        self._finishing.learn(seconds, took)
+        for pace in self._paces.values():
+            pace.paused(took)
+        self._paces[result.job_id].finished(seconds)
+        self._tell(result.job_id)
+
+    def _tell(self, job_id: str) -> None:
+        """Tell whoever looks, and the row if that was long enough ago."""
+        pace = self._paces[job_id]
+        if pace.seconds_left is None:
             return
-        self._reported_at[progress.job_id] = now
+        if self._on_progress is not None:
+            self._on_progress(Progress(job_id, pace.done, pace.total))
+        now = time.monotonic()
+        if now - self._reported_at.get(job_id, 0.0) < WATCH_SECONDS:
+            return
+        self._reported_at[job_id] = now
+        expected = timezone.now() + timedelta(seconds=pace.seconds_left)
         try:
-            self._jobs[progress.job_id].report(steps_done=progress.done, steps_total=progress.total)
+            self._jobs[job_id].report(steps_done=pace.done, steps_total=pace.total, expected_at=expected)
         except Error:
             self._lost_database()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 import psutil
@@ -19,6 +20,7 @@ from generation.engine.loading import choose_device, choose_dtype, load_model
 from generation.engine.monitor import Monitor
 from generation.engine.text import TextEncoder
 from generation.engine.weights import DecoderWeights, read_weights
+from generation.pace import FinishingPace
 from generation.specs import (
     AdapterSpec,
     Codes,
@@ -64,6 +66,7 @@ class Engine:
         config = loaded.model.decoder.config
         self._codec = Codec(loaded.model.audio_encoder, config.num_codebooks, config.audio_channels)
         self._max_batch_size = max_batch_size
+        self.finishing = FinishingPace()
         self.window_frames = round(loaded.facts.max_duration * self._codec.frame_rate)
         delays = codebook_delays(config.num_codebooks, config.audio_channels)
         self._positions = self.window_frames + max(delays) + 1
@@ -125,8 +128,8 @@ class Engine:
             clips = self._take_batch(waiting)
             for clip in self._decode_batch(clips, monitor):
                 if clip.finished:
-                    yield self._finish(clip)
                     monitor.report_finished()
+                    yield self._finish(clip)
                 else:
                     waiting.append(clip)
             waiting[:] = [clip for clip in waiting if not monitor.is_stopped(clip)]
@@ -188,14 +191,17 @@ class Engine:
 
     def _finish(self, clip: Clip) -> SampleResult:
         codes = clip.codes.to(torch.int16).numpy()
+        began = time.monotonic()
+        audio = self.decode(codes)
         return SampleResult(
             job_id=clip.spec.job_id,
             index=clip.spec.index,
             codes=codes,
-            audio=self.decode(codes),
+            audio=audio,
             sample_rate=self._codec.sample_rate,
             frame_rate=self._codec.frame_rate,
             logprobs=clip.logprobs.numpy() if clip.spec.record_logprobs else None,
+            codec_seconds=time.monotonic() - began,
         )
 
 

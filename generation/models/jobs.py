@@ -190,6 +190,9 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     steps_done = models.PositiveIntegerField(default=0)
     steps_total = models.PositiveIntegerField(default=0)
+    expected_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its worker expects it to be done."
+    )
 
     objects = querysets.GenerationJobQuerySet.as_manager()
 
@@ -230,7 +233,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
 
     @property
     def progress(self) -> float:
-        """Share of decoding done, 0 to 1."""
+        """Share of the work done, decoding and finishing the clips, 0 to 1; 1 only when it is completed."""
         if self.state == self.State.COMPLETED:
             return 1.0
         return self.steps_done / self.steps_total if self.steps_total else 0.0
@@ -241,11 +244,10 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds until the end, from the speed so far; None before the first steps."""
-        if self.state != self.State.RUNNING or not self.steps_done or self.started_at is None:
+        """Seconds until its worker expects it to be done; None before the first steps."""
+        if self.state != self.State.RUNNING or self.expected_at is None:
             return None
-        elapsed = (timezone.now() - self.started_at).total_seconds()
-        return max(0.0, elapsed / self.steps_done * (self.steps_total - self.steps_done))
+        return max(0.0, (self.expected_at - timezone.now()).total_seconds())
 
     @property
     def seconds_taken(self) -> float | None:
@@ -292,7 +294,11 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     # -- transitions -------------------------------------------------------------------------------------------
 
     def _claimed(self, worker: str, token: uuid.UUID) -> dict[str, Any]:
-        return {**super()._claimed(worker, token), "steps_done": 0}
+        return {**super()._claimed(worker, token), "steps_done": 0, "steps_total": 0, "expected_at": None}
+
+    def complete(self, **results: Any) -> bool:
+        """running -> completed, and only now all steps are done."""
+        return super().complete(**results, steps_done=models.F("steps_total"))
 
     def cancel(self) -> None:
         """unfinished -> cancelled; raises `JobIsFinished` otherwise. A running worker sees it within two seconds."""

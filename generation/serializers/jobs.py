@@ -158,9 +158,9 @@ class JobSerializer(WorkSerializer):
     """A job: how far it is, what it was asked, and the clips it has made so far."""
 
     url = serializers.SerializerMethodField(help_text="Where to poll it.")
-    progress = strict.FloatField(read_only=True, help_text="0 to 1.")
+    progress = strict.FloatField(read_only=True, help_text="0 to 1; 1 only when completed.")
     percent = strict.IntegerField(read_only=True)
-    seconds_left = strict.FloatField(read_only=True, allow_null=True, help_text="Estimate while running.")
+    seconds_left = strict.FloatField(read_only=True, allow_null=True, help_text="Estimate, storing included.")
     seconds_taken = strict.FloatField(read_only=True, allow_null=True)
     queue_position = serializers.SerializerMethodField(help_text="1 is next; null unless queued.")
     error = serializers.SerializerMethodField(help_text="What happened and what to try, when it failed.")

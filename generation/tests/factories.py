@@ -101,6 +101,7 @@ class GenerationJobFactory(factory.django.DjangoModelFactory):
             started_at=_ago(4),
             steps_done=100,
             steps_total=500,
+            expected_at=_ago(-16),
         )
         completed = factory.Trait(
             state=GenerationJob.State.COMPLETED,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from generation.pace import FinishingPace
 from generation.specs import ModelSpec, Progress, SampleResult, SampleSpec
 
 RATE = 16_000
@@ -22,6 +23,7 @@ class FakeEngine:
         self.steps = steps
         self.before_step = before_step
         self.batches: list[list[SampleSpec]] = []
+        self.finishing = FinishingPace()
 
     def get(self, model: ModelSpec) -> FakeEngine:
         return self

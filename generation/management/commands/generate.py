@@ -97,8 +97,10 @@ class Command(BaseCommand):
         self.stderr.write(f"{job}: {job.num_samples} x {job.duration} s with {job.base_model}{wearing} ...")
         for remark in remarks_on(job.reading):
             self.stderr.write(f"{remark.title}. {remark.why}")
-        worker.run_batch(EngineCache(), [job], on_progress=_Bar())
+        bar = _Bar()
+        worker.run_batch(EngineCache(), [job], on_progress=bar)
         job.refresh_from_db()
+        bar.end(f"{job.percent} %, {job.get_state_display().lower()}")
         if job.state != GenerationJob.State.COMPLETED:
             raise CommandError(job.error or f"The job ended {job.state}.")
 
@@ -153,6 +155,9 @@ class _Bar:
 
     def __call__(self, progress: Any) -> None:
         if sys.stderr.isatty():
-            end = "\n" if progress.done >= progress.total else ""
-            sys.stderr.write(f"\r{progress.done}/{progress.total} steps{end}")
+            sys.stderr.write(f"\r{100 * progress.done // progress.total} %")
             sys.stderr.flush()
+
+    def end(self, last: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{last}\n")

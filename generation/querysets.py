@@ -72,11 +72,19 @@ class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
         of_nobody = When(state="queued", requested_by=None, then=count(True) + 1)
         return self.annotate(position=Case(of_nobody, When(state="queued", then=count(False) + 1)))
 
+    def counts(self) -> dict[str, int]:
+        """How many are in each state."""
+        counts = dict.fromkeys(("queued", "running", "completed", "failed", "cancelled"), 0)
+        return counts | dict(self.order_by().values_list("state").annotate(n=Count("id")))
+
+    def fingerprint(self) -> str:
+        """Differs when a job was sent, deleted, or is in another state; cheap enough to be asked every few seconds."""
+        newest = self.order_by("-created_at").values_list("pk", flat=True).first()
+        return "-".join(map(str, (*self.counts().values(), newest)))
+
     def statistics(self) -> dict[str, Any]:
         """Counts per state, active jobs, mean seconds over the last 100 completed, and today's throughput."""
-        jobs = self.order_by()
-        counts = dict.fromkeys(("queued", "running", "completed", "failed", "cancelled"), 0)
-        counts |= dict(jobs.values_list("state").annotate(n=Count("id")))
+        jobs, counts = self.order_by(), self.counts()
         recent = jobs.filter(state="completed").order_by("-finished_at").values("pk")[:100]
         taken = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
         mean = self.model.objects.filter(pk__in=list(recent.values_list("pk", flat=True))).aggregate(m=Avg(taken))["m"]

@@ -151,11 +151,52 @@ def test_statistics_head_the_list(page):
     assert figures["mean time of the last 100"] == "8 s"
 
 
-def test_the_list_follows_only_while_something_is_unfinished(page):
+def idle_poll(page, html: str):
+    """Ask again as an idle list does."""
+    headers = {"Jobs-Seen": re.search(r'"Jobs-Seen": "([^"]+)"', html)[1]}
+    return page.get(LIST, headers={**HTMX, "HX-Target": "jobs-table", **headers})
+
+
+def test_a_list_that_is_idle_asks_only_whether_anything_is_new(page, django_assert_max_num_queries):
     job = GenerationJobFactory()
-    assert 'hx-trigger="every 4s"' in page.get(LIST, {"state": "completed"}).content.decode()
+    busy = page.get(LIST, {"state": "completed"}).content.decode()
+    assert 'hx-trigger="every 4s"' in busy and "Jobs-Seen" not in busy
     job.cancel()
-    assert "every 4s" not in page.get(LIST).content.decode()
+    idle = page.get(LIST).content.decode()
+    assert 'hx-trigger="every 5s"' in idle and "data-poll-when-seen" in idle
+    with django_assert_max_num_queries(4):  # session, user, and two of the list
+        answer = idle_poll(page, idle)
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def hide(job):
+    GenerationJob.objects.filter(pk=job.pk).update(deleted_at=timezone.now())
+
+
+NEWS = {
+    "sent": lambda job: GenerationJobFactory(),
+    "deleted": lambda job: hide(job),
+    "sent again": lambda job: job.requeue(),
+    "one deleted, one made elsewhere": lambda job: (hide(job), GenerationJobFactory(cancelled=True)),
+}
+
+
+@pytest.mark.parametrize("news", NEWS)
+def test_an_idle_list_is_given_what_is_new(page, news):
+    job = GenerationJobFactory(cancelled=True)
+    idle = page.get(LIST).content.decode()
+    NEWS[news](job)
+    answer = idle_poll(page, idle)
+    assert answer.status_code == 200
+    assert 'id="jobs-table"' in answer.content.decode()
+
+
+def test_another_page_of_an_idle_list_is_always_given(page):
+    """The header stands on the list, and HTMX sends it with what is clicked in it too."""
+    GenerationJobFactory.create_batch(21, cancelled=True)
+    seen = re.search(r'"Jobs-Seen": "([^"]+)"', page.get(LIST).content.decode())[1]
+    answer = page.get(LIST, {"page": 2}, headers={**HTMX, "HX-Target": "jobs-view", "Jobs-Seen": seen})
+    assert answer.status_code == 200 and len(rows(answer.content.decode())) == 1
 
 
 @pytest.mark.parametrize(("target", "whole"), [("jobs-table", False), ("jobs-view", False), ("", True)])

@@ -24,6 +24,7 @@ from text2song.safe_redirect import redirect_back
 
 PAGE_SIZE = 20
 VIEWS = ("create", "detail")
+SEEN_HEADER = "Jobs-Seen"
 
 
 # -- the list ----------------------------------------------------------------------------------------------------
@@ -31,13 +32,19 @@ VIEWS = ("create", "detail")
 
 @require_safe
 def job_list(request: HttpRequest) -> HttpResponse:
-    """Jobs, newest first, by the filters in the address; HTMX asks for the part it replaces."""
+    """Jobs, newest first, by the filters in the address; HTMX asks for the part it replaces.
+
+    A page that polls while idle tells what it has seen, and is answered 204 when nothing moved since.
+    """
+    seen = GenerationJob.objects.fingerprint()
+    if request.htmx.target == "jobs-table" and request.headers.get(SEEN_HEADER) == seen:
+        return HttpResponse(status=204)
     jobs = GenerationJob.objects.visible().select_related("prompt", "base_model", "adapter")
     filters = JobFilter(request.GET, queryset=jobs)
     found = filters.qs if filters.form.is_valid() else jobs.none()
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     page.object_list = rows_for(request.user, page.object_list)
-    context = _list_context(request, filters, page)
+    context = _list_context(request, filters, page) | {"seen": seen, "seen_header": SEEN_HEADER}
     template = "generation/jobs.html"
     if request.htmx and not request.htmx.history_restore_request:
         template = LIST_PARTS.get(request.htmx.target or "", template)
@@ -56,7 +63,7 @@ def _list_context(request: HttpRequest, filters: JobFilter, page: Page) -> dict[
         "tabs": _state_tabs(request, statistics["states"]),
         "state": request.GET.get("state", ""),
         "is_filtered": any(request.GET.get(name) for name in filters.filters),
-        "poll_url": request.get_full_path() if statistics["active"] else "",
+        "poll_url": request.get_full_path(),
     }
 
 

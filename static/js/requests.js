@@ -21,6 +21,11 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const [name, value] of [...formData.entries()]) if (value === "") formData.delete(name);
 });
 
+// Nobody looks at a hidden page: what only waits for news asks for none.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.target.matches("[data-poll-when-seen]")) event.preventDefault();
+});
+
 function toast(words, retry) {
   const box = document.createElement("div");
   box.className = "toast toast-error";

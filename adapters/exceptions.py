@@ -23,7 +23,7 @@ class AdapterNotSelectable(Refused):
         if fitting:
             advice = f"Adapters that fit {base_model}: {', '.join(fitting)}."
         else:
-            advice = f"No adapter fits {base_model} yet; generate with the base model alone."
+            advice = f"No adapter fits {base_model} yet; leave it out to use the base model alone."
         message = f"{reason} {advice}"
         super().__init__(message, fields={"adapter": [message]})
 

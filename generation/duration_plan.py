@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from generation.exceptions import DurationOverLimit
 from generation.models import BaseModel, GenerationJob
 from generation.models.jobs import LONG_FORM_MAX_SECONDS
 
@@ -20,6 +21,13 @@ class DurationPlan:
     windows: int
     overlap: float
     model: BaseModel
+    long_form: bool
+
+    @property
+    def refusal(self) -> str:
+        """What is said when it is over."""
+        over = DurationOverLimit(self.duration, self.limit, self.model.display_name, long_form=self.long_form)
+        return over.message
 
 
 def plan_duration(model: BaseModel, duration: int, *, long_form: bool) -> DurationPlan:
@@ -28,4 +36,4 @@ def plan_duration(model: BaseModel, duration: int, *, long_form: bool) -> Durati
     limit = LONG_FORM_MAX_SECONDS if long_form else model.max_duration
     level = "over" if duration > limit else "warning" if duration > WARN_SHARE * limit else "ok"
     windows = 0 if level == "over" else job.window_count
-    return DurationPlan(duration, limit, level, windows, job.overlap_seconds, model)
+    return DurationPlan(duration, limit, level, windows, job.overlap_seconds, model, long_form)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from generation.long_form import LONG_FORM_MAX_SECONDS
 from text2song.exceptions import Conflict, DomainError, NotFound, Refused
 
 
 class ModelNotReady(Conflict):
     code = "model_not_ready"
 
-    def __init__(self, name: str, key: str) -> None:
-        super().__init__(
-            f"The files of {name} are not on this machine. Fetch them under Settings › Models "
-            f"or with “manage.py fetch_model {key}”, or choose another model."
-        )
+    def __init__(self, name: str, remedy: str, *, damaged: bool = False) -> None:
+        problem = "cannot be read" if damaged else "are not on this machine"
+        super().__init__(f"The files of {name} {problem}. {remedy} Or choose another model.")
 
 
 class UnknownModel(Refused):
@@ -26,11 +25,18 @@ class UnknownModel(Refused):
 class DurationOverLimit(Refused):
     code = "duration_over_limit"
 
-    def __init__(self, requested: int, limit: int, model: str) -> None:
-        message = (
-            f"{requested} s is over the {limit} s limit of {model}. Shorten it, or turn on long form (up to 120 s)."
-        )
+    def __init__(self, requested: int, limit: int, model: str, *, long_form: bool) -> None:
+        whose = "long form" if long_form else model
+        message = f"{requested} s is over the {limit} s limit of {whose}. {self._remedy(requested, limit, long_form)}"
         super().__init__(message, fields={"duration": [message]})
+
+    @staticmethod
+    def _remedy(requested: int, limit: int, long_form: bool) -> str:
+        if long_form or limit >= LONG_FORM_MAX_SECONDS:
+            return "Shorten it."
+        if requested > LONG_FORM_MAX_SECONDS:
+            return f"Shorten it; with long form it may have up to {LONG_FORM_MAX_SECONDS} s."
+        return f"Shorten it, or turn on long form (up to {LONG_FORM_MAX_SECONDS} s)."
 
 
 class JobIsFinished(Conflict):
@@ -54,10 +60,11 @@ class ModelInUse(Conflict):
 class ModelExists(Conflict):
     code = "model_exists"
 
-    def __init__(self, name: str, folder: str) -> None:
+    def __init__(self, name: str, folder: str, *, removable: bool) -> None:
+        otherwise = ", or remove it before adding the folder again" if removable else ""
         message = (
             f"This folder is in the studio already: it is {name}, whose files are in {folder}. "
-            "Use that model, or remove it before adding the folder again."
+            f"Use that model{otherwise}."
         )
         super().__init__(message, fields={"path": [message]})
 

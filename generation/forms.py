@@ -15,7 +15,7 @@ from adapters.exceptions import AdapterNotFound, AdapterNotSelectable
 from adapters.models import Adapter
 from adapters.selection import find_adapter, require_selectable
 from generation.duration_plan import DurationPlan, plan_duration
-from generation.exceptions import DurationOverLimit, ModelNotReady, UnknownModel
+from generation.exceptions import ModelNotReady, UnknownModel
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
 from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
 from generation.presets import PRESET_BY_KEY, PRESETS, SAMPLING_KEYS, preset_of
@@ -201,9 +201,9 @@ class GenerationForm(SamplingForm):
             except AdapterNotSelectable as error:
                 self.add_error("adapter", error.message)
         if model is not None and duration is not None:
-            limit = LONG_FORM_MAX_SECONDS if cleaned.get("long_form") else model.max_duration
-            if duration > limit:
-                self.add_error("duration", DurationOverLimit(duration, limit, model.display_name).message)
+            plan = plan_duration(model, duration, long_form=cleaned["long_form"])
+            if plan.level == "over":
+                self.add_error("duration", plan.refusal)
         return cleaned
 
     @property

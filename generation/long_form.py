@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONG_FORM_MAX_SECONDS = 120
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

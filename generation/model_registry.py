@@ -66,7 +66,7 @@ def _refuse_fetched(known: BaseModel | None, revision: str) -> None:
     except (BrokenModelFolder, OSError):
         return
     if fetched == revision:
-        raise ModelExists(known.display_name, str(known.folder))
+        raise ModelExists(known.display_name, str(known.folder), removable=known.is_removable)
 
 
 def _refuse_twice(folder: Path, revision: str) -> None:
@@ -77,7 +77,7 @@ def _refuse_twice(folder: Path, revision: str) -> None:
     list(BaseModel.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     for model in BaseModel.objects.all():
         if model.is_ready and (model.revision == revision or model.folder == folder):
-            raise ModelExists(model.display_name, str(model.folder))
+            raise ModelExists(model.display_name, str(model.folder), removable=model.is_removable)
 
 
 def _new_model(folder: Path, facts: ModelFacts, revision: str, name: str, max_duration: int) -> BaseModel:
@@ -110,7 +110,7 @@ def remove_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
     A known hub model that the folder had become is listed still, as one whose files are not here.
     """
     _curators_only(actor)
-    if model.source != BaseModel.Source.FOLDER and not model.copy_path:
+    if not model.is_removable:
         raise Refused("Only models added from a local folder can be removed.")
     if model.is_active:
         raise ModelInUse(f"{model.display_name} is the active model. Make another one active first.")

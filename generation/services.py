@@ -105,7 +105,7 @@ def _check_duration(job: GenerationJob) -> None:
     """Told first and in the model's terms; what is no whole number is left to the field."""
     limit = LONG_FORM_MAX_SECONDS if job.long_form else job.base_model.max_duration
     if isinstance(job.duration, int) and job.duration > limit:
-        raise DurationOverLimit(job.duration, limit, job.base_model.display_name)
+        raise DurationOverLimit(job.duration, limit, job.base_model.display_name, long_form=job.long_form)
 
 
 def _check_source(job: GenerationJob) -> None:

@@ -24,12 +24,13 @@ class ModelSpec:
     """A base model whose files are on this machine.
 
     `path` is a folder in the format of `MusicgenForConditionalGeneration.save_pretrained`; `revision` is the hub
-    commit or the content hash recorded when it was installed.
+    commit or the content hash recorded when it was installed. `remedy` says what helps when the files are damaged.
     """
 
     key: str
     path: str
     revision: str
+    remedy: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,10 @@ class Work(models.Model):
             reason = sentence(error)
             patiently(lambda: self.fail(reason))
 
+    def gave_up(self) -> str:
+        """What its owner is told when workers have died over it too often."""
+        return self.GAVE_UP.format(attempts=self.MAX_ATTEMPTS)
+
     # -- by others ---------------------------------------------------------------------------------------------------
 
     def take_up(self) -> bool:
@@ -230,7 +234,7 @@ class Work(models.Model):
         """
         theirs = self._rows((self.WORKING,)).filter(claim_token=self.claim_token)
         if self.attempts + 1 >= self.MAX_ATTEMPTS and not self.progressed:
-            reason = self.GAVE_UP.format(attempts=self.MAX_ATTEMPTS)
+            reason = self.gave_up()
             ended = self._fail(theirs.filter(progressed=False), attempts=self.MAX_ATTEMPTS, error=reason)
             if ended:
                 log.error("out_of_attempts", **self._named())

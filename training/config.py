@@ -355,6 +355,14 @@ class TrainingConfig:
             k: list(v) if isinstance(v, tuple) else v.value if isinstance(v, StrEnum) else v for k, v in values.items()
         }
 
+    @property
+    def memory_remedy(self) -> str:
+        """What to change when memory ran out."""
+        if self.batch_size == 1:
+            return "Lower the setting “Longest clip”."
+        halve = "Halve the setting “Batch size” and double “Accumulation”"
+        return f"{halve}; if that is not enough, lower “Longest clip”."
+
 
 def _within(value: float, facts: Mapping[str, Any]) -> bool:
     low, high, above, below = (facts[name] for name in ("low", "high", "above", "below"))

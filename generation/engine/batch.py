@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from generation.engine.adapters import active
 from generation.engine.clip import Clip
 from generation.engine.decoder import BatchDecoder
 from generation.engine.delay import UNKNOWN, apply_delay, pattern_length, remove_delay
@@ -95,10 +96,7 @@ class Batch:
 
     def _complete(self, row: int) -> Clip:
         if not self._finite:
-            raise NotFinite(
-                "The model computed values that are not finite numbers, so there is no music to keep. "
-                "Try a lower adapter strength or guidance; if the base model alone does it, add the model again."
-            )
+            raise NotFinite(_not_finite(self._clips[row]))
         clip, layout = self._clips[row], self._layout
         frames = clip.window_frames
         codes = remove_delay(self._pattern[row], frames, layout.delays).cpu()
@@ -150,3 +148,13 @@ class Batch:
                     noise[:steps, row] = clip.noise.draw(steps)
             self._noise = noise.to(self._pattern.device)
         return self._noise[index]
+
+
+def _not_finite(clip: Clip) -> str:
+    """What is said of a clip without music, with remedies that this clip has."""
+    lower = ["adapter strength"] * bool(active(clip.spec.adapters)) + ["guidance"] * clip.guided
+    remedy = f"Try a lower {' or '.join(lower)}; if that changes nothing, the" if lower else "The"
+    return (
+        "The model computed values that are not finite numbers, so there is no music to keep. "
+        f"{remedy} model's files are damaged."
+    )

@@ -41,7 +41,7 @@ class Codec:
         audio = torch.cat([self._decode_side(side) for side in sides])
         if not torch.isfinite(audio).all():
             raise NotFinite(
-                "The audio codec computed values that are not finite numbers; add or fetch the model again."
+                "The audio codec computed values that are not finite numbers: the model's files are damaged."
             )
         return audio[:, : codes.shape[1] * self.hop].float().cpu().numpy()
 

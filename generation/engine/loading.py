@@ -57,7 +57,7 @@ def load_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Loa
     except BrokenModelFolder as error:
         raise ModelLoadError(str(error)) from error
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise ModelLoadError(f"The files of model “{spec.key}” could not be loaded; fetch the model again.") from error
+        raise ModelLoadError(f"The files of model “{spec.key}” could not be loaded. {spec.remedy}".rstrip()) from error
     # A composite model may come without an attention implementation, and then without a causal mask.
     for part in (model.decoder, model.text_encoder):
         part.set_attn_implementation("sdpa")
@@ -104,7 +104,7 @@ def _require_finite(spec: ModelSpec, model: MusicgenForConditionalGeneration) ->
             precision = str(tensor.dtype).removeprefix("torch.")
             raise ModelLoadError(
                 f"The weights of model “{spec.key}” hold numbers that are not finite as {precision}, in “{name}”: it "
-                "would make noise. Its files are damaged, or its training went wrong; fetch or add it again."
+                f"would make noise. Its files are damaged, or its training went wrong. {spec.remedy}".rstrip()
             )
 
 

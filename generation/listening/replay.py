@@ -52,7 +52,7 @@ def replay_warnings(sample: AudioSample) -> list[str]:
     job = sample.job
     warnings = []
     if not job.base_model.is_ready:
-        warnings.append(f"The files of {job.base_model.display_name} are not on this machine; fetch them first.")
+        warnings.append(f"The files of {job.base_model.display_name} are not on this machine. {job.base_model.remedy}")
     elif sample.base_revision != job.base_model.revision:
         warnings.append(
             f"{job.base_model.display_name} has other files now than when this was made, "

@@ -10,6 +10,7 @@ from django.db import models, transaction
 
 from generation.exceptions import ModelNotReady
 from generation.model_folder import BrokenModelFolder, tensor_shapes, weight_files
+from generation.model_remedies import for_damaged, for_missing
 from generation.specs import ModelSpec
 from text2song.exceptions import Refused
 from text2song.models import UUIDModel
@@ -86,20 +87,30 @@ class BaseModel(UUIDModel):
         """Whether the files are here, complete. A hub fetch puts the folder in place only when all files are in it."""
         return (self.folder / "config.json").is_file()
 
+    @property
+    def is_removable(self) -> bool:
+        """Whether a person added it, so that it can be removed when nothing needs it."""
+        return self.source == self.Source.FOLDER or bool(self.copy_path)
+
+    @property
+    def remedy(self) -> str:
+        """What brings its files here; empty when they are."""
+        return "" if self.is_ready else for_missing(self)
+
     def spec(self) -> ModelSpec:
         """The model as the engine wants it; raises `ModelNotReady` when its files are missing."""
         if not self.is_ready:
-            raise ModelNotReady(self.display_name, self.key)
-        return ModelSpec(key=self.key, path=str(self.folder), revision=self.revision)
+            raise ModelNotReady(self.display_name, for_missing(self))
+        return ModelSpec(self.key, str(self.folder), self.revision, remedy=for_damaged(self))
 
     def tensor_shapes(self) -> dict[str, list[int]]:
         """Name and shape of every weight, from the headers of its files. Raises `ModelNotReady`."""
         if not self.is_ready:
-            raise ModelNotReady(self.display_name, self.key)
+            raise ModelNotReady(self.display_name, for_missing(self))
         try:
             return tensor_shapes(weight_files(self.folder))
         except BrokenModelFolder as error:
-            raise ModelNotReady(self.display_name, self.key) from error
+            raise ModelNotReady(self.display_name, for_damaged(self), damaged=True) from error
 
     def other_called(self, name: str) -> BaseModel | None:
         """Another known model of this key or hub id, if `name` is one's and not this model's own."""
@@ -123,7 +134,7 @@ class BaseModel(UUIDModel):
     def activate(self) -> None:
         """Make this the model new jobs use unless they name one. Jobs already sent keep theirs."""
         if not self.is_ready:
-            raise ModelNotReady(self.display_name, self.key)
+            raise ModelNotReady(self.display_name, for_missing(self))
         with transaction.atomic():
             BaseModel.objects.filter(is_active=True).exclude(pk=self.pk).update(is_active=False)
             BaseModel.objects.filter(pk=self.pk).update(is_active=True)

@@ -15,7 +15,7 @@ from django.utils.functional import cached_property
 
 from generation import querysets
 from generation.exceptions import JobIsFinished
-from generation.long_form import windows
+from generation.long_form import LONG_FORM_MAX_SECONDS, windows
 from generation.models.base_models import BaseModel
 from generation.reading import read_by
 from prompts.models import Prompt
@@ -26,7 +26,6 @@ from text2song.work import Work
 
 MAX_SEED = 2**31 - 1
 MAX_STRENGTH = 1.5
-LONG_FORM_MAX_SECONDS = 120
 OVERLAP_SHARE = 0.4
 """Of each further window, how much repeats the end of the one before: 12 of MusicGen's 30 s, as its authors use."""
 
@@ -148,7 +147,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     TASK: ClassVar[str] = "generation.tasks.run_job"
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times while making this, most likely for lack of memory. "
-        "Try fewer or shorter samples, or a smaller model."
+        "Try {fewer}shorter samples, or a smaller model."
     )
 
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="jobs")
@@ -309,6 +308,10 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         """failed | cancelled -> queued; raises `Refused` otherwise, and for a deleted job."""
         if self.is_deleted or not self._requeue((self.State.FAILED, self.State.CANCELLED)):
             raise Refused(f"Only failed and cancelled jobs can be requeued; this one is {self.state}.")
+
+    def gave_up(self) -> str:
+        fewer = "fewer or " if self.num_samples > 1 else ""
+        return self.GAVE_UP.format(attempts=self.MAX_ATTEMPTS, fewer=fewer)
 
     def _after_failure(self) -> None:
         """A failed job has no clips."""

@@ -282,7 +282,7 @@ WRONG = [
     ({"duration": "1.5"}, "whole number of seconds"),
     ({"duration": "11"}, "11 s is over the 10 s limit of Tiny"),
     ({"duration": "500"}, "500 s is over the 10 s limit of Tiny"),
-    ({"duration": "121", "long_form": "on"}, "121 s is over the 120 s limit of Tiny"),
+    ({"duration": "121", "long_form": "on"}, "121 s is over the 120 s limit of long form"),
     ({"seed": "-1"}, "from 0 to 2147483647"),
     ({"seed": "2147483648"}, "from 0 to 2147483647"),
     ({"seed": "lucky"}, "from 0 to 2147483647"),
@@ -338,7 +338,7 @@ def test_what_a_refused_form_says_cannot_carry_markup(page):
     [
         ({"duration": "8"}, "ok", "one window"),
         ({"duration": "9"}, "warning", "Close to the 10 s limit of Tiny"),
-        ({"duration": "11"}, "over", "11 s is over the 10 s limit of Tiny. Shorten it, or turn on long form."),
+        ({"duration": "11"}, "over", "11 s is over the 10 s limit of Tiny. Shorten it, or turn on long form (up"),
         ({"duration": "22", "long_form": "on"}, "ok", "3 windows of up to 10 s"),
         ({"duration": "97", "long_form": "on"}, "warning", "Close to the 120 s limit"),
         ({"duration": "10", "model": "wide"}, "ok", "Wide does up to 30 s"),

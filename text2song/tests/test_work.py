@@ -310,7 +310,7 @@ def test_deaths_without_progress_are_counted_until_it_is_given_up(kind: Kind) ->
     die_over(row)
     row.refresh_from_db()
     assert (row.state, row.attempts) == (kind.model.FAILED, most) and row.finished_at
-    assert row.error == kind.model.GAVE_UP.format(attempts=most) and "died" in row.error
+    assert row.error == row.gave_up() and "died" in row.error
     assert not row.claim(ME) and not row.take_up() and not kind.model.objects.waiting().exists()
 
 

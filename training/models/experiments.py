@@ -133,8 +133,7 @@ class TrainingRun(Work, UUIDModel):
     TASK: ClassVar[str] = "training.tasks.run_training"
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times during this run without getting any further, most likely for lack of memory. "
-        "Halve the setting “Batch size” and double “Accumulation”; if that is not enough, lower “Longest clip”. "
-        "Then start a new run."
+        "{remedy} Then start a new run."
     )
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
@@ -243,6 +242,9 @@ class TrainingRun(Work, UUIDModel):
     @property
     def result_name(self) -> str:
         return "Loss" if self.best_value is None else "Held-out loss"
+
+    def gave_up(self) -> str:
+        return self.GAVE_UP.format(attempts=self.MAX_ATTEMPTS, remedy=self.training_config.memory_remedy)
 
     @property
     def progress(self) -> float:

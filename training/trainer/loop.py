@@ -58,10 +58,7 @@ Value = TypeVar("Value")
 BEST_METRIC = "eval_loss"
 EVALUATIONS = 8
 """Of a run whose configuration does not say how often."""
-OUT_OF_MEMORY = (
-    "The device ran out of memory. Halve the setting “Batch size” and double “Accumulation”; if that is not enough, "
-    "lower “Longest clip”."
-)
+OUT_OF_MEMORY = "The device ran out of memory."
 NO_MEMORY_ON_CPU = "can't allocate memory"
 """What torch says of main memory; it has no exception of its own for it."""
 
@@ -92,18 +89,19 @@ def train(
     if min(item.weight for item in training) <= 0:
         raise TrainingError("Every item needs a weight above 0; leave out what should not count.")
     if config.method is Method.KTO and len({item.desirable for item in training}) < 2:
+        otherwise = ", or train with sft" if training[0].desirable else ""
         raise TrainingError(
             "All clips have the same verdict. The method kto needs clips rated four or more and others rated two or "
-            "less: rate some of the other kind, or train with sft."
+            f"less: rate some of the other kind{otherwise}."
         )
     try:
         run = _Run(base, config, parent, device, folder, should_stop or (lambda: False))
         return run.train(training, validation, on_step or (lambda report: None))
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise TrainingError(OUT_OF_MEMORY) from error
+        raise TrainingError(f"{OUT_OF_MEMORY} {config.memory_remedy}") from error
     except RuntimeError as error:
         if NO_MEMORY_ON_CPU in str(error):
-            raise TrainingError(OUT_OF_MEMORY) from error
+            raise TrainingError(f"{OUT_OF_MEMORY} {config.memory_remedy}") from error
         raise
 
 

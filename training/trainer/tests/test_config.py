@@ -48,3 +48,9 @@ def test_all_problems_come_at_once():
     with pytest.raises(InvalidConfig) as refusal:
         TrainingConfig.from_mapping({"beta": 99, "lora_r": "x", "tempo": 1})
     assert set(refusal.value.problems) == {"beta", "lora_r", "tempo"}
+
+
+@pytest.mark.parametrize(("batch", "halves"), [(2, True), (1, False)])
+def test_a_batch_of_one_is_not_to_be_halved(batch, halves):
+    assert ("Batch size" in TrainingConfig(batch_size=batch).memory_remedy) is halves
+    assert "Longest clip" in TrainingConfig(batch_size=batch).memory_remedy

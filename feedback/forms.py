@@ -55,7 +55,7 @@ class AddTagForm(forms.Form):
     sign = forms.ChoiceField(
         label="It is",
         required=False,
-        choices=[("", "as known"), (Tag.Sign.GOOD, "good"), (Tag.Sign.BAD, "bad")],
+        choices=[("", "as known"), (Tag.Sign.GOOD, "good"), (Tag.Sign.BAD, "bad"), (Tag.Sign.NEUTRAL, "neutral")],
     )
     start = forms.FloatField(label="From (s)", required=False, min_value=0)
     end = forms.FloatField(label="To (s)", required=False, min_value=0)

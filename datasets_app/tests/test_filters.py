@@ -56,7 +56,7 @@ def test_filters_combine() -> None:
 def test_synonyms_mean_their_target() -> None:
     sample = rated([5])[0]
     target = TagFactory(name="groovy")
-    Tag.objects.create(name="grooves_well", synonym_of=target)
+    Tag.objects.create(name="grooves_well", sign="good", synonym_of=target)
     SampleTagFactory(sample=sample, tag=target)
     assert chosen(required_tags=["grooves well"]) == {sample.pk}
 

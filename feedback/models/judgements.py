@@ -237,7 +237,7 @@ class Tag(UUIDModel):
         NEUTRAL = "neutral", "Neutral"
 
     name = models.CharField(max_length=TAG_LENGTH, unique=True, help_text="Lower case, blanks as underscores.")
-    sign = models.CharField(max_length=7, choices=Sign.choices, default=Sign.NEUTRAL)
+    sign = models.CharField(max_length=7, choices=Sign.choices, help_text="What it says of a clip.")
     is_curated = models.BooleanField(default=False, help_text="Offered to every rater.")
     synonym_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="synonyms")
 
@@ -247,6 +247,7 @@ class Tag(UUIDModel):
         ordering = ("name",)
         constraints = [
             models.CheckConstraint(condition=~models.Q(name=""), name="tag_has_a_name"),
+            models.CheckConstraint(condition=models.Q(sign__in=("good", "bad", "neutral")), name="tag_has_a_sign"),
             models.CheckConstraint(condition=~models.Q(synonym_of=models.F("id")), name="tag_is_no_synonym_of_itself"),
         ]
 

@@ -127,9 +127,7 @@ class TagUseSerializer(StrictSerializer):
     """A tag on the whole sample, or from `start` to `end` seconds of it."""
 
     name = strict.CharField(trim_whitespace=False)
-    sign = strict.ChoiceField(
-        choices=Tag.Sign.choices, required=False, help_text="Of a word that is new; neutral when left out."
-    )
+    sign = strict.ChoiceField(choices=Tag.Sign.choices, required=False, help_text="Needed for a word that is new.")
     start = strict.FloatField(required=False, allow_null=True, help_text="Seconds")
     end = strict.FloatField(required=False, allow_null=True, help_text="Seconds")
 

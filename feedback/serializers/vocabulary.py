@@ -37,7 +37,7 @@ class TagCreateSerializer(StrictSerializer):
     """A word to add: 1 to 100 characters, stored in lower case with underscores for blanks."""
 
     name = strict.CharField(trim_whitespace=False)
-    sign = strict.ChoiceField(choices=Tag.Sign.choices, default=Tag.Sign.NEUTRAL)
+    sign = strict.ChoiceField(choices=Tag.Sign.choices)
 
 
 @extend_schema_serializer(examples=[OpenApiExample("It is praise", {"sign": "good", "is_curated": True})])

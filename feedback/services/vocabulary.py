@@ -18,11 +18,12 @@ from text2song.exceptions import Conflict, Forbidden
 def resolve_tag(*, name: str, sign: str | None = None) -> Tag:
     """The tag a rater means by `name`: a synonym leads to its target, an unknown word becomes a free tag.
 
-    `sign` is what a new tag gets (neutral without); a sign that contradicts the vocabulary is refused.
+    A word that is not known yet needs a `sign`; a sign that contradicts the vocabulary is refused.
     """
-    tag, _ = Tag.objects.select_related("synonym_of").get_or_create(
-        name=normal_name(name), defaults={"sign": _known_sign(sign)}
-    )
+    name = normal_name(name)
+    tag = Tag.objects.select_related("synonym_of").filter(name=name).first()
+    if tag is None:
+        tag, _ = Tag.objects.get_or_create(name=name, defaults={"sign": _sign_of(name, sign)})
     tag = tag.synonym_of or tag
     if sign and sign != tag.sign:
         message = f"“{tag.name}” is a {tag.sign} tag in the vocabulary; leave the sign out."
@@ -30,9 +31,10 @@ def resolve_tag(*, name: str, sign: str | None = None) -> Tag:
     return tag
 
 
-def create_tag(*, actor: AbstractBaseUser, name: str, sign: str | None = None) -> Tag:
+def create_tag(*, actor: AbstractBaseUser, name: str, sign: str | None) -> Tag:
     """Add a word to the vocabulary: curated if a curator adds it, else free. Raises `TagTaken` if it is there."""
-    tag = Tag(name=normal_name(name), sign=_known_sign(sign), is_curated=actor.is_staff)
+    name = normal_name(name)
+    tag = Tag(name=name, sign=_sign_of(name, sign), is_curated=actor.is_staff)
     try:
         with transaction.atomic():
             tag.save(force_insert=True)
@@ -47,7 +49,7 @@ def change_tag(*, tag: Tag, actor: AbstractBaseUser, **changes: Any) -> Tag:
     if "name" in changes:
         changes["name"] = normal_name(changes["name"])
     if "sign" in changes:
-        changes["sign"] = _known_sign(changes["sign"])
+        changes["sign"] = _sign_of(tag.name, changes["sign"])
     for name, value in changes.items():
         setattr(tag, name, value)
     try:
@@ -103,11 +105,13 @@ def delete_tag(*, tag: Tag, actor: AbstractBaseUser) -> None:
     tag.delete()
 
 
-def _known_sign(sign: str | None) -> str:
-    if sign and sign not in Tag.Sign.values:
-        message = f"The sign must be one of: {', '.join(Tag.Sign.values)}."
-        raise refused("sign", message)
-    return sign or Tag.Sign.NEUTRAL
+def _sign_of(name: str, sign: str | None) -> str:
+    """`sign`, which nobody but the person who brings the word can know. Raises `Refused` without a known one."""
+    if not sign:
+        raise refused("sign", f"“{name}” is a new tag: say whether it is good, bad or neutral.")
+    if sign not in Tag.Sign.values:
+        raise refused("sign", f"The sign must be one of: {', '.join(Tag.Sign.values)}.")
+    return sign
 
 
 def _curators_only(actor: AbstractBaseUser) -> None:

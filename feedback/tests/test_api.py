@@ -151,7 +151,7 @@ def test_tags_are_added_once_and_replaced_as_a_set(client, trio):
         ("catchy", "good", None, None),
         ("muddy", "bad", 0.2, 0.9),
     ]
-    again = client.post(FEEDBACK, body | {"tags": ["fresh word", "catchy"]})
+    again = client.post(FEEDBACK, body | {"tags": [{"name": "fresh word", "sign": "good"}, "catchy"]})
     assert (again.status_code, again.json()["code"]) == (409, "tag_exists")
     assert SampleTag.objects.count() == 2 and not Tag.objects.filter(name="fresh_word").exists()
     replaced = client.post(FEEDBACK, body | {"tags": ["groovy"], "replace": True})
@@ -455,7 +455,7 @@ def test_tags_are_listed_searched_and_added(client, chief):
     added = client.post("/api/v1/tags/", {"name": "Warm Bass", "sign": "good"})
     assert added.status_code == 201
     assert (added.json()["name"], added.json()["is_curated"]) == ("warm_bass", False)
-    assert client.post("/api/v1/tags/", {"name": "warm bass"}).status_code == 409
+    assert client.post("/api/v1/tags/", {"name": "warm bass", "sign": "bad"}).status_code == 409
     assert client.post("/api/v1/tags/", {"name": ""}).status_code == 400
     address = f"/api/v1/tags/{added.json()['id']}/"
     for refused in (client.patch(address, {"sign": "bad"}), client.delete(address)):

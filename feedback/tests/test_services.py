@@ -174,7 +174,11 @@ def test_what_is_no_tag_is_refused(text):
 
 
 def test_a_new_word_becomes_a_free_tag_and_a_known_one_keeps_its_sign(sample, user):
-    uses = add_tags(sample=sample, rater=user, uses=[TagUse("Warm Bass", sign="good"), TagUse("Noisy"), TagUse("odd")])
+    uses = add_tags(
+        sample=sample,
+        rater=user,
+        uses=[TagUse("Warm Bass", sign="good"), TagUse("Noisy"), TagUse("odd", sign="neutral")],
+    )
     assert [(u.tag.name, u.tag.sign, u.tag.is_curated) for u in uses] == [
         ("warm_bass", "good", False),
         ("noisy", "bad", True),
@@ -187,7 +191,7 @@ def test_a_new_word_becomes_a_free_tag_and_a_known_one_keeps_its_sign(sample, us
 def test_the_same_tag_twice_is_a_conflict_that_stores_nothing(sample, user):
     add_tags(sample=sample, rater=user, uses=[TagUse("catchy")])
     with pytest.raises(TagTaken, match="“catchy” on this sample already"):
-        add_tags(sample=sample, rater=user, uses=[TagUse("brand new"), TagUse("Catchy")])
+        add_tags(sample=sample, rater=user, uses=[TagUse("brand new", sign="good"), TagUse("Catchy")])
     with pytest.raises(TagTaken):
         add_tags(sample=sample, rater=user, uses=[TagUse("muddy"), TagUse("muddy")])
     assert SampleTag.objects.count() == 1
@@ -256,11 +260,11 @@ def test_merging_moves_uses_drops_doubles_and_keeps_the_word_as_synonym(sample, 
 
 
 def test_the_vocabulary_is_the_curators(user, curator):
-    tag = create_tag(actor=user, name="My Word")
+    tag = create_tag(actor=user, name="My Word", sign="good")
     assert (tag.name, tag.is_curated) == ("my_word", False)
-    assert create_tag(actor=curator, name="house word").is_curated
+    assert create_tag(actor=curator, name="house word", sign="bad").is_curated
     with pytest.raises(TagTaken):
-        create_tag(actor=user, name="my word")
+        create_tag(actor=user, name="my word", sign="good")
     with pytest.raises(Forbidden):
         merge_tag(tag=tag, into=TagFactory(), actor=user)
     SampleTagFactory(tag=tag)

@@ -36,7 +36,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
     A page that polls while idle tells what it has seen, and is answered 204 when nothing moved since.
     """
-    seen = GenerationJob.objects.fingerprint()
+    seen = GenerationJob.objects.visible().fingerprint()
     if request.htmx.target == "jobs-table" and request.headers.get(SEEN_HEADER) == seen:
         return HttpResponse(status=204)
     jobs = GenerationJob.objects.visible().select_related("prompt", "base_model", "adapter")

@@ -223,7 +223,7 @@ def test_garbage_bodies(world):
         ("feedback/", {"kind": "preference", "sample_a": "{sample}", "sample_b": "{other}", "winner": "a",
                        "strength": 3}),
         ("feedback/", {"kind": "ranking", "samples": ["{sample}", "{other}"]}),
-        ("feedback/", {"kind": "tags", "sample": "{sample}", "tags": ["a"], "replace": False}),
+        ("feedback/", {"kind": "tags", "sample": "{sample}", "tags": ["catchy"], "replace": False}),
         ("feedback/", {"kind": "note", "sample": "{sample}", "text": "fine"}),
         ("tags/", {"name": "word", "sign": "good"}),
         ("audio/{sample}/variations/", {"keep_seconds": 0.4, "num_samples": 1}),

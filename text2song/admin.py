@@ -1,10 +1,12 @@
-"""API keys and workers, for curators."""
+"""People, API keys and workers, for curators."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,6 +14,18 @@ from django.utils import timezone
 from text2song.api_keys import revoke_key
 from text2song.curation import StudioAdmin
 from text2song.models import ApiKey, WorkerPresence
+
+admin.site.unregister(get_user_model())
+
+
+@admin.register(get_user_model())
+class PersonAdmin(UserAdmin):
+    """Accounts. What people made and judged stays without a name when theirs is deleted."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """What goes with an account (its keys, hearts, templates) is its own: whoever may delete it may delete that."""
+        to_delete, counts, _, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, set(), protected
 
 
 class ReadOnlyAdmin(StudioAdmin):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
+from adapters.exceptions import AdapterNotFound, AdapterNotSelectable
 from adapters.models import Adapter
+from adapters.selection import find_adapter, require_selectable
 from feedback.listening_tests.creation import MOST_ARMS, ArmSpec
 from feedback.listening_tests.invitations import MOST_DAYS, MOST_USES
 from feedback.models import Invitation, ListeningTest
@@ -120,21 +122,32 @@ def side_choices() -> list[tuple[str, Any]]:
     return groups + list(by_model.items())
 
 
-def sides_of(adapter_ids: str) -> list[dict[str, str]]:
-    """First values of the arms for `?adapters=<id>,<id>`; a single adapter is set against its base model."""
-    adapters = [adapter for pk in _uuids(adapter_ids) if (adapter := Adapter.objects.active().filter(pk=pk).first())]
+@dataclass(frozen=True, slots=True)
+class ChosenSides:
+    """First values of the arms, and what is to be said of the choice."""
+
+    sides: list[dict[str, str]]
+    remarks: list[str]
+
+
+def sides_of(adapter_ids: Iterable[str]) -> ChosenSides:
+    """The arms of chosen adapters, in that order; a single one is set against its base model."""
+    adapters, remarks = [], []
+    for given in dict.fromkeys(adapter_ids):
+        try:
+            adapter = find_adapter(given)
+            require_selectable(adapter, adapter.base_model)
+            adapters.append(adapter)
+        except (AdapterNotFound, AdapterNotSelectable) as error:
+            remarks.append(error.message)
+    if len(adapters) > MOST_ARMS:
+        remarks.append(f"A test has at most {MOST_ARMS} sides: the first {MOST_ARMS} chosen are filled in.")
     sides = [{"side": f"adapter:{adapter.pk}"} for adapter in adapters[:MOST_ARMS]]
+    if len({adapter.base_model_id for adapter in adapters}) > 1:
+        remarks.append("These adapters belong to different base models, so the test compares the models as well.")
     if len(adapters) == 1:
         sides.insert(0, {"side": f"base:{adapters[0].base_model.key}"})
-    return sides
-
-
-def _uuids(text: str) -> Iterable[uuid.UUID]:
-    for part in text.split(","):
-        try:
-            yield uuid.UUID(part.strip())
-        except ValueError:
-            continue
+    return ChosenSides(sides, remarks)
 
 
 class EditForm(forms.ModelForm):

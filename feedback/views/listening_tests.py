@@ -85,15 +85,18 @@ def test_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
 def create(request: HttpRequest) -> HttpResponse:
-    """A new test. `?adapters=<id>,<id>` fills in the arms, `?suite=<id>` the suite."""
+    """A new test. `?adapters=<id>,<id>`, or `ids` as the list of adapters sends them, fills in the arms."""
     if request.method == "POST":
         form, arms = ListeningTestForm(request.POST), ArmFormSet(request.POST, prefix="arms")
         if (test := _created(request, form, arms)) is not None:
             messages.success(request, f"“{test.name}” is made. Start it to generate its clips.")
             return redirect("test-detail", test_id=test.pk)
     else:
+        chosen = sides_of([*filter(None, request.GET.get("adapters", "").split(",")), *request.GET.getlist("ids")])
+        for remark in chosen.remarks:
+            messages.warning(request, remark)
         form = ListeningTestForm(initial={"suite": request.GET.get("suite")})
-        arms = ArmFormSet(initial=sides_of(request.GET.get("adapters", "")), prefix="arms")
+        arms = ArmFormSet(initial=chosen.sides, prefix="arms")
     return render(request, "feedback/tests/new.html", {"form": form, "arms": arms})
 
 

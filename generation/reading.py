@@ -12,9 +12,8 @@ from pathlib import Path
 import structlog
 from tokenizers import Encoding, Tokenizer
 
-from prompts.reading import Reading
+from prompts.reading import EDGES, Reading
 from prompts.rendering import Rendered
-from prompts.search import EDGES
 
 log = structlog.get_logger(__name__)
 

@@ -9,9 +9,10 @@ from unicodedata import normalize
 from django.utils.html import conditional_escape, format_html, mark_safe
 from django.utils.safestring import SafeString
 
+from prompts.reading import EDGES
+
 MAX_WORDS = 12
 MAX_RECENT = 8
-EDGES = ".,;:!?()[]{}'\"“”‘’…、。"
 SEPARATORS = ",;/|、，；،؛"
 """What stands between words like a blank, in several scripts."""
 AROUND = 80

@@ -108,8 +108,12 @@ def test_numbers_that_grow_beyond_all_bounds_make_no_clip(copied):
     name = "decoder.model.decoder.layers.2.fc2.weight"
     rewrite(copied, lambda tensors: tensors | {name: torch.full_like(tensors[name], 3e38)})
     engine = Engine(spec(copied), device="cpu")
-    with pytest.raises(NotFinite, match="no music to keep"):
+    said = "no music to keep. Try a lower guidance; if that changes nothing, the model's files are damaged"
+    with pytest.raises(NotFinite, match=said):
         list(engine.generate([SampleSpec("job", 0, "calm piano", 1, 0.5)]))
+    free = SamplingSpec(guidance_scale=1.0)
+    with pytest.raises(NotFinite, match=r"no music to keep\. The model's files are damaged"):
+        list(engine.generate([SampleSpec("job", 0, "calm piano", 1, 0.5, sampling=free)]))
 
 
 def test_a_codec_that_computes_no_numbers_is_an_error(copied):

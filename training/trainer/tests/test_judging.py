@@ -187,5 +187,9 @@ def test_desirable_and_undesirable_clips_can_weigh_differently(base, tmp_path):
 
 
 def test_one_verdict_only_is_refused(base, tmp_path):
-    with pytest.raises(TrainingError, match="same verdict"):
-        run(base, tmp_path, replace(CONFIG, method=Method.KTO), training=verdicts(4)[::2])
+    """Clips that are all liked could train by sft, clips that are all disliked by nothing else."""
+    items = verdicts(4)
+    for liked, said in ((True, "rate some of the other kind, or train with sft"), (False, "of the other kind\\.$")):
+        alike = [item for item in items if item.desirable is liked]
+        with pytest.raises(TrainingError, match=f"same verdict.*{said}"):
+            run(base, tmp_path, replace(CONFIG, method=Method.KTO), training=alike)

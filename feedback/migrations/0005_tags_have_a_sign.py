@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("feedback", "0002_vocabulary"),
+        ("feedback", "0004_withhold_open_tests"),
     ]
 
     operations = [

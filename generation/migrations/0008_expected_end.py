@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("generation", "0005_what_was_read"),
+        ("generation", "0007_idempotency_digest"),
     ]
 
     operations = [

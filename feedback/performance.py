@@ -20,7 +20,7 @@ from feedback.listening_tests.results import Duel
 from feedback.models import Preference, Rating
 from feedback.statistics.mean_difference import is_clear, permutation_p
 from feedback.statistics.win_rate import summarise
-from feedback.summaries import rating_statistics, votes_between
+from feedback.summaries import OURS, THEIRS, comparisons_between, rating_statistics
 from generation.models import AudioSample, BaseModel, GenerationJob
 
 Contender: TypeAlias = Adapter | BaseModel
@@ -115,7 +115,8 @@ def _duel(one: Contender, other: Contender, reader: AbstractBaseUser) -> Duel:
     """The votes between samples of the two, wherever they were given."""
     preferences = Preference.objects.visible_to(reader).trusted().order_by()
     ours, theirs = (AudioSample.objects.order_by().filter(_plays(side, "job__")).values("pk") for side in (one, other))
-    return Duel(one, other, summarise(**votes_between(preferences, ours, theirs)))
+    votes = comparisons_between(preferences, ours, theirs)
+    return Duel(one, other, summarise(votes, OURS, THEIRS))
 
 
 def _compared_ratings(adapters: Sequence[Adapter], reader: AbstractBaseUser) -> Measure:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
+from feedback.models import Note, Preference, Ranking, RaterProfile, Rating, SampleTag, Trial
 from feedback.services.deletion import forget_samples
 from generation.signals import samples_deleted
 
@@ -15,3 +17,13 @@ from generation.signals import samples_deleted
 def forget(sender: Any, samples: QuerySet, **kwargs: Any) -> None:
     """Feedback goes with its samples."""
     forget_samples(samples)
+
+
+@receiver(pre_delete, sender=RaterProfile, dispatch_uid="feedback.forget_answers_that_count_nowhere")
+def forget_answers_that_count_nowhere(sender: Any, instance: RaterProfile, **kwargs: Any) -> None:
+    """Answers outlive their rater without a name; those of an excluded rater or a program would then count as a
+    person's.
+    """
+    if instance.is_excluded or instance.kind == RaterProfile.Kind.SYNTHETIC:
+        for answers in (Preference, Ranking, Trial, Rating, SampleTag, Note):
+            answers.objects.filter(rater=instance.user_id).delete()

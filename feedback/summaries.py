@@ -12,15 +12,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import Avg, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Avg, Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from feedback.models import Criterion, Note, Preference, Ranking, Rating, SampleTag, Tag
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
 from feedback.querysets import samples_judged_by
+from feedback.statistics.outcomes import Comparison, Outcome
 from generation.models import AudioSample
 
 TOP_TAGS = 10
+OURS, THEIRS = "ours", "theirs"
 MOST_SAMPLES = 100
 """Win rates are told of at most so many samples, those compared most often first."""
 
@@ -118,10 +120,16 @@ def win_rate_of(preferences: QuerySet[Preference], ids: QuerySet) -> dict[str, A
     return found | {"rate": _win_rate(found)} if found["wins"] or found["losses"] else None
 
 
-def votes_between(preferences: QuerySet[Preference], ours: QuerySet, theirs: QuerySet) -> dict[str, int]:
-    """Wins, losses, ties and “both bad” of samples among `ours` against samples among `theirs`."""
+def comparisons_between(preferences: QuerySet[Preference], ours: QuerySet, theirs: QuerySet) -> list[Comparison]:
+    """The votes on samples among `ours` (arm `OURS`) against samples among `theirs` (arm `THEIRS`)."""
     as_a, as_b = Q(sample_a__in=ours, sample_b__in=theirs), Q(sample_a__in=theirs, sample_b__in=ours)
-    return _outcomes(preferences, as_a, as_b)
+    votes = preferences.filter(as_a | as_b).annotate(first_is_ours=Case(When(as_a, then=True), default=False))
+    return [
+        Comparison(*((OURS, THEIRS) if ours_first else (THEIRS, OURS)), Outcome(winner), rater=rater, prompt=prompt)
+        for winner, rater, prompt, ours_first in votes.values_list(
+            "winner", "rater", "sample_a__job__prompt", "first_is_ours"
+        )
+    ]
 
 
 def _outcomes(preferences: QuerySet[Preference], as_a: Q, as_b: Q) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Promotion: a new adapter becomes its base model's default by winning a blind test against what it goes on from.
 
 The test is an ordinary listening test on a frozen suite. When it is over, a training worker measures the guards and
-decides: promoted if the win rate's interval clears 50 % and the guards hold, declined with the reasons otherwise.
+decides: promoted if the votes are evidence enough (`feedback.listening_tests.evidence`) and the guards hold, declined
+with the reasons otherwise.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from adapters.models import Adapter, DefaultChange
 from adapters.selection import require_selectable
 from adapters.services import make_default
 from feedback.listening_tests.creation import ArmSpec, create_test
+from feedback.listening_tests.evidence import WANTED, evidence
 from feedback.listening_tests.lifecycle import start_test
 from feedback.listening_tests.results import Duel, results, trusted_votes
 from feedback.models import Arm, ListeningTest, RaterProfile
@@ -101,6 +103,7 @@ def open_promotion(
             arms=[ArmSpec(adapter.base_model, adapter), ArmSpec(adapter.base_model, opponent)],
             samples_per_prompt=policy.samples_per_prompt,
             votes_wanted=policy.votes_wanted,
+            sealed=True,
             **{"duration": min(LONGEST_CLIP, adapter.base_model.max_duration), **values},
         )
         promotion = Promotion.objects.create(adapter=adapter, opponent=opponent, test=test, opened_by=actor)
@@ -120,7 +123,7 @@ def open_for_new(adapter: Adapter) -> str:
         log.warning("promotion_not_opened", adapter_id=str(adapter.pk), exc_info=True)
         reason = error.message if isinstance(error, DomainError) else " ".join(error.messages)
         return f"No blind test was opened: {reason}"
-    votes = f"{policy.votes_wanted} votes"
+    votes = f"at most {policy.votes_wanted} votes"
     return f"A blind test against {promotion.opponent_name} is open; after {votes} it decides about the default."
 
 
@@ -219,6 +222,9 @@ def _applied(adapter: Adapter) -> AdapterSpec:
 def _objections(promotion: Promotion, duel: Duel) -> list[str]:
     """What the votes say against a promotion, in sentences; empty when nothing does."""
     found = []
+    likelier = evidence(promotion.test)
+    if likelier < WANTED:
+        found.append(f"The votes are {_ratio(likelier)} evidence that it is better; {_ratio(WANTED)} is wanted.")
     if duel.rate.claim != Claim.BETTER:
         found.append(f"The win rate's interval ({duel.interval}) does not clear 50 %. {duel.sentence}")
     votes = trusted_votes(promotion.test.trials.counted())
@@ -230,6 +236,10 @@ def _objections(promotion: Promotion, duel: Duel) -> list[str]:
             f"“{default.label}” is the default and was not compared with it. Make a listening test of the two."
         )
     return found
+
+
+def _ratio(likelier: float) -> str:
+    return f"{likelier:,.0f} to 1" if likelier >= 1 else "no"
 
 
 def _ancestors(adapter: Adapter) -> list[Adapter]:

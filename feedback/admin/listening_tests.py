@@ -16,6 +16,7 @@ from feedback.listening_tests import lifecycle
 from feedback.listening_tests.invitations import revoke_invitation
 from feedback.listening_tests.reliability import refresh_reliability
 from feedback.models import Arm, Invitation, ListeningTest, RaterProfile, Trial
+from feedback.querysets import OPEN_STATES
 from feedback.services import exclude_rater, include_rater
 from text2song.curation import ReadOnlyAdmin, StudioAdmin, act
 
@@ -88,6 +89,10 @@ class TrialAdmin(ReadOnlyAdmin):
         ("Answer", {"fields": ("choice", "x_is_first", "opened_at", "voted_at")}),
         ("Heard", {"fields": ("heard_first", "heard_second", "first_sent_at", "second_sent_at")}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Trial]:
+        """Without those of sealed tests that go on: what they were answered decides something."""
+        return super().get_queryset(request).exclude(test__sealed=True, test__state__in=OPEN_STATES)
 
     @admin.display(description="kind")
     def kind(self, trial: Trial) -> str:

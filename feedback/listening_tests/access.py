@@ -40,5 +40,8 @@ def find_test(user: AbstractBaseUser, test_id: UUID) -> ListeningTest:
 
 
 def may_see_results(user: AbstractBaseUser | None, test: ListeningTest) -> bool:
-    """Curators and the studio itself (None) always; raters when it is over, so that nobody votes after others."""
-    return user is None or user.is_staff or test.state == ListeningTest.State.COMPLETED
+    """The studio itself (None) always, everybody when it is over, curators before; but nobody those of a sealed test
+    that goes on, so that nobody votes, waits or stops after what others said.
+    """
+    is_over = test.state == ListeningTest.State.COMPLETED
+    return user is None or is_over or (user.is_staff and not test.sealed)

@@ -66,6 +66,8 @@ def close_test(*, actor: AbstractBaseUser, test: ListeningTest) -> ListeningTest
 def reopen_test(*, actor: AbstractBaseUser, test: ListeningTest, votes_wanted: int | None = None) -> ListeningTest:
     """Take more votes. Raises `Refused` when it already has as many as are wanted, `WrongState` unless completed."""
     require_curator(actor, "reopen a listening test")
+    if test.sealed:
+        raise WrongState("What this test was made for is decided by the votes it had. Begin another one instead.")
     votes = test.trials.counted().count()
     wanted = test.votes_wanted if votes_wanted is None else votes_wanted
     if wanted <= votes:

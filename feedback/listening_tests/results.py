@@ -14,9 +14,10 @@ from django.db.models import Count, QuerySet
 
 from adapters.models import Adapter
 from feedback.listening_tests.access import may_see_results
-from feedback.listening_tests.trials import winner_of
+from feedback.listening_tests.trials import OUTCOMES, winner_of
 from feedback.models import Arm, ListeningTest, Trial
 from feedback.statistics.agreement import Alpha, Judgement, PairAgreement, pair_agreement, preference_alpha
+from feedback.statistics.outcomes import Comparison
 from feedback.statistics.position_bias import PositionBias, estimate
 from feedback.statistics.win_rate import MIN_DECIDED, Claim, WinRate, summarise
 from generation.models import BaseModel
@@ -44,8 +45,7 @@ class Duel:
     @property
     def mirrored(self) -> Duel:
         """The same votes from the other side."""
-        rate = self.rate
-        return Duel(self.against, self.arm, summarise(rate.losses, rate.wins, rate.ties, rate.both_bad))
+        return Duel(self.against, self.arm, self.rate.mirrored)
 
     @property
     def percent(self) -> str:
@@ -64,9 +64,13 @@ class Duel:
             missing = MIN_DECIDED - rate.decided
             return f"Too few decided votes to claim anything: {missing} more are needed at least."
         if rate.claim == Claim.UNDECIDED:
-            return f"Undecided. {self._needed}"
+            return f"Undecided{self._of_whom}. {self._needed}"
         better, worse = (self.arm, self.against) if rate.claim == Claim.BETTER else (self.against, self.arm)
-        return f"“{better}” is preferred to “{worse}”."
+        return f"“{better}” is preferred to “{worse}”{self._of_whom}."
+
+    @property
+    def _of_whom(self) -> str:
+        return " for this one rater; of others nothing is known" if self.rate.is_of_one else ""
 
     @property
     def _needed(self) -> str:
@@ -120,12 +124,13 @@ def results(*, actor: AbstractBaseUser | None, test: ListeningTest) -> Results:
         raise Forbidden("Results are shown when the test is over, so that nobody votes after others.")
     trusted = trusted_votes(test.trials.counted())
     tally = _tally(trusted)
-    arms = list(test.arms.select_related("base_model", "adapter"))
+    duels = list(combinations(arms := list(test.arms.select_related("base_model", "adapter")), 2))
+    comparisons = comparisons_of(trusted)
     judgements = _judgements(trusted)
     sides = _sides(trusted)
     return Results(
         test=test,
-        duels=[_duel(tally, x, y) for x, y in combinations(arms, 2)],
+        duels=[Duel(x, y, summarise(comparisons, x.pk, y.pk, family=len(duels))) for x, y in duels],
         prompts=_prompt_rows(test, tally, arms),
         bias=estimate(sides[Trial.Choice.FIRST], sides[Trial.Choice.SECOND]),
         alpha=preference_alpha(judgements),
@@ -142,6 +147,15 @@ def trusted_votes(trials: QuerySet[Trial]) -> QuerySet[Trial]:
     return trials.exclude(rater__rater_profile__is_excluded=True)
 
 
+def comparisons_of(trials: QuerySet[Trial]) -> list[Comparison]:
+    """The votes between arms, by who gave them and on what; those of accounts that are gone count as one rater's."""
+    keys = ("pair__arm_x", "pair__arm_y", "x_is_first", "choice", "rater", "pair__prompt")
+    return [
+        Comparison(x, y, OUTCOMES[winner_of(choice, x_is_first)], rater=rater, prompt=prompt)
+        for x, y, x_is_first, choice, rater, prompt in trials.order_by("voted_at", "id").values_list(*keys)
+    ]
+
+
 Tally = Counter[tuple[UUID, UUID, UUID, str]]
 """Votes by prompt, arm x, arm y and winner."""
 
@@ -156,14 +170,6 @@ def _tally(trials: QuerySet[Trial]) -> Tally:
 
 def _sides(trials: QuerySet[Trial]) -> Counter[str]:
     return Counter(dict(trials.order_by().values_list("choice").annotate(n=Count("pk"))))
-
-
-def _duel(tally: Tally, arm: Arm, against: Arm) -> Duel:
-    won: Counter[str] = Counter()
-    for (_, x, y, winner), count in tally.items():
-        if (x, y) == (arm.pk, against.pk):
-            won[winner] += count
-    return Duel(arm, against, summarise(won["x"], won["y"], won["tie"], won["both_bad"]))
 
 
 def _prompt_rows(test: ListeningTest, tally: Tally, arms: Iterable[Arm]) -> list[PromptRow]:

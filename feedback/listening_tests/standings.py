@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from adapters.models import Adapter
-from feedback.listening_tests.results import percent, trusted_votes
-from feedback.listening_tests.trials import OUTCOMES, winner_of
+from feedback.listening_tests.results import comparisons_of, percent, trusted_votes
 from feedback.models import Arm, ListeningTest, Trial
 from feedback.statistics.bradley_terry import Leaderboard, Standing, leaderboard
-from feedback.statistics.outcomes import Comparison
 from generation.models import BaseModel
 
 KEEP_SECONDS = 24 * 3600
@@ -51,10 +49,12 @@ class Standings:
 
 
 def standings(*, actor: AbstractBaseUser) -> Standings:
-    """All arms that were voted on. Curators see every vote, others those of tests that are over."""
+    """All arms that were voted on. Curators see every vote but those of sealed tests that go on, others those of tests
+    that are over.
+    """
     votes = trusted_votes(Trial.objects.counted().filter(test__deleted_at__isnull=True))
-    if not actor.is_staff:
-        votes = votes.filter(test__state=ListeningTest.State.COMPLETED)
+    is_over = Q(test__state=ListeningTest.State.COMPLETED)
+    votes = votes.filter(is_over | Q(test__sealed=False) if actor.is_staff else is_over)
     active = BaseModel.objects.filter(is_active=True).values_list("pk", flat=True).first()
     board, reference = _computed(votes, active)
     models = BaseModel.objects.in_bulk({standing.arm[0] for standing in board.standings})
@@ -68,7 +68,7 @@ def standings(*, actor: AbstractBaseUser) -> Standings:
 
 
 def _computed(votes: QuerySet[Trial], active: UUID | None) -> tuple[Leaderboard, ArmKey | None]:
-    """Kept until a vote is added or left out: the bootstrap takes a while."""
+    """Kept until a vote is added or left out: they take a while to reckon with."""
     state = votes.aggregate(count=Count("pk"), newest=Max("voted_at"))
     key = f"leaderboard:{state['count']}:{state['newest'] and state['newest'].timestamp()}:{active}"
     found = cache.get(key)
@@ -85,11 +85,7 @@ def _compute(votes: QuerySet[Trial], active: UUID | None) -> tuple[Leaderboard, 
             "pk", "base_model", "adapter", "adapter_strength"
         )
     }
-    rows = votes.order_by("voted_at", "id").values_list("pair__arm_x", "pair__arm_y", "x_is_first", "choice", "rater")
-    comparisons = [
-        Comparison(arms[x], arms[y], OUTCOMES[winner_of(choice, x_is_first)], cluster=rater)
-        for x, y, x_is_first, choice, rater in rows
-    ]
+    comparisons = [replace(vote, arm_a=arms[vote.arm_a], arm_b=arms[vote.arm_b]) for vote in comparisons_of(votes)]
     voted = dict.fromkeys(arm for vote in comparisons for arm in (vote.arm_a, vote.arm_b))
     reference = _reference(voted, active)
     return leaderboard(comparisons, arms=voted, reference=reference), reference

@@ -12,11 +12,13 @@ from feedback.listening_tests import coverage
 from feedback.listening_tests.access import profile_of
 from feedback.listening_tests.clips import shape_of
 from feedback.listening_tests.coverage import Heard
+from feedback.listening_tests.evidence import WANTED, evidence
 from feedback.listening_tests.exceptions import AlreadyVoted, TrialNotFound, WrongState
 from feedback.listening_tests.reliability import refresh_reliability
 from feedback.listening_tests.trials import CONTEXT
 from feedback.models import ListeningTest, Preference, RaterProfile, Trial
 from feedback.models.judgements import set_key
+from feedback.statistics.win_rate import MIN_DECIDED
 
 WINNERS = {
     "x": Preference.Winner.A,
@@ -137,7 +139,7 @@ def _cast(trial: Trial, choice: str) -> bool:
         trial.choice, trial.voted_at = choice, voted_at
         if not trial.is_control:
             _store_preference(trial)
-            _complete_if_enough(test)
+            _complete_if_enough(test, trial)
     return True
 
 
@@ -162,8 +164,12 @@ def _store_preference(trial: Trial) -> None:
     )
 
 
-def _complete_if_enough(test: ListeningTest) -> None:
-    if test.trials.counted().count() >= test.votes_wanted:
+def _complete_if_enough(test: ListeningTest, trial: Trial) -> None:
+    """When all votes are in that were wanted; of a sealed test as soon as those of people suffice."""
+    votes = test.trials.counted().count()
+    by_program = profile_of(trial.rater).kind == RaterProfile.Kind.SYNTHETIC
+    suffices = test.sealed and not by_program and votes >= MIN_DECIDED and evidence(test) >= WANTED
+    if suffices or votes >= test.votes_wanted:
         ListeningTest.objects.filter(pk=test.pk).update(state=ListeningTest.State.COMPLETED, finished_at=timezone.now())
         test.withhold_clips(False)
 

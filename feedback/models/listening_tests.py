@@ -72,6 +72,12 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
         validators=[MinValueValidator(0.0), MaxValueValidator(0.3)],
         help_text="Share of a rater's trials in which one clip is damaged on purpose.",
     )
+    sealed = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Decides something: its results are told to nobody while votes are taken, and it ends when they "
+        "suffice.",
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     started_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True)

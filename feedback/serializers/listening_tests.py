@@ -184,10 +184,15 @@ class VotesSerializer(serializers.Serializer):
     ties = strict.IntegerField(source="rate.ties")
     both_bad = strict.IntegerField(source="rate.both_bad")
     win_rate = strict.FloatField(source="rate.rate", allow_null=True)
-    low = strict.FloatField(source="rate.low", help_text="Of Wilson's 95 % interval")
+    low = strict.FloatField(
+        source="rate.low", help_text="Of the 95 % interval, which knows that votes of one rater or prompt are alike"
+    )
     high = strict.FloatField(source="rate.high")
-    p_value = strict.FloatField(source="rate.p_value", allow_null=True, help_text="Exact, two-sided, binomial")
+    p_value = strict.FloatField(
+        source="rate.p_value", allow_null=True, help_text="Two-sided, knowing raters and prompts"
+    )
     votes_needed = strict.IntegerField(source="rate.votes_needed", allow_null=True)
+    raters = strict.IntegerField(source="rate.raters", help_text="With 1 all of this is said of that rater alone.")
     claim = strict.CharField(source="rate.claim", help_text="too_few, undecided, better or worse")
     sentence = strict.CharField()
 
@@ -246,20 +251,25 @@ class ResultsSerializer(serializers.Serializer):
 
 
 class StandingSerializer(serializers.Serializer):
-    rank = strict.IntegerField(source="standing.rank")
-    rank_low = strict.IntegerField(source="standing.rank_low")
+    rank = strict.IntegerField(
+        source="standing.rank", allow_null=True, help_text="null with fewer than ten decided votes"
+    )
+    rank_low = strict.IntegerField(source="standing.rank_low", help_text="The best place the votes leave open")
     rank_high = strict.IntegerField(source="standing.rank_high")
     name = strict.CharField()
     model = strict.CharField(source="base_model.key")
     adapter = strict.UUIDField(source="adapter.pk", allow_null=True, default=None)
     adapter_strength = strict.FloatField(source="strength")
     strength = strict.FloatField(source="standing.strength", help_text="Logits around the mean of all arms")
-    low = strict.FloatField(source="standing.low", help_text="Of the 95 % bootstrap interval")
+    low = strict.FloatField(source="standing.low", help_text="Of the 95 % interval")
     high = strict.FloatField(source="standing.high")
     wins = strict.IntegerField(source="standing.wins")
     ties = strict.IntegerField(source="standing.ties")
     losses = strict.IntegerField(source="standing.losses")
     expected_win_rate = strict.FloatField(source="standing.expected_win_rate", allow_null=True)
+    claim = strict.CharField(
+        source="standing.claim", allow_null=True, help_text="Against the reference: too_few, undecided, better, worse"
+    )
 
 
 class StandingsSerializer(serializers.Serializer):

@@ -1,35 +1,34 @@
-"""The order of all arms from pairwise votes: a Bradley-Terry model with a weak prior.
+"""The order of all arms from pairwise votes.
 
 P(i beats j) = 1 / (1 + exp(-(s_i - s_j))), a tie being half a win for both (Bradley & Terry, 1952, Biometrika 39,
-324-345). Strengths s are on the logit scale, around 0. Each has a normal prior of mean 0 and standard deviation
-`PRIOR_SD`, so that arms which never lost, or were never compared, stay finite. The estimate is the posterior mode,
-found by Newton's method for any number of data sets at once: the same function fits the leaderboard, all its bootstrap
-replicates, and the votes so far when the next pair is chosen (see `assignment`).
+324-345). The leaderboard takes strengths s from `pooling`, which knows raters and prompts. `fit` is the plain model,
+fast enough to ask before every trial which pair comes next (see `assignment`): strengths are on the logit scale, around
+0, each with a normal prior of mean 0 and standard deviation `PRIOR_SD`, so that arms which never lost, or were never
+compared, stay finite. The estimate is the posterior mode, found by Newton's method.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from feedback.statistics.outcomes import Arm, Comparison, Outcome
+from feedback.statistics.outcomes import SWAPPED, Arm, Comparison, Outcome
+from feedback.statistics.pooling import Posterior, posterior
+from feedback.statistics.proportions import CONFIDENCE, Z
+from feedback.statistics.win_rate import MIN_DECIDED, Claim, quantile
 
 Floats = NDArray[np.float64]
 
 PRIOR_SD = 1.5
 """In logits: differences then have a standard deviation of 2.1, a win rate of 89 %; a few dozen votes outweigh it."""
-REPLICATES = 500
-MIN_CLUSTERS = 5
-"""With fewer raters or prompts, resampling them says nothing (Cameron, Gelbach & Miller, 2008): votes are resampled."""
-INTERVAL = (2.5, 97.5)
 TOLERANCE = 1e-8
 MAX_STEPS = 100
-SWAPPED = {Outcome.A: Outcome.B, Outcome.B: Outcome.A, Outcome.TIE: Outcome.TIE}
 
 
 class Fit(NamedTuple):
@@ -41,16 +40,18 @@ class Fit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One arm of the leaderboard; everything with `low` and `high` is a 95 % interval.
+    """One arm of the leaderboard.
 
-    `strength` is in logits, 0 being the mean of the arms. `wins`, `losses` and `ties` are numbers of votes, unweighted.
-    `expected_win_rate` is the chance to win a vote against the reference, `better` the probability of being
-    truly stronger than it; both are None for the reference itself, without one, and for an arm whose votes do not
-    connect it to the reference.
+    `rank` is None with fewer than `MIN_DECIDED` decided votes. `rank_low` and `rank_high` are the best and the worst
+    place that the votes leave open, for all arms at once: it is behind those, and before those, that `claims` hold of.
+    `strength` is in logits, 0 being the mean of the arms; `low` and `high` are its 95 % interval. `wins`, `losses` and
+    `ties` are numbers of votes, unweighted. `expected_win_rate` is the chance to win a vote against the reference, and
+    `claim` what may be said of that; both are None for the reference itself, without one, and for an arm whose votes
+    do not connect it to the reference.
     """
 
     arm: Arm
-    rank: int
+    rank: int | None
     rank_low: int
     rank_high: int
     strength: float
@@ -60,21 +61,25 @@ class Standing:
     losses: int
     ties: int
     expected_win_rate: float | None
-    better: float | None
+    claim: Claim | None
+
+    @property
+    def decided(self) -> int:
+        """Votes that name a winner."""
+        return self.wins + self.losses
 
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """All arms, strongest first.
+    """All arms, strongest first, those without a rank last.
 
     `groups` are the sets of arms linked by votes, largest first; with more than one, ranks across groups mean nothing.
-    `clusters` is the number of clusters resampled, None where single votes were.
     """
 
     standings: tuple[Standing, ...]
     groups: tuple[tuple[Arm, ...], ...]
     votes: int
-    clusters: int | None
+    raters: int
 
     @property
     def is_connected(self) -> bool:
@@ -83,43 +88,28 @@ class Leaderboard:
 
 
 def leaderboard(
-    comparisons: Iterable[Comparison],
-    *,
-    arms: Iterable[Arm] = (),
-    reference: Arm | None = None,
-    replicates: int = REPLICATES,
-    seed: int = 0,
+    comparisons: Iterable[Comparison], *, arms: Iterable[Arm] = (), reference: Arm | None = None
 ) -> Leaderboard:
-    """Arms in order of strength, with bootstrap intervals; the same input and seed give the same figures.
+    """Arms in order of strength; the same input gives the same figures.
 
-    `arms` adds arms without a vote. "Both bad" is left out. Intervals are percentiles over `replicates` (Efron &
-    Tibshirani, 1993, chapter 13): each resamples whole clusters when every comparison names one and there are at
-    least `MIN_CLUSTERS` of them, otherwise single votes. Two additions keep open what few votes leave open, where the
-    plain bootstrap gives an arm that won all of 3 votes an interval of width zero: shares are drawn smoothed by half
-    a vote (as in Jeffreys' interval: Brown, Cai & DasGupta, 2001, Statistical Science 16, 101-133), and each replicate
-    draws the centre of its prior from the prior (perturbing prior and data alike samples the posterior: Newton, Polson
-    & Xu, 2021, Weighted Bayesian bootstrap, Can. J. Statistics 49, 421-437).
-
-    Raises `ValueError` for a reference that is not an arm.
+    `arms` adds arms without a vote. "Both bad" is left out. Votes of one rater, and on one prompt, are taken for alike
+    (`pooling`). Of two arms one is called better if that holds for all pairs of arms at once, at 95 % (Bonferroni);
+    ranks are as far open as these claims leave them (Mogstad, Romano, Shaikh & Wilhelm, 2024, Inference for ranks,
+    Rev. Econ. Studies 91, 476-518). Raises `ValueError` for a reference that is not an arm.
     """
     votes = [comparison for comparison in comparisons if comparison.outcome.score is not None]
     names = list(dict.fromkeys([*arms, *(arm for vote in votes for arm in (vote.arm_a, vote.arm_b))]))
     if reference is not None and reference not in names:
         raise ValueError(f"The reference {reference} is not one of the arms.")
     if not names:
-        return Leaderboard(standings=(), groups=(), votes=0, clusters=None)
-    rng = np.random.default_rng(seed)
-    clusters = _clusters(votes)
-    resampled = _resample(votes, names, clusters, replicates, rng)
-    draws = _centred(fit(resampled, rng.normal(0, PRIOR_SD, (replicates, len(names)))).strengths)
-    wins = win_matrix(votes, names)
-    groups = tuple(tuple(names[i] for i in group) for group in connected_groups(wins))
+        return Leaderboard(standings=(), groups=(), votes=0, raters=0)
+    groups = tuple(tuple(names[i] for i in group) for group in connected_groups(win_matrix(votes, names)))
     comparable = next((group for group in groups if reference in group), ())
     return Leaderboard(
-        standings=_standings(names, votes, _centred(fit(wins).strengths), draws, reference, comparable),
+        standings=_standings(names, votes, posterior(votes, names), reference, comparable),
         groups=groups,
         votes=len(votes),
-        clusters=clusters,
+        raters=len({vote.rater for vote in votes}),
     )
 
 
@@ -135,8 +125,8 @@ def win_matrix(comparisons: Iterable[Comparison], arms: Sequence[Arm]) -> Floats
     return wins
 
 
-def fit(wins: Floats, centres: Floats | None = None, start: Floats | None = None) -> Fit:
-    """Posterior mode for win matrices `[..., n, n]`, all at once; `centres` and `start` are `[..., n]`, default 0.
+def fit(wins: Floats, start: Floats | None = None) -> Fit:
+    """Posterior mode for win matrices `[..., n, n]`, all at once; `start` is `[..., n]`, default 0.
 
     Newton's method, each step d damped to log(1 + r) / r with r = max d - min d. The logistic loss is generalised
     self-concordant, for which that damping converges from anywhere, and quadratically at the end (Sun & Tran-Dinh,
@@ -144,11 +134,10 @@ def fit(wins: Floats, centres: Floats | None = None, start: Floats | None = None
     """
     precision = PRIOR_SD**-2
     totals = wins + wins.swapaxes(-1, -2)
-    centres = np.zeros(wins.shape[:-1]) if centres is None else centres
-    strengths = centres if start is None else start
+    strengths = np.zeros(wins.shape[:-1]) if start is None else start
     for _ in range(MAX_STEPS):
         gradient, hessian = _derivatives(wins, totals, strengths)
-        gradient = gradient - precision * (strengths - centres)
+        gradient = gradient - precision * strengths
         hessian = hessian + precision * np.eye(wins.shape[-1])
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         spread = np.ptp(step, axis=-1, keepdims=True)
@@ -183,79 +172,66 @@ def win_chance(difference: Floats) -> Floats:
     return 0.5 * (1 + np.tanh(difference / 2))
 
 
-def _centred(strengths: Floats) -> Floats:
-    return strengths - strengths.mean(-1, keepdims=True)
-
-
-def _clusters(votes: Sequence[Comparison]) -> int | None:
-    """How many clusters to resample; None to resample votes."""
-    names = {vote.cluster for vote in votes}
-    return None if None in names or len(names) < MIN_CLUSTERS else len(names)
-
-
-def _resample(
-    votes: Sequence[Comparison], arms: Sequence[Arm], clusters: int | None, replicates: int, rng: np.random.Generator
-) -> Floats:
-    """Win matrices `[replicates, n, n]` of votes drawn with replacement, by whole clusters or one by one.
-
-    Equal votes are drawn together, which is the same distribution at a fraction of the work. Of n clusters, or n votes
-    on a pair of arms, each drawn one is turned round with probability 1 / (2 n + 2): w wins are then drawn with chance
-    (w + 1/2) / (n + 1), so that ten wins of ten do not come back as ten of ten in every replicate.
-    """
-    if not votes:
-        return np.zeros((replicates, len(arms), len(arms)))
-    alike: dict[object, list[Comparison]] = defaultdict(list)
-    for vote in votes:
-        alike[vote.cluster if clusters else (vote.arm_a, vote.arm_b, vote.outcome, vote.weight)].append(vote)
-    groups = list(alike.values())
-    if clusters:
-        units, chances = [win_matrix(group, arms) for group in groups], np.full(clusters, 1 / clusters)
-        peers = np.full(clusters, clusters)
-    else:
-        units = [win_matrix(group[:1], arms) for group in groups]
-        chances = np.array([len(group) for group in groups]) / len(votes)
-        on_pair = Counter(vote.pair for vote in votes)
-        peers = np.array([on_pair[group[0].pair] for group in groups])
-    turned = 1 / (2 * peers + 2)
-    matrices = np.stack(units)
-    matrices = np.concatenate([matrices, matrices.swapaxes(1, 2)])
-    drawn = rng.multinomial(
-        clusters or len(votes), np.concatenate([chances * (1 - turned), chances * turned]), size=replicates
-    )
-    return np.tensordot(drawn.astype(np.float64), matrices, axes=1)
-
-
 def _standings(
     arms: Sequence[Arm],
     votes: Sequence[Comparison],
-    strengths: Floats,
-    draws: Floats,
+    found: Posterior,
     reference: Arm | None,
     comparable: Sequence[Arm],
 ) -> tuple[Standing, ...]:
-    """`draws` are the replicates' strengths `[replicates, n]`; `comparable` the arms linked to the reference."""
-    ranks = 1 + np.argsort(np.argsort(-draws, axis=1), axis=1)
-    low, high = np.percentile(draws, INTERVAL, axis=0)
-    rank_low, rank_high = np.percentile(ranks, INTERVAL, axis=0, method="inverted_cdf").astype(int)
+    """`comparable` are the arms linked to the reference."""
     tally = Counter(key for vote in votes for key in ((vote.arm_a, vote.outcome), (vote.arm_b, SWAPPED[vote.outcome])))
+    decided = [tally[arm, Outcome.A] + tally[arm, Outcome.B] for arm in arms]
+    better = _claims(found, decided)
+    strengths, low, high = _around_their_mean(found)
     base = arms.index(reference) if comparable else None
+    order = sorted(range(len(arms)), key=lambda i: (decided[i] < MIN_DECIDED, -strengths[i]))
     standings = []
-    for rank, i in enumerate(np.argsort(-strengths, kind="stable").tolist(), start=1):
+    for rank, i in enumerate(order, start=1):
         against = base is not None and i != base and arms[i] in comparable
         standings.append(
             Standing(
                 arm=arms[i],
-                rank=rank,
-                rank_low=int(rank_low[i]),
-                rank_high=int(rank_high[i]),
+                rank=rank if decided[i] >= MIN_DECIDED else None,
+                rank_low=1 + int(better[:, i].sum()),
+                rank_high=len(arms) - int(better[i].sum()),
                 strength=float(strengths[i]),
                 low=float(low[i]),
                 high=float(high[i]),
                 wins=tally[arms[i], Outcome.A],
                 losses=tally[arms[i], Outcome.B],
                 ties=tally[arms[i], Outcome.TIE],
-                expected_win_rate=float(win_chance(strengths[i] - strengths[base])) if against else None,
-                better=float((draws[:, i] > draws[:, base]).mean()) if against else None,
+                expected_win_rate=quantile(found, i, base, 0.5) if against and base is not None else None,
+                claim=_claim(better, i, base, decided) if against and base is not None else None,
             )
         )
     return tuple(standings)
+
+
+def _claims(found: Posterior, decided: Sequence[int]) -> NDArray[np.bool_]:
+    """`[n, n]`: whether the arm of the row may be called better than that of the column."""
+    count = len(decided)
+    tail = (1 - CONFIDENCE) / 2 / max(1, count * (count - 1) // 2)
+    better = np.zeros((count, count), dtype=bool)
+    for i, j in permutations(range(count), 2):
+        better[i, j] = min(decided[i], decided[j]) >= MIN_DECIDED and found.below(i, j, 0.0) < tail
+    return better
+
+
+def _claim(better: NDArray[np.bool_], arm: int, other: int, decided: Sequence[int]) -> Claim:
+    if min(decided[arm], decided[other]) < MIN_DECIDED:
+        return Claim.TOO_FEW
+    if better[arm, other]:
+        return Claim.BETTER
+    return Claim.WORSE if better[other, arm] else Claim.UNDECIDED
+
+
+def _around_their_mean(found: Posterior) -> tuple[Floats, Floats, Floats]:
+    """Strengths `[n]` less their mean, and the ends of their 95 % intervals, of the mixture's mean and variance."""
+    count = found.strengths.shape[1]
+    centre = np.eye(count) - 1 / count
+    means = found.strengths @ centre
+    variances = np.diagonal(centre @ found.covariance @ centre, axis1=1, axis2=2)
+    mean = found.weights @ means
+    spread = np.sqrt(found.weights @ (variances + (means - mean) ** 2))
+    return mean, mean - Z * spread, mean + Z * spread

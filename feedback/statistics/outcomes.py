@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -25,19 +25,23 @@ class Outcome(StrEnum):
         return {Outcome.A: 1.0, Outcome.B: 0.0, Outcome.TIE: 0.5}.get(self)
 
 
+SWAPPED = {Outcome.A: Outcome.B, Outcome.B: Outcome.A, Outcome.TIE: Outcome.TIE, Outcome.BOTH_BAD: Outcome.BOTH_BAD}
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One vote on clips of two arms, or `weight` equal ones.
 
-    `weight` >= 0 is the rater's reliability (or a number of votes counted together). `cluster` names what makes votes
-    depend on one another, the rater or the prompt; None where it is not known.
+    `weight` >= 0 is the rater's reliability (or a number of votes counted together). `rater` and `prompt` name what
+    makes votes alike; those without a name count as of one.
     """
 
     arm_a: Arm
     arm_b: Arm
     outcome: Outcome
     weight: float = 1.0
-    cluster: Hashable | None = None
+    rater: Hashable | None = None
+    prompt: Hashable | None = None
 
     def __post_init__(self) -> None:
         if self.arm_a == self.arm_b:
@@ -49,3 +53,8 @@ class Comparison:
     def pair(self) -> frozenset[Arm]:
         """The two arms, in no order."""
         return frozenset((self.arm_a, self.arm_b))
+
+    @property
+    def turned(self) -> Comparison:
+        """The same vote, told from the other arm."""
+        return replace(self, arm_a=self.arm_b, arm_b=self.arm_a, outcome=SWAPPED[self.outcome])

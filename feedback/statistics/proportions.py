@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-import numpy as np
-from numpy.typing import NDArray
-
 CONFIDENCE = 0.95
 Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
@@ -34,19 +31,12 @@ def wilson_interval(successes: float, trials: float) -> tuple[float, float]:
 def binomial_p(successes: int, failures: int) -> float | None:
     """Exact two-sided p of a fair coin giving a count at least as far from half; None without any trial.
 
-    Source: Conover (1999), Practical Nonparametric Statistics, section 3.4 (the sign test).
-    """
-    if successes + failures == 0:
-        return None
-    return float(sign_test_p(np.array(min(successes, failures)), np.array(successes + failures)))
-
-
-def sign_test_p(fewer: NDArray[np.int64], trials: NDArray[np.int64]) -> NDArray[np.float64]:
-    """`binomial_p` for arrays of counts, `fewer` <= `trials` / 2 being those of the rarer side.
-
-    A fair coin's distribution is symmetric, so both tails are twice the smaller one.
+    Source: Conover (1999), Practical Nonparametric Statistics, section 3.4 (the sign test). A fair coin's distribution
+    is symmetric, so both tails are twice the smaller one.
     """
     # Not `scipy.stats.binomtest`, which gives the same: loading scipy.stats takes a web process four times as long.
     from scipy.special import bdtr
 
-    return np.minimum(1.0, 2 * bdtr(fewer, trials, 0.5))
+    if successes + failures == 0:
+        return None
+    return min(1.0, 2 * float(bdtr(min(successes, failures), successes + failures, 0.5)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import numpy as np
-
-from feedback.statistics.proportions import CONFIDENCE, Z, binomial_p, sign_test_p, wilson_interval
+from feedback.statistics.outcomes import Arm, Comparison, Outcome
+from feedback.statistics.pooling import Posterior, posterior
+from feedback.statistics.proportions import CONFIDENCE
 
 MIN_DECIDED = 10
 """Decided votes under which nothing is claimed, however one-sided they are."""
@@ -23,12 +25,16 @@ class Claim(StrEnum):
     WORSE = "worse"
 
 
+OPPOSITE = {Claim.BETTER: Claim.WORSE, Claim.WORSE: Claim.BETTER}
+
+
 @dataclass(frozen=True, slots=True)
 class WinRate:
     """The votes on one arm against another.
 
-    `rate` (None without votes), `low` and `high` are shares from 0 to 1, ties counted half; `p_value` is None without
-    a decided vote. `votes_needed` is how many more votes decide the test if the present rate holds: 0 when it is
+    `rate` (None without votes) is the share of the votes won, ties counted half. `low` and `high` are shares from 0 to
+    1: the interval for the average rater and prompt, or, with one rater, for that rater. `p_value` is None without a
+    decided vote. `votes_needed` is about how many more votes decide the test if the present rate holds: 0 when it is
     decided, None when no number would do (no votes, or exactly half).
     """
 
@@ -36,6 +42,7 @@ class WinRate:
     losses: int
     ties: int
     both_bad: int
+    raters: int
     rate: float | None
     low: float
     high: float
@@ -58,51 +65,82 @@ class WinRate:
         """Whether one arm may be called better than the other."""
         return self.claim in (Claim.BETTER, Claim.WORSE)
 
+    @property
+    def is_of_one(self) -> bool:
+        """Whether all that is said is said of one rater."""
+        return self.raters == 1
 
-def summarise(wins: int, losses: int, ties: int, both_bad: int = 0) -> WinRate:
-    """The win rate with its 95 % interval, p-value, votes still needed and claim. Negative counts: `ValueError`.
+    @property
+    def mirrored(self) -> WinRate:
+        """The same votes from the other side."""
+        return replace(
+            self,
+            wins=self.losses,
+            losses=self.wins,
+            rate=None if self.rate is None else 1 - self.rate,
+            low=1 - self.high,
+            high=1 - self.low,
+            claim=OPPOSITE.get(self.claim, self.claim),
+        )
+
+
+def summarise(votes: Iterable[Comparison], arm: Arm, against: Arm, *, family: int = 1) -> WinRate:
+    """The win rate with its 95 % interval, p-value, votes still needed and claim, from votes on these two arms.
 
     - The rate is (wins + ties / 2) / (wins + losses + ties): a tie is half a win for both, so the two arms' rates
-      add up to 1. The interval is Wilson's for that fractional count (see `wilson_interval`: never too narrow).
-    - The p-value is the exact two-sided binomial one (sign test) on decided votes; ties are dropped from it, since
-      under the hypothesis of equal arms they carry no information on the direction.
-    - A claim needs ten decided votes, an interval that leaves out one half, and p < 0.05. The two criteria differ
-      only at the border, where the interval alone would claim a little too often (9 to 2: p = 0.065).
+      add up to 1.
+    - Interval and p-value know that votes of one rater, and on one prompt, are alike (`pooling`). The interval is
+      widened where it would leave out the rate itself, as when every vote was won.
+    - A claim needs ten decided votes and an interval that leaves out one half. `family` is how many comparisons are
+      told together: intervals and claims then hold for all of them at once (Bonferroni).
     - "Both bad" counts as neither a win, nor a loss, nor a tie. It says that both clips fail, not that they are equal,
       and how often both fail depends on the prompts. Counted as ties, such votes would pull the rate towards one half
       and narrow the interval, so that hard prompts would look like evidence of equal arms. Their number is reported.
     """
-    if min(wins, losses, ties, both_bad) < 0:
-        raise ValueError("Counts of votes cannot be negative.")
-    votes, score = wins + losses + ties, wins + ties / 2
-    rate = score / votes if votes else None
-    low, high = wilson_interval(score, votes)
-    p_value = binomial_p(wins, losses)
-    claim = _claim(wins + losses, low, high, p_value)
-    needed = 0 if claim in (Claim.BETTER, Claim.WORSE) else _votes_needed(wins, losses, ties)
-    return WinRate(wins, losses, ties, both_bad, rate, low, high, p_value, needed, claim)
+    votes = [vote if vote.arm_a == arm else vote.turned for vote in votes if vote.pair == {arm, against}]
+    counts = Counter(vote.outcome for vote in votes)
+    wins, losses, ties = counts[Outcome.A], counts[Outcome.B], counts[Outcome.TIE]
+    total, raters = wins + losses + ties, len({vote.rater for vote in votes})
+    if not total:
+        return WinRate(0, 0, 0, counts[Outcome.BOTH_BAD], raters, None, 0.0, 1.0, None, None, Claim.TOO_FEW)
+    found, rate = posterior(votes, (arm, against)), (wins + ties / 2) / total
+    tail = (1 - CONFIDENCE) / 2 / family
+    low, high = min(rate, quantile(found, 0, 1, tail)), max(rate, quantile(found, 0, 1, 1 - tail))
+    worse = found.below(0, 1, 0.0)
+    p_value = min(1.0, 2 * min(worse, 1 - worse)) if wins + losses else None
+    claim = _claim(wins + losses, worse, tail)
+    needed = 0 if claim in OPPOSITE else _votes_needed(wins, losses, ties, p_value, tail)
+    return WinRate(wins, losses, ties, counts[Outcome.BOTH_BAD], raters, rate, low, high, p_value, needed, claim)
 
 
-def _claim(decided: int, low: float, high: float, p_value: float | None) -> Claim:
-    if decided < MIN_DECIDED or p_value is None:
+def quantile(found: Posterior, place: int, other: int, share: float) -> float:
+    """The win rate of arm `place` against `other` below which it lies with probability `share`."""
+    from scipy.optimize import brentq
+
+    logit = brentq(lambda logit: found.below(place, other, logit) - share, -40.0, 40.0)
+    return 0.5 * (1 + math.tanh(logit / 2))
+
+
+def _claim(decided: int, worse: float, tail: float) -> Claim:
+    """`worse` is the probability that the arm loses more than it wins."""
+    if decided < MIN_DECIDED:
         return Claim.TOO_FEW
-    if low <= 0.5 <= high or p_value >= 1 - CONFIDENCE:
+    if tail <= worse <= 1 - tail:
         return Claim.UNDECIDED
-    return Claim.BETTER if low > 0.5 else Claim.WORSE
+    return Claim.BETTER if worse < tail else Claim.WORSE
 
 
-def _votes_needed(wins: int, losses: int, ties: int) -> int | None:
-    """The least number of further votes, in today's proportions, that meets the three conditions of a claim.
+def _votes_needed(wins: int, losses: int, ties: int, p_value: float | None, tail: float) -> int | None:
+    """About the least number of further votes, in today's proportions, that allows a claim.
 
-    Wilson's interval leaves out 1/2 exactly when |rate - 1/2| > z / (2 sqrt(votes)), which gives the number of votes
-    that the interval asks for; the exact test asks for at most a few more, searched from there on.
+    The distance from one half in standard deviations grows as the root of the votes, if raters and prompts grow with
+    them.
     """
-    votes, lead = wins + losses + ties, abs(wins - losses)
-    if lead == 0:
+    from scipy.special import ndtri
+
+    if wins == losses or p_value is None:
         return None
-    excess = lead / (2 * votes)
-    totals = max(votes + 1, math.floor((Z / (2 * excess)) ** 2) + 1) + np.arange(math.ceil(4 / excess) + MIN_DECIDED)
-    decided = np.round(totals * ((wins + losses) / votes)).astype(np.int64)
-    fewer = np.round(totals * (min(wins, losses) / votes)).astype(np.int64)
-    enough = (decided >= MIN_DECIDED) & (sign_test_p(fewer, decided) < 1 - CONFIDENCE)
-    return int(totals[np.argmax(enough)]) - votes if enough.any() else None
+    votes, distance = wins + losses + ties, -ndtri(p_value / 2)
+    enough = math.ceil(votes * (ndtri(tail) / max(distance, 1e-3)) ** 2)
+    shown = math.ceil(MIN_DECIDED * votes / (wins + losses))
+    return max(1, max(enough, shown) - votes)

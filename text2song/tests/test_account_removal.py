@@ -16,7 +16,7 @@ from django.utils import timezone
 from adapters.models import DefaultChange
 from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory
 from datasets_app.models import Export
-from feedback.models import Invitation, Ranking
+from feedback.models import Invitation, Note, Preference, Ranking, Rating, SampleTag, Trial
 from feedback.tests.factories import (
     ClipPairFactory,
     ListeningTestFactory,
@@ -147,3 +147,16 @@ def test_what_stays_is_shown_without_a_name(curator_page, rita):
         assert answer.status_code == 200, address
         assert "rita" not in answer.content.decode(), address
     assert "a former rater" in curator_page.get(reverse("feedback")).content.decode()
+
+
+@pytest.mark.parametrize(("profile", "kept"), [({}, 1), ({"is_excluded": True}, 0), ({"kind": "synthetic"}, 0)])
+def test_answers_that_count_nowhere_do_not_begin_to_count(profile: dict[str, Any], kept: int) -> None:
+    rater = UserFactory()
+    RaterProfileFactory(user=rater, **profile)
+    trial = TrialFactory(rater=rater, voted_at=timezone.now(), choice="first")
+    PreferenceFactory(rater=rater, trial=trial, source="trial")
+    for make in (RatingFactory, SampleTagFactory, NoteFactory):
+        make(rater=rater)
+    rater.delete()
+    left = (Trial.objects, Preference.objects, Rating.objects, SampleTag.objects, Note.objects)
+    assert [answers.count() for answers in left] == [kept] * 5

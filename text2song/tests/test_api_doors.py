@@ -208,7 +208,7 @@ def bodies(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "audio/{id}/extend/": {"seconds": 1},
         "audio/{id}/variations/": {"keep_seconds": 0.2},
         "feedback/": {"kind": "rating", "sample": str(clip.pk), "scores": {"overall": 3}},
-        "tags/": {"name": "mine"},
+        "tags/": {"name": "mine", "sign": "good"},
         "tags/{id}/merge/": {"into": "other"},
         "datasets/": {"name": "mine", "kind": "supervised"},
         "datasets/count/": {"kind": "supervised"},

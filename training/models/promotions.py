@@ -39,7 +39,8 @@ class PromotionPolicy(models.Model):
     votes_wanted = models.PositiveIntegerField(
         default=48,
         validators=[MinValueValidator(MIN_DECIDED), MaxValueValidator(10_000)],
-        help_text="Votes after which a test is decided. Of 48 votes 31 must be won to clear 50 %.",
+        help_text="Votes after which a test is decided at the latest; a clear preference ends it sooner. "
+        "Of 48 votes of one rater 37 must be won.",
     )
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"

@@ -10,8 +10,10 @@ from feedback.listening_tests import creation, lifecycle, pairs, trials
 from feedback.listening_tests.creation import ArmSpec
 from feedback.listening_tests.exceptions import ArmsRefused, WrongState
 from feedback.listening_tests.gold import damage
+from feedback.listening_tests.results import comparisons_of, results
 from feedback.models import ArmJob, ClipPair, ListeningTest
-from feedback.tests.listening import answer, draft, finish_jobs, running
+from feedback.statistics.win_rate import summarise
+from feedback.tests.listening import answer, draft, finish_jobs, running, voted
 from generation import audio
 from generation.models import AudioSample, GenerationJob
 from generation.tests.factories import BaseModelFactory
@@ -210,3 +212,49 @@ def test_damage_is_plain_to_hear_and_no_quieter():
     outside = (spectrum[hertz > 2200] ** 2).mean()
     assert inside > 8 * outside, "the high end is gone"
     assert np.array_equal(broken, damage(clip, rate, seed=5)), "the same clip is always damaged alike"
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+
+
+def test_results_tell_the_side_that_won_from_the_arm_that_won():
+    """Sample 1 is named nine times of twelve, the first arm eight times."""
+    test = running(prompts=12)
+    sides = ["first"] * 9 + ["second"] * 3
+    for number, (pair, side) in enumerate(zip(test.pairs.all(), sides, strict=True)):
+        winner = "x" if number < 8 else "y"
+        voted(pair, winner=winner, x_is_first=(winner == "x") == (side == "first"))
+    found = results(actor=None, test=test)
+    assert (found.bias.first, found.bias.second, found.bias.share) == (9, 3, 0.75)
+    (duel,) = found.duels
+    assert (duel.rate.wins, duel.rate.losses) == (8, 4)
+
+
+def test_results_know_who_voted_and_on_what():
+    test = running(prompts=12)
+    raters = [UserFactory() for _ in range(3)]
+    for number, pair in enumerate(test.pairs.all()):
+        voted(pair, winner="x" if number % 4 else "y", rater=raters[number % 3])
+    (duel,) = results(actor=None, test=test).duels
+    assert (duel.rate.raters, duel.rate.wins, duel.rate.losses) == (3, 9, 3)
+    compared = comparisons_of(test.trials.counted())
+    assert {vote.rater for vote in compared} == {rater.pk for rater in raters}
+    assert {vote.prompt for vote in compared} == set(test.suite.prompts.values_list("pk", flat=True))
+    one = running(prompts=12)
+    for pair in one.pairs.all():
+        voted(pair, winner="x", rater=raters[0])
+    (duel,) = results(actor=None, test=one).duels
+    assert duel.sentence.endswith("for this one rater; of others nothing is known.")
+
+
+def test_duels_of_several_arms_hold_all_at_once():
+    test = running(prompts=12, arms=3)
+    for pair in test.pairs.all():
+        voted(pair, winner="x")
+    found = results(actor=None, test=test)
+    compared = comparisons_of(test.trials.counted())
+    assert len(found.duels) == 3
+    for duel in found.duels:
+        alone = summarise(compared, duel.arm.pk, duel.against.pk)
+        assert duel.rate == summarise(compared, duel.arm.pk, duel.against.pk, family=3)
+        assert duel.rate.low < alone.low

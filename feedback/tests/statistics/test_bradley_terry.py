@@ -172,6 +172,15 @@ def test_equal_arms_are_seldom_ranked_apart():
     assert apart <= 2
 
 
+def test_the_more_arms_are_told_together_the_more_a_claim_asks_for():
+    votes = cast(36, 18, prompts=20)
+    alone, among = leaderboard(votes, reference="y"), leaderboard(votes, arms=["p", "q", "r"], reference="y")
+    assert [s.claim for s in alone.standings if s.arm == "x"] == [Claim.BETTER]
+    assert [s.claim for s in among.standings if s.arm == "x"] == [Claim.UNDECIDED]
+    assert [(s.rank_low, s.rank_high) for s in alone.standings] == [(1, 1), (2, 2)]
+    assert {(s.rank_low, s.rank_high) for s in among.standings} == {(1, 5)}
+
+
 def test_arms_with_few_votes_have_no_rank_and_come_last():
     votes = [*cast(20, 10), *(Comparison("x", "z", Outcome.B, rater=n, prompt=n) for n in range(9))]
     board = leaderboard(votes, reference="x")

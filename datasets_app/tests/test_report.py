@@ -90,7 +90,7 @@ def test_only_decided_pairs_count_towards_a_training() -> None:
     prefer(b, a, rater())
     prefer(c, d)
     figures = built("preference").statistics
-    decided = readiness()[1].have
+    decided = readiness(None)[1].have
     assert (decided, figures["rows"], figures["equal_pairs"]) == (2, 4, 2)
     assert any(sentence.startswith("2 pairs are decided") for sentence in figures["recommendations"])
 

@@ -256,7 +256,8 @@ class LeaderboardViewSet(StrictQueries, viewsets.ViewSet):
 
     @extend_schema(
         summary="The leaderboard",
-        description="By a Bradley-Terry model with bootstrap intervals. Only curators see votes of tests going on.",
+        description="By a Bradley-Terry model that knows raters and prompts. Only curators see votes of tests that go "
+        "on, and nobody those of tests that decide a promotion.",
         responses=forced_singular_serializer(StandingsSerializer),
     )
     def list(self, request: Request) -> Response:

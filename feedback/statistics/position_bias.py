@@ -40,7 +40,7 @@ def estimate(first: int, second: int) -> PositionBias:
     """From decided votes for the clip shown first and second, whatever the arms. Ties favour no side: leave them out.
 
     The estimate needs sides to be counterbalanced, so that without a bias each side wins half of the votes.
-    Wilson's interval and the exact binomial p, as for win rates. Raises `ValueError` for negative counts.
+    Wilson's interval and the exact binomial p. Raises `ValueError` for negative counts.
     """
     if min(first, second) < 0:
         raise ValueError("Counts of votes cannot be negative.")

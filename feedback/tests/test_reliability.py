@@ -90,7 +90,7 @@ def test_results_count_ties_half_and_both_bad_apart():
     assert (rate.wins, rate.losses, rate.ties, rate.both_bad) == (9, 4, 4, 2)
     assert rate.rate == pytest.approx(11 / 17)
     assert rate.low < 11 / 17 < rate.high and rate.claim == Claim.UNDECIDED and rate.votes_needed > 0
-    assert rate.p_value == pytest.approx(0.2668, abs=1e-3)
+    assert rate.p_value > 0.2668, "nearly all of it is on one prompt, so the sign test would say too much"
     assert (found.votes, found.raters, found.both_bad) == (19, 19, 2)
     assert found.both_bad_share == pytest.approx(2 / 19)
     rows = {row.prompt.pk: (row.wins, row.ties, row.losses, row.both_bad) for row in found.prompts}

@@ -231,7 +231,7 @@ def test_a_bug_stays_a_bug(page, monkeypatch):
     page.raise_request_exception = False
     monkeypatch.setattr("text2song.overview.figures", broken)
     assert page.get("/").status_code == 500
-    monkeypatch.setattr("generation.models.GenerationJob.objects.statistics", broken)
+    monkeypatch.setattr("generation.querysets.GenerationJobQuerySet.statistics", broken)
     answer = page.get("/api/v1/jobs/statistics/")
     assert answer.status_code == 500 and answer.json()["code"] == "server_error"
 

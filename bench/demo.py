@@ -16,29 +16,30 @@ interval of their difference over prompts; `guards` are those of `training.quali
 Two walks of one seed differ by chance: prompts get random ids, by which a dataset is split and ordered.
 
 **Measured** (two cores, one thread a walk, two walks at a time beside other work, hence the seconds; seeds that nothing
-was tuned on; `noise` is the adapter's noise by its base's, of which 1.05 is the limit; 400 votes, 192 in the test, by *dpo*):
+was tuned on; `noise` is the adapter's noise by its base's, of which 1.05 is the limit; 400 votes, 192 in the test, by
+*dpo*):
 
-    taste       seedst     win        interval   measure      base             gained  noise  guards   seconds
-    brightness    1192   89.1%     83.9%-92.7%      1615      1362         224 to 282  1.033  hold         274
-    brightness    1292   79.2%     72.9%-84.3%      1510      1325         166 to 205  1.013  hold         336
-    brightness    1392   86.5%     80.9%-90.6%      1572      1335         200 to 274  1.022  hold         468
-    brightness    1492   85.9%     80.3%-90.2%      1532      1345         159 to 215  1.022  hold         583
-    brightness    1592   81.8%     75.7%-86.6%      1534      1351         155 to 212  1.027  hold         466
-    darkness      1192   80.7%     74.6%-85.7%     -1153     -1362         174 to 245  0.974  hold         433
-    darkness      1292   84.9%     79.1%-89.3%     -1096     -1325         203 to 255  0.975  hold        2235
-    darkness      1392   79.7%     73.4%-84.8%     -1133     -1335         168 to 236  0.977  hold        1135
-    darkness      1492   88.0%     82.7%-91.9%     -1097     -1345         217 to 280  0.980  hold         360
-    darkness      1592   84.4%     78.6%-88.8%     -1146     -1351         178 to 230  0.974  hold         842
-    busyness      1192   82.3%     76.3%-87.0%    0.3983    0.3705   0.0232 to 0.0324  0.983  hold         277
-    busyness      1292   85.4%     79.7%-89.7%    0.4096    0.3778   0.0283 to 0.0354  0.984  hold         334
-    busyness      1392   82.3%     76.3%-87.0%    0.4095     0.375   0.0293 to 0.0399  0.993  hold         488
-    busyness      1492   78.6%     72.3%-83.9%    0.4062    0.3788   0.0223 to 0.0324  0.992  hold         575
-    busyness      1592   81.2%     75.1%-86.1%    0.4064    0.3745    0.028 to 0.0359  1.000  hold         467
-    calm          1192   84.9%     79.1%-89.3%   -0.3475   -0.3705   0.0195 to 0.0265  1.013  hold         426
-    calm          1292   75.5%     69.0%-81.1%   -0.3593   -0.3778   0.0148 to 0.0222  1.023  hold        2210
-    calm          1392   83.3%     77.4%-87.9%   -0.3537    -0.375   0.0183 to 0.0243  1.008  hold        1150
-    calm          1492   81.8%     75.7%-86.6%   -0.3542   -0.3788   0.0211 to 0.0282  1.017  hold         357
-    calm          1592   76.6%     70.1%-82.0%   -0.3541   -0.3745   0.0163 to 0.0245  1.011  hold         844
+    taste       seed     win        interval   measure      base             gained  noise  guards   seconds
+    brightness    11   89.1%     83.9%-92.7%      1615      1362         224 to 282  1.033  hold         274
+    brightness    12   79.2%     72.9%-84.3%      1510      1325         166 to 205  1.013  hold         336
+    brightness    13   86.5%     80.9%-90.6%      1572      1335         200 to 274  1.022  hold         468
+    brightness    14   85.9%     80.3%-90.2%      1532      1345         159 to 215  1.022  hold         583
+    brightness    15   81.8%     75.7%-86.6%      1534      1351         155 to 212  1.027  hold         466
+    darkness      11   80.7%     74.6%-85.7%     -1153     -1362         174 to 245  0.974  hold         433
+    darkness      12   84.9%     79.1%-89.3%     -1096     -1325         203 to 255  0.975  hold        2235
+    darkness      13   79.7%     73.4%-84.8%     -1133     -1335         168 to 236  0.977  hold        1135
+    darkness      14   88.0%     82.7%-91.9%     -1097     -1345         217 to 280  0.980  hold         360
+    darkness      15   84.4%     78.6%-88.8%     -1146     -1351         178 to 230  0.974  hold         842
+    busyness      11   82.3%     76.3%-87.0%    0.3983    0.3705   0.0232 to 0.0324  0.983  hold         277
+    busyness      12   85.4%     79.7%-89.7%    0.4096    0.3778   0.0283 to 0.0354  0.984  hold         334
+    busyness      13   82.3%     76.3%-87.0%    0.4095     0.375   0.0293 to 0.0399  0.993  hold         488
+    busyness      14   78.6%     72.3%-83.9%    0.4062    0.3788   0.0223 to 0.0324  0.992  hold         575
+    busyness      15   81.2%     75.1%-86.1%    0.4064    0.3745    0.028 to 0.0359  1.000  hold         467
+    calm          11   84.9%     79.1%-89.3%   -0.3475   -0.3705   0.0195 to 0.0265  1.013  hold         426
+    calm          12   75.5%     69.0%-81.1%   -0.3593   -0.3778   0.0148 to 0.0222  1.023  hold        2210
+    calm          13   83.3%     77.4%-87.9%   -0.3537    -0.375   0.0183 to 0.0243  1.008  hold        1150
+    calm          14   81.8%     75.7%-86.6%   -0.3542   -0.3788   0.0211 to 0.0282  1.017  hold         357
+    calm          15   76.6%     70.1%-82.0%   -0.3541   -0.3745   0.0163 to 0.0245  1.011  hold         844
 
 `sft` was not walked again since guards and settings changed.
 """

@@ -42,7 +42,7 @@ from feedback.statistics.win_rate import MIN_DECIDED, summarise
 PROMPTS, PROMPT_SD = 24, 1.0
 RATERS = ((1, 0.0), (3, 0.5), (3, 1.0), (8, 0.5), (8, 1.0))
 """Raters, and how far they go their own way."""
-WANTED = math.log(80.0)
+WANTED = math.log(60.0)
 ATTEMPTS = 4
 
 

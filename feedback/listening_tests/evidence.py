@@ -9,9 +9,9 @@ from feedback.listening_tests.results import comparisons_of, trusted_votes
 from feedback.models import Arm, ListeningTest, Trial
 from feedback.statistics.pooling import log_evidence
 
-WANTED = 80.0
+WANTED = 60.0
 """How much likelier the votes must be if the first arm is better than if the two are equal. Equal arms ever reach 40
-with a chance of at most 2.5 %, on average over how far raters and prompts go their own way; 80 keeps that where they go
+with a chance of at most 2.5 %, on average over how far raters and prompts go their own way; 60 keeps that where they go
 further than usual (`bench/statistics.py`)."""
 
 

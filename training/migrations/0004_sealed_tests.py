@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             name="votes_wanted",
             field=models.PositiveIntegerField(
                 default=48,
-                help_text="Votes after which a test is decided at the latest; a clear preference ends it sooner. Of 48 votes of one rater 37 must be won.",
+                help_text="Votes after which a test is decided at the latest; a clear preference ends it sooner. Of 48 votes of one rater 36 must be won.",
                 validators=[
                     django.core.validators.MinValueValidator(10),
                     django.core.validators.MaxValueValidator(10000),

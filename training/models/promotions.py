@@ -40,7 +40,7 @@ class PromotionPolicy(models.Model):
         default=48,
         validators=[MinValueValidator(MIN_DECIDED), MaxValueValidator(10_000)],
         help_text="Votes after which a test is decided at the latest; a clear preference ends it sooner. "
-        "Of 48 votes of one rater 37 must be won.",
+        "Of 48 votes of one rater 36 must be won.",
     )
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"

@@ -168,7 +168,7 @@ def test_a_lead_of_few_votes_is_not_evidence_enough_however_early_it_is_looked_a
         voted(pair, winner="x" if number else "y", rater=rater)
     close_test(actor=curator, test=promotion.test)
     assert decided(promotion).outcome == "declined"
-    assert "80 to 1 is wanted" in promotion.reason and "does not clear" not in promotion.reason
+    assert "60 to 1 is wanted" in promotion.reason and "does not clear" not in promotion.reason
     assert not Adapter.objects.filter(is_default=True).exists()
 
 
@@ -255,8 +255,8 @@ def test_the_policy_says_how_many_votes_of_one_rater_win():
     def likelier(wins: int) -> float:
         return math.exp(log_evidence(cast(wins, 48 - wins, raters=1, prompts=24), "x", "y"))
 
-    assert likelier(36) < WANTED <= likelier(37)
-    assert "37 must be won" in PromotionPolicy._meta.get_field("votes_wanted").help_text
+    assert likelier(35) < WANTED <= likelier(36)
+    assert "36 must be won" in PromotionPolicy._meta.get_field("votes_wanted").help_text
 
 
 def test_a_guard_that_fails_promotes_nothing(policy, curator, monkeypatch):

@@ -259,6 +259,20 @@ def test_results_say_no_more_than_votes_allow(page, curator_page):
     assert "100 %" in text
 
 
+def test_an_arm_of_few_votes_stands_in_the_leaderboard_without_a_rank(curator_page):
+    enough, few = running(prompts=12, sample=SILENT), running(prompts=3, sample=SILENT)
+    for test in (enough, few):
+        for pair in test.pairs.all():
+            voted(pair, winner="x")
+    rows = curator_page.get(reverse("leaderboard")).text.split("<tbody>")[1].split("</tr>")
+    ranks = ["too few votes" if "too few votes" in row else "ranked" for row in rows[:4]]
+    assert ranks == ["ranked", "ranked", "too few votes", "too few votes"] and "None" not in "".join(rows)
+    few_arm = str(few.arms.first())
+    assert few_arm in "".join(rows[2:4]), "the strongest by far, of three votes"
+    told = {row["rank"] for row in curator_page.get("/api/v1/leaderboard/").json()["results"]}
+    assert told == {1, 2, None}
+
+
 # -- guests ------------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from adapters.models import Adapter
 from feedback.listening_tests.results import Duel
 from feedback.models import Preference, Rating
 from feedback.statistics.mean_difference import is_clear, permutation_p
-from feedback.statistics.win_rate import summarise
+from feedback.statistics.win_rate import Claim, summarise
 from feedback.summaries import OURS, THEIRS, comparisons_between, rating_statistics
 from generation.models import AudioSample, BaseModel, GenerationJob
 
@@ -138,7 +138,8 @@ def _compared_votes(duel: Duel) -> Measure:
     sides = (duel, duel.mirrored)
     words = [f"{side.percent} ({side.interval})" if side.rate.votes else "–" for side in sides]
     verdict = f"{_counted(duel.rate.votes, 'vote')} between the two. {duel.sentence}"
-    leader = _higher([side.rate.rate for side in sides])
+    few = duel.rate.claim is Claim.TOO_FEW
+    leader = None if few else _higher([side.rate.rate for side in sides])
     return Measure("Win rate", words, leader, "better" if duel.rate.is_decided else "higher", verdict)
 
 

@@ -25,7 +25,7 @@ from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.tests.doors import answer_of, patterns
 from text2song.tests.factories import UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 MASK = re.compile(r"csrf.{0,200}|nonce.{0,60}|x-request-id.*|date:.*|expires:.*|retry-after:.*", re.IGNORECASE)
 SCORES = {"overall": 5, "melody": 5}

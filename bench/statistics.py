@@ -17,6 +17,43 @@ promotes when the interval clears one half. `votes` is where *early* stopped on 
 
 **leaderboard.** Five equal arms, 96 votes by 8 raters on 12 prompts: share of boards that rank any two arms apart.
 *old* calls two arms apart when their difference in the plain Bradley-Terry model is 1.96 of its standard deviations.
+
+**Measured** (200 repetitions, so a share of 0.02 may be 0.01 to 0.05; two cores beside other work):
+
+    intervals            lead   cover old  claims old   cover new  claims new
+    1 raters, sd 0.0       0.0       0.900       0.055       0.950       0.050
+    1 raters, sd 0.0       1.0       0.910       0.750       0.950       0.700
+    1 raters, sd 0.0       2.0       0.930       1.000       0.940       1.000
+    3 raters, sd 0.5       0.0       0.680       0.245       0.990       0.010
+    3 raters, sd 0.5       1.0       0.755       0.940       0.990       0.390
+    3 raters, sd 0.5       2.0       0.760       1.000       0.975       0.965
+    3 raters, sd 1.0       0.0       0.545       0.415       0.965       0.035
+    3 raters, sd 1.0       1.0       0.570       0.850       0.960       0.290
+    3 raters, sd 1.0       2.0       0.620       0.985       0.955       0.800
+    8 raters, sd 0.5       0.0       0.755       0.205       0.965       0.035
+    8 raters, sd 0.5       1.0       0.780       0.965       0.970       0.785
+    8 raters, sd 0.5       2.0       0.835       1.000       0.945       1.000
+    8 raters, sd 1.0       0.0       0.645       0.305       0.960       0.040
+    8 raters, sd 1.0       1.0       0.675       0.905       0.970       0.540
+    8 raters, sd 1.0       2.0       0.725       1.000       0.950       0.975
+
+    promotion            lead   one    early  again  both   (old)    one    early  again  both   (new)  votes
+    1 raters, sd 0.0       0.0   0.035  0.060  0.105  0.225            0.000  0.000  0.000  0.000             -
+    1 raters, sd 0.0       1.4   0.965  0.975  0.965  0.975            0.640  0.740  0.640  0.740            27
+    3 raters, sd 0.5       0.0   0.025  0.085  0.130  0.235            0.000  0.000  0.000  0.000             -
+    3 raters, sd 0.5       1.4   0.905  0.920  0.905  0.920            0.070  0.115  0.070  0.115            27
+    3 raters, sd 1.0       0.0   0.125  0.205  0.230  0.335            0.000  0.005  0.005  0.005            26
+    3 raters, sd 1.0       1.4   0.790  0.825  0.790  0.825            0.110  0.140  0.110  0.140            27
+    8 raters, sd 0.5       0.0   0.050  0.130  0.145  0.290            0.000  0.000  0.000  0.000             -
+    8 raters, sd 0.5       1.4   0.905  0.935  0.905  0.935            0.380  0.505  0.380  0.505            25
+
+    leaderboard          apart old  apart new
+    8 raters, sd 0.5       0.440      0.010
+    8 raters, sd 1.0       0.455      0.005
+
+With a lead of 0 a claim or a promotion is false. With one rater votes tell of that rater and little is lost. Several
+raters who share 48 votes and may differ decide little, whatever is made of the votes: that they agree must be seen
+first. Promotion with 8 raters of sd 1.0 was not run.
 """
 
 from __future__ import annotations

@@ -18,24 +18,25 @@ promotes when the interval clears one half. `votes` is where *early* stopped on 
 **leaderboard.** Five equal arms, 96 votes by 8 raters on 12 prompts: share of boards that rank any two arms apart.
 *old* calls two arms apart when their difference in the plain Bradley-Terry model is 1.96 of its standard deviations.
 
-**Measured** (200 repetitions, so a share of 0.02 may be 0.01 to 0.05; two cores beside other work):
+**Measured** (1,000 repetitions; promotion 200, so that a share of 0.005 may be 0 to 0.03; two cores beside other
+work):
 
     intervals            lead   cover old  claims old   cover new  claims new
-    1 raters, sd 0.0       0.0       0.900       0.055       0.950       0.050
-    1 raters, sd 0.0       1.0       0.910       0.750       0.950       0.700
-    1 raters, sd 0.0       2.0       0.930       1.000       0.940       1.000
-    3 raters, sd 0.5       0.0       0.680       0.245       0.990       0.010
-    3 raters, sd 0.5       1.0       0.755       0.940       0.990       0.390
-    3 raters, sd 0.5       2.0       0.760       1.000       0.975       0.965
-    3 raters, sd 1.0       0.0       0.545       0.415       0.965       0.035
-    3 raters, sd 1.0       1.0       0.570       0.850       0.960       0.290
-    3 raters, sd 1.0       2.0       0.620       0.985       0.955       0.800
-    8 raters, sd 0.5       0.0       0.755       0.205       0.965       0.035
-    8 raters, sd 0.5       1.0       0.780       0.965       0.970       0.785
-    8 raters, sd 0.5       2.0       0.835       1.000       0.945       1.000
-    8 raters, sd 1.0       0.0       0.645       0.305       0.960       0.040
-    8 raters, sd 1.0       1.0       0.675       0.905       0.970       0.540
-    8 raters, sd 1.0       2.0       0.725       1.000       0.950       0.975
+    1 raters, sd 0.0       0.0       0.908       0.049       0.956       0.044
+    1 raters, sd 0.0       1.0       0.919       0.749       0.954       0.695
+    1 raters, sd 0.0       2.0       0.946       1.000       0.932       0.999
+    3 raters, sd 0.5       0.0       0.678       0.277       0.990       0.010
+    3 raters, sd 0.5       1.0       0.709       0.922       0.990       0.390
+    3 raters, sd 0.5       2.0       0.771       1.000       0.962       0.963
+    3 raters, sd 1.0       0.0       0.494       0.467       0.952       0.048
+    3 raters, sd 1.0       1.0       0.526       0.818       0.961       0.279
+    3 raters, sd 1.0       2.0       0.563       0.989       0.952       0.789
+    8 raters, sd 0.5       0.0       0.745       0.223       0.969       0.031
+    8 raters, sd 0.5       1.0       0.764       0.971       0.961       0.777
+    8 raters, sd 0.5       2.0       0.807       1.000       0.931       1.000
+    8 raters, sd 1.0       0.0       0.627       0.340       0.966       0.034
+    8 raters, sd 1.0       1.0       0.662       0.894       0.955       0.510
+    8 raters, sd 1.0       2.0       0.688       1.000       0.930       0.978
 
     promotion            lead   one    early  again  both   (old)    one    early  again  both   (new)  votes
     1 raters, sd 0.0       0.0   0.035  0.060  0.105  0.225            0.000  0.000  0.000  0.000             -
@@ -48,8 +49,8 @@ promotes when the interval clears one half. `votes` is where *early* stopped on 
     8 raters, sd 0.5       1.4   0.905  0.935  0.905  0.935            0.380  0.505  0.380  0.505            25
 
     leaderboard          apart old  apart new
-    8 raters, sd 0.5       0.440      0.010
-    8 raters, sd 1.0       0.455      0.005
+    8 raters, sd 0.5       0.431      0.008
+    8 raters, sd 1.0       0.479      0.006
 
 With a lead of 0 a claim or a promotion is false. With one rater votes tell of that rater and little is lost. Several
 raters who share 48 votes and may differ decide little, whatever is made of the votes: that they agree must be seen

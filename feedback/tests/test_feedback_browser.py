@@ -86,7 +86,8 @@ def test_the_panel_by_keyboard_and_on_the_waveform(tab: Any, samples: list[Audio
     tab.mouse.up()
     assert tab.evaluate("() => document.activeElement.name") == "name"
     tab.keyboard.type("odd click")
-    tab.keyboard.press("Enter")
+    tab.locator("select[name=sign]").select_option("bad")
+    tab.locator("input[name=name]").press("Enter")
     mark = tab.locator(".player-span")
     mark.wait_for()
     assert mark.inner_text() == "odd click"

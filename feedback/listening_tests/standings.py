@@ -17,6 +17,8 @@ from feedback.statistics.bradley_terry import Leaderboard, Standing, leaderboard
 from generation.models import BaseModel
 
 KEEP_SECONDS = 24 * 3600
+SHAPE = 2
+"""Raised when what is kept changes its fields: a board kept by an older version is then not read."""
 ArmKey = tuple[Hashable, ...]
 """What makes arms of different tests the same: base model, adapter and strength."""
 
@@ -70,7 +72,7 @@ def standings(*, actor: AbstractBaseUser) -> Standings:
 def _computed(votes: QuerySet[Trial], active: UUID | None) -> tuple[Leaderboard, ArmKey | None]:
     """Kept until a vote is added or left out: they take a while to reckon with."""
     state = votes.aggregate(count=Count("pk"), newest=Max("voted_at"))
-    key = f"leaderboard:{state['count']}:{state['newest'] and state['newest'].timestamp()}:{active}"
+    key = f"leaderboard:{SHAPE}:{state['count']}:{state['newest'] and state['newest'].timestamp()}:{active}"
     found = cache.get(key)
     if found is None:
         found = _compute(votes, active)

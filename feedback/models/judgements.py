@@ -118,7 +118,8 @@ class Ranking(Judgement):
     @property
     def order_in_words(self) -> str:
         """As in "B > A > C"."""
-        return " > ".join(self.names[place.sample_id] for place in self.places.all())
+        names = self.names
+        return " > ".join(names[place.sample_id] for place in self.places.all())
 
 
 class RankingPlace(models.Model):
@@ -219,7 +220,8 @@ class Preference(Judgement):
     @property
     def in_words(self) -> str:
         """As in "A over B"."""
-        a, b = self.names[self.sample_a_id], self.names[self.sample_b_id]
+        names = self.names
+        a, b = names[self.sample_a_id], names[self.sample_b_id]
         return {
             self.Winner.A: f"{a} over {b}",
             self.Winner.B: f"{b} over {a}",

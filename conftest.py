@@ -92,6 +92,8 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     folder = tmp_path_factory.mktemp("s3")
     ports = {name: free_port() for name in ("s3.port", "master.port", "volume.port", "filer.port")}
     arguments = [f"-{name}={port}" for name, port in ports.items()]
+    # A bucket takes a volume of its own; left to itself the server has room for as many as whole ones fit on the disk.
+    arguments += ["-master.volumeSizeLimitMB=64", "-volume.max=200"]
     process = subprocess.Popen(
         [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-webdav=false", "-admin.ui=false", *arguments],
         env={**os.environ, "AWS_ACCESS_KEY_ID": "studio", "AWS_SECRET_ACCESS_KEY": "studio-secret"},
@@ -107,8 +109,8 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
 
 
 @pytest.fixture
-def s3_storage(s3_server: dict[str, str], settings: Any) -> str:
-    """The default storage is a fresh bucket on the real S3 server; returns the bucket's name."""
+def s3_storage(s3_server: dict[str, str], settings: Any) -> Iterator[str]:
+    """The default storage is a fresh bucket on the real S3 server, gone after the test; yields the bucket's name."""
     import boto3
     from botocore.config import Config
 
@@ -149,7 +151,11 @@ def s3_storage(s3_server: dict[str, str], settings: Any) -> str:
             },
         },
     }
-    return bucket
+    yield bucket
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for kept in page.get("Contents", []):
+            client.delete_object(Bucket=bucket, Key=kept["Key"])
+    client.delete_bucket(Bucket=bucket)
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,8 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
 
     @extend_schema(
         summary="Count the rows a dataset would have",
-        description="Curators only (403): counts by chosen filters tell what others answered on single clips.",
+        description="Curators only (403): counts by chosen filters tell what others answered on single clips. Fewer "
+        f"than {FEWEST_TOLD} are told as that: `count` is null then, and `fewer_than` is the number.",
         request=ChoiceOfRowsSerializer,
         examples=[COUNT_EXAMPLE],
         responses={200: CountSerializer},
@@ -112,13 +113,14 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
     @action(detail=False, methods=["post"])
     def count(self, request: Request) -> Response:
         try:
-            return Response({"count": services.preview(actor=request.user, **_body(ChoiceOfRowsSerializer, request))})
+            count = services.preview(actor=request.user, **_body(ChoiceOfRowsSerializer, request))
         except InvalidFilters as error:
             raise _in_filters(error) from error
+        return Response({"count": count, "fewer_than": FEWEST_TOLD if count is None else None})
 
     @extend_schema(
         summary="See whether the feedback suffices for a first dataset",
-        description=f"To raters, fewer than {FEWEST_TOLD} are told as that: `have` and `missing` are null then, and "
+        description=f"Fewer than {FEWEST_TOLD} are told as that: `have` and `missing` are null then, and "
         "`fewer_than` is the number.",
         responses={200: ReadinessSerializer(many=True)},
     )

@@ -57,20 +57,26 @@ class Readiness:
 def readiness(reader: AbstractBaseUser | None) -> list[Readiness]:
     """Clips with four stars or more, and decided pairs, against what a first training needs.
 
-    Raters are not told counts below `FEWEST_TOLD`; curators and the studio itself (None) are.
+    Nobody is told counts below `FEWEST_TOLD` but the studio itself (None).
     """
     liked = count_rows("supervised", FilterSpec(min_rating=LIKED_FROM))
     decided = decided_pairs(FilterSpec()).count()
     return [
-        _told(reader, "supervised", liked, LIKED_CLIPS_WANTED),
-        _told(reader, "preference", decided, PAIRS_WANTED),
+        _readiness("supervised", told(reader, liked), LIKED_CLIPS_WANTED),
+        _readiness("preference", told(reader, decided), PAIRS_WANTED),
     ]
 
 
-def _told(reader: AbstractBaseUser | None, kind: str, have: int, want: int) -> Readiness:
-    if reader is None or reader.is_staff or have >= FEWEST_TOLD:
-        return Readiness(kind, have, want)
-    return Readiness(kind, None, want, FEWEST_TOLD)
+def _readiness(kind: str, have: int | None, want: int) -> Readiness:
+    return Readiness(kind, have, want, FEWEST_TOLD if have is None else None)
+
+
+def told(reader: AbstractBaseUser | None, count: int) -> int | None:
+    """The count as it is told: None for fewer than `FEWEST_TOLD`, which would tell what was said of single clips.
+
+    The studio itself (None) is told every count.
+    """
+    return count if reader is None or count >= FEWEST_TOLD else None
 
 
 def count_rows(kind: str, spec: FilterSpec) -> int:

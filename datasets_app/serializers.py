@@ -69,7 +69,8 @@ class NewDatasetSerializer(ChoiceOfRowsSerializer):
 class CountSerializer(serializers.Serializer):
     """How many rows a dataset would have."""
 
-    count = strict.IntegerField()
+    count = strict.IntegerField(allow_null=True, help_text="null: told only as fewer than `fewer_than`.")
+    fewer_than = strict.IntegerField(allow_null=True)
 
 
 class ReadinessSerializer(serializers.Serializer):

@@ -14,7 +14,7 @@ from datasets_app.dependents import users_of
 from datasets_app.exceptions import DatasetInUse, DatasetNotFound, DatasetNotReady, NoRows
 from datasets_app.filters import FilterSpec
 from datasets_app.models import Dataset, Export
-from datasets_app.selection import count_rows
+from datasets_app.selection import count_rows, told
 from datasets_app.telling import require_answers
 from feedback.listening_tests.access import require_curator
 from text2song.exceptions import Forbidden
@@ -66,14 +66,14 @@ def new_dataset(
     return dataset
 
 
-def preview(*, actor: AbstractBaseUser | None, kind: str, filters: Mapping[str, Any]) -> int:
-    """How many rows a dataset would have.
+def preview(*, actor: AbstractBaseUser | None, kind: str, filters: Mapping[str, Any]) -> int | None:
+    """How many rows a dataset would have; None for fewer than `FEWEST_TOLD`, unless the studio itself asks.
 
     Raises `InvalidFilters`, and `Forbidden`: counts are for curators only, like all that chooses rows. A least count
-    would not do, since the difference of two large counts is the answer on one clip.
+    alone would not do, since the difference of two large counts is the answer on one clip.
     """
     require_curator(actor, "count what a dataset would hold")
-    return count_rows(kind, FilterSpec.from_mapping(filters, kind))
+    return told(actor, count_rows(kind, FilterSpec.from_mapping(filters, kind)))
 
 
 def may_change(user: AbstractBaseUser, dataset: Dataset) -> bool:

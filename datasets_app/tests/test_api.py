@@ -59,10 +59,11 @@ def test_lists_leave_deleted_ones_out_unless_asked(page: Client, user: Any) -> N
 
 
 def test_rows_are_counted_before_anything_is_built(curator_page: Client) -> None:
-    rated([5, 2])
-    compared_prompts(2)
-    assert send(curator_page, f"{LIST}count/", {"kind": "supervised"}).json() == {"count": 2}
-    assert send(curator_page, f"{LIST}count/", {"kind": "preference", "filters": {}}).json() == {"count": 2}
+    rated([5, 4, 3, 2, 1, 1])
+    compared_prompts(5)
+    told = {"count": 6, "fewer_than": None}, {"count": 5, "fewer_than": None}
+    assert send(curator_page, f"{LIST}count/", {"kind": "supervised"}).json() == told[0]
+    assert send(curator_page, f"{LIST}count/", {"kind": "preference", "filters": {}}).json() == told[1]
     assert not Dataset.objects.exists()
 
 
@@ -127,10 +128,10 @@ def test_ids_that_are_none_and_unknown_ones(page: Client) -> None:
 
 
 def test_readiness_is_told(curator_page: Client) -> None:
-    rated([5, 5, 2])
+    rated([5, 5, 2, 4, 4, 5])
     liked, decided = curator_page.get(f"{LIST}readiness/").json()
-    assert (liked["have"], liked["missing"], liked["is_ready"]) == (2, 48, False)
-    nothing = {"have": 0, "want": 50, "fewer_than": None, "missing": 50, "is_ready": False}
+    assert (liked["have"], liked["missing"], liked["is_ready"]) == (5, 45, False)
+    nothing = {"have": None, "want": 50, "fewer_than": 5, "missing": None, "is_ready": False}
     assert decided == {"kind": "preference"} | nothing
 
 

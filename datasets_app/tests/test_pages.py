@@ -39,8 +39,11 @@ def test_the_empty_list_explains_the_first_step(curator_page: Client) -> None:
     answer = curator_page.get(reverse("datasets"))
     assert "No datasets yet" in text(answer)
     assert reverse("dataset-create") in answer.content.decode()
-    assert "0 of 50" in text(answer)
-    assert "50 more are missing" in text(answer)
+    assert "fewer than 5 of 50" in text(answer)
+    rated([5] * 6)
+    started = text(curator_page.get(reverse("datasets")))
+    assert "6 of 50" in started
+    assert "44 more are missing" in started
 
 
 @pytest.mark.usefixtures("workers")
@@ -65,22 +68,24 @@ def test_a_dataset_is_made_and_followed(curator_page: Client, curator: Any) -> N
 
 
 def test_the_count_follows_the_form_and_switches_the_button(curator_page: Client) -> None:
-    rated([5, 4, 2])
+    rated([5, 4, 5, 4, 4, 2])
     count = reverse("dataset-count")
     some = curator_page.post(count, FORM | {"name": ""}).content.decode()
-    assert re.search(r"<strong[^>]*>2</strong>", some)
+    assert re.search(r"<strong[^>]*>5</strong>", some)
     assert "disabled" not in some
-    none = curator_page.post(count, FORM | {"kind": "preference"}).content.decode()
-    assert "Nothing fits" in none
-    assert "disabled" in none
-    assert "below the lowest" in curator_page.post(count, FORM | {"max_rating": "2"}).content.decode()
+    few = curator_page.post(count, FORM | {"kind": "preference"}).content.decode()
+    assert "Fewer than 5 rows fit" in few
+    assert "disabled" not in few
+    wrong = curator_page.post(count, FORM | {"max_rating": "2"}).content.decode()
+    assert "below the lowest" in wrong
+    assert "disabled" in wrong
 
 
 def test_the_form_opens_with_four_stars_and_their_count(curator_page: Client) -> None:
-    rated([5, 4, 2])
+    rated([5, 4, 5, 4, 4, 2])
     shown = curator_page.get(reverse("dataset-create")).content.decode()
     assert re.search(r'name="min_rating"[^>]*value="4"', shown)
-    assert re.search(r"<strong[^>]*>2</strong>", shown)
+    assert re.search(r"<strong[^>]*>5</strong>", shown)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +108,9 @@ def test_refused_input_is_kept_and_nothing_stored(curator_page: Client, changes:
 
 
 def test_counting_works_without_script(curator_page: Client) -> None:
-    rated([5])
+    rated([5] * 6)
     answer = curator_page.post(reverse("dataset-create"), FORM | {"name": "", "count": "1"})
-    assert re.search(r"<strong[^>]*>1</strong>", answer.content.decode())
+    assert re.search(r"<strong[^>]*>6</strong>", answer.content.decode())
     assert not Dataset.objects.exists()
 
 

@@ -78,23 +78,45 @@ def test_commands_in_the_name_of_a_rater_are_refused_too(user: Any, tmp_path: An
 
 def test_the_studio_itself_and_curators_build(curator: Any) -> None:
     rated([5])
-    for actor in (None, curator):
-        assert services.preview(actor=actor, kind="supervised", filters={}) == 1
+    for actor, count in ((None, 1), (curator, None)):
+        assert services.preview(actor=actor, kind="supervised", filters={}) == count
         assert services.create_dataset(actor=actor, name="Liked", kind="supervised", now=True).is_ready
 
 
 # -- how much there is -----------------------------------------------------------------------------------------------
 
 
-def test_few_liked_clips_are_not_counted_out_to_raters(page: Client, user: Any, curator: Any) -> None:
+@pytest.mark.parametrize("reader", ["page", "curator_page"])
+def test_few_liked_clips_are_counted_out_to_nobody(request: pytest.FixtureRequest, reader: str, user: Any) -> None:
+    browser = request.getfixturevalue(reader)
     rated([5] * (FEWEST_TOLD - 1))
-    liked, decided = page.get(f"{LIST}readiness/").json()
+    liked, decided = browser.get(f"{LIST}readiness/").json()
     for told in (liked, decided):
         assert (told["have"], told["fewer_than"], told["missing"], told["is_ready"]) == (None, FEWEST_TOLD, None, False)
-    assert "fewer than 5 of 50" in page.get(reverse("datasets")).text
-    assert [goal.have for goal in readiness(curator)] == [FEWEST_TOLD - 1, 0]
+    assert "fewer than 5 of 50" in browser.get(reverse("datasets")).text
+    assert [goal.have for goal in readiness(None)] == [FEWEST_TOLD - 1, 0]
     rated([5])
     assert [goal.have for goal in readiness(user)] == [FEWEST_TOLD, None]
+
+
+@pytest.mark.parametrize("liked", range(FEWEST_TOLD + 2))
+def test_no_door_counts_out_what_tells_of_single_clips(
+    liked: int, curator: Any, curator_page: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The API, both pages and the command, in the name of a curator: each tells no count below five."""
+    rated([5] * liked)
+    asked = curator_page.post(f"{LIST}count/", {"kind": "supervised"}, content_type="application/json").json()
+    form = {"kind": "supervised", "criterion": "overall", "seed": "0"}
+    pages = [curator_page.post(reverse("dataset-count"), form).text]
+    pages += [curator_page.post(reverse("dataset-create"), form | {"count": "1"}).text]
+    call_command("build_dataset", "Probe", kind="supervised", user=curator.username, count=True)
+    printed = capsys.readouterr().out.strip()
+    if liked < FEWEST_TOLD:
+        assert asked == {"count": None, "fewer_than": FEWEST_TOLD} and printed == "fewer than 5"
+        assert all("Fewer than 5 rows fit" in shown for shown in pages)
+    else:
+        assert asked == {"count": liked, "fewer_than": None} and printed == str(liked)
+        assert all(f">{liked}</strong> rows fit" in shown for shown in pages)
 
 
 # -- rows and reports ------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from datasets_app.forms import DatasetForm
 from datasets_app.listing import DatasetFilter
 from datasets_app.models import Dataset, Export
 from datasets_app.report_in_words import charts, circles, filters_in_words
-from datasets_app.selection import readiness
+from datasets_app.selection import FEWEST_TOLD, readiness
 from datasets_app.telling import RULE, statistics_for
 from datasets_app.training_command import training_command
 from feedback.listening_tests.access import require_curator
@@ -86,15 +86,16 @@ def _unbound_copy(form: DatasetForm) -> DatasetForm:
 
 
 def _count(actor: AbstractBaseUser, form: DatasetForm) -> dict[str, Any]:
-    """`rows`, or the `error` that keeps them from being counted; a missing name does not."""
+    """`rows` (None: `fewer_than`), or the `error` that keeps them from being counted; a missing name does not."""
     form.is_valid()
     wrong = {name: errors for name, errors in form.errors.items() if name in (*form.FILTERS, "kind")}
     if wrong:
         return {"error": " ".join(message for errors in wrong.values() for message in errors)}
     try:
-        return {"rows": services.preview(actor=actor, kind=form.cleaned_data["kind"], filters=form.filters)}
+        rows = services.preview(actor=actor, kind=form.cleaned_data["kind"], filters=form.filters)
     except DomainError as error:
         return {"error": error.message}
+    return {"rows": rows, "fewer_than": FEWEST_TOLD}
 
 
 @require_POST

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from datasets_app.models import Dataset
+from datasets_app.selection import FEWEST_TOLD
 from datasets_app.services import create_dataset, preview
 from datasets_app.training_command import training_command
 from text2song.exceptions import DomainError
@@ -49,7 +50,8 @@ class Command(BaseCommand):
         filters |= {"favorites": True} if options["favorites"] else {}
         try:
             if options["count"]:
-                self.stdout.write(str(preview(actor=actor, kind=options["kind"], filters=filters)))
+                count = preview(actor=actor, kind=options["kind"], filters=filters)
+                self.stdout.write(f"fewer than {FEWEST_TOLD}" if count is None else str(count))
                 return
             with presence("command"):
                 dataset = create_dataset(

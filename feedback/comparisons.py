@@ -40,18 +40,29 @@ class Comparison:
         }
 
     @cached_property
+    def pairs(self) -> dict[str, tuple[AudioSample, AudioSample]]:
+        """Any two of the samples, by their key."""
+        return {set_key((a.pk, b.pk)): (a, b) for a, b in combinations(self.samples, 2)}
+
+    @cached_property
     def choices(self) -> list[Preference]:
         """The rater's direct choices between any two of the samples."""
         mine = Preference.objects.filter(rater=self.rater, source=Preference.Source.DIRECT)
-        keys = [set_key((a.pk, b.pk)) for a, b in combinations(self.samples, 2)]
-        return list(mine.filter(pair_key__in=keys).with_context().order_by("created_at", "pk"))
+        return list(mine.filter(pair_key__in=self.pairs).with_context().order_by("created_at", "pk"))
+
+    @cached_property
+    def open_pairs(self) -> dict[str, tuple[AudioSample, AudioSample]]:
+        """The pairs to ask about: what the rater said blind, in a listening test, stands."""
+        blind = Preference.objects.filter(rater=self.rater, source=Preference.Source.TRIAL, pair_key__in=self.pairs)
+        judged = set(blind.values_list("pair_key", flat=True))
+        return {key: pair for key, pair in self.pairs.items() if key not in judged}
 
     @cached_property
     def pair(self) -> tuple[AudioSample, AudioSample]:
-        """The pair to ask about: the first the rater has not compared yet."""
+        """The one of `open_pairs` to ask about, which must not be empty: the first the rater has not compared yet."""
         done = {choice.pair_key for choice in self.choices}
-        pairs = list(combinations(self.samples, 2))
-        return next((pair for pair in pairs if set_key(s.pk for s in pair) not in done), pairs[0])
+        pairs = self.open_pairs.items()
+        return next((pair for key, pair in pairs if key not in done), next(iter(self.open_pairs.values())))
 
     @cached_property
     def preference_form(self) -> PreferenceForm:
@@ -73,7 +84,7 @@ class Comparison:
 
     @property
     def can_rank(self) -> bool:
-        return FEWEST_TO_RANK <= len(self.samples) <= MOST_RANKED
+        return bool(self.open_pairs) and FEWEST_TO_RANK <= len(self.samples) <= MOST_RANKED
 
     @property
     def named(self) -> list[tuple[AudioSample, str]]:

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -148,6 +149,27 @@ def test_a_blind_vote_replaces_what_was_said_openly_and_nothing_replaces_it(user
     assert (ranking.standing, ranking.pairs) == (2, 3)
     assert Preference.objects.get(pair_key=voice.pair_key) == voice
     prefer(sample_a=x, sample_b=y, winner="b", rater=UserFactory())
+
+
+def test_a_pair_judged_blind_is_not_offered_again(user, page):
+    test = running(prompts=1)
+    trial = next_trial(rater=user, test=test)
+    x, y = trial.pair.sample_x, trial.pair.sample_y
+    answer(trial, "first")
+    close_test(actor=test.created_by, test=test)
+
+    def shown(client, *samples):
+        return client.get(reverse("compare"), {"ids": [sample.pk for sample in samples]}).text
+
+    two = shown(page, x, y)
+    assert "You have judged these two in a blind listening test" in two and "prefer-a" not in two
+    third = AudioSampleFactory(job=x.job, index=7, stored=False)
+    three = shown(page, x, y, third)
+    offered = [f'value="{sample.pk}" selected' in three for sample in (x, y, third)]
+    assert "prefer-a" in three and offered == [True, False, True], "the first pair that is open"
+    browser = Client()
+    browser.force_login(UserFactory())
+    assert "prefer-a" in shown(browser, x, y)
 
 
 @pytest.mark.postgres

@@ -21,6 +21,7 @@ from adapters.files import local_folder
 from adapters.models import Adapter, DefaultChange
 from adapters.selection import require_selectable
 from adapters.services import make_default
+from datasets_app.models import DatasetItem
 from feedback.listening_tests.creation import ArmSpec, create_test
 from feedback.listening_tests.evidence import WANTED, evidence
 from feedback.listening_tests.lifecycle import start_test
@@ -80,8 +81,8 @@ def open_promotion(
     """Start a blind test of `adapter` against its parent, or its base alone where the parent cannot be used.
 
     For curators; `actor` None is the studio itself. `values` are fields of the test (`duration`, `seed`) that differ
-    from the usual. Raises `Conflict` when the adapter is the default already or a test of it goes on, `Refused` without
-    a suite, `AdapterNotSelectable`, and what `start_test` raises.
+    from the usual. Raises `Conflict` when the adapter is the default already, a test of it goes on, or it learned from
+    the suite's texts, `Refused` without a suite, `AdapterNotSelectable`, and what `start_test` raises.
     """
     if actor is not None and not actor.is_staff:
         raise Forbidden("Only curators open a test for promotion.")
@@ -91,6 +92,7 @@ def open_promotion(
     require_selectable(adapter, adapter.base_model)
     if adapter.is_default:
         raise Conflict(f"“{adapter.label}” is the default already.")
+    _require_untaught(adapter, policy.suite)
     opponent = opponent_of(adapter)
     with transaction.atomic():
         Adapter.objects.select_for_update(of=("self",)).get(pk=adapter.pk)  # a second request waits, then sees this one
@@ -110,6 +112,21 @@ def open_promotion(
         start_test(actor=actor, test=test)
     log.info("promotion_opened", adapter_id=str(adapter.pk), test_id=str(test.pk))
     return promotion
+
+
+def _require_untaught(adapter: Adapter, suite: PromptSuite) -> None:
+    """Refuse a suite of which the adapter, or one it goes on from, learned a text; datasets may be older than it."""
+    lineage = [adapter]
+    while lineage[-1].parent is not None:
+        lineage.append(lineage[-1].parent)
+    taught = DatasetItem.objects.filter(dataset__runs__adapter__in=lineage).exclude(split=DatasetItem.Split.TEST)
+    shared = suite.prompts.filter(text_key__in=taught.order_by().values("text_key"))
+    known = shared.order_by().values("text_key").distinct().count()
+    if known:
+        raise Conflict(
+            f"“{adapter.label}” learned from {known} of the texts of “{suite}”: its dataset was built before the suite "
+            "was frozen. Choose another suite under Training, or train on a dataset that is built anew."
+        )
 
 
 def open_for_new(adapter: Adapter) -> str:

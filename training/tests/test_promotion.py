@@ -14,6 +14,7 @@ from adapters.exceptions import AdapterInactive
 from adapters.models import Adapter, DefaultChange
 from adapters.services import deactivate_adapter, make_default, roll_back
 from adapters.tests.factories import AdapterFactory
+from datasets_app.tests.factories import built, rated
 from feedback.listening_tests.evidence import WANTED, evidence
 from feedback.listening_tests.exceptions import WrongState
 from feedback.listening_tests.lifecycle import close_test, delete_test, reopen_test
@@ -39,6 +40,7 @@ from training.models import Promotion, PromotionPolicy
 from training.promotion import current_policy, decide, decide_waiting, open_promotion, set_policy
 from training.quality.guards import RULES, Figure, Guards
 from training.services import start_run
+from training.tests.factories import TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
 SOUND = Guards({"diversity": Figure(0.9, 0.95), "silent": Figure(0.0, 0.0), "drift": Figure(0.02, 0.0)})
@@ -101,6 +103,32 @@ def test_without_a_usable_parent_it_faces_the_base_alone(policy, curator):
     child = AdapterFactory(base_model=parent.base_model, parent=parent)
     promotion = open_promotion(adapter=child, actor=curator)
     assert promotion.opponent is None and promotion.opponent_name == f"{parent.base_model.display_name} alone"
+
+
+@pytest.mark.parametrize("taught", ["adapter", "parent"])
+def test_a_suite_it_learned_from_is_refused_even_if_frozen_later(policy, curator, taught):
+    texts = [f"tune number {number}" for number in range(30)]
+    for text in texts:
+        rated([5], prompt=PromptFactory(text=text))
+    dataset = built("supervised")
+    parent = AdapterFactory()
+    adapter = AdapterFactory(base_model=parent.base_model, parent=parent)
+    TrainingRunFactory(completed=True, dataset=dataset, adapter={"adapter": adapter, "parent": parent}[taught])
+    held_out = set(dataset.items.filter(split="test").values_list("asked", flat=True))
+    learned = [text for text in texts if text not in held_out]
+    assert held_out and learned, "both kinds of rows are looked at"
+
+    def frozen(*asked):
+        fresh = [PromptFactory() for _ in range(5)]
+        suite = PromptSuiteFactory(prompts=[*fresh, *(PromptFactory(text=text) for text in asked)], frozen=True)
+        set_policy(actor=curator, suite=suite, votes_wanted=20)
+
+    frozen(*learned[:2], *held_out)
+    with pytest.raises(Conflict, match="learned from 2 of the texts"):
+        open_promotion(adapter=adapter, actor=curator)
+    assert "learned from 2" in promotions.open_for_new(adapter) and not Promotion.objects.exists()
+    frozen(*held_out)
+    assert open_promotion(adapter=adapter, actor=curator).test.state == "generating"
 
 
 def test_what_cannot_be_tested_is_refused(policy, curator):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from uuid import UUID
+from zlib import crc32
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.cache import cache
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from adapters.models import Adapter
 from feedback.listening_tests.results import comparisons_of, percent, trusted_votes
@@ -17,8 +18,8 @@ from feedback.statistics.bradley_terry import Leaderboard, Standing, leaderboard
 from generation.models import BaseModel
 
 KEEP_SECONDS = 24 * 3600
-SHAPE = 2
-"""Raised when what is kept changes its fields: a board kept by an older version is then not read."""
+SHAPE = crc32(repr([field.name for kept in (Leaderboard, Standing) for field in fields(kept)]).encode())
+"""Of what is kept: a board kept by a version with other fields is not read."""
 ArmKey = tuple[Hashable, ...]
 """What makes arms of different tests the same: base model, adapter and strength."""
 
@@ -71,8 +72,9 @@ def standings(*, actor: AbstractBaseUser) -> Standings:
 
 def _computed(votes: QuerySet[Trial], active: UUID | None) -> tuple[Leaderboard, ArmKey | None]:
     """Kept until a vote is added or left out: they take a while to reckon with."""
-    state = votes.aggregate(count=Count("pk"), newest=Max("voted_at"))
-    key = f"leaderboard:{SHAPE}:{state['count']}:{state['newest'] and state['newest'].timestamp()}:{active}"
+    state = votes.aggregate(count=Count("pk"), newest=Max("voted_at"), raters=Sum("rater"))
+    seen = ":".join(str(value) for value in state.values()).replace(" ", "_")
+    key = f"leaderboard:{SHAPE}:{seen}:{active}"
     found = cache.get(key)
     if found is None:
         found = _compute(votes, active)

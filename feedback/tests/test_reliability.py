@@ -141,6 +141,24 @@ def test_the_leaderboard_puts_arms_of_all_tests_in_order(user, curator):
     assert [row.name for row in standings(actor=user).rows] == [row.name for row in board.rows]
 
 
+def test_a_kept_leaderboard_is_not_that_of_another_rater(curator):
+    """One is left out instead of another: as many votes, the newest at the same time."""
+    test = running(prompts=1, sample=SILENT)
+    (pair,) = test.pairs.all()
+    one, other, third = (UserFactory() for _ in range(3))
+    voted(pair, winner="x", rater=one)
+    voted(pair, winner="y", rater=other)
+    voted(pair, winner="x", rater=third)
+    lifecycle.close_test(actor=curator, test=test)
+
+    def wins_without(rater):
+        RaterProfile.objects.update(is_excluded=False)
+        RaterProfile.objects.update_or_create(user=rater, defaults={"is_excluded": True})
+        return {row.base_model: row.standing.wins for row in standings(actor=curator).rows}[pair.arm_x.base_model]
+
+    assert [wins_without(one), wins_without(other), wins_without(one)] == [1, 2, 1]
+
+
 def test_five_thousand_votes_are_ranked_in_a_moment(curator, record_property):
     test = running(prompts=5, arms=4, sample=SILENT)
     pairs = list(test.pairs.all())

@@ -125,9 +125,9 @@ def fill(name: str, rows: int) -> dict[str, Any]:
 
     from feedback.models import Preference
     from feedback.models.judgements import set_key
-    from generation.catalogue import sync_catalogue
+    from generation.base_models.catalogue import sync_catalogue
     from generation.models import AudioSample, BaseModel, GenerationJob
-    from generation.sample_files import pack_codes
+    from generation.sound.files import pack_codes
     from prompts.models import Prompt
 
     rng = np.random.default_rng(1)
@@ -197,7 +197,7 @@ def build(name: str, rows: int) -> dict[str, Any]:
 
 def export(name: str, rows: int) -> dict[str, Any]:
     """Write the dataset to a file."""
-    from datasets_app.exports import write_file
+    from datasets_app.formats.exports import write_file
     from datasets_app.models import Dataset
 
     with tempfile.TemporaryDirectory() as folder:

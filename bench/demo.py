@@ -11,7 +11,7 @@ move the measure the right way.
 **Columns.** `win` is the win rate with its 95 % interval over `test` votes; `measure` and `base` are the means of the
 taste's measure over the clips of the test (darkness and calm are negative: larger is liked), and `gained` is the 95 %
 interval of their difference over prompts; `guards` are those of `training.quality.guards`; `seconds` is the whole walk.
-*dpo* trains with what the studio proposes to anybody for these votes (`training.proposal`).
+*dpo* trains with what the studio proposes to anybody for these votes (`training.runs.proposal`).
 
 Two walks of one seed differ by chance: prompts get random ids, by which a dataset is split and ordered.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import Prefetch, Q, QuerySet
 
 from datasets_app.exceptions import DatasetIsImmutable
-from datasets_app.work import BuildQuerySet
+from datasets_app.models.building import BuildQuerySet
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -7,7 +7,7 @@ from text2song.workers import worker_name
 
 def build_datasets(dataset_id: str) -> None:
     """Build every dataset that waits."""
-    from datasets_app.builder import build
+    from datasets_app.building.builder import build
     from datasets_app.models import Dataset
 
     while dataset := Dataset.objects.claim_next(worker_name()):
@@ -16,7 +16,7 @@ def build_datasets(dataset_id: str) -> None:
 
 def write_exports(export_id: str) -> None:
     """Write the file of every export that waits."""
-    from datasets_app.exports import write
+    from datasets_app.formats.exports import write
     from datasets_app.models import Export
 
     while export := Export.objects.claim_next(worker_name()):

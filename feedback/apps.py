@@ -6,7 +6,7 @@ class FeedbackConfig(AppConfig):
 
     def ready(self) -> None:
         from feedback import receivers  # noqa: F401
-        from feedback.library_filter import FEEDBACK_FILTERS
+        from feedback.pages.library_filter import FEEDBACK_FILTERS
         from generation.listening.library import add_filter
 
         for further in FEEDBACK_FILTERS:

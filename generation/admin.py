@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from generation import model_registry, services
+from generation import services
 from generation.models import AudioSample, BaseModel, Favorite, GenerationDefaults, GenerationJob, ModelFetch
-from prompts.coach import remarks_on
+from generation.services import base_models as model_registry
+from prompts.coach.advice import remarks_on
 from text2song.curation import ReadOnlyAdmin, StudioAdmin, act
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generation.long_form import LONG_FORM_MAX_SECONDS
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from text2song.exceptions import Conflict, DomainError, NotFound, Refused
 
 

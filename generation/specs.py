@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from generation.architecture import Architecture
+from generation.base_models.architecture import Architecture
 
 Codes: TypeAlias = npt.NDArray[np.int16]
 Waveform: TypeAlias = npt.NDArray[np.float32]

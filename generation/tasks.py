@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from generation import worker
+from generation.jobs import worker
 from text2song.workers import on_worker_start, worker_name
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ def run_job(job_id: str) -> None:
 
 def check_adapter(registration_id: str) -> None:
     """Try all adapters that wait for it on their bases."""
-    from generation.adapter_trial import try_waiting
+    from generation.jobs.adapter_check import try_waiting
 
     try_waiting(engines(), worker_name())
 
 
 def fetch_model(fetch_id: str) -> None:
     """Fetch the files of hub models that wait for it."""
-    from generation.fetching import fetch_waiting
+    from generation.base_models.fetching import fetch_waiting
 
     fetch_waiting(worker_name())
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from prompts import services
 from prompts.models import Prompt, PromptSuite, PromptTemplate, SuiteItem
-from prompts.validators import TEXT_MESSAGE
+from prompts.wording.validators import TEXT_MESSAGE
 from text2song.curation import StudioAdmin
 from text2song.exceptions import DomainError
 

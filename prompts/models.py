@@ -14,11 +14,12 @@ from django.db.models.functions import Length, Trim
 from django.utils import timezone
 from django.utils.text import Truncator
 
-from prompts import querysets, validators
+from prompts import querysets
 from prompts.exceptions import SuiteIsFrozen
-from prompts.rendering import Rendered, render_prompt
-from prompts.sameness import text_key
-from prompts.vocabulary import (
+from prompts.wording import validators
+from prompts.wording.rendering import Rendered, render_prompt
+from prompts.wording.sameness import text_key
+from prompts.wording.vocabulary import (
     INSTRUMENT_BY_SLUG,
     MAX_TEMPO,
     MAX_TEXT_LENGTH,
@@ -105,8 +106,8 @@ class MusicalAttributes(models.Model):
 class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
     """One thing to play. A saved prompt never changes: samples and datasets refer to it; reuse makes a new one.
 
-    `rendered_text` is the whole of it in words. A model may read less: `generation.reading`. Prompts that ask for the
-    same in words have the same `text_key`.
+    `rendered_text` is the whole of it in words. A model may read less: `generation.jobs.reading`. Prompts that ask for
+    the same in words have the same `text_key`.
     """
 
     author = models.ForeignKey(

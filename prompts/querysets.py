@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 
-from prompts.sameness import text_key
+from prompts.wording.sameness import text_key
 from text2song.models import SoftDeleteQuerySet
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from prompts.search import parse_words
+from prompts.wording.search import parse_words
 from text2song.exceptions import DomainError
 
 

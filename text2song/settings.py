@@ -118,8 +118,16 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-                "text2song.context_processors.studio",
+                "text2song.pages.context_processors.studio",
             ],
+            "libraries": {
+                "adapter_losses": "training.pages.adapter_losses_tags",
+                "feedback": "feedback.pages.tags",
+                "generation_format": "generation.pages.tags",
+                "prompt_search": "prompts.pages.tags",
+                "training_format": "training.pages.tags",
+                "workforce": "text2song.pages.tags",
+            },
         },
     }
 ]
@@ -306,7 +314,7 @@ SPECTACULAR_SETTINGS = {
         "DatasetState": "datasets_app.models.Dataset.State",
         "DatasetKind": "datasets_app.models.Dataset.Kind",
         "ExperimentState": "training.models.Experiment.State",
-        "Instrument": "prompts.vocabulary.INSTRUMENT_CHOICES",
+        "Instrument": "prompts.wording.vocabulary.INSTRUMENT_CHOICES",
     },
 }
 

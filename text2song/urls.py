@@ -7,11 +7,12 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from text2song import health, views
+from text2song import health
 from text2song.api import errors as api_errors
+from text2song.pages import views
 
-handler404 = "text2song.views.not_found"
-handler500 = "text2song.views.server_error"
+handler404 = "text2song.pages.views.not_found"
+handler500 = "text2song.pages.views.server_error"
 
 admin.site.site_header = "Text2Song Studio"
 admin.site.site_title = "Text2Song Studio"
@@ -23,19 +24,19 @@ urlpatterns = [
     path("status-bar/", views.status_bar, name="status-bar"),
     path("sign-in/", views.SignInView.as_view(), name="sign-in"),
     path("sign-out/", views.SignOutView.as_view(), name="sign-out"),
-    path("settings/", include("text2song.settings_urls")),
-    path("", include("prompts.urls")),
-    path("", include("generation.urls")),
-    path("", include("feedback.urls")),
-    path("", include("feedback.listening_test_urls")),
-    path("adapters/", include("adapters.urls")),
-    path("datasets/", include("datasets_app.urls")),
-    path("training/", include("training.urls")),
+    path("settings/", include("text2song.pages.settings_urls")),
+    path("", include("prompts.pages.urls")),
+    path("", include("generation.pages.urls")),
+    path("", include("feedback.pages.urls")),
+    path("", include("feedback.listening_tests.pages.urls")),
+    path("adapters/", include("adapters.pages.urls")),
+    path("datasets/", include("datasets_app.pages.urls")),
+    path("training/", include("training.pages.urls")),
     path("healthz", login_not_required(health.healthz), name="healthz"),
     path("readyz", login_not_required(health.readyz), name="readyz"),
     path("metrics", login_not_required(health.metrics), name="metrics"),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("text2song.api_urls")),
+    path("api/v1/", include("text2song.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", views.api_docs(SpectacularSwaggerSplitView), name="api-docs"),
     re_path(r"^api(?:/.*)?$", login_not_required(api_errors.not_found)),

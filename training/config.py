@@ -452,5 +452,5 @@ PRESETS: dict[str, dict[str, Any]] = {
         "max_grad_norm": 1.5,
     },
 }
-"""What each preset changes; balanced is the defaults. `training.proposal` fits the first to the votes at hand."""
+"""What each preset changes; balanced is the defaults. `training.runs.proposal` fits the first to the votes at hand."""
 PRESET_LABELS = {FEW_VOTES: "A few hundred votes"}

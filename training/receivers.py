@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.configuration import Group, describes_adapters
 from adapters.models import Adapter
+from adapters.pages.configuration import Group, describes_adapters
 from datasets_app.dependents import uses_datasets
 from datasets_app.models import Dataset
 from training.config import Group as ConfigGroup
 from training.models import Experiment
-from training.settings_in_words import settings_in_words
+from training.pages.settings_in_words import settings_in_words
 
 LORA_IN_FILE = {
     "lora_r": "r",

@@ -7,8 +7,8 @@ import os
 from django.conf import settings
 
 from text2song.workers import on_worker_start, worker_name
-from training import worker
-from training.promotion import decide_waiting
+from training.promotion.services import decide_waiting
+from training.runs import worker
 
 
 def run_training(run_id: str) -> None:

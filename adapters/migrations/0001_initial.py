@@ -7,7 +7,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import adapters.validators
+import adapters.models.names
 
 
 class Migration(migrations.Migration):
@@ -30,16 +30,20 @@ class Migration(migrations.Migration):
                     models.CharField(
                         error_messages={"blank": "An adapter's name has 1 to 100 characters."},
                         max_length=100,
-                        validators=[adapters.validators.validate_name],
+                        validators=[adapters.models.names.validate_name],
                     ),
                 ),
                 (
                     "version",
-                    models.CharField(default="1.0.0", max_length=32, validators=[adapters.validators.validate_version]),
+                    models.CharField(
+                        default="1.0.0", max_length=32, validators=[adapters.models.names.validate_version]
+                    ),
                 ),
                 (
                     "description",
-                    models.TextField(blank=True, max_length=5000, validators=[adapters.validators.validate_characters]),
+                    models.TextField(
+                        blank=True, max_length=5000, validators=[adapters.models.names.validate_characters]
+                    ),
                 ),
                 (
                     "base_revision",
@@ -131,16 +135,20 @@ class Migration(migrations.Migration):
                     models.CharField(
                         error_messages={"blank": "An adapter's name has 1 to 100 characters."},
                         max_length=100,
-                        validators=[adapters.validators.validate_name],
+                        validators=[adapters.models.names.validate_name],
                     ),
                 ),
                 (
                     "version",
-                    models.CharField(default="1.0.0", max_length=32, validators=[adapters.validators.validate_version]),
+                    models.CharField(
+                        default="1.0.0", max_length=32, validators=[adapters.models.names.validate_version]
+                    ),
                 ),
                 (
                     "description",
-                    models.TextField(blank=True, max_length=5000, validators=[adapters.validators.validate_characters]),
+                    models.TextField(
+                        blank=True, max_length=5000, validators=[adapters.models.names.validate_characters]
+                    ),
                 ),
                 (
                     "base_revision",

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import accept, take_in
+from adapters.services.registration import accept, take_in
 from adapters.tests.factories import AdapterFactory, adapter_files, adapter_zip, tiny_base
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.tests.clients import caller

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adapters.exceptions import AdapterFilesRefused
-from adapters.inspection import inspect_folder
+from adapters.files.inspection import inspect_folder
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE
 from adapters.tests.factories import CONFIG, LAYER, adapter_files, adapter_folder, tiny_base
 

@@ -8,9 +8,9 @@ import zipfile
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from adapters.configuration import in_words
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import accept, take_in
+from adapters.pages.configuration import in_words
+from adapters.services.registration import accept, take_in
 from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory, adapter_files, adapter_zip, tiny_base
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
 

@@ -14,9 +14,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from safetensors.numpy import save
 
 from adapters.exceptions import AdapterExists, AdapterFilesRefused, AdapterFilesUnavailable
-from adapters.files import local_folder
+from adapters.files.keeping import local_folder
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import accept, receive_adapter, request_registration, take_in
+from adapters.services.registration import accept, receive_adapter, request_registration, take_in
 from adapters.tests.factories import (
     LAYER,
     AdapterFactory,

@@ -16,9 +16,9 @@ from adapters.exceptions import (
     AdapterOfAnotherBase,
 )
 from adapters.models import Adapter
-from adapters.selection import find_adapter, require_selectable
+from adapters.models.names import next_version
+from adapters.services.selection import find_adapter, require_selectable
 from adapters.tests.factories import AdapterFactory
-from adapters.validators import next_version
 from generation.tests.factories import BaseModelFactory
 from text2song.exceptions import Conflict, Forbidden
 

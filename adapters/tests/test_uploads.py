@@ -21,15 +21,15 @@ import pytest
 from django.core.files.storage import FileSystemStorage, storages
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 
-from adapters import registration as registering
 from adapters.exceptions import AdapterExists, AdapterFilesRefused, AdapterFilesUnavailable
-from adapters.files import bring_upload, local_folder, store_upload
-from adapters.inspection import MOST_HEADER, inspect_heads
+from adapters.files.inspection import MOST_HEADER, inspect_heads
+from adapters.files.keeping import bring_upload, local_folder, store_upload
+from adapters.files.unpacking import GLANCE, MOST_RATIO, RATIO_ALLOWANCE, opened, unpack
 from adapters.models import ARCHIVE_FILE, CONFIG_FILE, WEIGHTS_FILE, AdapterRegistration
-from adapters.registration import receive_adapter, request_registration, take_in
+from adapters.services import registration as registering
+from adapters.services.registration import receive_adapter, request_registration, take_in
 from adapters.tests.factories import LAYER, adapter_files, adapter_folder, adapter_zip, lora_tensors, tiny_base
-from adapters.unpacking import GLANCE, MOST_RATIO, RATIO_ALLOWANCE, opened, unpack
-from generation.adapter_trial import try_on_base
+from generation.jobs.adapter_check import try_on_base
 from text2song import workers
 from text2song.pruning import orphans
 from text2song.tests.clients import caller

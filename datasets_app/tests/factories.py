@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from datasets_app.building.splits import assign_splits
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
-from datasets_app.splits import assign_splits
 from feedback.models import Preference
 from feedback.tests.factories import PreferenceFactory, RaterProfileFactory, RatingFactory
 from generation.models import AudioSample

@@ -10,13 +10,14 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from datasets_app.builder import build
+from datasets_app.building.builder import build
+from datasets_app.building.selection import readiness
+from datasets_app.building.splits import assign_splits
+from datasets_app.building.writing import Writer, content_hash, seal
 from datasets_app.exceptions import DatasetIsImmutable, NoRows
+from datasets_app.formats.rows import codes_digest
 from datasets_app.models import Clip, Dataset, DatasetItem
-from datasets_app.rows import codes_digest
-from datasets_app.selection import readiness
 from datasets_app.services import create_dataset
-from datasets_app.splits import assign_splits
 from datasets_app.tests.factories import (
     built,
     clips,
@@ -29,13 +30,12 @@ from datasets_app.tests.factories import (
     seed_with_every_split,
     seed_with_other_splits,
 )
-from datasets_app.writing import Writer, content_hash, seal
 from feedback.models import Preference, Ranking, Rating
 from feedback.tests.factories import ClipPairFactory, PreferenceFactory, SampleTagFactory, TagFactory, TrialFactory
 from generation.models import AudioSample, GenerationJob
 from generation.services import delete_job
-from prompts.sameness import text_key
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
+from prompts.wording.sameness import text_key
 from text2song import work
 from text2song.work import ClaimLost
 

@@ -18,18 +18,18 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from datasets_app import exports, huggingface, imports
+from datasets_app.building.writing import content_hash
 from datasets_app.exceptions import DatasetNotReady, InvalidRow
-from datasets_app.exports import write_file
-from datasets_app.imports import import_dataset
+from datasets_app.formats import exports, huggingface
+from datasets_app.formats.exports import write_file
 from datasets_app.models import Dataset, DatasetItem, Export
-from datasets_app.services import create_dataset, start_export
+from datasets_app.services import create_dataset, imports, start_export
+from datasets_app.services.imports import import_dataset
 from datasets_app.tasks import build_datasets, write_exports
 from datasets_app.tests.factories import built, compared_prompts, rated, rated_prompts, rater
-from datasets_app.writing import content_hash
 from feedback.tests.factories import NoteFactory, SampleTagFactory, TagFactory
 from generation.models import AudioSample
-from generation.sample_files import load_codes
+from generation.sound.files import load_codes
 from prompts.tests.factories import PromptSuiteFactory
 from text2song import work
 from text2song.exceptions import DomainError

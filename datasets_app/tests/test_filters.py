@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from adapters.tests.factories import AdapterFactory
+from datasets_app.building.filters import FilterSpec
+from datasets_app.building.selection import count_rows, readiness, rows
 from datasets_app.exceptions import InvalidFilters
-from datasets_app.filters import FilterSpec
-from datasets_app.selection import count_rows, readiness, rows
 from datasets_app.tests.factories import clips, prefer, rated, rater
 from feedback.models import Rating, Tag
 from feedback.tests.factories import CriterionFactory, RatingFactory, SampleTagFactory, TagFactory

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import pytest
 
-from datasets_app.circles import Circles
-from datasets_app.report_in_words import charts, circles
-from datasets_app.selection import readiness
+from datasets_app.building.selection import readiness
+from datasets_app.pages.report_in_words import charts, circles
+from datasets_app.report.circles import Circles
 from datasets_app.tests.factories import built, clips, compared_prompts, prefer, rated, rater
 from generation.models import AudioSample
 

@@ -10,11 +10,11 @@ from django.test import Client
 from django.urls import reverse
 
 from datasets_app import services
-from datasets_app.imports import import_dataset
+from datasets_app.building.selection import FEWEST_TOLD, readiness
 from datasets_app.models import Dataset, Export
-from datasets_app.selection import FEWEST_TOLD, readiness
+from datasets_app.report.telling import ANSWERS, may_read_answers, statistics_for
+from datasets_app.services.imports import import_dataset
 from datasets_app.tasks import write_exports
-from datasets_app.telling import ANSWERS, may_read_answers, statistics_for
 from datasets_app.tests.factories import built, compared_prompts, rated
 from feedback.services import prefer, rate
 from text2song.exceptions import Forbidden

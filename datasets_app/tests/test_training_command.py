@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from datasets_app.exceptions import MethodDoesNotMatch
-from datasets_app.huggingface import card
+from datasets_app.formats.huggingface import card
+from datasets_app.formats.training_command import training_command
 from datasets_app.models import Dataset
-from datasets_app.training_command import training_command
 
 DATASET = Dataset(name="Votes", kind=Dataset.Kind.PREFERENCE)
 PLAIN = f"manage.py train --dataset {DATASET.pk} --method dpo"

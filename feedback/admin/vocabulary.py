@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from feedback.judgements.tag_names import normal_name
 from feedback.models import Criterion, Tag
 from feedback.services import delete_tag, merge_tag
-from feedback.tag_names import normal_name
 from text2song.curation import StudioAdmin, act
 from text2song.exceptions import Refused
 

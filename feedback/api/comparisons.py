@@ -6,9 +6,9 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins
 
-from feedback.filters import ComparisonFilter, PreferenceFilter
+from feedback.api.filters import ComparisonFilter, PreferenceFilter
+from feedback.api.serializers import PreferenceItemSerializer, RankingItemSerializer
 from feedback.models import Preference, Ranking
-from feedback.serializers import PreferenceItemSerializer, RankingItemSerializer
 from text2song.api.lookups import UUIDLookup
 from text2song.api.views import ApiViewSet
 

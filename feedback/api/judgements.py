@@ -20,18 +20,19 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from feedback import services, summaries
-from feedback.filters import FeedbackFilter, ScopeFilter
-from feedback.history import feedback_on_job
-from feedback.models import Rating
-from feedback.serializers import (
+from feedback import services
+from feedback.api.filters import FeedbackFilter, ScopeFilter
+from feedback.api.serializers import (
     BODIES,
     FeedbackAnswerSerializer,
     FeedbackItemSerializer,
     JobFeedbackSerializer,
     StatisticsSerializer,
 )
-from feedback.serializers.answers import any_item
+from feedback.api.serializers.answers import any_item
+from feedback.judgements import summaries
+from feedback.judgements.history import feedback_on_job
+from feedback.models import Rating
 from feedback.services.deletion import Feedback
 from generation.models import GenerationJob
 from text2song.api.schema import CONFLICT

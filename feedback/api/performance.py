@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adapters.models import Adapter
-from feedback.performance import performance
-from feedback.serializers.performance import PerformanceSerializer
+from feedback.api.serializers.performance import PerformanceSerializer
+from feedback.judgements.performance import performance
 from text2song.api.lookups import UUIDLookup
 from text2song.api.views import ApiViewSet
 

@@ -10,16 +10,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feedback import services
-from feedback.filters import TagFilter
-from feedback.models import Criterion, Tag
-from feedback.serializers import (
+from feedback.api.filters import TagFilter
+from feedback.api.serializers import (
     CriterionSerializer,
     TagChangeSerializer,
     TagCreateSerializer,
     TagMergeSerializer,
     TagSerializer,
 )
-from feedback.tag_names import normal_name
+from feedback.judgements.tag_names import normal_name
+from feedback.models import Criterion, Tag
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.views import ApiViewSet

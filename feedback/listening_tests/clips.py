@@ -15,10 +15,10 @@ import soundfile
 from scipy import signal
 
 from feedback.models import ClipPair, Trial
-from generation import audio
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
-from generation.sample_files import load_audio_bytes
+from generation.sound import processing as audio
+from generation.sound.files import load_audio_bytes
 from generation.specs import Waveform
 
 HEADER_BYTES = 44

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from feedback.listening_tests.results import comparisons_of, trusted_votes
+from feedback.listening_tests.services.results import comparisons_of, trusted_votes
 from feedback.models import Arm, ListeningTest, Trial
 from feedback.statistics.pooling import log_evidence
 

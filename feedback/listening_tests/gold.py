@@ -13,10 +13,10 @@ from django.db import IntegrityError, transaction
 from scipy import signal
 
 from feedback.models import Arm, ClipPair, ListeningTest
-from generation import audio
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
-from generation.sample_files import load_audio_bytes
+from generation.sound import processing as audio
+from generation.sound.files import load_audio_bytes
 from generation.specs import Waveform
 from text2song.outages import write_refused
 

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from feedback.listening_tests.access import profile_of
-from feedback.listening_tests.trials import winner_of
+from feedback.listening_tests.services.trials import winner_of
 from feedback.models import ClipPair, RaterProfile, Trial
 from feedback.statistics.agreement import Judgement, pair_agreement
 from feedback.statistics.reliability import Evidence, peer_reliability, reliability

@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from feedback.listening_tests import coverage
 from feedback.listening_tests.coverage import Intervals
-from feedback.listening_tests.trials import RaterProgress, rater_progress
-from feedback.listening_tests.votes import required_seconds
+from feedback.listening_tests.services.trials import RaterProgress, rater_progress
+from feedback.listening_tests.services.votes import required_seconds
 from feedback.models import Trial
 
 

@@ -8,7 +8,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import feedback.models.listening_tests
+import feedback.listening_tests.models
 import feedback.models.raters
 
 
@@ -259,7 +259,7 @@ class Migration(migrations.Migration):
                 ("index", models.PositiveSmallIntegerField(help_text="Which candidate of the jobs.")),
                 (
                     "gold_file",
-                    models.FileField(blank=True, max_length=200, upload_to=feedback.models.listening_tests.gold_path),
+                    models.FileField(blank=True, max_length=200, upload_to=feedback.listening_tests.models.gold_path),
                 ),
                 (
                     "arm_x",
@@ -549,19 +549,19 @@ class Migration(migrations.Migration):
                 (
                     "token",
                     models.CharField(
-                        default=feedback.models.listening_tests.opaque_token, editable=False, max_length=40, unique=True
+                        default=feedback.listening_tests.models.opaque_token, editable=False, max_length=40, unique=True
                     ),
                 ),
                 (
                     "first_token",
                     models.CharField(
-                        default=feedback.models.listening_tests.opaque_token, editable=False, max_length=40, unique=True
+                        default=feedback.listening_tests.models.opaque_token, editable=False, max_length=40, unique=True
                     ),
                 ),
                 (
                     "second_token",
                     models.CharField(
-                        default=feedback.models.listening_tests.opaque_token, editable=False, max_length=40, unique=True
+                        default=feedback.listening_tests.models.opaque_token, editable=False, max_length=40, unique=True
                     ),
                 ),
                 ("x_is_first", models.BooleanField()),

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from feedback.vocabulary import BAD_TAGS, CRITERIA, GOOD_TAGS
+from feedback.judgements.starting_words import BAD_TAGS, CRITERIA, GOOD_TAGS
 
 
 def add(apps, schema_editor):

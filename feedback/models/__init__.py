@@ -1,7 +1,7 @@
 """What people say about samples, and the listening tests that ask them."""
 
+from feedback.listening_tests.models import Arm, ArmJob, ClipPair, ListeningTest, Trial
 from feedback.models.judgements import Criterion, Note, Preference, Ranking, RankingPlace, Rating, SampleTag, Tag
-from feedback.models.listening_tests import Arm, ArmJob, ClipPair, ListeningTest, Trial
 from feedback.models.raters import Invitation, RaterProfile
 
 __all__ = [

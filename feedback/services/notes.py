@@ -10,7 +10,7 @@ from feedback.exceptions import refused
 from feedback.models import Note
 from feedback.models.judgements import NOTE_LENGTH
 from generation.models import AudioSample
-from prompts.validators import normal_text, validate_characters
+from prompts.wording.validators import normal_text, validate_characters
 
 
 def write_note(*, sample: AudioSample, rater: AbstractBaseUser, text: str) -> tuple[Note, bool]:

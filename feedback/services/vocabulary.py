@@ -10,8 +10,8 @@ from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce
 
 from feedback.exceptions import TagInUse, TagTaken, refused
+from feedback.judgements.tag_names import normal_name
 from feedback.models import SampleTag, Tag
-from feedback.tag_names import normal_name
 from text2song.exceptions import Conflict, Forbidden
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from adapters.tests.factories import AdapterFactory
 from conftest import signed_in
-from feedback.listening_tests.creation import MOST_ARMS
+from feedback.listening_tests.services.creation import MOST_ARMS
 from generation.tests.factories import BaseModelFactory
 
 pytestmark = pytest.mark.django_db

@@ -8,12 +8,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from adapters.tests.factories import AdapterFactory
-from feedback.listening_tests.lifecycle import close_test
-from feedback.listening_tests.trials import next_trial
+from feedback.listening_tests.services.lifecycle import close_test
+from feedback.listening_tests.services.trials import next_trial
+from feedback.listening_tests.tests.listening import answer, running
 from feedback.models import Note, Preference, Ranking, Rating
 from feedback.services import rank
 from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
-from feedback.tests.listening import answer, running
 from generation.models import GenerationJob
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 

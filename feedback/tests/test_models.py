@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
+from feedback.judgements.starting_words import BAD_TAGS, CRITERIA, GOOD_TAGS
 from feedback.models import Criterion, Preference, Tag, Trial
 from feedback.tests.factories import (
     ClipPairFactory,
@@ -16,7 +17,6 @@ from feedback.tests.factories import (
     TagFactory,
     TrialFactory,
 )
-from feedback.vocabulary import BAD_TAGS, CRITERIA, GOOD_TAGS
 
 pytestmark = pytest.mark.django_db
 

@@ -13,16 +13,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from datasets_app.filters import FilterSpec
-from datasets_app.selection import judged_pairs
+from datasets_app.building.filters import FilterSpec
+from datasets_app.building.selection import judged_pairs
 from feedback.exceptions import JudgedBlind
-from feedback.listening_tests.lifecycle import close_test
-from feedback.listening_tests.trials import next_trial
+from feedback.judgements.summaries import statistics, summaries_of_samples
+from feedback.listening_tests.services.lifecycle import close_test
+from feedback.listening_tests.services.trials import next_trial
+from feedback.listening_tests.tests.listening import answer, running
 from feedback.models import Preference, Ranking
 from feedback.models.judgements import set_key
 from feedback.services import delete_feedback, prefer, rank
-from feedback.summaries import statistics, summaries_of_samples
-from feedback.tests.listening import answer, running
 from generation.models import AudioSample
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.tests.clients import caller

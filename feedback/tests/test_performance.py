@@ -6,9 +6,10 @@ import pytest
 from django.utils import timezone
 
 from adapters.tests.factories import AdapterFactory
-from feedback.listening_tests.results import percent
+from feedback.judgements.performance import performance
+from feedback.listening_tests.services.results import percent
 from feedback.models import Criterion, Preference
-from feedback.performance import performance, side_by_side
+from feedback.pages.side_by_side import side_by_side
 from feedback.tests.factories import PreferenceFactory, RaterProfileFactory, RatingFactory, TrialFactory
 from generation.models import GenerationJob
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory

@@ -7,13 +7,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from feedback import summaries
+from feedback.judgements import summaries
 from feedback.models import Criterion, Rating
 from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
 from generation.models import AudioSample
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
 from prompts.tests.factories import PromptFactory
-from text2song import overview
+from text2song.pages import overview
 from text2song.tests.factories import UserFactory
 from text2song.workforce import Workforce
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feedback.exceptions import PartOfAnother, TagInUse, TagTaken
+from feedback.judgements.tag_names import normal_name
 from feedback.models import Criterion, Note, Preference, Ranking, Rating, SampleTag, Tag
 from feedback.services import (
     TagUse,
@@ -20,7 +21,6 @@ from feedback.services import (
     resolve_tag,
     write_note,
 )
-from feedback.tag_names import normal_name
 from feedback.tests.factories import PreferenceFactory, SampleTagFactory, TagFactory, TrialFactory
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.exceptions import Conflict, Forbidden, Refused

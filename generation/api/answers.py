@@ -12,8 +12,8 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from generation.api.serializers import JobSerializer
 from generation.models import GenerationJob
-from generation.serializers import JobSerializer
 from text2song.api import fields as strict
 
 IDEMPOTENCY_KEY = OpenApiParameter(

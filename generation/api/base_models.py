@@ -11,9 +11,9 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from generation import model_registry
+from generation.api.serializers import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
 from generation.models import BaseModel, ModelFetch
-from generation.serializers import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
+from generation.services import base_models as model_registry
 from text2song.api.auth import IsCurator
 from text2song.api.schema import CONFLICT
 from text2song.api.views import ApiViewSet

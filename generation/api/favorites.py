@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from generation.api.filters import FavoriteFilter
+from generation.api.serializers import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
 from generation.exceptions import SampleNotFound
-from generation.listening import favorites
 from generation.listening.favorite_lists import favorites_of
 from generation.models import AudioSample, Favorite
-from generation.serializers import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
+from generation.services import favorites
 from prompts.models import Prompt
 from prompts.services import find_prompt
 from text2song.api.lookups import UUIDLookup

@@ -7,13 +7,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from adapters.models import Adapter
-from generation.filters import ACTIVE, JobFilter
+from generation.api.shared_filters import ACTIVE, JobFilter
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.querysets import AudioSampleQuerySet
-from prompts.filters import MomentFilter, TruthFilter
+from prompts.api.filters import MomentFilter, TruthFilter
 from prompts.models import Prompt
-from prompts.search import parse_words
-from prompts.vocabulary import MOODS, STYLES
+from prompts.wording.search import parse_words
+from prompts.wording.vocabulary import MOODS, STYLES
 
 
 class ModelKeyFilter(django_filters.ModelChoiceFilter):

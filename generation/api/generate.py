@@ -14,14 +14,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from adapters.selection import find_adapter
+from adapters.services.selection import find_adapter
 from generation import services
 from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, Once, accepted, once
+from generation.api.serializers import GenerateSerializer, JobSerializer
+from generation.api.serializers.jobs import ATTRIBUTES
 from generation.exceptions import SampleNotFound
+from generation.jobs.presets import PRESET_BY_KEY
 from generation.models import AudioSample, BaseModel, GenerationJob
-from generation.presets import PRESET_BY_KEY
-from generation.serializers import GenerateSerializer, JobSerializer
-from generation.serializers.jobs import ATTRIBUTES
 from prompts.models import Prompt
 from prompts.services import create_prompt, find_prompt
 from text2song.api.lookups import UUIDLookup

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from generation import services
 from generation.api.answers import ACCEPTED, accepted
 from generation.api.filters import JobApiFilter
+from generation.api.serializers import JobSerializer, JobStatisticsSerializer
 from generation.models import GenerationJob
-from generation.serializers import JobSerializer, JobStatisticsSerializer
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.throttles import RequestThrottle, SubmitThrottle

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from generation.engine.exceptions import InvalidSpec
 from generation.engine.sampling import NoiseStream
-from generation.long_form import Window, windows
+from generation.jobs.long_form import Window, windows
 from generation.specs import SampleSpec
 
 

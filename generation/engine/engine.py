@@ -20,7 +20,7 @@ from generation.engine.loading import choose_device, choose_dtype, load_model
 from generation.engine.monitor import Monitor
 from generation.engine.text import TextEncoder
 from generation.engine.weights import DecoderWeights, read_weights
-from generation.pace import FinishingPace
+from generation.jobs.pace import FinishingPace
 from generation.specs import (
     AdapterSpec,
     Codes,

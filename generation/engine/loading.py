@@ -11,9 +11,9 @@ import torch
 from transformers import AutoTokenizer, MusicgenForConditionalGeneration, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from generation.base_models.folder import BrokenModelFolder, inspect_model_folder, tensor_shapes, weight_files
 from generation.engine.exceptions import ModelLoadError
 from generation.engine.weights import join_parameters
-from generation.model_folder import BrokenModelFolder, inspect_model_folder, tensor_shapes, weight_files
 from generation.specs import ModelFacts, ModelSpec
 
 # Older exports stored the sinusoidal position table, which is computed and not learned.

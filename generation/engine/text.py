@@ -15,7 +15,7 @@ from torch.func import functional_call
 from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerBase
 
 from generation.engine.projections import LowRank
-from generation.reading import LONGEST_TEXT
+from generation.jobs.reading import LONGEST_TEXT
 
 REMEMBERED_TEXTS = 64
 
@@ -23,7 +23,7 @@ REMEMBERED_TEXTS = 64
 class TextEncoder:
     """Encodes each text once and on its own, so that neither padding nor other texts can change it.
 
-    A text that is too long is cut at its end, as a last resort: `generation.reading` shortens prompts so that they fit.
+    A text that is too long is cut at its end, as a last resort: `generation.jobs.reading` makes prompts fit.
     """
 
     def __init__(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import structlog
 from django.utils.text import slugify
 
-from generation import audio
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
-from generation.sample_files import load_audio_bytes
+from generation.sound import processing as audio
+from generation.sound.files import load_audio_bytes
 
 log = structlog.get_logger(__name__)
 

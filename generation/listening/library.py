@@ -14,8 +14,8 @@ from django.http import QueryDict
 
 from generation.models import AudioSample
 from generation.querysets import AudioSampleQuerySet
-from prompts.search import parse_words
-from prompts.vocabulary import INSTRUMENT_BY_SLUG, MOOD_BY_SLUG, STYLE_BY_SLUG
+from prompts.wording.search import parse_words
+from prompts.wording.vocabulary import INSTRUMENT_BY_SLUG, MOOD_BY_SLUG, STYLE_BY_SLUG
 
 Narrow: TypeAlias = Callable[[AudioSampleQuerySet, Any], AudioSampleQuerySet]
 

@@ -8,8 +8,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import generation.models.audio
 import generation.models.jobs
+import generation.models.samples
 
 
 class Migration(migrations.Migration):
@@ -31,8 +31,8 @@ class Migration(migrations.Migration):
                 ("seed", models.PositiveBigIntegerField()),
                 ("rendered_text", models.TextField(help_text="Exactly what the model was given.")),
                 ("base_revision", models.CharField(max_length=64)),
-                ("audio_file", models.FileField(max_length=200, upload_to=generation.models.audio.audio_path)),
-                ("codes_file", models.FileField(max_length=200, upload_to=generation.models.audio.codes_path)),
+                ("audio_file", models.FileField(max_length=200, upload_to=generation.models.samples.audio_path)),
+                ("codes_file", models.FileField(max_length=200, upload_to=generation.models.samples.codes_path)),
                 ("peaks", models.JSONField(default=list, help_text="Waveform outline, for drawing without the audio.")),
                 ("duration", models.FloatField(help_text="Seconds")),
                 ("sample_rate", models.PositiveIntegerField(help_text="Hz")),

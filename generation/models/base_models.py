@@ -8,9 +8,9 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models, transaction
 
+from generation.base_models.folder import BrokenModelFolder, tensor_shapes, weight_files
+from generation.base_models.remedies import for_damaged, for_missing
 from generation.exceptions import ModelNotReady
-from generation.model_folder import BrokenModelFolder, tensor_shapes, weight_files
-from generation.model_remedies import for_damaged, for_missing
 from generation.specs import ModelSpec
 from text2song.exceptions import Refused
 from text2song.models import UUIDModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from generation.models.audio import AudioSample
+from generation.models.samples import AudioSample
 from prompts.models import Prompt
 from text2song.models import UUIDModel
 

@@ -15,11 +15,11 @@ from django.utils.functional import cached_property
 
 from generation import querysets
 from generation.exceptions import JobIsFinished
-from generation.long_form import LONG_FORM_MAX_SECONDS, windows
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS, windows
+from generation.jobs.reading import read_by
 from generation.models.base_models import BaseModel
-from generation.reading import read_by
 from prompts.models import Prompt
-from prompts.reading import Reading
+from prompts.wording.reading import Reading
 from text2song.exceptions import Refused
 from text2song.models import SoftDeleteModel, UUIDModel
 from text2song.work import Work

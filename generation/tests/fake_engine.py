@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from generation.pace import FinishingPace
+from generation.jobs.pace import FinishingPace
 from generation.specs import ModelSpec, Progress, SampleResult, SampleSpec
 
 RATE = 16_000

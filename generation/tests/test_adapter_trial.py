@@ -13,21 +13,21 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from peft import PeftModel
 
-from adapters.files import local_folder, write_zip
+from adapters.files.keeping import local_folder, write_zip
 from adapters.models import WEIGHTS_FILE, Adapter, AdapterRegistration
-from adapters.registration import request_registration
+from adapters.services.registration import request_registration
 from adapters.tests.factories import AdapterRegistrationFactory
 from generation import services, tasks
-from generation.adapter_trial import try_waiting
-from generation.catalogue import STUDIO_TINY, sync_catalogue
+from generation.base_models.catalogue import STUDIO_TINY, sync_catalogue
 from generation.engine import Engine, EngineCache
 from generation.engine.adapter_check import PROBE_STEPS, PROBE_TEXT, AdapterProbe
 from generation.engine.adapters import changes_of
 from generation.engine.tests.conftest import BUNDLED, load_reference
 from generation.engine.tests.test_adapter_check import with_tensors
 from generation.engine.tests.test_adapters import save_adapter
+from generation.jobs.adapter_check import try_waiting
 from generation.models import AudioSample, BaseModel
-from generation.sample_files import load_codes
+from generation.sound.files import load_codes
 from generation.specs import AdapterSpec, SampleSpec, SamplingSpec
 from prompts.tests.factories import PromptFactory
 from text2song.work import oldest_waiting, take_up_left_behind

@@ -9,7 +9,8 @@ import pytest
 from adapters.models import Adapter
 from adapters.services import deactivate_adapter, delete_adapter
 from adapters.tests.factories import AdapterFactory
-from generation import services, worker
+from generation import services
+from generation.jobs import worker
 from generation.listening.downloads import provenance
 from generation.listening.replay import replay_body, replay_command, replay_warnings
 from generation.models import AudioSample, GenerationJob

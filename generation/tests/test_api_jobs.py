@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from generation.jobs.worker import gather
 from generation.models import Favorite, GenerationJob
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, FavoriteFactory, GenerationJobFactory
-from generation.worker import gather
 from text2song.tests.clients import caller
 
 pytestmark = pytest.mark.django_db

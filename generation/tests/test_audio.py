@@ -13,7 +13,7 @@ from mutagen.wave import WAVE
 from PIL import Image
 from scipy import signal
 
-from generation import audio
+from generation.sound import processing as audio
 
 RATES = [16000, 32000, 48000]
 TAGS = {"title": "calm piano at dusk", "comment": "made by the studio", "seed": "7", "model": "studio-tiny"}

@@ -19,8 +19,8 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
-from generation import audio
-from generation.sample_files import load_audio_bytes
+from generation.sound import processing as audio
+from generation.sound.files import load_audio_bytes
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory, PromptFactory
 
 pytestmark = pytest.mark.django_db
@@ -182,7 +182,7 @@ def test_converting_needs_no_torch(sample, tmp_path):
         from pathlib import Path
         import django
         django.setup()
-        import generation.views.audio
+        import generation.api.sound
         from generation import audio
         flac = Path({str(tmp_path / "clip.flac")!r}).read_bytes()
         for file_format in ("wav", "flac", "mp3"):

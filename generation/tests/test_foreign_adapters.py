@@ -14,9 +14,9 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoTokenizer
 
-from adapters.inspection import inspect_folder
+from adapters.files.inspection import inspect_folder
+from adapters.files.unpacking import opened, unpack
 from adapters.models import CONFIG_FILE, WEIGHTS_FILE
-from adapters.unpacking import opened, unpack
 from generation.engine import Engine
 from generation.engine.tests.conftest import load_reference, random_folder  # noqa: F401  (a fixture)
 from generation.engine.tests.test_adapters import SPEC

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from generation import worker
+from generation.jobs import worker
 from generation.models import AudioSample, Favorite, GenerationJob
 from generation.tests.factories import (
     AudioSampleFactory,

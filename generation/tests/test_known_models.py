@@ -18,14 +18,14 @@ from django.db import connection
 from django.urls import reverse
 
 from adapters.exceptions import AdapterFilesRefused
-from adapters.inspection import fitting_config
+from adapters.files.inspection import fitting_config
 from adapters.tests.factories import CONFIG as ADAPTER_CONFIG
-from generation.architecture import Architecture
-from generation.catalogue import ARCHITECTURES, HUB_MODELS, sync_catalogue
+from generation.base_models.architecture import Architecture
+from generation.base_models.catalogue import ARCHITECTURES, HUB_MODELS, sync_catalogue
+from generation.base_models.folder import content_revision, inspect_model_folder
 from generation.exceptions import ModelExists, ModelInUse
-from generation.model_folder import content_revision, inspect_model_folder
-from generation.model_registry import add_folder_model, remove_model
 from generation.models import BaseModel
+from generation.services.base_models import add_folder_model, remove_model
 from generation.tests.factories import GenerationJobFactory
 from text2song.doctor.model_files import model_files
 from text2song.tests.clients import caller
@@ -262,7 +262,7 @@ def test_the_doctor_knows_a_copy_that_changed(tmp_path, curator):
 
 
 def test_what_is_fetched_after_a_copy_went_takes_its_place(tmp_path, curator, settings):
-    from generation.fetching import _put_in_place
+    from generation.base_models.fetching import _put_in_place
 
     folder = make_folder(tmp_path / "x")
     model = add_folder_model(path=str(folder), actor=curator)

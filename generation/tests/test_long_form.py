@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from generation.long_form import Window, windows
+from generation.jobs.long_form import Window, windows
 
 
 def test_a_clip_that_fits_takes_one_window():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from generation.model_folder import BrokenModelFolder, content_revision, inspect_model_folder
+from generation.base_models.folder import BrokenModelFolder, content_revision, inspect_model_folder
 
 CONFIG = {
     "model_type": "musicgen",
@@ -296,7 +296,8 @@ def test_any_change_of_substance_changes_the_revision(folder, name):
 
 def test_no_torch_is_needed(folder):
     code = (
-        "import sys; from generation.model_folder import *; import generation.long_form, generation.audio;"
+        "import sys; from generation.base_models.folder import *;"
+        "import generation.jobs.long_form, generation.sound.processing;"
         f"inspect_model_folder({str(folder)!r}); content_revision({str(folder)!r}); print('torch' in sys.modules)"
     )
     root = Path(__file__).parents[2]

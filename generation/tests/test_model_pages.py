@@ -14,8 +14,8 @@ from django.urls import reverse
 from huggingface_hub import HfApi
 from safetensors.numpy import save_file
 
-from generation.catalogue import sync_catalogue
-from generation.fetching import fetch_waiting
+from generation.base_models.catalogue import sync_catalogue
+from generation.base_models.fetching import fetch_waiting
 from generation.models import BaseModel, GenerationDefaults, GenerationJob, ModelFetch
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory, ModelFetchFactory
 

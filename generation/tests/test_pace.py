@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from generation import worker
+from generation.jobs import worker
+from generation.jobs.pace import FIRST_GUESS, MOST_FINISHING, FinishingPace, JobPace
 from generation.models import BaseModel, GenerationJob
-from generation.pace import FIRST_GUESS, MOST_FINISHING, FinishingPace, JobPace
 from generation.services import submit_job
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory, PromptFactory
 from generation.tests.fake_engine import FakeEngine

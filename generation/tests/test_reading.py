@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from django.conf import settings
 
-from generation import services, worker
+from generation import services
+from generation.jobs import worker
+from generation.jobs.reading import NO_TOKENIZER, NOT_HERE, TextReader, read_by, read_by_model
 from generation.models import AudioSample, BaseModel, GenerationJob
-from generation.reading import NO_TOKENIZER, NOT_HERE, TextReader, read_by, read_by_model
-from generation.sample_files import load_codes
+from generation.sound.files import load_codes
 from generation.tests.factories import BaseModelFactory
-from prompts.reading import Reading
-from prompts.rendering import render_prompt
 from prompts.services import create_prompt
+from prompts.wording.reading import Reading
+from prompts.wording.rendering import render_prompt
 
 BUNDLED = settings.BUNDLED_MODEL_DIR
 LONG = " ".join(["calm"] * 68)

@@ -16,9 +16,9 @@ from generation.listening.downloads import provenance
 from generation.models import AudioSample, BaseModel, GenerationJob
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
 from prompts.models import Prompt, PromptTemplate
-from prompts.reading import NOT_RECORDED
 from prompts.services import create_prompt
 from prompts.tests.factories import PromptFactory
+from prompts.wording.reading import NOT_RECORDED
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from generation import worker
+from generation.jobs import worker
 from generation.models import GenerationJob
 from generation.tests.factories import GenerationJobFactory, ModelFetchFactory
 from generation.tests.fake_engine import FakeEngine

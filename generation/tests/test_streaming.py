@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from generation.sample_files import load_audio_bytes
+from generation.sound.files import load_audio_bytes
 from generation.tests.factories import AudioSampleFactory, PromptFactory
 
 pytestmark = pytest.mark.django_db

@@ -11,11 +11,12 @@ import soundfile
 from django.core.files.storage import storages
 from django.db import OperationalError
 
-from generation import services, worker
+from generation import services
 from generation.engine.exceptions import EngineError
 from generation.exceptions import StorageUnavailable
+from generation.jobs import worker
 from generation.models import AudioSample, GenerationJob
-from generation.sample_files import load_audio_bytes, load_codes
+from generation.sound.files import load_audio_bytes, load_codes
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory, PromptFactory
 from generation.tests.fake_engine import FakeEngine
 from text2song import work, workers

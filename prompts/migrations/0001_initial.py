@@ -10,7 +10,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import prompts.validators
+import prompts.wording.validators
 
 
 class Migration(migrations.Migration):
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                     "text",
                     models.TextField(
                         error_messages={"blank": "Write what you want to hear, in 1 to 2000 characters."},
-                        validators=[prompts.validators.validate_text],
+                        validators=[prompts.wording.validators.validate_text],
                     ),
                 ),
                 (
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                         ],
                         error_messages={"invalid_choice": "Unknown style: %(value)s."},
                         max_length=32,
-                        validators=[prompts.validators.validate_style],
+                        validators=[prompts.wording.validators.validate_style],
                     ),
                 ),
                 (
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                         ],
                         error_messages={"invalid_choice": "Unknown mood: %(value)s."},
                         max_length=32,
-                        validators=[prompts.validators.validate_mood],
+                        validators=[prompts.wording.validators.validate_mood],
                     ),
                 ),
                 (
@@ -99,17 +99,21 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         blank=True,
                         null=True,
-                        validators=[prompts.validators.validate_tempo],
+                        validators=[prompts.wording.validators.validate_tempo],
                         verbose_name="tempo (BPM)",
                     ),
                 ),
                 (
                     "primary_instruments",
-                    models.JSONField(blank=True, default=list, validators=[prompts.validators.validate_instruments]),
+                    models.JSONField(
+                        blank=True, default=list, validators=[prompts.wording.validators.validate_instruments]
+                    ),
                 ),
                 (
                     "secondary_instruments",
-                    models.JSONField(blank=True, default=list, validators=[prompts.validators.validate_instruments]),
+                    models.JSONField(
+                        blank=True, default=list, validators=[prompts.wording.validators.validate_instruments]
+                    ),
                 ),
                 ("rendered_text", models.TextField(editable=False)),
                 (
@@ -135,9 +139,14 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now, editable=False)),
                 (
                     "name",
-                    models.CharField(max_length=200, unique=True, validators=[prompts.validators.validate_characters]),
+                    models.CharField(
+                        max_length=200, unique=True, validators=[prompts.wording.validators.validate_characters]
+                    ),
                 ),
-                ("description", models.TextField(blank=True, validators=[prompts.validators.validate_characters])),
+                (
+                    "description",
+                    models.TextField(blank=True, validators=[prompts.wording.validators.validate_characters]),
+                ),
                 ("frozen_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "created_by",
@@ -163,7 +172,7 @@ class Migration(migrations.Migration):
                     "text",
                     models.TextField(
                         error_messages={"blank": "Write what you want to hear, in 1 to 2000 characters."},
-                        validators=[prompts.validators.validate_text],
+                        validators=[prompts.wording.validators.validate_text],
                     ),
                 ),
                 (
@@ -196,7 +205,7 @@ class Migration(migrations.Migration):
                         ],
                         error_messages={"invalid_choice": "Unknown style: %(value)s."},
                         max_length=32,
-                        validators=[prompts.validators.validate_style],
+                        validators=[prompts.wording.validators.validate_style],
                     ),
                 ),
                 (
@@ -223,7 +232,7 @@ class Migration(migrations.Migration):
                         ],
                         error_messages={"invalid_choice": "Unknown mood: %(value)s."},
                         max_length=32,
-                        validators=[prompts.validators.validate_mood],
+                        validators=[prompts.wording.validators.validate_mood],
                     ),
                 ),
                 (
@@ -231,22 +240,28 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         blank=True,
                         null=True,
-                        validators=[prompts.validators.validate_tempo],
+                        validators=[prompts.wording.validators.validate_tempo],
                         verbose_name="tempo (BPM)",
                     ),
                 ),
                 (
                     "primary_instruments",
-                    models.JSONField(blank=True, default=list, validators=[prompts.validators.validate_instruments]),
+                    models.JSONField(
+                        blank=True, default=list, validators=[prompts.wording.validators.validate_instruments]
+                    ),
                 ),
                 (
                     "secondary_instruments",
-                    models.JSONField(blank=True, default=list, validators=[prompts.validators.validate_instruments]),
+                    models.JSONField(
+                        blank=True, default=list, validators=[prompts.wording.validators.validate_instruments]
+                    ),
                 ),
-                ("name", models.CharField(max_length=100, validators=[prompts.validators.validate_characters])),
+                ("name", models.CharField(max_length=100, validators=[prompts.wording.validators.validate_characters])),
                 (
                     "description",
-                    models.CharField(blank=True, max_length=500, validators=[prompts.validators.validate_characters]),
+                    models.CharField(
+                        blank=True, max_length=500, validators=[prompts.wording.validators.validate_characters]
+                    ),
                 ),
                 (
                     "category",

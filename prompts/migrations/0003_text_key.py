@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from prompts.sameness import text_key
+from prompts.wording.sameness import text_key
 
 AT_ONCE = 1000
 

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from prompts.coach import Draft, coach, read_hints
-from prompts.coach_knowledge import (
-    INSTRUMENT_WORDS,
-    MOOD_TEMPOS,
-    MOOD_WORDS,
-    STYLE_PROFILES,
-    STYLE_WORDS,
-    TEMPO_WORDS,
-)
-from prompts.vocabulary import INSTRUMENT_BY_SLUG, MAX_TEMPO, MIN_TEMPO, MOOD_BY_SLUG, STYLE_BY_SLUG
+from prompts.coach.advice import Draft, coach, read_hints
+from prompts.coach.knowledge import INSTRUMENT_WORDS, MOOD_TEMPOS, MOOD_WORDS, STYLE_PROFILES, STYLE_WORDS, TEMPO_WORDS
+from prompts.wording.vocabulary import INSTRUMENT_BY_SLUG, MAX_TEMPO, MIN_TEMPO, MOOD_BY_SLUG, STYLE_BY_SLUG
 
 
 def test_knowledge_speaks_the_vocabulary() -> None:

@@ -10,11 +10,11 @@ from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
-from prompts.editor import editor_context, group_templates
-from prompts.forms import PromptForm
 from prompts.models import Prompt, PromptTemplate
+from prompts.pages.editing import editor_context, group_templates
+from prompts.pages.forms import PromptForm
 from prompts.tests.factories import PromptFactory, PromptTemplateFactory
-from prompts.vocabulary import INSTRUMENT_GROUPS
+from prompts.wording.vocabulary import INSTRUMENT_GROUPS
 
 pytestmark = pytest.mark.django_db
 HTMX = {"hx-request": "true"}

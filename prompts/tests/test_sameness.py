@@ -8,10 +8,10 @@ import importlib
 import pytest
 from django.apps import apps
 
-from prompts import sameness
 from prompts.models import Prompt
-from prompts.sameness import text_key
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
+from prompts.wording import sameness
+from prompts.wording.sameness import text_key
 
 
 def test_the_examples_hold() -> None:

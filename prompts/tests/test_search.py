@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from prompts.models import Prompt
-from prompts.search import MAX_RECENT, excerpt, highlight, parse_words, remember
 from prompts.tests.factories import PromptFactory
+from prompts.wording.search import MAX_RECENT, excerpt, highlight, parse_words, remember
 
 
 def test_words() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from prompts import validators
-from prompts.rendering import render_prompt
-from prompts.vocabulary import INSTRUMENT_BY_SLUG, INSTRUMENT_GROUPS, MOOD_BY_SLUG, STYLE_BY_SLUG
+from prompts.wording import validators
+from prompts.wording.rendering import render_prompt
+from prompts.wording.vocabulary import INSTRUMENT_BY_SLUG, INSTRUMENT_GROUPS, MOOD_BY_SLUG, STYLE_BY_SLUG
 
 GROUPS = {
     "Keys": "acoustic-piano electric-piano organ clavinet celesta harpsichord accordion mellotron",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adapters.models import Adapter, AdapterRegistration
-from generation.model_folder import BrokenModelFolder, content_revision, inspect_model_folder, weight_files
+from generation.base_models.folder import BrokenModelFolder, content_revision, inspect_model_folder, weight_files
 from generation.models import BaseModel, GenerationJob
 from text2song.doctor.finding import Finding, ok, warning, wrong
 from training.models import TrainingRun

@@ -11,9 +11,9 @@ from django.urls import resolve, reverse
 from adapters.tests.factories import AdapterFactory
 from conftest import signed_in
 from datasets_app.tests.factories import built, compared_prompts
+from feedback.listening_tests.tests.listening import running, voted
 from feedback.models import ListeningTest
 from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
-from feedback.tests.listening import running, voted
 from generation.models import BaseModel
 from generation.tests.factories import AudioSampleFactory, FavoriteFactory, GenerationJobFactory
 from prompts.tests.factories import PromptSuiteFactory, PromptTemplateFactory

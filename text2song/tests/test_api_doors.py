@@ -43,10 +43,10 @@ AGAIN_ACCEPTED: dict[str, str] = {
 ELSEWHERE: dict[str, str] = {
     "adapters/": "adapters/tests/test_api.py",
     "models/": "generation/tests/test_known_models.py",
-    "promotions/": "training/tests/test_promotion.py",
-    "listening-tests/{id}/reopen/": "feedback/tests/test_listening_tests.py: only a completed test is reopened",
-    "trials/{token}/heard/": "feedback/tests/test_listening_api.py",
-    "trials/{token}/vote/": "feedback/tests/test_listening_api.py",
+    "promotions/": "training/promotion/tests/test_promotion.py",
+    "listening-tests/{id}/reopen/": "feedback/listening_tests/tests/test_life.py: only a completed test is reopened",
+    "trials/{token}/heard/": "feedback/listening_tests/tests/test_api.py",
+    "trials/{token}/vote/": "feedback/listening_tests/tests/test_api.py",
 }
 """Bodies that need more than a row or two: they are posted twice in these tests."""
 

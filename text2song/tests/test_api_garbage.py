@@ -18,7 +18,7 @@ from generation.tests.factories import (
     GenerationJobFactory,
     PromptFactory,
 )
-from text2song import api_urls
+from text2song.api import urls as api_urls
 from text2song.tests.clients import caller
 
 pytestmark = pytest.mark.django_db
@@ -89,12 +89,12 @@ def routes() -> dict[str, list[str]]:
 
 def body_fields() -> list[str]:
     """Names that bodies and queries of the API know, so that garbage reaches what reads them."""
-    from feedback import serializers as feedback
-    from feedback.filters import FeedbackFilter, PreferenceFilter, TagFilter
-    from generation import serializers as generation
+    from feedback.api import serializers as feedback
+    from feedback.api.filters import FeedbackFilter, PreferenceFilter, TagFilter
+    from generation.api import serializers as generation
     from generation.api.filters import AudioFilter, FavoriteFilter, JobApiFilter
-    from prompts import serializers as prompts
-    from prompts.filters import PromptFilter, PromptSuiteFilter, PromptTemplateFilter
+    from prompts.api import serializers as prompts
+    from prompts.api.filters import PromptFilter, PromptSuiteFilter, PromptTemplateFilter
 
     named = set()
     for module in (feedback, generation, prompts):

@@ -21,7 +21,7 @@ from django_q.models import OrmQ, Schedule
 from packaging.requirements import Requirement
 
 from adapters.tests.factories import AdapterFactory
-from generation.catalogue import sync_catalogue
+from generation.base_models.catalogue import sync_catalogue
 from generation.models import BaseModel
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory
 from text2song.doctor import database, machine, model_files, store, work

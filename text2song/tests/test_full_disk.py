@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from adapters.exceptions import AdapterFilesUnavailable
-from adapters.files import local_folder
+from adapters.files.keeping import local_folder
 from generation.exceptions import StorageUnavailable
 from text2song.outages import DATA_DISK_FULL, DATABASE_AWAY, DATABASE_DISK_FULL, STORE_FULL, outage_behind
 from text2song.tests.live import PASSWORD
@@ -116,7 +116,7 @@ def test_a_file_that_does_not_fit_leaves_nothing_and_spares_what_was_there(full_
 
 @pytest.mark.django_db
 def test_a_clip_that_does_not_fit_fails_its_job_with_the_reason(full_store):
-    from generation import samples
+    from generation.jobs import storing as samples
     from generation.models import AudioSample
     from generation.specs import SampleResult
     from generation.tests.factories import GenerationJobFactory
@@ -161,7 +161,7 @@ def test_an_adapter_that_cannot_be_brought_to_a_worker_says_why(small_disk, sett
 
 @pytest.mark.django_db
 def test_an_export_that_does_not_fit_says_why(full_store, monkeypatch):
-    from datasets_app import exports
+    from datasets_app.formats import exports
     from datasets_app.models import Export
     from datasets_app.tests.factories import built, rated_prompts
 
@@ -229,7 +229,7 @@ def test_a_bug_stays_a_bug(page, monkeypatch):
         raise ZeroDivisionError
 
     page.raise_request_exception = False
-    monkeypatch.setattr("text2song.overview.figures", broken)
+    monkeypatch.setattr("text2song.pages.overview.figures", broken)
     assert page.get("/").status_code == 500
     monkeypatch.setattr("generation.querysets.GenerationJobQuerySet.statistics", broken)
     answer = page.get("/api/v1/jobs/statistics/")

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 
-from text2song.navigation import MENU, SECTIONS, Section, links
+from text2song.pages.navigation import MENU, SECTIONS, Section, links
 
 pytestmark = pytest.mark.django_db
 

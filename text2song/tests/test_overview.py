@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from generation.models import GenerationJob
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
-from text2song import overview
+from text2song.pages import overview
 from text2song.workforce import Workforce
 
 pytestmark = pytest.mark.django_db

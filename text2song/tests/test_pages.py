@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
-from text2song import views
-from text2song.navigation import SECTIONS
+from text2song.pages import views
+from text2song.pages.navigation import SECTIONS
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from feedback.tests.factories import RatingFactory
 from generation.models import AudioSample
 from generation.tests.factories import AudioSampleFactory, FavoriteFactory
 from prompts.models import Prompt
-from prompts.search import excerpt, highlight, parse_words
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
+from prompts.wording.search import excerpt, highlight, parse_words
 from text2song.sqlite import like
 from training.tests.factories import DatasetFactory, ExperimentFactory
 

@@ -38,7 +38,7 @@ def test_fields_made_from_models_are_strict():
 
 
 def test_every_viewset_refuses_unknown_parameters():
-    from text2song import api_urls
+    from text2song.api import urls as api_urls
     from text2song.api.views import StrictQueries
 
     views = {viewset for _, viewset, _ in api_urls.router.registry}

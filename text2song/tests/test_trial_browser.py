@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from feedback.listening_tests.tests.listening import running
 from feedback.models import ListeningTest, Preference, Trial
-from feedback.tests.listening import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

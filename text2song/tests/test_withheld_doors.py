@@ -17,12 +17,13 @@ from django.urls import reverse
 
 from adapters.models import Adapter
 from adapters.tests.factories import AdapterFactory
-from feedback.listening_tests import creation, lifecycle, pairs, trials, votes
-from feedback.listening_tests.creation import ArmSpec
+from feedback.judgements.performance import performance
+from feedback.listening_tests import pairs
+from feedback.listening_tests.services import creation, lifecycle, trials, votes
+from feedback.listening_tests.services.creation import ArmSpec
+from feedback.listening_tests.tests.listening import HEARD, finish_jobs, let_pass
 from feedback.models import ArmJob, ListeningTest, Preference
-from feedback.performance import performance
 from feedback.services import rate
-from feedback.tests.listening import HEARD, finish_jobs, let_pass
 from generation.models import AudioSample, Favorite, GenerationJob
 from generation.tests.factories import GenerationJobFactory
 from prompts.models import Prompt

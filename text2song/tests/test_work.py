@@ -22,17 +22,18 @@ from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory
 from datasets_app.models import Dataset, Export
 from feedback.models import ListeningTest
 from feedback.tests.factories import ListeningTestFactory
-from generation import adapter_trial, fetching
-from generation import worker as generation_worker
+from generation.base_models import fetching
 from generation.exceptions import ModelFolderRefused
+from generation.jobs import adapter_check as adapter_trial
+from generation.jobs import worker as generation_worker
 from generation.models import GenerationJob, ModelFetch
 from generation.tests.factories import GenerationJobFactory, ModelFetchFactory
 from text2song import work, workers
 from text2song.models import WorkerPresence
 from text2song.work import ClaimLost, HandedBack, Work
 from training.models import Promotion, TrainingRun
+from training.runs.worker import failure_sentence
 from training.tests.factories import DatasetFactory, TrainingRunFactory
-from training.worker import failure_sentence
 
 pytestmark = pytest.mark.django_db
 ME, OTHER, DEAD = "here:1:1", "there:2:2", "dead:3:3"

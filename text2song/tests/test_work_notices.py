@@ -17,9 +17,9 @@ from django.utils import timezone
 from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory
 from datasets_app.models import Export
 from datasets_app.tests.factories import built, rated_prompts
-from feedback.listening_tests import lifecycle
+from feedback.listening_tests.services import lifecycle
+from feedback.listening_tests.tests.listening import draft
 from feedback.models import ListeningTest
-from feedback.tests.listening import draft
 from generation.models import GenerationJob
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory, ModelFetchFactory
 from text2song.models import WorkerPresence

@@ -12,9 +12,9 @@ from rest_framework.response import Response
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.views import ApiViewSet
-from training.filters import ExperimentFilter
+from training.api.filters import ExperimentFilter
+from training.api.serializers import ExperimentSerializer, ExperimentWriteSerializer
 from training.models import Experiment
-from training.serializers import ExperimentSerializer, ExperimentWriteSerializer
 from training.services import (
     archive_experiment,
     create_experiment,

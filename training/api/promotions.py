@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.views import ApiViewSet
-from training.filters import PromotionFilter
+from training.api.filters import PromotionFilter
+from training.api.serializers import PromotionPolicySerializer, PromotionSerializer, PromotionStartSerializer
 from training.models import Promotion
-from training.promotion import current_policy, open_promotion, set_policy
-from training.serializers import PromotionPolicySerializer, PromotionSerializer, PromotionStartSerializer
+from training.promotion.services import current_policy, open_promotion, set_policy
 
 
 @extend_schema_view(

@@ -16,14 +16,9 @@ from text2song.api.schema import CONFLICT, list_of_ids
 from text2song.api.serializers import shown
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
 from text2song.api.views import ApiViewSet
-from training import comparison, services
-from training.config import MAX_COUNT
-from training.curves import metric_curves
-from training.exceptions import RunNotFound
-from training.filters import TrainingRunFilter
-from training.journal import log_lines
-from training.models import TrainingRun
-from training.serializers import (
+from training import services
+from training.api.filters import TrainingRunFilter
+from training.api.serializers import (
     ComparisonSerializer,
     DeletedSerializer,
     RunLogSerializer,
@@ -31,6 +26,12 @@ from training.serializers import (
     RunStartSerializer,
     TrainingRunSerializer,
 )
+from training.config import MAX_COUNT
+from training.exceptions import RunNotFound
+from training.models import TrainingRun
+from training.runs import comparison
+from training.runs.curves import metric_curves
+from training.runs.journal import log_lines
 
 MOST_IDS = 100
 IDS, COMPARED = (

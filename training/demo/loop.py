@@ -23,20 +23,20 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
 from feedback.listening_tests.clips import trial_wav
-from feedback.listening_tests.creation import DEFAULT_PRESET
-from feedback.listening_tests.lifecycle import close_test
 from feedback.listening_tests.pairs import collect_pairs
-from feedback.listening_tests.trials import next_trial
-from feedback.listening_tests.votes import vote
+from feedback.listening_tests.services.creation import DEFAULT_PRESET
+from feedback.listening_tests.services.lifecycle import close_test
+from feedback.listening_tests.services.trials import next_trial
+from feedback.listening_tests.services.votes import vote
 from feedback.models import Arm, ListeningTest, RaterProfile, Trial
 from feedback.services.preferences import prefer
 from feedback.services.ratings import rate
-from generation import worker as generation_worker
-from generation.audio import read_flac
+from generation.jobs import worker as generation_worker
+from generation.jobs.presets import PRESET_BY_KEY
 from generation.models import AudioSample, BaseModel, GenerationJob
-from generation.presets import PRESET_BY_KEY
-from generation.sample_files import load_audio_bytes
 from generation.services import build_job, model_for
+from generation.sound.files import load_audio_bytes
+from generation.sound.processing import read_flac
 from prompts.models import Prompt, PromptSuite
 from prompts.services import create_prompt, create_suite, freeze_suite
 from text2song.workers import presence
@@ -44,11 +44,11 @@ from training.config import Method
 from training.demo.prompts import DemoPrompt, draw_prompts
 from training.demo.tastes import Taste
 from training.models import Promotion, PromotionPolicy, TrainingRun
-from training.promotion import decide_claimed, open_promotion
-from training.proposal import proposal
+from training.promotion.services import decide_claimed, open_promotion
 from training.quality.guards import Guards
+from training.runs.proposal import proposal
+from training.runs.worker import run_training
 from training.services import create_experiment, create_run
-from training.worker import run_training
 
 RATER = "synthetic-rater"
 OVERALL = "overall"

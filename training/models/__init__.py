@@ -1,7 +1,7 @@
 """Rows of training: experiments with their runs, and the promotion of what they make."""
 
 from training.models.experiments import NAME_LENGTH, NAME_MESSAGE, Experiment, LogLine, MetricPoint, TrainingRun
-from training.models.promotions import Promotion, PromotionPolicy
+from training.promotion.models import Promotion, PromotionPolicy
 
 __all__ = [
     "NAME_LENGTH",

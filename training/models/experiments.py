@@ -17,10 +17,11 @@ from datasets_app.models import Dataset
 from generation.models import BaseModel
 from text2song.models import UUIDModel
 from text2song.work import Work
-from training import querysets, yardstick
+from training import querysets
 from training.config import TrainingConfig
 from training.exceptions import RunIsFinished, RunNotResumable
-from training.yardstick import Yardstick
+from training.runs import yardstick
+from training.runs.yardstick import Yardstick
 
 NAME_LENGTH = 200
 NAME_MESSAGE = f"Give it a name of 1 to {NAME_LENGTH} characters."
@@ -319,7 +320,7 @@ class TrainingRun(Work, UUIDModel):
 
     def take_up(self) -> bool:
         """As any work; its log says so."""
-        from training.journal import write_line
+        from training.runs.journal import write_line
 
         moved = super().take_up()
         if moved and self.is_waiting:

@@ -11,11 +11,11 @@ from uuid import UUID
 import numpy as np
 from django.conf import settings
 
-from generation.audio import read_flac
 from generation.models import AudioSample
-from generation.sample_files import load_audio_bytes, load_codes
+from generation.sound.files import load_audio_bytes, load_codes
+from generation.sound.processing import read_flac
+from generation.sound.tempo import same_tempo
 from generation.specs import AdapterSpec, Codes, ModelSpec, SamplingSpec
-from generation.tempo import same_tempo
 from training.quality.guards import SILENT_LUFS, Figure, Guards
 from training.quality.likeness import across_prompts, other_texts, within_prompts
 from training.quality.sound import estimate_tempo, noise

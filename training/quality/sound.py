@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from generation.sound.tempo import tempo_of_onsets
 from generation.specs import Waveform
-from generation.tempo import tempo_of_onsets
 
 FRAME = 1024
 NOISE_HOP = 512

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from datasets_app.exceptions import DatasetNotFound, DatasetNotReady
+from datasets_app.formats.training_command import require_method
 from datasets_app.models import Dataset
-from datasets_app.training_command import require_method
 from generation.models import BaseModel
 from generation.services import model_for
 from text2song.exceptions import Forbidden

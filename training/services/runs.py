@@ -11,8 +11,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from adapters.models import Adapter
-from adapters.selection import require_selectable
-from training.checkpoint_store import remove_checkpoints
+from adapters.services.selection import require_selectable
 from training.exceptions import (
     BaseModelChanged,
     ExperimentIsArchived,
@@ -21,8 +20,9 @@ from training.exceptions import (
     RunNameTaken,
     RunNotFound,
 )
-from training.journal import write_line
 from training.models import Experiment, LogLine, TrainingRun
+from training.runs.checkpoint_store import remove_checkpoints
+from training.runs.journal import write_line
 from training.services.experiments import read_config, require_change, require_trainable
 
 

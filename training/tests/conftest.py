@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from datasets_app.imports import import_dataset
+from datasets_app.formats.rows import Row
 from datasets_app.models import Dataset
-from datasets_app.rows import Row
+from datasets_app.services.imports import import_dataset
 from generation.models import BaseModel
 from generation.tests.factories import BaseModelFactory
 from training.models import Experiment, PromotionPolicy

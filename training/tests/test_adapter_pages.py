@@ -6,11 +6,11 @@ from dataclasses import fields
 
 import pytest
 
-from adapters.configuration import NOT_SET, configuration
+from adapters.pages.configuration import NOT_SET, configuration
 from adapters.tests.factories import AdapterFactory
 from generation.tests.factories import BaseModelFactory
 from training.config import DpoLoss, Method, TrainingConfig, range_in_words
-from training.losses import side_by_side
+from training.pages.adapter_losses import side_by_side
 
 LORA = {"lora_r", "lora_alpha", "lora_dropout", "target_modules"}
 

@@ -9,13 +9,8 @@ from django.core.files.storage import FileSystemStorage, storages
 from django.db import OperationalError, connection
 
 from text2song.work import ClaimLost
-from training.checkpoint_store import (
-    fetch_checkpoints,
-    local_checkpoints,
-    remove_checkpoints,
-    store_checkpoints,
-)
 from training.models import TrainingRun
+from training.runs.checkpoint_store import fetch_checkpoints, local_checkpoints, remove_checkpoints, store_checkpoints
 from training.tests.factories import TrainingRunFactory
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 
-from generation.audio import encode_flac
 from generation.engine.exceptions import ModelLoadError
 from generation.models import AudioSample
+from generation.sound.processing import encode_flac
 from generation.tests.factories import AudioSampleFactory
 from prompts.tests.factories import PromptFactory
 from training.quality.guards import RULE_BY_KEY, Guards

@@ -10,9 +10,9 @@ from django.core.management import call_command
 
 from adapters.models import Adapter
 from feedback.models import Preference, RaterProfile, Rating, Trial
-from generation.audio import read_flac
-from generation.catalogue import sync_catalogue
-from generation.sample_files import load_audio_bytes
+from generation.base_models.catalogue import sync_catalogue
+from generation.sound.files import load_audio_bytes
+from generation.sound.processing import read_flac
 from prompts.models import Prompt
 from text2song.management.commands.setup import FIRST_USER
 from training.config import FEW_VOTES, PRESETS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datasets_app.exceptions import DatasetNotReady, MethodDoesNotMatch
-from datasets_app.exports import write_file
+from datasets_app.formats.exports import write_file
 from datasets_app.services import create_dataset
 from datasets_app.tests.factories import (
     built,
@@ -21,12 +21,12 @@ from datasets_app.tests.factories import (
     rater,
     seed_with_every_split,
 )
-from generation.sample_files import load_codes
+from generation.sound.files import load_codes
 from training.config import Method
 from training.exceptions import NothingToTrainOn
-from training.items import load_items
+from training.runs.items import load_items
+from training.runs.worker import trainable_items
 from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips
-from training.worker import trainable_items
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from datasets_app.models import Dataset
 from datasets_app.tests.factories import built, compared_prompts, rated
 from generation.models import GenerationJob
 from training.config import TrainingConfig
-from training.proposal import proposal
+from training.runs.proposal import proposal
 
 pytestmark = pytest.mark.django_db
 

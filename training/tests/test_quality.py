@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from scipy.signal import lfilter
 
-from generation.audio import encode_flac, read_flac
+from generation.sound.processing import encode_flac, read_flac
+from generation.sound.tempo import same_tempo
 from generation.specs import ModelSpec, SampleSpec, SamplingSpec
-from generation.tempo import same_tempo
 from generation.tests.factories import AudioSampleFactory
 from training.demo.tastes import brightness
 from training.quality.guards import RULES, Figure, Guards

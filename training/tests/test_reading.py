@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from training.comparison import compare_runs
-from training.curves import metric_curves, metric_names
 from training.exceptions import NotComparable
-from training.journal import log_lines, write_line, write_lines
 from training.models import MetricPoint
+from training.runs.comparison import compare_runs
+from training.runs.curves import metric_curves, metric_names
+from training.runs.journal import log_lines, write_line, write_lines
 from training.tests.factories import DatasetFactory, TrainingRunFactory, add_lines, add_points
 
 pytestmark = pytest.mark.django_db

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from django.apps import apps
 
+from datasets_app.building.filters import FilterSpec
+from datasets_app.building.selection import count_rows, readiness
+from datasets_app.building.writing import content_hash
 from datasets_app.exceptions import InvalidRow, NoRows
-from datasets_app.exports import write_file
-from datasets_app.filters import FilterSpec
-from datasets_app.imports import import_dataset
+from datasets_app.formats.exports import write_file
+from datasets_app.formats.rows import to_json
 from datasets_app.models import Dataset, DatasetItem
-from datasets_app.rows import to_json
-from datasets_app.selection import count_rows, readiness
+from datasets_app.services.imports import import_dataset
 from datasets_app.tests.factories import built, clips, prefer, rated, rater
-from datasets_app.writing import content_hash
 from generation.tests.factories import BaseModelFactory
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from training.config import Method
-from training.items import load_items
+from training.runs.items import load_items
 
 pytestmark = pytest.mark.django_db
 SPELLINGS = ("Calm piano", "calm piano.", " CALM  PIANO ", "calm piano!", "ｃａｌｍ piano", "calm\npiano")

@@ -8,16 +8,16 @@ import threading
 import pytest
 from django_q.models import OrmQ
 
-from adapters.files import local_folder
+from adapters.files.keeping import local_folder
 from adapters.models import Adapter, AdapterRegistration
 from text2song import work, workers
 from text2song.models import WorkerPresence
-from training import recorder, registering, worker
 from training.config import Method
 from training.models import TrainingRun
+from training.runs import recorder, registering, worker
+from training.runs.worker import drain, failure_sentence, train_run
 from training.services import cancel_run, create_experiment, create_run, resume_run, start_run
 from training.tests.trainable import SETTINGS, preference_rows, rated_rows
-from training.worker import drain, failure_sentence, train_run
 
 pytestmark = pytest.mark.django_db
 NO_EFFECT = {"learning_rate": 1e-30, "max_steps": 2, "weight_decay": 0.0}

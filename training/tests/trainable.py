@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets_app.rows import ClipRow, PreferenceRow, Row, SupervisedRow, codes_digest, to_json
+from datasets_app.formats.rows import ClipRow, PreferenceRow, Row, SupervisedRow, codes_digest, to_json
 from generation.specs import Codes
 
 TEXTS = ("calm piano at dusk", "fast rock with drums", "a bass")

@@ -9,10 +9,10 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from datasets_app.building.selection import FEWEST_TOLD
+from datasets_app.formats.training_command import training_command
 from datasets_app.models import Dataset
-from datasets_app.selection import FEWEST_TOLD
 from datasets_app.services import create_dataset, preview
-from datasets_app.training_command import training_command
 from text2song.exceptions import DomainError
 from text2song.workers import presence
 

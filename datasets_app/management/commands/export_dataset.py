@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from datasets_app.exports import write_file
+from datasets_app.formats.exports import write_file
+from datasets_app.formats.training_command import training_command
 from datasets_app.models import Dataset, Export
-from datasets_app.training_command import training_command
 from text2song.exceptions import DomainError
 
 

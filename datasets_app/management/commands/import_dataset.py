@@ -9,8 +9,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from datasets_app.imports import import_dataset
-from datasets_app.training_command import training_command
+from datasets_app.formats.training_command import training_command
+from datasets_app.services.imports import import_dataset
 from text2song.exceptions import DomainError
 from text2song.workers import presence
 

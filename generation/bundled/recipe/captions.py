@@ -23,8 +23,8 @@ from generation.bundled.recipe.timbres import (
     TIMBRE_BY_NAME,
     TIMBRES,
 )
-from prompts.vocabulary import INSTRUMENT_BY_SLUG, MAX_TEMPO, MIN_TEMPO, MOOD_BY_SLUG
-from prompts.vocabulary import STYLE_BY_SLUG as STYLE_TERMS
+from prompts.wording.vocabulary import INSTRUMENT_BY_SLUG, MAX_TEMPO, MIN_TEMPO, MOOD_BY_SLUG
+from prompts.wording.vocabulary import STYLE_BY_SLUG as STYLE_TERMS
 
 TEMPO_WORDS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (72, ("very slow", "slow", "slow tempo", "largo")),

@@ -31,7 +31,7 @@ from generation.bundled.recipe.prompts_for_evaluation import HAND_WRITTEN, Judge
 from generation.bundled.recipe.styles import FAMILIES, MOOD_FAMILIES
 from generation.bundled.recipe.tempo import estimate_tempo
 from generation.bundled.recipe.tokenizer import MAX_TOKENS
-from generation.tempo import same_tempo
+from generation.sound.tempo import same_tempo
 
 SILENT_DBFS, CLIPPED_SHARE = -50.0, 1e-3
 LEAST_EXAMPLES = 3

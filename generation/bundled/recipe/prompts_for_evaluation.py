@@ -10,7 +10,7 @@ from generation.bundled.recipe.captions import mood_word, sound_word
 from generation.bundled.recipe.clips import SPLITS
 from generation.bundled.recipe.composer import ClipSpec, draw_spec
 from generation.bundled.recipe.styles import FAMILIES, MOOD_FAMILIES, STYLES
-from prompts.vocabulary import STYLE_BY_SLUG
+from prompts.wording.vocabulary import STYLE_BY_SLUG
 
 
 @dataclass(frozen=True, slots=True)

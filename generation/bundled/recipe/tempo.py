@@ -7,7 +7,7 @@ import torch
 import torchaudio
 
 from generation.bundled.recipe.constants import FRAME_RATE, HOP_LENGTH, SAMPLE_RATE
-from generation.tempo import tempo_of_onsets
+from generation.sound.tempo import tempo_of_onsets
 
 
 def onset_envelope(wave: np.ndarray) -> np.ndarray:

@@ -15,8 +15,8 @@ from generation.bundled.recipe.styles import DRUM_PATTERNS, FAMILIES, MOOD_OF_SL
 from generation.bundled.recipe.tempo import estimate_tempo
 from generation.bundled.recipe.timbres import SLUG_TIMBRE
 from generation.bundled.recipe.tokenizer import build_tokenizer
-from generation.tempo import same_tempo
-from prompts.vocabulary import INSTRUMENT_BY_SLUG, MAX_TEMPO, MIN_TEMPO, MOOD_BY_SLUG, STYLE_BY_SLUG
+from generation.sound.tempo import same_tempo
+from prompts.wording.vocabulary import INSTRUMENT_BY_SLUG, MAX_TEMPO, MIN_TEMPO, MOOD_BY_SLUG, STYLE_BY_SLUG
 
 SPECS = [clip_spec(1, "train", number) for number in range(200)]
 

@@ -12,8 +12,8 @@ from transformers import AutoProcessor, MusicgenForConditionalGeneration
 from generation.bundled.recipe.constants import CODEBOOK_SIZE, HOP_LENGTH, MODEL_DIR, NUM_CODEBOOKS
 from generation.bundled.recipe.lm import PAD_CODE, code_logits, delay
 from generation.bundled.recipe.losses import si_sdr
-from prompts.rendering import render_prompt
-from prompts.vocabulary import INSTRUMENT_BY_SLUG, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
+from prompts.wording.rendering import render_prompt
+from prompts.wording.vocabulary import INSTRUMENT_BY_SLUG, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
 
 
 def random_codes(batch: int, frames: int, seed: int = 0) -> torch.Tensor:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from transformers import MusicgenConfig, MusicgenForConditionalGeneration
 
-from generation.architecture import Architecture
+from generation.base_models.architecture import Architecture
 
 TEXT = {"model_type": "t5", "d_model": 768, "d_ff": 3072, "num_layers": 12, "num_heads": 12}
 CODEC = {"model_type": "encodec", "sampling_rate": 32_000, "codebook_size": 2048, "upsampling_ratios": [8, 5, 4, 4]}

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
-from generation.fetching import run_fetch
+from generation.base_models.fetching import run_fetch
 from generation.models import BaseModel, ModelFetch
 from generation.services import model_for
 from text2song.exceptions import DomainError

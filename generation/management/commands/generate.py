@@ -12,12 +12,12 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from adapters.selection import find_adapter
-from generation import worker
+from adapters.services.selection import find_adapter
+from generation.jobs import worker
 from generation.models import AudioSample, GenerationJob
-from generation.sample_files import load_audio_bytes, load_codes, pack_codes
 from generation.services import build_job, model_for
-from prompts.coach import remarks_on
+from generation.sound.files import load_audio_bytes, load_codes, pack_codes
+from prompts.coach.advice import remarks_on
 from prompts.models import Prompt
 from prompts.services import create_prompt
 from text2song.exceptions import DomainError

@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adapters.models import Adapter
-from adapters.registration import free_version
-from adapters.selection import find_adapter
-from generation.adapter_trial import register_adapter
+from adapters.services.registration import free_version
+from adapters.services.selection import find_adapter
+from generation.jobs.adapter_check import register_adapter
 from generation.services import model_for
 from text2song.exceptions import DomainError
 from text2song.workers import presence

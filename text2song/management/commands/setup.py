@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django_q.models import Schedule
 
-from generation.catalogue import sync_catalogue
+from generation.base_models.catalogue import sync_catalogue
 from text2song.storage import StudioS3Storage
 
 FIRST_USER = "studio"

@@ -22,9 +22,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from tqdm import tqdm
 
-from adapters.files import local_folder
+from adapters.files.keeping import local_folder
 from adapters.models import Adapter
-from adapters.selection import find_adapter, require_selectable
+from adapters.services.selection import find_adapter, require_selectable
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from generation.services import model_for
@@ -34,13 +34,13 @@ from text2song.workers import presence
 from training.config import Method, TrainingConfig
 from training.exceptions import NothingLearned, RunIsFinished
 from training.models import TrainingRun
-from training.promotion import open_for_new
-from training.registering import register_folder
+from training.promotion.services import open_for_new
+from training.runs.registering import register_folder
+from training.runs.worker import failure_sentence, train_run, trainable_items
 from training.services import create_experiment, create_run
 from training.services.experiments import read_config
 from training.specs import ReportCallback, StepReport, TrainingResult
 from training.tasks import share_processor
-from training.worker import failure_sentence, train_run, trainable_items
 
 EXPERIMENT_NAME_LENGTH, ADAPTER_NAME_LENGTH = 200, 100
 

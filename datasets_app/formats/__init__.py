@@ -1,0 +1,1 @@
+"""Datasets as files: rows, what is read of them, and what is written."""

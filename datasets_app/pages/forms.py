@@ -1,0 +1,138 @@
+"""The form of a new dataset. Rules live in `filters` and `services`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef
+
+from adapters.models import Adapter
+from datasets_app.building.filters import ANY_CRITERION, NO_ADAPTER, RATING_FILTERS
+from datasets_app.building.selection import LIKED_FROM
+from datasets_app.models import MAX_SEED, NAME_LENGTH, NAME_MESSAGE, Dataset
+from feedback.models import Criterion, Preference, Rating, Tag
+from generation.models import BaseModel
+from prompts.models import Prompt
+
+OFFERED_PROMPTS = 200
+OFFERED_RATERS = 200
+
+
+def _several(label: str, help_text: str = "") -> forms.MultipleChoiceField:
+    widget = forms.SelectMultiple(attrs={"size": 5})
+    return forms.MultipleChoiceField(label=label, required=False, help_text=help_text, widget=widget)
+
+
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+
+class DatasetForm(forms.Form):
+    """What a dataset is called, and which judgements make it."""
+
+    name = forms.CharField(
+        max_length=NAME_LENGTH, error_messages={"required": NAME_MESSAGE}, help_text="What it is for: “liked pianos”."
+    )
+    description = forms.CharField(
+        max_length=5000, required=False, widget=forms.Textarea(attrs={"rows": 2}), label="Description"
+    )
+    kind = forms.ChoiceField(
+        choices=[
+            (Dataset.Kind.SUPERVISED, "Supervised: rated clips, for sft, kto and ranking"),
+            (Dataset.Kind.PREFERENCE, "Preference: pairs with a winner, for dpo and ranking"),
+        ],
+        initial=Dataset.Kind.SUPERVISED,
+        widget=forms.RadioSelect,
+    )
+    criterion = forms.ChoiceField(required=False, help_text="Which ratings are pooled.")
+    min_rating = forms.FloatField(
+        label="Rating from",
+        required=False,
+        initial=int(LIKED_FROM),
+        help_text="1 to 5, pooled over raters. Leave empty for kto, which learns from low ratings too.",
+        widget=forms.NumberInput(attrs={"min": 1, "max": 5, "step": 0.5}),
+    )
+    max_rating = forms.FloatField(
+        label="to", required=False, widget=forms.NumberInput(attrs={"min": 1, "max": 5, "step": 0.5})
+    )
+    required_tags = _several("Tags that every clip has")
+    excluded_tags = _several("Tags that no clip has")
+    prompts = _several("Prompts", "None chosen means all. Prompts of frozen suites never enter a dataset.")
+    base_models = _several("Base models")
+    adapters = _several("Adapters")
+    raters = _several("Raters")
+    min_rater_weight = forms.FloatField(
+        label="Least reliability of a rater",
+        required=False,
+        help_text="0 to 1. Raters a curator excluded never count.",
+        widget=forms.NumberInput(attrs={"min": 0, "max": 1, "step": 0.05}),
+    )
+    since, until = _day("Judged from"), _day("to")
+    favorites = forms.BooleanField(label="Only favourites", required=False)
+    seed = forms.IntegerField(
+        label="Seed of the splits",
+        initial=0,
+        min_value=0,
+        max_value=MAX_SEED,
+        help_text="Keep it: the same prompts are then held out by every dataset.",
+    )
+
+    FILTERS = (
+        *RATING_FILTERS,
+        "required_tags",
+        "excluded_tags",
+        "prompts",
+        "base_models",
+        "adapters",
+        "raters",
+        "min_rater_weight",
+        "since",
+        "until",
+        "favorites",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        criteria = list(Criterion.objects.values_list("slug", "name"))
+        tags = [(tag.name, tag.spoken) for tag in Tag.objects.canonical()]
+        adapters = [(str(adapter.pk), adapter.label) for adapter in Adapter.objects.visible()]
+        choices: dict[str, list[tuple[str, str]]] = {
+            "criterion": [*criteria, (ANY_CRITERION, "All criteria together")],
+            "required_tags": tags,
+            "excluded_tags": tags,
+            "prompts": _judged_prompts(),
+            "base_models": list(BaseModel.objects.values_list("key", "display_name")),
+            "adapters": [(NO_ADAPTER, "None: the base model alone"), *adapters],
+            "raters": _raters(),
+        }
+        for name, offered in choices.items():
+            self.fields[name].choices = offered  # type: ignore[attr-defined]
+        self.fields["criterion"].initial = "overall"
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """What `FilterSpec.from_mapping` reads; what does not belong to the kind is left out, as the page hides it."""
+        names = [n for n in self.FILTERS if self._is_supervised or n not in RATING_FILTERS]
+        return {name: self.cleaned_data[name] for name in names if self.cleaned_data.get(name)}
+
+    @property
+    def _is_supervised(self) -> bool:
+        return self.cleaned_data.get("kind") == Dataset.Kind.SUPERVISED
+
+
+def _judged_prompts() -> list[tuple[str, str]]:
+    """The newest prompts whose clips somebody judged, and that may be trained on."""
+    rated = Rating.objects.visible().filter(sample__job__prompt=OuterRef("pk"))
+    compared = Preference.objects.visible().filter(sample_a__job__prompt=OuterRef("pk"))
+    prompts = Prompt.objects.visible().outside_suites().filter(Exists(rated) | Exists(compared))
+    return [(str(prompt.pk), str(prompt)) for prompt in prompts[:OFFERED_PROMPTS]]
+
+
+def _raters() -> list[tuple[str, str]]:
+    people = get_user_model().objects.order_by("username")
+    judges = people.filter(
+        Exists(Rating.objects.filter(rater=OuterRef("pk"))) | Exists(Preference.objects.filter(rater=OuterRef("pk")))
+    )
+    return [(name, name) for name in judges.values_list("username", flat=True)[:OFFERED_RATERS]]

@@ -1,0 +1,127 @@
+"""What people do with datasets. Pages, API, admin and commands call these; the actor is always named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from datasets_app.building.builder import ROW_NOUNS, build
+from datasets_app.building.filters import FilterSpec
+from datasets_app.building.selection import count_rows, told
+from datasets_app.dependents import users_of
+from datasets_app.exceptions import DatasetInUse, DatasetNotFound, DatasetNotReady, NoRows
+from datasets_app.models import Dataset, Export
+from datasets_app.report.telling import require_answers
+from feedback.listening_tests.access import require_curator
+from text2song.exceptions import Forbidden
+from text2song.workers import worker_name
+
+NOT_TYPED = ("filters", "created_by", "statistics")
+
+
+def create_dataset(
+    *,
+    actor: AbstractBaseUser | None,
+    name: str,
+    kind: str,
+    filters: Mapping[str, Any] | None = None,
+    description: str = "",
+    seed: int = 0,
+    now: bool = False,
+) -> Dataset:
+    """Store a dataset and wake a worker to build it; with `now` it is built here, by a process that has a presence.
+
+    Raises `Forbidden` (curators only: what fits which filters tells what others answered), `ValidationError` (name,
+    kind, seed), `InvalidFilters`, and `NoRows` when nothing fits the filters; nothing is stored then.
+    """
+    require_curator(actor, "build a dataset")
+    dataset = new_dataset(actor=actor, name=name, kind=kind, description=description, seed=seed)
+    spec = FilterSpec.from_mapping(filters or {}, dataset.kind)
+    dataset.filters = spec.to_mapping()
+    dataset.rows_total = count_rows(dataset.kind, spec)
+    if not dataset.rows_total:
+        raise NoRows(ROW_NOUNS[dataset.kind])
+    if now:
+        dataset.be_claimed(worker_name())
+    with transaction.atomic():
+        dataset.save(force_insert=True)
+        if not now:
+            dataset.wake_worker()
+    if now:
+        build(dataset)
+    return dataset
+
+
+def new_dataset(
+    *, actor: AbstractBaseUser | None, name: str, kind: str, description: str = "", seed: int = 0
+) -> Dataset:
+    """A dataset that is not stored yet; raises `ValidationError`."""
+    text = description.replace("\r\n", "\n").strip()
+    dataset = Dataset(created_by=actor, name=name.strip(), kind=kind, description=text, seed=seed)
+    dataset.full_clean(exclude=NOT_TYPED, validate_constraints=False)
+    return dataset
+
+
+def preview(*, actor: AbstractBaseUser | None, kind: str, filters: Mapping[str, Any]) -> int | None:
+    """How many rows a dataset would have; None for fewer than `FEWEST_TOLD`, unless the studio itself asks.
+
+    Raises `InvalidFilters`, and `Forbidden`: counts are for curators only, like all that chooses rows. A least count
+    alone would not do, since the difference of two large counts is the answer on one clip.
+    """
+    require_curator(actor, "count what a dataset would hold")
+    return told(actor, count_rows(kind, FilterSpec.from_mapping(filters, kind)))
+
+
+def may_change(user: AbstractBaseUser, dataset: Dataset) -> bool:
+    """Whether `user` may delete it: who made it, and curators."""
+    return bool(user.is_staff or (dataset.created_by_id is not None and dataset.created_by_id == user.pk))
+
+
+def delete_dataset(*, dataset: Dataset, actor: AbstractBaseUser) -> None:
+    """Hide it; its rows and files stay. Raises `Forbidden`, `DatasetInUse`, and `DatasetNotFound` the second time."""
+    if not may_change(actor, dataset):
+        raise Forbidden("Only the person who made a dataset, or a curator, can delete it.")
+    with transaction.atomic():
+        living = Dataset.objects.visible().select_for_update().filter(pk=dataset.pk)
+        if not living.exists():
+            raise DatasetNotFound("This dataset is deleted already.")
+        if users := users_of(dataset):
+            raise DatasetInUse(dataset.name, users)
+        living.update(deleted_at=timezone.now())
+    dataset.refresh_from_db()
+
+
+def start_export(*, dataset: Dataset, file_format: str, actor: AbstractBaseUser | None) -> Export:
+    """The export of a dataset in a format: what is there or under way already, else a new one that waits for a worker.
+
+    Raises `Forbidden` where the actor may not read the rows, `DatasetNotReady`, and `ValidationError` for an unknown
+    format.
+    """
+    if dataset.is_deleted:
+        raise DatasetNotFound("This dataset is deleted.")
+    if not dataset.is_ready:
+        raise DatasetNotReady(dataset.name, dataset.state)
+    require_answers(actor, dataset)
+    export = Export(dataset=dataset, format=file_format, created_by=actor, rows_total=dataset.row_count)
+    export.clean_fields(exclude=["dataset", "created_by"])
+    if earlier := _standing_export(export):
+        return earlier
+    try:
+        with transaction.atomic():
+            export.save(force_insert=True)
+            export.wake_worker()
+    except IntegrityError:
+        if earlier := _standing_export(export):
+            return earlier
+        raise
+    return export
+
+
+def _standing_export(wanted: Export) -> Export | None:
+    """One of the same dataset and format that is under way, or whose file is there."""
+    same = Export.objects.filter(dataset=wanted.dataset_id, format=wanted.format).exclude(state=Export.State.FAILED)
+    return next((e for e in same if e.is_unfinished or e.file.storage.exists(e.file.name)), None)

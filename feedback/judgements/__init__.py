@@ -1,0 +1,1 @@
+"""What was said about samples: found, counted and compared."""

@@ -1,0 +1,101 @@
+"""The leaderboard: all arms of all tests in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, fields, replace
+from uuid import UUID
+from zlib import crc32
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.cache import cache
+from django.db.models import Count, Max, Q, QuerySet, Sum
+
+from adapters.models import Adapter
+from feedback.listening_tests.services.results import comparisons_of, percent, trusted_votes
+from feedback.models import Arm, ListeningTest, Trial
+from feedback.statistics.bradley_terry import Leaderboard, Standing, leaderboard
+from generation.models import BaseModel
+
+KEEP_SECONDS = 24 * 3600
+SHAPE = crc32(repr([field.name for kept in (Leaderboard, Standing) for field in fields(kept)]).encode())
+"""Of what is kept: a board kept by a version with other fields is not read."""
+ArmKey = tuple[Hashable, ...]
+"""What makes arms of different tests the same: base model, adapter and strength."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the leaderboard, with names."""
+
+    base_model: BaseModel
+    adapter: Adapter | None
+    strength: float
+    standing: Standing
+
+    @property
+    def name(self) -> str:
+        return str(Arm(base_model=self.base_model, adapter=self.adapter, adapter_strength=self.strength))
+
+    @property
+    def expected(self) -> str:
+        """The chance to win against the reference, in per cent; a dash where it cannot be told."""
+        return percent(self.standing.expected_win_rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    rows: list[Row]
+    votes: int
+    is_connected: bool
+    reference: str
+
+
+def standings(*, actor: AbstractBaseUser) -> Standings:
+    """All arms that were voted on. Curators see every vote but those of sealed tests that go on, others those of tests
+    that are over.
+    """
+    votes = trusted_votes(Trial.objects.counted().filter(test__deleted_at__isnull=True))
+    is_over = Q(test__state=ListeningTest.State.COMPLETED)
+    votes = votes.filter(is_over | Q(test__sealed=False) if actor.is_staff else is_over)
+    active = BaseModel.objects.filter(is_active=True).values_list("pk", flat=True).first()
+    board, reference = _computed(votes, active)
+    models = BaseModel.objects.in_bulk({standing.arm[0] for standing in board.standings})
+    adapters = Adapter.objects.in_bulk({standing.arm[1] for standing in board.standings if standing.arm[1]})
+    rows = [
+        Row(models[standing.arm[0]], adapters.get(standing.arm[1]), standing.arm[2], standing)
+        for standing in board.standings
+    ]
+    named = next((row.name for row in rows if row.standing.arm == reference), "")
+    return Standings(rows, board.votes, board.is_connected, named)
+
+
+def _computed(votes: QuerySet[Trial], active: UUID | None) -> tuple[Leaderboard, ArmKey | None]:
+    """Kept until a vote is added or left out: they take a while to reckon with."""
+    state = votes.aggregate(count=Count("pk"), newest=Max("voted_at"), raters=Sum("rater"))
+    seen = ":".join(str(value) for value in state.values()).replace(" ", "_")
+    key = f"leaderboard:{SHAPE}:{seen}:{active}"
+    found = cache.get(key)
+    if found is None:
+        found = _compute(votes, active)
+        cache.set(key, found, KEEP_SECONDS)
+    return found
+
+
+def _compute(votes: QuerySet[Trial], active: UUID | None) -> tuple[Leaderboard, ArmKey | None]:
+    arms = {
+        pk: (base, adapter, strength if adapter else 1.0)
+        for pk, base, adapter, strength in Arm.objects.order_by().values_list(
+            "pk", "base_model", "adapter", "adapter_strength"
+        )
+    }
+    comparisons = [replace(vote, arm_a=arms[vote.arm_a], arm_b=arms[vote.arm_b]) for vote in comparisons_of(votes)]
+    voted = dict.fromkeys(arm for vote in comparisons for arm in (vote.arm_a, vote.arm_b))
+    reference = _reference(voted, active)
+    return leaderboard(comparisons, arms=voted, reference=reference), reference
+
+
+def _reference(arms: dict[ArmKey, None], active: UUID | None) -> ArmKey | None:
+    """The active base model alone, or any base model alone."""
+    bases = [arm for arm in arms if arm[1] is None]
+    return next((arm for arm in bases if arm[0] == active), bases[0] if bases else None)

@@ -1,0 +1,158 @@
+"""Forms of the feedback panel and of comparisons. They read what was sent; the services check the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from feedback.models import Criterion, Preference, Tag
+from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE, MOST_RANKED, NOTE_LENGTH, TAG_LENGTH
+from feedback.services import TagUse
+from feedback.services.preferences import DECIDED, STRENGTHS
+from generation.listening.comparison import MOST
+from generation.models import AudioSample
+from generation.pages.listening_forms import LinesField
+
+SCORES = [(score, str(score)) for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1)]
+
+
+class RatingForm(forms.Form):
+    """One criterion as a group of five radio buttons."""
+
+    score = forms.TypedChoiceField(
+        choices=SCORES,
+        coerce=int,
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choose 1 to 5 stars.",
+            "invalid_choice": "A score must be a whole number from 1 to 5.",
+        },
+    )
+
+    def __init__(self, *args: Any, sample: AudioSample, criterion: Criterion, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"rate-{sample.pk}-{criterion.slug}-%s", **kwargs)
+        self.criterion = criterion
+
+
+class TagSetForm(forms.Form):
+    """The offered tags as boxes to tick: those on the whole sample are exactly the ticked ones."""
+
+    tags = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, sample: AudioSample, offered: Sequence[Tag], **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"tags-{sample.pk}-%s", **kwargs)
+        self.fields["tags"].choices = [(tag.name, tag.spoken) for tag in offered]
+        self.signs = {tag.name: tag.sign for tag in offered}
+
+
+class AddTagForm(forms.Form):
+    """A tag in the rater's own words, on the whole sample or on a part of it."""
+
+    name = forms.CharField(label="Tag", max_length=TAG_LENGTH)
+    sign = forms.ChoiceField(
+        label="It is",
+        required=False,
+        choices=[("", "as known"), (Tag.Sign.GOOD, "good"), (Tag.Sign.BAD, "bad"), (Tag.Sign.NEUTRAL, "neutral")],
+    )
+    start = forms.FloatField(label="From (s)", required=False, min_value=0)
+    end = forms.FloatField(label="To (s)", required=False, min_value=0)
+
+    def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"add-tag-{sample.pk}-%s", **kwargs)
+        self.fields["name"].widget.attrs |= {"list": f"tag-names-{sample.pk}", "autocomplete": "off"}
+        for name in ("start", "end"):
+            self.fields[name].widget.attrs |= {"step": "0.01", "max": f"{sample.duration:.2f}"}
+
+    def use(self) -> TagUse:
+        """What was asked for. Of a valid form."""
+        values = self.cleaned_data
+        return TagUse(values["name"], sign=values["sign"] or None, start=values["start"], end=values["end"])
+
+
+class NoteForm(forms.Form):
+    """The rater's own words."""
+
+    text = LinesField(
+        label="Note",
+        max_length=NOTE_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "What strikes you about it?"}),
+        error_messages={"required": "Write something, or delete the note in the list."},
+    )
+
+    def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"note-{sample.pk}-%s", **kwargs)
+
+
+class AmongForm(forms.Form):
+    """The samples a comparison is about, in the order they are shown."""
+
+    among = forms.TypedMultipleChoiceField(coerce=UUID)
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        named = data.getlist("among")[: MOST + 1] if data is not None else []
+        self.fields["among"].choices = [(value, value) for value in named]
+
+    def clean_among(self) -> list[UUID]:
+        ids: list[UUID] = self.cleaned_data["among"]
+        if len(ids) > MOST:
+            raise forms.ValidationError(f"At most {MOST} samples are compared at once.")
+        return ids
+
+
+class PreferenceForm(forms.Form):
+    """Which of two of the shown samples is better."""
+
+    sample_a = forms.TypedChoiceField(label="First", coerce=UUID)
+    sample_b = forms.TypedChoiceField(label="Second", coerce=UUID)
+    strength = forms.TypedChoiceField(
+        label="How much",
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[("", "not said"), *((value, f"{value} · {words}") for value, words in STRENGTHS.items())],
+    )
+    winner = forms.ChoiceField(
+        choices=Preference.Winner.choices, error_messages={"required": "Say which one is better."}
+    )
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="prefer-%s", **kwargs)
+        self.fields["sample_a"].choices = self.fields["sample_b"].choices = choices
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("winner") not in DECIDED:
+            values["strength"] = None  # how much better is asked beside every answer, and means nothing for a tie
+        return values
+
+
+class RankingForm(forms.Form):
+    """A place for each of the shown samples."""
+
+    def __init__(self, *args: Any, samples: Sequence[tuple[AudioSample, str]], **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="rank-%s", **kwargs)
+        places = [(place, str(place)) for place in range(1, min(len(samples), MOST_RANKED) + 1)]
+        self.samples = [sample for sample, _ in samples]
+        for sample, name in samples:
+            self.fields[self.key(sample)] = forms.TypedChoiceField(label=f"Place of {name}", coerce=int, choices=places)
+
+    @staticmethod
+    def key(sample: AudioSample) -> str:
+        return f"place-{sample.pk}"
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        given = sorted(values[name] for name in self.fields if name in values)
+        if not self.errors and given != list(range(1, len(self.samples) + 1)):
+            raise forms.ValidationError(
+                f"Give each of the places 1 to {len(self.samples)} to one sample; none may be repeated or left out."
+            )
+        return values
+
+    def order(self) -> list[AudioSample]:
+        """The samples, best first. Of a valid form."""
+        return sorted(self.samples, key=lambda sample: self.cleaned_data[self.key(sample)])

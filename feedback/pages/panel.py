@@ -1,0 +1,81 @@
+"""What the feedback panel of one sample shows to one rater."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q
+
+from feedback.judgements.history import feedback_on
+from feedback.judgements.summaries import SampleSummary, summaries_of_samples
+from feedback.models import Criterion, Note, Rating, SampleTag, Tag
+from feedback.pages.forms import AddTagForm, NoteForm, RatingForm, TagSetForm
+from feedback.services.deletion import Feedback
+from generation.models import AudioSample
+
+LISTED = 30
+
+
+@dataclass
+class Panel:
+    """The panel's controls filled with what the rater said so far, and the list beside them.
+
+    `refused` holds a form that was sent and not taken, by the name of its control; it is shown as it was typed.
+    """
+
+    sample: AudioSample
+    rater: AbstractBaseUser
+    refused: dict[str, forms.Form] = field(default_factory=dict)
+
+    @cached_property
+    def ratings(self) -> list[RatingForm]:
+        """A form for each criterion in use."""
+        given = dict(Rating.objects.filter(sample=self.sample, rater=self.rater).values_list("criterion_id", "score"))
+        return [
+            self._form(f"rating-{criterion.slug}", RatingForm, {"score": given.get(criterion.pk)}, criterion=criterion)
+            for criterion in Criterion.objects.filter(is_active=True)
+        ]
+
+    def rating(self, slug: str) -> RatingForm | None:
+        """The form of one criterion."""
+        return next((form for form in self.ratings if form.criterion.slug == slug), None)
+
+    @cached_property
+    def offered(self) -> list[Tag]:
+        """The curated tags, good ones first, and what the rater put here besides."""
+        mine = SampleTag.objects.filter(sample=self.sample, rater=self.rater, start__isnull=True).values("tag")
+        order = {sign: place for place, sign in enumerate((Tag.Sign.GOOD, Tag.Sign.BAD, Tag.Sign.NEUTRAL))}
+        tags = Tag.objects.canonical().filter(Q(is_curated=True) | Q(pk__in=mine))
+        return sorted(tags, key=lambda tag: (order[tag.sign], tag.name))
+
+    @cached_property
+    def tags(self) -> TagSetForm:
+        mine = SampleTag.objects.filter(sample=self.sample, rater=self.rater, start__isnull=True)
+        ticked = list(mine.values_list("tag__name", flat=True))
+        return self._form("tags", TagSetForm, {"tags": ticked}, offered=self.offered)
+
+    @cached_property
+    def add_tag(self) -> AddTagForm:
+        return self._form("add_tag", AddTagForm, {})
+
+    @cached_property
+    def note(self) -> NoteForm:
+        mine = Note.objects.filter(sample=self.sample, rater=self.rater).first()
+        return self._form("note", NoteForm, {"text": mine.text if mine else ""})
+
+    @cached_property
+    def items(self) -> list[Feedback]:
+        """The newest feedback on the sample that the rater may see."""
+        samples = AudioSample.objects.filter(pk=self.sample.pk).order_by().values("pk")
+        return feedback_on(samples, self.rater)[:LISTED]
+
+    @cached_property
+    def summary(self) -> SampleSummary:
+        return summaries_of_samples(reader=self.rater, ids=[self.sample.pk])[self.sample.pk]
+
+    def _form(self, name: str, kind: type[forms.Form], initial: dict[str, Any], **options: Any) -> Any:
+        return self.refused.get(name) or kind(initial=initial, sample=self.sample, **options)

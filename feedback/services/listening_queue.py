@@ -1,0 +1,43 @@
+"""What most needs a rater's ears: open listening tests first, then the clips with the fewest judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Count
+
+from feedback.judgements.summaries import judged_by, not_judged_by
+from feedback.listening_tests.access import is_guest
+from feedback.listening_tests.services.trials import rater_progress
+from feedback.models import ListeningTest
+from generation.models import AudioSample, GenerationJob
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What comes next: trials of a test, or one sample, or nothing. `judged` of `total` clips are done."""
+
+    test: ListeningTest | None
+    sample: AudioSample | None
+    judged: int
+    total: int
+
+
+def next_turn(*, rater: AbstractBaseUser, skipped: Sequence[str] = ()) -> Turn:
+    """The rater's next turn; `skipped` are ids of samples they passed over, which come last."""
+    test = next((test for test in ListeningTest.objects.open_to(rater) if _has_trials(test, rater)), None)
+    if is_guest(rater):
+        return Turn(test, None, 0, 0)
+    samples = AudioSample.objects.visible().filter(job__state=GenerationJob.State.COMPLETED)
+    waiting = not_judged_by(samples, rater)
+    neediest = waiting.with_context().annotate(answers=Count("ratings")).order_by("answers", "-created_at", "pk")
+    sample = neediest.exclude(pk__in=skipped).first() or neediest.first()
+    judged = judged_by(samples, rater).count()
+    return Turn(test, sample, judged, judged + waiting.count())
+
+
+def _has_trials(test: ListeningTest, rater: AbstractBaseUser) -> bool:
+    progress = rater_progress(rater=rater, test=test)
+    return progress.judged < progress.total

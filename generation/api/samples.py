@@ -1,0 +1,184 @@
+"""Audio samples: finding, reading, playing, comparing, and making relatives of them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from generation import services
+from generation.api import sound
+from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, once
+from generation.api.filters import AudioFilter
+from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
+from generation.exceptions import StorageUnavailable
+from generation.listening.comparison import samples_to_compare
+from generation.models import AudioSample
+from generation.sound.files import load_codes_bytes
+from text2song.api.lookups import UUIDLookup
+from text2song.api.schema import CONFLICT, list_of_ids
+from text2song.api.serializers import shown
+from text2song.api.throttles import RequestThrottle, SubmitThrottle
+from text2song.api.views import ApiViewSet
+from text2song.exceptions import NotFound
+
+SUBMITTING = {"methods": ["post"], "throttle_classes": [RequestThrottle, SubmitThrottle]}
+READING = {"filterset_class": None, "pagination_class": None}
+FILE_ACTIONS = ("stream", "download", "codes")
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Find samples, newest first"),
+    retrieve=extend_schema(summary="Read a sample"),
+)
+class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+    """Finished clips that are not deleted. Everyone reads; the person who made one, or a curator, deletes it."""
+
+    queryset = AudioSample.objects.all()
+    serializer_class = AudioSampleSerializer
+    filterset_class = AudioFilter
+    ordering_fields = ("created_at", "duration", "loudness_lufs", "seed")
+    extra_parameters = {"compare": ("ids",)}
+
+    def get_queryset(self) -> QuerySet[AudioSample]:
+        samples = AudioSample.objects.visible().with_context().hearted_by(self.request.user)
+        return samples.order_by("-created_at", "job", "index")
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+        # Files are what they are: a player that accepts audio alone is served too.
+        return super().perform_content_negotiation(request, force=force or self.action in FILE_ACTIONS)
+
+    @extend_schema(
+        summary="Delete a sample",
+        description="It is hidden; hearts and feedback on it go with it.",
+        responses={204: OpenApiResponse(description="Deleted")},
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        services.delete_sample(sample=self.get_object(), actor=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Play a sample",
+        description="FLAC. A `Range` is answered with 206 and those bytes. On S3: a redirect to a short-lived link.",
+        responses={
+            (200, "audio/flac"): OpenApiTypes.BINARY,
+            (206, "audio/flac"): OpenApiTypes.BINARY,
+            302: OpenApiResponse(description="On S3: the link is in `Location`."),
+            416: OpenApiResponse(description="The range begins past the end."),
+        },
+    )
+    @action(detail=True, **READING)
+    def stream(self, request: Request, pk: str) -> HttpResponseBase:
+        return _in_shape(sound.stream(request._request, sample_id=self.get_object().pk))
+
+    @extend_schema(
+        summary="Download a sample as WAV, FLAC or MP3",
+        description="Prompt, seed and model are in the file's tags.",
+        parameters=[OpenApiParameter("file_format", str, OpenApiParameter.PATH, enum=["wav", "flac", "mp3"])],
+        responses={
+            (200, "audio/wav"): OpenApiTypes.BINARY,
+            (200, "audio/flac"): OpenApiTypes.BINARY,
+            (200, "audio/mpeg"): OpenApiTypes.BINARY,
+        },
+    )
+    @action(detail=True, url_path=r"download/(?P<file_format>[a-z0-9]+)", **READING)
+    def download(self, request: Request, pk: str, file_format: str) -> HttpResponseBase:
+        made = sound.download(request._request, sample_id=self.get_object().pk, file_format=file_format)
+        return _in_shape(made)
+
+    @extend_schema(
+        summary="Download a sample's codes",
+        description="A NumPy archive (npz) holding `codes`, `[K, T]` int16: what training uses.",
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, **READING)
+    def codes(self, request: Request, pk: str) -> HttpResponse:
+        sample = self.get_object()
+        name = f"attachment; filename={sample.pk}.npz"
+        return HttpResponse(
+            load_codes_bytes(sample), content_type="application/zip", headers={"Content-Disposition": name}
+        )
+
+    @extend_schema(
+        summary="Compare 2 to 10 samples",
+        description="Settings, measurements and a stream link of each, in the order asked for.",
+        parameters=[
+            OpenApiParameter(
+                "ids",
+                list_of_ids(2, 10),
+                required=True,
+                description="2 to 10 ids of samples with commas between them.",
+            )
+        ],
+        responses={200: AudioSampleSerializer(many=True), 404: None},
+        filters=False,
+    )
+    @action(detail=False, **READING)
+    def compare(self, request: Request) -> Response:
+        samples = samples_to_compare(_ids(",".join(request.query_params.getlist("ids"))), one_prompt=False)
+        hearts = set(request.user.favorites.filter(sample__in=samples).values_list("sample_id", flat=True))
+        for sample in samples:
+            sample.is_favorite = sample.pk in hearts
+        return Response(self.get_serializer(samples, many=True).data)
+
+    @extend_schema(
+        summary="Continue a sample",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ExtendSerializer,
+        responses=ACCEPTED | CONFLICT,
+    )
+    @action(detail=True, **SUBMITTING)
+    def extend(self, request: Request, pk: str) -> Response:
+        body = ExtendSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        job = services.extend_sample(
+            sample=self.get_object(),
+            actor=request.user,
+            **once(request),
+            **body.validated_data,
+        )
+        return accepted(job, request)
+
+    @extend_schema(
+        summary="Make variations of a sample",
+        parameters=[IDEMPOTENCY_KEY],
+        request=VarySerializer,
+        responses=ACCEPTED | CONFLICT,
+    )
+    @action(detail=True, **SUBMITTING)
+    def variations(self, request: Request, pk: str) -> Response:
+        body = VarySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        sample = self.get_object()
+        values = {"keep_seconds": round(sample.duration / 4, 1)} | body.validated_data
+        job = services.vary_sample(sample=sample, actor=request.user, **once(request), **values)
+        return accepted(job, request)
+
+
+def _in_shape(answer: HttpResponseBase) -> HttpResponseBase:
+    """A file's answer as it is; the page's words for a missing or unreadable file in the API's error shape."""
+    if isinstance(answer, HttpResponse) and answer.status_code in (404, 503):
+        raise (NotFound if answer.status_code == 404 else StorageUnavailable)(answer.text)
+    return answer
+
+
+def _ids(listed: str) -> list[uuid.UUID]:
+    """Ids with commas between them; anything that is no id is refused by name."""
+    ids, wrong = [], []
+    for text in filter(None, (part.strip() for part in listed.split(","))):
+        try:
+            ids.append(uuid.UUID(text))
+        except ValueError:
+            wrong.append(shown(text))
+    if wrong:
+        raise serializers.ValidationError({"ids": [f"Not an id: {', '.join(wrong[:10])}."]})
+    return ids

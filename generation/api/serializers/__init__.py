@@ -1,0 +1,21 @@
+"""The shapes of generation in the API. They check form; `services.py` checks the rules."""
+
+from generation.api.serializers.base_models import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
+from generation.api.serializers.favorites import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
+from generation.api.serializers.jobs import GenerateSerializer, JobSerializer, JobStatisticsSerializer
+from generation.api.serializers.samples import AudioSampleSerializer, ExtendSerializer, VarySerializer
+
+__all__ = [
+    "AddFolderSerializer",
+    "AudioSampleSerializer",
+    "BaseModelSerializer",
+    "ExtendSerializer",
+    "FavoriteAddSerializer",
+    "FavoriteNoteSerializer",
+    "FavoriteSerializer",
+    "GenerateSerializer",
+    "JobSerializer",
+    "JobStatisticsSerializer",
+    "ModelFetchSerializer",
+    "VarySerializer",
+]

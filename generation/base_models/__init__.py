@@ -1,0 +1,1 @@
+"""Base models: which there are, what is in their folders, and how their files get here."""

@@ -1,0 +1,82 @@
+"""Finished clips."""
+
+from __future__ import annotations
+
+import string
+from typing import ClassVar
+
+from django.db import models
+
+from generation import querysets
+from generation.models.jobs import GenerationJob
+from prompts.wording.reading import Reading
+from text2song.models import SoftDeleteModel, UUIDModel
+
+
+def audio_path(sample: AudioSample, filename: str) -> str:
+    """Names come from the claim that made the clip, and are opaque: nobody learns job, model or prompt from one."""
+    return f"samples/{filename}"
+
+
+def codes_path(sample: AudioSample, filename: str) -> str:
+    return f"samples/{filename}"
+
+
+class AudioSample(SoftDeleteModel, UUIDModel):
+    """One candidate of a job: its codes, the audio they decode to, and what was measured.
+
+    `codes_file` is an npz with `codes`, `[K, T]` int16: what training uses. `audio_file` is FLAC at about -16 LUFS.
+    """
+
+    LABELS: ClassVar[str] = string.ascii_uppercase
+
+    job = models.ForeignKey(GenerationJob, on_delete=models.CASCADE, related_name="samples")
+    index = models.PositiveSmallIntegerField()
+    seed = models.PositiveBigIntegerField()
+    rendered_text = models.TextField(help_text="Exactly what the model read.")
+    reading_record = models.JSONField(
+        null=True, blank=True, editable=False, help_text="What was cut from the prompt, and the words not known."
+    )
+    base_revision = models.CharField(max_length=64)
+    adapter_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of the adapter's weights; empty for the base model."
+    )
+    audio_file = models.FileField(upload_to=audio_path, max_length=200)
+    codes_file = models.FileField(upload_to=codes_path, max_length=200)
+    peaks = models.JSONField(default=list, help_text="Waveform outline, for drawing without the audio.")
+    duration = models.FloatField(help_text="Seconds")
+    sample_rate = models.PositiveIntegerField(help_text="Hz")
+    channels = models.PositiveSmallIntegerField()
+    loudness_lufs = models.FloatField(null=True, blank=True, help_text="Integrated loudness; empty for silence.")
+    true_peak_db = models.FloatField(null=True, blank=True, help_text="dBTP; empty for silence.")
+    gain_db = models.FloatField(default=0.0, help_text="Gain applied to the codec's output.")
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField(help_text="Bytes of the stored audio")
+
+    objects = querysets.AudioSampleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("job", "index")
+        constraints = [models.UniqueConstraint(fields=["job", "index"], name="sample_once_per_job")]
+
+    def __str__(self) -> str:
+        return f"{self.label} of {self.job}"
+
+    @property
+    def label(self) -> str:
+        """A to H, by position in the job."""
+        return self.LABELS[self.index]
+
+    @property
+    def short_id(self) -> str:
+        return str(self.pk)[:8]
+
+    @property
+    def reading(self) -> Reading:
+        return Reading.recorded(self.rendered_text, self.reading_record)
+
+    def delete_files(self) -> None:
+        """Remove audio and codes from storage; missing files are fine."""
+        for file in (self.audio_file, self.codes_file):
+            if file:
+                file.storage.delete(file.name)

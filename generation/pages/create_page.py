@@ -1,0 +1,75 @@
+"""What the Create page starts with, from its address and the user's habits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from adapters.models import Adapter
+from generation.models import BaseModel, GenerationDefaults, GenerationJob
+from generation.pages.forms import VALUE_FIELDS
+from generation.pages.job_cards import cards_for
+from prompts.models import Prompt
+from prompts.services import apply_template, find_prompt, find_template
+
+RECENT_JOBS = 3
+JOBS_OF_PROMPT = 6
+
+
+def find_job(job_id: str) -> GenerationJob | None:
+    """The visible job with this id; None for a deleted, unknown or malformed one (an old bookmark)."""
+    try:
+        return (
+            GenerationJob.objects.visible().select_related("prompt", "base_model", "adapter").filter(pk=job_id).first()
+        )
+    except (ValidationError, ValueError):
+        return None
+
+
+def earlier_prompt(prompt_id: str) -> Prompt | None:
+    """The prompt the page was filled from, if it is still there."""
+    return find_prompt(prompt_id) if prompt_id else None
+
+
+def initial_settings(request: HttpRequest, job: GenerationJob | None) -> dict[str, Any]:
+    """The settings of `job` except its seed; else the defaults, with a template's duration where one is applied.
+
+    A duration is cut to what the model can do. `?adapter=` chooses an adapter and its model; otherwise the default
+    adapter of the model is chosen.
+    """
+    source = job or GenerationDefaults.load()
+    adapter = job.adapter if job else asked_adapter(request)
+    model = job.base_model if job else BaseModel.objects.filter(is_active=True).first()
+    if adapter is not None:
+        model = adapter.base_model
+    elif model is not None and job is None:
+        adapter = Adapter.objects.default_of(model)
+    settings = {name: getattr(source, name) for name in VALUE_FIELDS}
+    settings["model"] = model.key if model else ""
+    settings["adapter"] = str(adapter.pk) if adapter else ""
+    settings["adapter_strength"] = job.adapter_strength if job else 1.0
+    if template_id := request.GET.get("template"):
+        template = find_template(actor=request.user, template_id=template_id)
+        settings["duration"] = (template and apply_template(template=template).get("duration")) or settings["duration"]
+    if model and not settings["long_form"]:
+        settings["duration"] = min(settings["duration"], model.max_duration)
+    return settings
+
+
+def asked_adapter(request: HttpRequest) -> Adapter | None:
+    """The active adapter of `?adapter=`; None for any other (an old bookmark)."""
+    try:
+        return Adapter.objects.active().with_context().filter(pk=request.GET.get("adapter") or None).first()
+    except (ValidationError, ValueError):
+        return None
+
+
+def recent_jobs(user: AbstractBaseUser, prompt: Prompt | None) -> list[GenerationJob]:
+    """Cards to show under the form: the prompt's newest jobs, else the user's."""
+    jobs = GenerationJob.objects.visible()
+    if prompt is not None:
+        return cards_for(user, jobs.filter(prompt=prompt)[:JOBS_OF_PROMPT])
+    return cards_for(user, jobs.filter(requested_by=user)[:RECENT_JOBS])

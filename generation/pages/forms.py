@@ -1,0 +1,311 @@
+"""Forms of the Create page and of the settings of generation. Rules live in models and services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.http import QueryDict
+
+from adapters.exceptions import AdapterNotFound, AdapterNotSelectable
+from adapters.models import Adapter
+from adapters.services.selection import find_adapter, require_selectable
+from generation.exceptions import ModelNotReady, UnknownModel
+from generation.jobs.duration_plan import DurationPlan, plan_duration
+from generation.jobs.presets import PRESET_BY_KEY, PRESETS, SAMPLING_KEYS, preset_of
+from generation.models import BaseModel, GenerationDefaults, GenerationJob
+from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
+
+VALUE_FIELDS = tuple(name for name in SAMPLING_FIELDS if name != "preset")
+STEPS = {"adapter_strength": "0.05", "temperature": "0.05", "top_p": "0.05", "guidance_scale": "0.1"}
+
+
+def bounded(field: models.Field, **kwargs: Any) -> forms.Field | None:
+    """The form field of a model field, its range on the widget and named in one message."""
+    limits = {kind: [v.limit_value for v in field.validators if isinstance(v, kind)] for kind in RANGE_VALIDATORS}
+    if not all(limits.values()):
+        return field.formfield(**kwargs)
+    low, high = max(limits[MinValueValidator]), min(limits[MaxValueValidator])
+    kind = "a number" if isinstance(field, models.FloatField) else "a whole number"
+    rule = f"{capitalised(field.verbose_name)} must be {kind} from {low:g} to {high:g}"
+    errors = dict.fromkeys(("min_value", "max_value"), f"{rule}, not %(show_value)s.")
+    errors |= dict.fromkeys(("invalid", "required"), f"{rule}.")
+    widget = forms.NumberInput(attrs={"step": STEPS.get(field.name, "1"), "autocomplete": "off"})
+    return field.formfield(min_value=low, max_value=high, error_messages=errors, widget=widget, **kwargs)
+
+
+RANGE_VALIDATORS = (MinValueValidator, MaxValueValidator)
+
+
+def capitalised(words: Any) -> str:
+    text = str(words)
+    return text[:1].upper() + text[1:]
+
+
+class SamplingForm(forms.ModelForm):
+    """What every generation needs: how many, how long, and how tokens are drawn."""
+
+    class Meta:
+        fields = VALUE_FIELDS
+        formfield_callback = bounded
+
+
+class ModelSelect(forms.Select):
+    """Base models with their limits on the options, for the page's script."""
+
+    models: Mapping[str, BaseModel] = {}
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if model := self.models.get(str(value)):
+            option["attrs"]["data-limit"] = model.max_duration
+        return option
+
+
+class AdapterSelect(forms.Select):
+    """Adapters with what each requires on the options; those that do not fit the chosen model cannot be chosen."""
+
+    adapters: Mapping[str, Adapter] = {}
+    base_model: BaseModel | None = None
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if adapter := self.adapters.get(str(value)):
+            option["attrs"] |= {"data-model": adapter.base_model.key, "data-fits": option["label"]}
+            option["attrs"]["data-requires"] = f"{option['label']} — requires {adapter.base_model.display_name}"
+            if adapter.is_default:
+                option["attrs"]["data-default"] = True
+            if self.base_model is None or not adapter.fits(self.base_model):
+                option["attrs"]["disabled"] = True
+                option["label"] = option["attrs"]["data-requires"]
+        return option
+
+
+class GenerationForm(SamplingForm):
+    """The Create page's settings. `values` is what `submit_job` takes.
+
+    A preset other than the one the page was shown with (`preset_shown`) sets model and sampling; otherwise what stands
+    in the fields counts. So choosing a preset works without a script, and so does changing a value by hand.
+    """
+
+    OWN_FIELDS = ("adapter", "adapter_strength", "duration", "seed")
+
+    preset = forms.ChoiceField(
+        choices=GenerationJob.Preset.choices, required=False, widget=forms.RadioSelect, label="Preset"
+    )
+    preset_shown = forms.CharField(required=False, widget=forms.HiddenInput)
+    model = forms.CharField(
+        required=False,
+        label="Model",
+        widget=ModelSelect,
+        help_text="What makes the music. Larger models sound better and take longer.",
+    )
+    adapter = forms.CharField(
+        required=False, label="Adapter", widget=AdapterSelect(attrs={"autocomplete": "off"}), empty_value=None
+    )
+    adapter_strength = bounded(
+        GenerationJob._meta.get_field("adapter_strength"), required=False, initial=1.0, label="Strength"
+    )
+    duration = forms.IntegerField(
+        min_value=1,
+        label="Duration",
+        error_messages=dict.fromkeys(
+            ("invalid", "required", "min_value"), "Duration must be a whole number of seconds, at least 1."
+        ),
+        widget=forms.NumberInput(attrs={"step": 1, "autocomplete": "off"}),
+        help_text="Seconds of each candidate.",
+    )
+    seed = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MAX_SEED,
+        label="Seed",
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"), f"Seed must be a whole number from 0 to {MAX_SEED}, or empty."
+        ),
+        widget=forms.NumberInput(attrs={"placeholder": "Random", "step": 1, "autocomplete": "off"}),
+        help_text="The same seed and settings make the same music again. Empty: a new one each time.",
+    )
+
+    class Meta(SamplingForm.Meta):
+        model = GenerationJob
+        fields = tuple(name for name in VALUE_FIELDS if name != "duration")
+        formfield_callback = bounded
+
+    def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
+        self.models = {model.key: model for model in BaseModel.objects.all()}
+        self.active = next((model for model in self.models.values() if model.is_active), None)
+        super().__init__(self._with_preset(data), **kwargs)
+        widget = self.fields["model"].widget
+        widget.models = self.models
+        widget.choices = [(key, model_label(model)) for key, model in self.models.items()]
+        self.fields["duration"].widget.attrs["max"] = self.duration_limit
+        self._offer_adapters()
+
+    def _offer_adapters(self) -> None:
+        offered = [adapter for adapter in Adapter.objects.active().with_context() if self._may_be_chosen(adapter)]
+        widget, model = self.fields["adapter"].widget, self.chosen_model
+        widget.adapters = {str(adapter.pk): adapter for adapter in offered}
+        widget.base_model = model
+        offered.sort(key=lambda adapter: not (model and adapter.fits(model)))
+        labels = [(str(a.pk), f"{a.label} (default)" if a.is_default else a.label) for a in offered]
+        widget.choices = [("", "None (base model)"), *labels]
+
+    def _may_be_chosen(self, adapter: Adapter) -> bool:
+        """Not one whose base has other files now: no choice of model would make it fit."""
+        return adapter.fits(adapter.base_model)
+
+    def _with_preset(self, data: QueryDict | None) -> QueryDict | None:
+        preset = PRESET_BY_KEY.get(data.get("preset", "")) if data is not None else None
+        if preset is None or preset.key == data.get("preset_shown"):
+            return data
+        data = data.copy()
+        for name, value in preset.sampling.items():
+            data[name] = str(value)
+        if model := preset.model_among(self.models.values()):
+            data["model"] = model.key
+        return data
+
+    def clean_model(self) -> BaseModel:
+        key = self.cleaned_data["model"] or (self.active.key if self.active else "")
+        try:
+            if key not in self.models:
+                raise UnknownModel(key[:80], sorted(self.models))
+            self.models[key].spec()
+        except (UnknownModel, ModelNotReady) as error:
+            raise ValidationError(error.message, code=error.code) from error
+        return self.models[key]
+
+    def clean_adapter(self) -> Adapter | None:
+        if not (given := self.cleaned_data["adapter"]):
+            return None
+        try:
+            return find_adapter(given)
+        except AdapterNotFound as error:
+            raise ValidationError(error.message, code=error.code) from error
+
+    def clean_adapter_strength(self) -> float:
+        strength = self.cleaned_data["adapter_strength"]
+        return 1.0 if strength is None else strength
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        model, duration = cleaned.get("model") or self.chosen_model, cleaned.get("duration")
+        if model is not None and cleaned.get("adapter") is not None:
+            try:
+                require_selectable(cleaned["adapter"], model)
+            except AdapterNotSelectable as error:
+                self.add_error("adapter", error.message)
+        if model is not None and duration is not None:
+            plan = plan_duration(model, duration, long_form=cleaned["long_form"])
+            if plan.level == "over":
+                self.add_error("duration", plan.refusal)
+        return cleaned
+
+    @property
+    def values(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        chosen = {name: cleaned[name] for name in (*self.Meta.fields, *self.OWN_FIELDS)}
+        return chosen | {"base_model": cleaned["model"]}
+
+    # -- what the page shows ---------------------------------------------------------------------------------------
+
+    @property
+    def chosen_model(self) -> BaseModel | None:
+        """The model standing in the form, for its limits; None when there is no such model."""
+        return self.models.get(str(self["model"].value() or "")) or self.active
+
+    @property
+    def has_fitting_adapter(self) -> bool:
+        """Whether any adapter can be chosen with the model standing in the form."""
+        model = self.chosen_model
+        return model is not None and any(a.fits(model) for a in self.fields["adapter"].widget.adapters.values())
+
+    @property
+    def has_sampling_errors(self) -> bool:
+        return any(name in self.errors for name in (*SAMPLING_KEYS, "seed"))
+
+    @property
+    def is_long_form(self) -> bool:
+        return bool(self["long_form"].field.to_python(self["long_form"].value()))
+
+    @property
+    def duration_limit(self) -> int:
+        return LONG_FORM_MAX_SECONDS if self.is_long_form or not self.chosen_model else self.chosen_model.max_duration
+
+    @property
+    def plan(self) -> DurationPlan | None:
+        """How the duration standing in the form would be made; None when that is no number of seconds."""
+        try:
+            duration = int(self["duration"].value())
+        except (TypeError, ValueError):
+            return None
+        if duration < 1 or self.chosen_model is None:
+            return None
+        return plan_duration(self.chosen_model, duration, long_form=self.is_long_form)
+
+    @property
+    def preset_now(self) -> str:
+        """The preset that the values standing in the form are."""
+        try:
+            return preset_of({name: self[name].value() for name in SAMPLING_KEYS})
+        except (TypeError, ValueError):
+            return GenerationJob.Preset.CUSTOM
+
+    @property
+    def preset_choices(self) -> list[dict[str, Any]]:
+        """Presets with what each sets, for the radios and the page's script."""
+        models = list(self.models.values())
+        now = self.preset_now
+        return [
+            {"preset": preset, "model": preset.model_among(models), "checked": preset.key == now} for preset in PRESETS
+        ]
+
+
+class DefaultsForm(SamplingForm):
+    """What a new Create page starts with."""
+
+    class Meta(SamplingForm.Meta):
+        model = GenerationDefaults
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        sampling = {name: cleaned.get(name) for name in SAMPLING_KEYS}
+        if None not in sampling.values():
+            self.instance.preset = preset_of(sampling)
+        return cleaned
+
+
+class FolderForm(forms.Form):
+    """A model in a folder of the server."""
+
+    path = forms.CharField(
+        max_length=500,
+        label="Folder",
+        widget=forms.TextInput(attrs={"placeholder": "/models/my-musicgen", "spellcheck": "false"}),
+        help_text="Absolute path on the server, of a folder in MusicGen's format: config.json, safetensors weights, "
+        "tokenizer.",
+        error_messages={"required": "Give the folder's absolute path."},
+    )
+    display_name = forms.CharField(
+        max_length=100,
+        required=False,
+        label="Name",
+        help_text="The folder's own name if left empty. A known model keeps its own.",
+    )
+    of_its_own = forms.BooleanField(
+        required=False,
+        label="It was trained further",
+        help_text="A copy of a known model, such as MusicGen Small, becomes that model by its sizes. A model trained "
+        "further has the same sizes: tick this to make it one of its own.",
+    )
+
+
+def model_label(model: BaseModel) -> str:
+    """A model as a choice: its name, whether it is the active one, and whether its files are here."""
+    label = f"{model.display_name} (Active)" if model.is_active else model.display_name
+    return label if model.is_ready else f"{label} — files not here"

@@ -1,0 +1,133 @@
+"""Forms of the listening pages: finding samples, making relatives of one, notes on favourites."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from adapters.models import Adapter
+from generation.listening.library import FURTHER_FILTERS
+from generation.models import AudioSample, BaseModel, Favorite
+from generation.models.jobs import LONG_FORM_MAX_SECONDS
+from prompts.wording.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
+
+_INSTRUMENT_CHOICES = [
+    ("", "Any instrument"),
+    *((group.label, [(term.slug, term.label) for term in group.instruments]) for group in INSTRUMENT_GROUPS),
+]
+
+
+class LibraryFilter(forms.Form):
+    """What to look for in the library. Everything is optional, and everything given has to hold."""
+
+    q = forms.CharField(
+        label="Search",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Words of the prompt"}),
+    )
+    style = forms.ChoiceField(
+        required=False, choices=[("", "Any style"), *((term.slug, term.label) for term in STYLES)]
+    )
+    mood = forms.ChoiceField(required=False, choices=[("", "Any mood"), *((term.slug, term.label) for term in MOODS)])
+    instrument = forms.ChoiceField(required=False, choices=_INSTRUMENT_CHOICES)
+    tempo_min = forms.IntegerField(label="Tempo from", required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO)
+    tempo_max = forms.IntegerField(label="Tempo to", required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO)
+    model = forms.ModelChoiceField(
+        queryset=BaseModel.objects.all(),
+        required=False,
+        to_field_name="key",
+        empty_label="Any model",
+        error_messages={"invalid_choice": "There is no such model."},
+    )
+    adapter = forms.ModelChoiceField(
+        queryset=Adapter.objects.visible(),
+        required=False,
+        empty_label="Any adapter",
+        error_messages={"invalid_choice": "There is no such adapter."},
+    )
+    date_from = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    date_to = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    heart = forms.BooleanField(label="Favourites only", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, further in FURTHER_FILTERS.items():
+            self.fields[name] = further.field()
+
+    def further_fields(self) -> list[forms.BoundField]:
+        """What other parts of the studio add."""
+        return [self[name] for name in FURTHER_FILTERS]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        self._in_order("tempo_min", "tempo_max", "The highest tempo is below the lowest.")
+        self._in_order("date_from", "date_to", "The last day is before the first.")
+        return values
+
+    def _in_order(self, low: str, high: str, otherwise: str) -> None:
+        first, last = self.cleaned_data.get(low), self.cleaned_data.get(high)
+        if first is not None and last is not None and last < first:
+            self.add_error(high, otherwise)
+
+
+class ExtendForm(forms.Form):
+    """How much to add to a clip, and in how many versions."""
+
+    seconds = forms.IntegerField(label="Add seconds", min_value=1)
+    num_samples = forms.IntegerField(label="Versions", min_value=1, max_value=8, initial=2)
+
+    def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="extend_%s", **kwargs)
+        self.most = max(0, LONG_FORM_MAX_SECONDS - round(sample.duration))
+        field = self.fields["seconds"]
+        field.initial = min(self.most, max(1, round(sample.duration)))
+        field.widget.attrs["max"] = self.most
+        field.help_text = f"1 to {self.most} more seconds; the new clips begin with this one."
+
+
+class VaryForm(forms.Form):
+    """How much of a clip's beginning its relatives keep, and how many there shall be."""
+
+    keep_seconds = forms.FloatField(label="Keep the first seconds", min_value=0.1)
+    num_samples = forms.IntegerField(label="Variations", min_value=1, max_value=8, initial=3)
+
+    def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="vary_%s", **kwargs)
+        self.most = max(0.0, sample.duration - 0.5)
+        field = self.fields["keep_seconds"]
+        field.initial = round(max(0.1, min(2.0, sample.duration / 4)), 1)
+        field.widget.attrs |= {"max": f"{self.most:.1f}", "step": "0.1"}
+        field.help_text = f"0.1 to {self.most:.1f} s stay as they are; from there each goes its own way."
+
+
+class HeartForm(forms.Form):
+    """What a heart is put on: one prompt, or one sample."""
+
+    prompt = forms.UUIDField(required=False)
+    sample = forms.UUIDField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors and (values.get("prompt") is None) == (values.get("sample") is None):
+            raise ValidationError("Name either a prompt or a sample.")
+        return values
+
+
+class LinesField(forms.CharField):
+    """Several lines of text, whose ends count as one character, as they do in the browser."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value.replace("\r\n", "\n") if isinstance(value, str) else value)
+
+
+class NoteForm(forms.Form):
+    """The note on a favourite."""
+
+    note = LinesField(
+        required=False,
+        max_length=Favorite._meta.get_field("note").max_length,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "What you like about it"}),
+    )

@@ -1,0 +1,97 @@
+"""Create: a prompt, its settings, and the candidates that come of them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from uuid import uuid4
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import reswap, retarget, trigger_client_event
+
+from generation.models import GenerationJob
+from generation.pages.create_page import earlier_prompt, find_job, initial_settings, recent_jobs
+from generation.pages.forms import GenerationForm
+from generation.pages.job_cards import cards_for
+from generation.services.music import create_music
+from prompts.pages.editing import editor_context, form_for, values_of
+from prompts.pages.forms import PromptForm
+from text2song.exceptions import DomainError
+from text2song.pages.forms import add_refusal
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    """The page, filled as the address asks (`?prompt=`, `?template=`, `?job=`); by POST, a new job."""
+    if request.method == "POST":
+        return _submit(request)
+    job = find_job(request.GET.get("job", ""))
+    prompt_form = PromptForm(initial=values_of(job.prompt)) if job else form_for(request)
+    form = GenerationForm(initial=initial_settings(request, job))
+    prompt = job.prompt if job else earlier_prompt(request.GET.get("prompt", ""))
+    context = _context(request, prompt_form, form, str(prompt.pk) if prompt else "")
+    context["jobs"] = recent_jobs(request.user, prompt)
+    return render(request, "generation/create.html", context)
+
+
+def _submit(request: HttpRequest) -> HttpResponse:
+    prompt_form, form = PromptForm(request.POST), GenerationForm(request.POST)
+    prompt_id = request.POST.get("prompt_id", "")
+    if all([prompt_form.is_valid(), form.is_valid()]):  # both are asked, so that every mistake shows at once
+        try:
+            job = create_music(
+                actor=request.user,
+                prompt_values=prompt_form.cleaned_data,
+                earlier_prompt=earlier_prompt(prompt_id),
+                idempotency_key=_key(request),
+                **form.values,
+            )
+        except (DomainError, ValidationError) as error:
+            add_refusal(form, error)
+        else:
+            return _created(request, job)
+    context = _context(request, prompt_form, form, prompt_id) | {"refused": True}
+    if not request.htmx:
+        context["jobs"] = recent_jobs(request.user, None)
+        return render(request, "generation/create.html", context, status=400)
+    response = render(request, "generation/_create_form.html", context)
+    return reswap(retarget(response, "#create-form"), "outerHTML show:none")
+
+
+def _created(request: HttpRequest, job: GenerationJob) -> HttpResponse:
+    if not request.htmx:
+        return redirect("job-detail", job_id=job.pk)
+    job = cards_for(request.user, GenerationJob.objects.filter(pk=job.pk))[0]
+    context = {"job": job, "view": "create", "token": uuid4().hex, "prompt_id": job.prompt_id}
+    if request.POST.get("refused"):  # the form still shows what was wrong before
+        context |= _context(request, PromptForm(request.POST), GenerationForm(request.POST), str(job.prompt_id))
+    response = render(request, "generation/_created.html", context)
+    return trigger_client_event(response, "job-created", {"id": str(job.pk)})
+
+
+def _context(request: HttpRequest, prompt_form: PromptForm, form: GenerationForm, prompt_id: str) -> dict[str, Any]:
+    return editor_context(prompt_form, request.user, form["model"].value() or "") | {
+        "form": form,
+        "plan": form.plan,
+        "token": uuid4().hex,
+        "prompt_id": prompt_id,
+    }
+
+
+def _key(request: HttpRequest) -> str:
+    """The same page sent twice with the same content is one job; changed content is another."""
+    token = request.POST.get("token", "")[:64]
+    if not token:
+        return ""
+    names = sorted(set(request.POST) - {"csrfmiddlewaretoken", "refused"})
+    content = repr([(name, request.POST.getlist(name)) for name in names])
+    return f"{token}:{hashlib.sha256(content.encode()).hexdigest()}"
+
+
+@require_safe
+def plan(request: HttpRequest) -> HttpResponse:
+    """How the duration in the form's fields will be made: its windows, a warning, or that it is over the limit."""
+    return render(request, "generation/_plan.html", {"plan": GenerationForm(request.GET).plan})

@@ -1,0 +1,28 @@
+"""What a new Create page starts with."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from generation.models import GenerationDefaults
+from generation.pages.forms import DefaultsForm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def generation_defaults(request: HttpRequest) -> HttpResponse:
+    """Everybody sees the defaults; curators change them, with effect on the next Create page."""
+    if request.method == "POST" and not request.user.is_staff:
+        raise PermissionDenied("Only curators can change the defaults.")
+    form = DefaultsForm(request.POST if request.method == "POST" else None, instance=GenerationDefaults.load())
+    if not request.user.is_staff:
+        for field in form.fields.values():
+            field.disabled = True
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved. New Create pages start with these values.")
+        return redirect("settings-generation")
+    return render(request, "generation/defaults.html", {"form": form}, status=400 if form.errors else 200)

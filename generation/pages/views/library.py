@@ -1,0 +1,34 @@
+"""The library: every sample, found again by what it was made from."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from generation.listening.library import active_filters, find_samples
+from generation.models import AudioSample
+from generation.pages.listening_forms import LibraryFilter
+from prompts.wording.search import parse_words
+
+PAGE_SIZE = 20
+
+
+@require_safe
+def library(request: HttpRequest) -> HttpResponse:
+    """Samples, newest first, that fit the filters in the query string. A wrong filter is named and finds nothing."""
+    form = LibraryFilter(request.GET)
+    valid = form.is_valid()
+    samples = find_samples(user=request.user, filters=form.cleaned_data) if valid else AudioSample.objects.none()
+    page = Paginator(samples, PAGE_SIZE).get_page(request.GET.get("page"))
+    chips = active_filters(request.GET, form.cleaned_data)
+    context = {
+        "form": form,
+        "page": page,
+        "chips": chips,
+        "words": parse_words(form.cleaned_data.get("q", "")),
+        "narrowed": sum(chip["name"] != "q" for chip in chips),
+        "has_samples": bool(page.paginator.count) or AudioSample.objects.visible().exists(),
+    }
+    return render(request, "generation/library.html", context, status=200 if valid else 400)

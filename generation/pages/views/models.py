@@ -1,0 +1,118 @@
+"""The models page: what each can do, whether its files are here, and which one is active."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from generation.models import BaseModel, ModelFetch
+from generation.pages.forms import FolderForm
+from generation.pages.model_cards import model_cards
+from generation.services import base_models as model_registry
+from text2song.exceptions import DomainError, Forbidden
+from text2song.pages.confirm import confirm_page
+from text2song.pages.forms import add_refusal
+
+
+@require_safe
+def model_list(request: HttpRequest) -> HttpResponse:
+    """All models; a fetch under way is found again here."""
+    return render(request, "generation/models.html", {"models": model_cards(), "form": FolderForm()})
+
+
+@require_safe
+def model_card(request: HttpRequest, key: str) -> HttpResponse:
+    """One model's card, for polling while its files are fetched."""
+    return _card(request, _model(key))
+
+
+@require_POST
+def activate(request: HttpRequest, key: str) -> HttpResponse:
+    """Make it the model new jobs use."""
+    model = _model(key)
+    _do(request, model_registry.activate_model, model=model, done=f"{model.display_name} is the active model now.")
+    return redirect("models")
+
+
+@require_POST
+def fetch(request: HttpRequest, key: str) -> HttpResponse:
+    """Queue the fetching of a hub model's files; the page may be left meanwhile."""
+    model = _model(key)
+    _do(request, model_registry.request_fetch, model=model)
+    return _card(request, model) if request.htmx else redirect(f"{reverse('models')}#model-{key}")
+
+
+@require_POST
+def cancel_fetch(request: HttpRequest, fetch_id: UUID) -> HttpResponse:
+    """Stop a fetch; what is here already is kept for the next one."""
+    found = get_object_or_404(ModelFetch.objects.select_related("base_model"), pk=fetch_id)
+    model = found.base_model
+    _do(request, model_registry.cancel_fetch, fetch=found, done=f"Fetching {model.display_name} was cancelled.")
+    return _card(request, model) if request.htmx else redirect(f"{reverse('models')}#model-{model.key}")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_folder(request: HttpRequest) -> HttpResponse:
+    """Add a folder of the server as a model; a broken one is refused with what is wrong in it."""
+    if not request.user.is_staff:
+        raise PermissionDenied("Only curators can change models.")
+    form, status = FolderForm(request.POST if request.method == "POST" else None), 400
+    if request.method == "POST" and form.is_valid():
+        try:
+            model = model_registry.add_folder_model(actor=request.user, **form.cleaned_data)
+        except (DomainError, ValidationError) as error:
+            add_refusal(form, error)
+            status = getattr(error, "status", status)
+        else:
+            messages.success(request, f"{model.display_name} was added.")
+            return redirect(f"{reverse('models')}#model-{model.key}")
+    context = {"models": model_cards(), "form": form}
+    return render(request, "generation/models.html", context, status=status if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask, then remove a folder's entry; its files stay where they are."""
+    model = _model(key)
+    if not request.user.is_staff:
+        raise PermissionDenied("Only curators can change models.")
+    if request.method == "POST":
+        _do(request, model_registry.remove_model, model=model, done=f"{model.display_name} was removed.")
+        return redirect("models")
+    return confirm_page(
+        request,
+        title=f"Remove {model.display_name}?",
+        text=f"Its files stay in {model.folder}; the folder can be added again.",
+        losses=["the entry on this page, so that nothing new can be made with it"],
+        confirm_label="Remove model",
+        cancel_url=reverse("models"),
+    )
+
+
+def _do(request: HttpRequest, service: Any, *, done: str = "", **arguments: Any) -> None:
+    """Call a service for the user: its refusal becomes a message, a missing right a 403."""
+    try:
+        service(actor=request.user, **arguments)
+    except Forbidden as error:
+        raise PermissionDenied(error.message) from error
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        if done:
+            messages.success(request, done)
+
+
+def _model(key: str) -> BaseModel:
+    return get_object_or_404(BaseModel, key=key)
+
+
+def _card(request: HttpRequest, model: BaseModel) -> HttpResponse:
+    card = model_cards(BaseModel.objects.filter(pk=model.pk))[0]
+    return render(request, "generation/_model_card_answer.html", {"model": card})

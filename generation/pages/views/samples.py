@@ -1,0 +1,127 @@
+"""The page of one sample: hear it, know it, make it again, go on from it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from generation.listening.downloads import DOWNLOAD_FORMATS
+from generation.listening.lineage import descendants_of, is_visible, siblings_of
+from generation.listening.replay import replay_body, replay_command, replay_warnings
+from generation.models import AudioSample
+from generation.pages.listening_forms import ExtendForm, VaryForm
+from generation.pages.sample_facts import codes_shape
+from generation.services import delete_sample, extend_sample, vary_sample
+from text2song.exceptions import DomainError, Forbidden
+from text2song.pages.confirm import confirm_page
+from text2song.pages.forms import add_refusal
+
+_SHOWN = ("job__prompt", "job__base_model", "job__adapter", "job__requested_by", "job__source_sample__job")
+
+
+@require_safe
+def sample_detail(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+    """Player, spectrogram, everything known about the sample, its relatives, and what can be done with it."""
+    return _page(request, _sample(request, sample_id))
+
+
+@require_POST
+def extend(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+    """Continue the sample as a new job."""
+    sample = _sample(request, sample_id)
+    form = ExtendForm(request.POST, sample=sample)
+    if form.is_valid():
+        try:
+            job = extend_sample(sample=sample, actor=request.user, **form.cleaned_data)
+        except (DomainError, ValidationError) as error:
+            add_refusal(form, error)
+        else:
+            return redirect("job-detail", job_id=job.pk)
+    return _page(request, sample, extend_form=form)
+
+
+@require_POST
+def vary(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+    """Make relatives of the sample as a new job."""
+    sample = _sample(request, sample_id)
+    form = VaryForm(request.POST, sample=sample)
+    if form.is_valid():
+        try:
+            job = vary_sample(sample=sample, actor=request.user, **form.cleaned_data)
+        except (DomainError, ValidationError) as error:
+            add_refusal(form, error)
+        else:
+            return redirect("job-detail", job_id=job.pk)
+    return _page(request, sample, vary_form=form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+    """Ask, then hide the sample for everybody."""
+    sample = _sample(request, sample_id)
+    if not _may_delete(request, sample):
+        raise PermissionDenied
+    if request.method == "POST":
+        try:
+            delete_sample(sample=sample, actor=request.user)
+        except Forbidden as error:
+            raise PermissionDenied from error
+        messages.success(request, f"Sample {sample.label} of “{sample.job.prompt}” was deleted.")
+        return redirect("library")
+    return confirm_page(
+        request,
+        title=f"Delete sample {sample.label}?",
+        text=f"Made from “{sample.job.prompt}”.",
+        # How many hearts there are would tell an owner who has yet to judge it what others think.
+        losses=[
+            f"{sample.duration:.1f} s of audio",
+            "all feedback on it",
+            "everybody's hearts and notes on it",
+        ],
+        confirm_label="Delete sample",
+        cancel_url=reverse("sample-detail", args=[sample.pk]),
+    )
+
+
+def _sample(request: HttpRequest, sample_id: UUID) -> AudioSample:
+    samples = AudioSample.objects.visible().hearted_by(request.user)
+    return get_object_or_404(samples.select_related(*_SHOWN), pk=sample_id)
+
+
+def _may_delete(request: HttpRequest, sample: AudioSample) -> bool:
+    return request.user.is_staff or sample.job.requested_by_id == request.user.pk
+
+
+def _page(
+    request: HttpRequest,
+    sample: AudioSample,
+    *,
+    extend_form: forms.Form | None = None,
+    vary_form: forms.Form | None = None,
+) -> HttpResponse:
+    refused = extend_form or vary_form
+    context: dict[str, Any] = {
+        "sample": sample,
+        "job": sample.job,
+        "prompt": sample.job.prompt,
+        "siblings": siblings_of(sample),
+        "descendants": descendants_of(sample),
+        "source_is_visible": sample.job.source_sample is not None and is_visible(sample.job.source_sample),
+        "download_formats": DOWNLOAD_FORMATS,
+        "codes_shape": codes_shape(sample),
+        "replay_command": replay_command(sample),
+        "replay_body": replay_body(sample),
+        "replay_warnings": replay_warnings(sample),
+        "extend_form": extend_form or ExtendForm(sample=sample),
+        "vary_form": vary_form or VaryForm(sample=sample),
+        "may_delete": _may_delete(request, sample),
+    }
+    return render(request, "generation/sample_detail.html", context, status=400 if refused else 200)

@@ -1,0 +1,161 @@
+"""What curators do with base models: choose the active one, add local folders, fetch from the hub, remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from generation.base_models.catalogue import known_model
+from generation.base_models.folder import BrokenModelFolder, content_revision, inspect_model_folder
+from generation.exceptions import FetchInProgress, ModelExists, ModelFolderRefused, ModelInUse
+from generation.models import BaseModel, GenerationJob, ModelFetch
+from generation.specs import ModelFacts
+from text2song.exceptions import Forbidden, Refused
+
+
+def activate_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
+    """Make `model` the one new jobs use. Raises `ModelNotReady` when its files are missing."""
+    _curators_only(actor)
+    model.activate()
+
+
+def add_folder_model(
+    *,
+    path: str,
+    actor: AbstractBaseUser,
+    display_name: str = "",
+    max_duration: int | None = None,
+    of_its_own: bool = False,
+) -> BaseModel:
+    """Register a local folder in MusicGen's format; a broken one is refused with what is wrong in it.
+
+    A folder with the sizes of a known hub model whose files are not here becomes that model, and `display_name` is not
+    used; `of_its_own` says that it is another one, such as a fine-tuned one. `max_duration` may be shorter than the
+    window the folder names, never longer. Raises `ModelFolderRefused`, `ModelExists`.
+    """
+    _curators_only(actor)
+    if not Path(path).is_absolute():
+        raise ModelFolderRefused("Give the folder's absolute path.", fields={"path": ["Give the absolute path."]})
+    try:
+        folder = Path(path).resolve()
+        facts, revision = inspect_model_folder(folder), content_revision(folder)
+    except (BrokenModelFolder, OSError) as error:
+        reason = str(error) if isinstance(error, BrokenModelFolder) else "The folder cannot be read."
+        raise ModelFolderRefused(reason, fields={"path": [reason]}) from error
+    _refuse_fetched(known_model(facts.architecture), revision)
+    window = max(1, int(facts.max_duration))
+    max_duration = min(max_duration or window, window)
+    with transaction.atomic():
+        _refuse_twice(folder, revision)
+        known = known_model(facts.architecture)
+        if known is not None and not known.is_ready and not of_its_own:
+            known.take_copy(folder, revision, max_duration)
+            return known
+        return _new_model(folder, facts, revision, display_name.strip() or Path(path).name, max_duration)
+
+
+def _refuse_fetched(known: BaseModel | None, revision: str) -> None:
+    """Raise `ModelExists` when the hub's files of `known` are here, and are of this content."""
+    if known is None or known.copy_path or not known.is_ready:
+        return
+    try:
+        fetched = content_revision(known.folder)
+    except (BrokenModelFolder, OSError):
+        return
+    if fetched == revision:
+        raise ModelExists(known.display_name, str(known.folder), removable=known.is_removable)
+
+
+def _refuse_twice(folder: Path, revision: str) -> None:
+    """Raise `ModelExists` when a model has this folder, or its content.
+
+    Whoever adds one at the same moment waits until the transaction ends, and then sees what it added.
+    """
+    list(BaseModel.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    for model in BaseModel.objects.all():
+        if model.is_ready and (model.revision == revision or model.folder == folder):
+            raise ModelExists(model.display_name, str(model.folder), removable=model.is_removable)
+
+
+def _new_model(folder: Path, facts: ModelFacts, revision: str, name: str, max_duration: int) -> BaseModel:
+    model = BaseModel(
+        key=_free_key(name),
+        display_name=name,
+        source=BaseModel.Source.FOLDER,
+        location=str(folder),
+        hub_revision="",
+        family=facts.family,
+        description="Added from a local folder.",
+        sample_rate=facts.sample_rate,
+        channels=facts.channels,
+        codebooks=facts.codebooks,
+        frame_rate=facts.frame_rate,
+        max_duration=max_duration,
+        recommended_duration=min(10, max_duration),
+        memory_gb=round(2 * facts.weights_bytes / 1e9 + 0.3, 1),
+        quality=15,
+        revision=revision,
+    )
+    model.full_clean()
+    model.save(force_insert=True)
+    return model
+
+
+def remove_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
+    """Remove a model added from a folder that nothing needs; its files stay where they are.
+
+    A known hub model that the folder had become is listed still, as one whose files are not here.
+    """
+    _curators_only(actor)
+    if not model.is_removable:
+        raise Refused("Only models added from a local folder can be removed.")
+    if model.is_active:
+        raise ModelInUse(f"{model.display_name} is the active model. Make another one active first.")
+    unfinished = model.jobs.filter(state__in=GenerationJob.UNFINISHED).count()
+    if unfinished:
+        raise ModelInUse(f"{model.display_name} has {unfinished} unfinished jobs. Wait for them, or cancel them.")
+    if model.copy_path:
+        model.forget_copy()
+        return
+    if model.jobs.exists():
+        raise ModelInUse(f"{model.display_name} made samples that are kept, so its entry has to stay.")
+    model.delete()
+
+
+def request_fetch(*, model: BaseModel, actor: AbstractBaseUser) -> ModelFetch:
+    """Queue the fetching of a hub model's files. Raises `FetchInProgress` while one is under way."""
+    _curators_only(actor)
+    if model.source != BaseModel.Source.HUB:
+        raise Refused(f"{model.display_name} is not a hub model; there is nothing to fetch.")
+    if model.is_ready:
+        raise Refused(f"The files of {model.display_name} are here already.")
+    try:
+        with transaction.atomic():
+            fetch = ModelFetch.objects.create(base_model=model, requested_by=actor)
+            fetch.wake_worker()
+    except IntegrityError as error:
+        active = model.fetches.unfinished().first()
+        raise FetchInProgress(model.display_name, active.percent if active else 0) from error
+    return fetch
+
+
+def cancel_fetch(*, fetch: ModelFetch, actor: AbstractBaseUser) -> None:
+    """Stop a fetch; what is here already is kept for the next one."""
+    _curators_only(actor)
+    fetch.cancel()
+
+
+def _free_key(name: str) -> str:
+    base = slugify(name)[:70] or "model"
+    key, number = base, 2
+    while BaseModel.objects.filter(key=key).exists():
+        key, number = f"{base}-{number}", number + 1
+    return key
+
+
+def _curators_only(actor: AbstractBaseUser) -> None:
+    if not actor.is_staff:
+        raise Forbidden("Only curators can change models.")

@@ -1,0 +1,143 @@
+"""The prompt history as a page shows it: results, active filters, what to loosen, recent searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+
+from prompts.api.filters import PromptFilter
+from prompts.models import Prompt
+from prompts.wording.search import parse_words, remember
+from prompts.wording.vocabulary import MOOD_BY_SLUG, STYLE_BY_SLUG
+
+RECENT_KEY = "recent_prompt_searches"
+GROUPS = {
+    "style": ("style",),
+    "mood": ("mood",),
+    "tempo": ("tempo_min", "tempo_max"),
+    "date": ("created_after", "created_before"),
+    "favorites": ("favorites",),
+    "mine": ("mine",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """An active filter in words; `url` leads to the list without it, which would hold `count` prompts."""
+
+    label: str
+    url: str
+    count: int | None = None
+
+
+class History:
+    """A search of the history. Wrong filter values are named on the form, and then nothing is found."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.filter = self._filter(request.GET)
+        self.words = parse_words(request.GET.get("q", ""))
+
+    @property
+    def is_valid(self) -> bool:
+        return self.filter.form.is_valid()
+
+    @property
+    def found(self) -> QuerySet[Prompt]:
+        return self.filter.qs if self.is_valid else Prompt.objects.none()
+
+    def _filter(self, data: Any) -> PromptFilter:
+        return PromptFilter(data, queryset=Prompt.objects.visible().with_author(), request=self.request)
+
+    @property
+    def active(self) -> dict[str, str]:
+        """The filters in force, in words, by group; a range counts once."""
+        values = self.filter.form.cleaned_data if self.filter.form.is_valid() else {}
+        set_groups = (name for name, fields in GROUPS.items() if any(values.get(f) for f in fields))
+        return {name: _in_words(name, values, self.request.GET) for name in set_groups}
+
+    @property
+    def chips(self) -> list[Chip]:
+        return [Chip(label, self._url_without(GROUPS[name])) for name, label in self.active.items()]
+
+    def loosenings(self) -> list[Chip]:
+        """What to leave out so that something is found, the most fruitful first. For an empty result.
+
+        Where leaving out one thing is not enough, what to keep as the only one.
+        """
+        parts = {label: GROUPS[name] for name, label in self.active.items()}
+        if self.words:
+            parts[f"the words “{self.request.GET['q'].strip()}”"] = ("q",)
+        without = self._fruitful({f"Without {label}": fields for label, fields in parts.items()})
+        if without or len(parts) < 3:
+            return without
+        everything = {field for fields in parts.values() for field in fields}
+        return self._fruitful({f"Only {label}": everything - set(fields) for label, fields in parts.items()})
+
+    def _fruitful(self, choices: dict[str, Iterable[str]]) -> list[Chip]:
+        """The choices (label, fields to leave out) that find something, the most first."""
+        chips = [
+            Chip(label, self._url_without(fields), self._filter(self._query_without(fields)).qs.count())
+            for label, fields in choices.items()
+        ]
+        return sorted((chip for chip in chips if chip.count), key=lambda chip: -(chip.count or 0))
+
+    @property
+    def address(self) -> str:
+        """The page's address without the fields left empty."""
+        return self._address(self._query_without(()))
+
+    def _query_without(self, fields: Iterable[str]) -> QueryDict:
+        query = self.request.GET.copy()
+        for name in [name for name, value in query.items() if name in fields or not value]:
+            del query[name]
+        if fields:
+            query.pop("page", None)
+        return query
+
+    def _url_without(self, fields: Iterable[str]) -> str:
+        return self._address(self._query_without(fields))
+
+    def _address(self, query: QueryDict) -> str:
+        return f"{reverse('prompts')}{'?' if query else ''}{query.urlencode()}"
+
+
+def recent_searches(request: HttpRequest) -> list[str]:
+    """What this user searched lately, the newest first; `q` of this request is remembered."""
+    recent: list[str] = request.session.get(RECENT_KEY, [])
+    now = remember(recent, request.GET.get("q", ""))
+    if now != recent:
+        request.session[RECENT_KEY] = now
+    return now
+
+
+def mark_hearts(prompts: Iterable[Prompt], user: AbstractBaseUser) -> None:
+    """Set `is_favorite` on each prompt, in one query."""
+    prompts = list(prompts)
+    hearts = set(user.favorites.filter(prompt__in=prompts).values_list("prompt_id", flat=True))
+    for prompt in prompts:
+        prompt.is_favorite = prompt.pk in hearts
+
+
+def _in_words(name: str, values: dict[str, Any], raw: Any) -> str:
+    if name == "style":
+        return f"Style: {STYLE_BY_SLUG[values['style']].label}"
+    if name == "mood":
+        return f"Mood: {MOOD_BY_SLUG[values['mood']].label}"
+    if name == "tempo":
+        return f"Tempo: {_span(values.get('tempo_min'), values.get('tempo_max'))} BPM"
+    if name == "date":
+        return f"Made: {_span(raw.get('created_after'), raw.get('created_before'))}"
+    return {"favorites": "My favourites", "mine": "Written by me"}[name]
+
+
+def _span(low: object, high: object) -> str:
+    if low and high:
+        return f"{low} to {high}"
+    return f"from {low}" if low else f"up to {high}"

@@ -1,0 +1,100 @@
+"""The prompt history and one prompt's page."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import push_url
+
+from prompts import services
+from prompts.exceptions import NotYourPrompt, PromptInFrozenSuite
+from prompts.models import Prompt, PromptSuite
+from prompts.pages.found import RECENT_KEY, History, mark_hearts, recent_searches
+from prompts.wording.reading import read
+from text2song.pages.confirm import confirm_page
+
+PAGE_SIZE = 20
+
+
+@require_safe
+def prompt_list(request: HttpRequest) -> HttpResponse:
+    """All prompts, the newest first; with words, the best match first. A wrong filter is named and finds nothing."""
+    history = History(request)
+    page = Paginator(history.found, PAGE_SIZE).get_page(request.GET.get("page"))
+    counts = Prompt.objects.filter(pk__in=[prompt.pk for prompt in page]).sample_counts()
+    mark_hearts(page, request.user)
+    for prompt in page:
+        prompt.sample_count = counts.get(prompt.pk, 0)
+    context = {
+        "history": history,
+        "page": page,
+        "recent": recent_searches(request),
+        "loosenings": history.loosenings() if history.is_valid and not page.paginator.count else [],
+    }
+    response = render(request, "prompts/list.html", context, status=200 if history.is_valid else 400)
+    return push_url(response, history.address) if request.htmx else response
+
+
+@require_POST
+def clear_searches(request: HttpRequest) -> HttpResponse:
+    """Forget this user's recent searches."""
+    request.session.pop(RECENT_KEY, None)
+    return redirect("prompts")
+
+
+@require_safe
+def prompt_detail(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
+    """Text, attributes, rendered text and every sample made from the prompt."""
+    prompt = get_object_or_404(Prompt.objects.visible().with_author(), pk=prompt_id)
+    mark_hearts([prompt], request.user)
+    jobs = list(prompt.jobs.visible().with_samples())
+    context = {
+        "prompt": prompt,
+        "jobs": jobs,
+        "reading": read(prompt.rendered),
+        "sample_count": sum(len(job.visible_samples) for job in jobs),
+        "may_delete": services.may_delete_prompt(actor=request.user, prompt=prompt),
+        "suites": prompt.suites.all(),
+        "open_suites": PromptSuite.objects.open().exclude(prompts=prompt) if request.user.is_staff else [],
+    }
+    return render(request, "prompts/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def prompt_delete(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
+    """Ask, naming what goes with it; then hide the prompt."""
+    prompt = get_object_or_404(Prompt.objects.visible(), pk=prompt_id)
+    if not services.may_delete_prompt(actor=request.user, prompt=prompt):
+        raise PermissionDenied(NotYourPrompt().message)
+    if request.method == "POST":
+        try:
+            services.delete_prompt(actor=request.user, prompt=prompt)
+        except PromptInFrozenSuite as error:
+            messages.error(request, error.message)
+            return redirect("prompt-detail", prompt_id=prompt.pk)
+        messages.success(request, "The prompt is deleted.")
+        return redirect("prompts")
+    return confirm_page(
+        request,
+        title="Delete this prompt?",
+        text=f"“{prompt}” leaves the history. Samples made from it stay in the library.",
+        losses=_losses(prompt),
+        confirm_label="Delete prompt",
+        cancel_url=reverse("prompt-detail", args=[prompt.pk]),
+    )
+
+
+def _losses(prompt: Prompt) -> list[str]:
+    hearts = prompt.favorites.count()
+    losses = ["The prompt, in the history and in searches"]
+    if hearts:
+        losses.append("1 favourite on it" if hearts == 1 else f"{hearts} favourites on it")
+    losses += [f"Its place in the suite “{suite.name}”" for suite in prompt.suites.open()]
+    return losses

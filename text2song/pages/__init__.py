@@ -1,0 +1,1 @@
+"""Pages of the studio as a whole, and what all pages share."""

@@ -1,0 +1,220 @@
+"""The loop in figures: what the overview and the status bar show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Count, Q, Sum
+
+from adapters.models import Adapter
+from datasets_app.models import Dataset
+from feedback.judgements import summaries
+from feedback.pages.library_filter import NAME, WAITING
+from generation.models import AudioSample, GenerationJob
+from text2song.pages.navigation import url_or_empty
+from text2song.workforce import Workforce
+from training.models import TrainingRun
+
+STANDS = {"default": "The queue", "generation": "Generation", "training": "Training"}
+"""What stands still when nobody does the work of a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The status bar: two counts, the lists that hold exactly what was counted, and what stands still, in words."""
+
+    active_jobs: int
+    jobs_url: str
+    waiting: int
+    waiting_url: str
+    standing_still: str = ""
+    jobs_move: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One stop of the loop. Without `url` it is not in this installation yet, and `count` is None."""
+
+    name: str
+    icon: str
+    purpose: str
+    url: str = ""
+    count: int | None = None
+    unit: str = ""
+    at_work: str = ""
+    moves: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The most useful thing to do now."""
+
+    title: str
+    text: str
+    url: str
+    action: str
+    is_notice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Totals that agree with the lists they are taken from.
+
+    `waiting` samples have no feedback at all. `mean_rating` is of the ratings the reader may see; None without any.
+    """
+
+    generations: int
+    samples: int
+    seconds: float
+    active: int
+    waiting: int
+    mean_rating: float | None = None
+
+    @property
+    def length(self) -> str:
+        """Time of music: "48 s", "12 min", "3.5 h"."""
+        if self.seconds < 60:
+            return f"{self.seconds:.0f} s"
+        return f"{self.seconds / 60:.0f} min" if self.seconds < 3600 else f"{self.seconds / 3600:.1f} h"
+
+
+def _jobs_url(state: str) -> str:
+    url = url_or_empty("jobs")
+    return f"{url}?{urlencode({'state': state})}" if url else ""
+
+
+def _waiting_url() -> str:
+    url = url_or_empty("library")
+    return f"{url}?{urlencode({NAME: WAITING})}" if url else ""
+
+
+def status(workforce: Workforce) -> Status:
+    """Active jobs, samples nobody has judged and what stands still, in four queries."""
+    return Status(
+        active_jobs=GenerationJob.objects.visible().unfinished().count(),
+        jobs_url=_jobs_url("active"),
+        waiting=summaries.without_feedback(AudioSample.objects.visible().order_by()).count(),
+        waiting_url=_waiting_url(),
+        standing_still=_standing_still(workforce),
+        jobs_move=not workforce.crews["generation"].stands_still,
+    )
+
+
+def _standing_still(workforce: Workforce) -> str:
+    """Such as “Generation stands still”; empty when nothing does."""
+    crews = workforce.standing_still
+    if len(crews) > 1:
+        return f"{len(crews)} queues stand still"
+    return f"{STANDS[crews[0].cluster]} stands still" if crews else ""
+
+
+def figures(reader: AbstractBaseUser) -> Figures:
+    """Totals of everything that is not deleted, as `reader` may see it."""
+    unfinished = Count("pk", filter=Q(state__in=GenerationJob.UNFINISHED))
+    jobs = GenerationJob.objects.visible().order_by().aggregate(total=Count("pk"), active=unfinished)
+    samples = AudioSample.objects.visible().order_by()
+    music = samples.aggregate(total=Count("pk"), seconds=Sum("duration"))
+    return Figures(
+        generations=jobs["total"],
+        samples=music["total"],
+        seconds=music["seconds"] or 0.0,
+        active=jobs["active"],
+        waiting=summaries.without_feedback(samples).count(),
+        mean_rating=summaries.mean_rating(reader),
+    )
+
+
+def stations(totals: Figures, workforce: Workforce) -> list[Station]:
+    """Generate, Listen, Dataset, Train, Adapter, in the order music goes through them."""
+    return [
+        Station(
+            "Generate",
+            "create",
+            "Prompts become candidates",
+            url_or_empty("create"),
+            totals.generations,
+            "job" if totals.generations == 1 else "jobs",
+            *_motion(totals.active, "generation", workforce),
+        ),
+        Station(
+            "Listen",
+            "listen",
+            "Ears decide what is good",
+            url_or_empty("listen") or _waiting_url(),
+            totals.waiting,
+            "sample waits for ears" if totals.waiting == 1 else "samples wait for ears",
+        ),
+        _datasets(workforce),
+        _training(workforce),
+        _adapters(),
+    ]
+
+
+def _motion(unfinished: int, cluster: str, workforce: Workforce) -> tuple[str, bool]:
+    """What a station says of its unfinished work, and whether it moves."""
+    if not unfinished:
+        return "", True
+    if workforce.crews[cluster].stands_still:
+        return f"{unfinished} stand{'s' if unfinished == 1 else ''} still", False
+    return f"{unfinished} at work", True
+
+
+def _training(workforce: Workforce) -> Station:
+    unfinished = Q(state__in=TrainingRun.UNFINISHED)
+    counts = TrainingRun.objects.aggregate(total=Count("pk"), active=Count("pk", filter=unfinished))
+    unit = "run" if counts["total"] == 1 else "runs"
+    motion = _motion(counts["active"], "training", workforce)
+    purpose = "A LoRA adapter learns the taste"
+    return Station("Train", "training", purpose, url_or_empty("training"), counts["total"], unit, *motion)
+
+
+def _datasets(workforce: Workforce) -> Station:
+    living = Dataset.objects.visible()
+    counts = living.aggregate(total=Count("pk"), unfinished=Count("pk", filter=Q(state__in=("queued", "building"))))
+    unit = "dataset" if counts["total"] == 1 else "datasets"
+    motion = _motion(counts["unfinished"], "default", workforce)
+    url = url_or_empty("datasets")
+    return Station("Dataset", "datasets", "Judgements become training data", url, counts["total"], unit, *motion)
+
+
+def _adapters() -> Station:
+    counts = Adapter.objects.visible().aggregate(total=Count("pk"), active=Count("pk", filter=Q(is_active=True)))
+    unit = f"of {counts['total']} active"
+    return Station(
+        "Adapter", "adapters", "The better sound goes back in", url_or_empty("adapters"), counts["active"], unit
+    )
+
+
+def next_step(totals: Figures, workforce: Workforce) -> NextStep | None:
+    """What to do now: see why work stands still, write a first prompt, watch what runs, look at a failure, or listen to
+    the newest candidates.
+    """
+    if workforce.standing_still:
+        workers = f"{url_or_empty('settings')}#workers"
+        return NextStep(_standing_still(workforce), workforce.notice, workers, "See the workers", is_notice=True)
+    newest = GenerationJob.objects.visible().select_related("prompt").first()
+    create = url_or_empty("create")
+    if newest is None:
+        return NextStep(
+            "Write your first prompt",
+            "Say what you would like to hear. A few candidates are made from it, and you listen to them side by side.",
+            create,
+            "Write a prompt",
+        )
+    page = url_or_empty("job-detail", newest.pk)
+    if totals.active:
+        count = f"{totals.active} jobs are" if totals.active > 1 else "One job is"
+        text = f"{count} in the works. Candidates appear as they are made."
+        return NextStep("Watch the music being made", text, _jobs_url("active"), "Watch")
+    if newest.state == GenerationJob.State.FAILED:
+        return NextStep("The newest job failed", newest.error or "It gave no reason.", page, "See what to do")
+    if newest.state == GenerationJob.State.COMPLETED:
+        return NextStep("Listen to the newest candidates", f"“{newest.prompt}”", page, "Listen")
+    return NextStep("Try another prompt", "The newest job was cancelled; the prompt is kept.", create, "Write a prompt")
+
+
+def newest_samples(limit: int = 3) -> list[AudioSample]:
+    """The samples finished last, newest first, with job, prompt and model."""
+    return list(AudioSample.objects.visible().with_context().order_by("-created_at", "index")[:limit])

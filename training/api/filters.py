@@ -1,0 +1,80 @@
+"""What lists of experiments and runs can be narrowed by. Unknown names and values are refused."""
+
+from __future__ import annotations
+
+import django_filters
+from django.db.models import QuerySet
+
+from adapters.models import Adapter
+from datasets_app.models import Dataset
+from prompts.api.filters import TruthFilter, WordsFilter
+from training.models import Experiment, Promotion, TrainingRun
+from training.querysets import ExperimentQuerySet
+
+NO_STATE = {"invalid_choice": "There is no state “%(value)s”."}
+ACTIVE = "active"
+"""A state to filter by that stands for all unfinished ones."""
+
+
+class ExperimentFilter(django_filters.FilterSet):
+    """Experiments by words of their name, state and dataset; archived ones only when asked for."""
+
+    q = WordsFilter("name", help_text="Words of the name, all of them.")
+    state = django_filters.ChoiceFilter(choices=Experiment.State.choices, error_messages=NO_STATE)
+    dataset = django_filters.ModelChoiceFilter(
+        queryset=Dataset.objects.visible(),
+        error_messages={"invalid_choice": "There is no such dataset."},
+        help_text="Id of a dataset.",
+    )
+    archived = TruthFilter(method="with_archived", label="Archived", help_text="true: archived ones too.")
+
+    class Meta:
+        model = Experiment
+        fields: tuple[str, ...] = ()
+
+    def with_archived(self, experiments: ExperimentQuerySet, name: str, value: bool) -> QuerySet:
+        return experiments
+
+    def filter_queryset(self, queryset: ExperimentQuerySet) -> QuerySet:
+        shown = queryset if self.form.cleaned_data.get("archived") else queryset.unarchived()
+        return super().filter_queryset(shown)
+
+
+class TrainingRunFilter(django_filters.FilterSet):
+    """Runs by experiment and state."""
+
+    experiment = django_filters.ModelChoiceFilter(
+        queryset=Experiment.objects.all(),
+        error_messages={"invalid_choice": "There is no such experiment."},
+        help_text="Id of an experiment.",
+    )
+    state = django_filters.ChoiceFilter(
+        choices=[(ACTIVE, "Active"), *TrainingRun.State.choices],
+        method="by_state",
+        error_messages=NO_STATE,
+        help_text="“active” stands for queued and running.",
+    )
+
+    class Meta:
+        model = TrainingRun
+        fields: tuple[str, ...] = ()
+
+    def by_state(self, runs: QuerySet, name: str, value: str) -> QuerySet:
+        return runs.unfinished() if value == ACTIVE else runs.filter(state=value)
+
+
+class PromotionFilter(django_filters.FilterSet):
+    """Promotions by adapter and outcome."""
+
+    adapter = django_filters.ModelChoiceFilter(
+        queryset=Adapter.objects.all(),
+        error_messages={"invalid_choice": "There is no such adapter."},
+        help_text="Id of an adapter.",
+    )
+    outcome = django_filters.ChoiceFilter(
+        choices=Promotion.Outcome.choices, error_messages={"invalid_choice": "There is no outcome “%(value)s”."}
+    )
+
+    class Meta:
+        model = Promotion
+        fields: tuple[str, ...] = ()

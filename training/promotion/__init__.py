@@ -1,0 +1,1 @@
+"""Promotion: an adapter becomes its base model's default by a blind test."""

@@ -35,6 +35,7 @@ test-postgres: install-dev
 lint: install-dev  ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.gpu.yml
 
 format: install-dev  ## Apply style

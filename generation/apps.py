@@ -6,7 +6,7 @@ class GenerationConfig(AppConfig):
 
     def ready(self) -> None:
         from generation import tasks  # noqa: F401  registers what a worker does at its start
-        from generation.jobs.reading import read_by_model
+        from generation.base_models.reading import read_by_model
         from prompts.wording.reading import register_reader
 
         register_reader(read_by_model)

@@ -19,9 +19,9 @@ from feedback.judgements.tag_names import normal_name
 from feedback.models import Criterion, Tag
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
 from generation.models import BaseModel
-from prompts.api.filters import MomentField
 from prompts.models import Prompt
 from text2song.exceptions import Refused
+from text2song.moments import MomentField
 
 ANY_CRITERION = "any"
 NO_ADAPTER = "none"

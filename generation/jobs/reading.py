@@ -97,14 +97,6 @@ def read_by(folder: Path, rendered: Rendered) -> Reading:
     return reader.read(rendered)
 
 
-def read_by_model(rendered: Rendered, key: str) -> Reading:
-    """What the model called `key`, or else the active one, reads of a prompt."""
-    from generation.models import BaseModel
-
-    model = (key and BaseModel.objects.filter(key=key).first()) or BaseModel.objects.filter(is_active=True).first()
-    return read_by(model.folder, rendered) if model else Reading(str(rendered), not_known=NOT_HERE)
-
-
 @lru_cache(maxsize=4)
 def _reader(folder: Path, changed_at: int) -> TextReader:
     return TextReader(folder)

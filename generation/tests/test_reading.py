@@ -11,8 +11,9 @@ import pytest
 from django.conf import settings
 
 from generation import services
+from generation.base_models.reading import read_by_model
 from generation.jobs import worker
-from generation.jobs.reading import NO_TOKENIZER, NOT_HERE, TextReader, read_by, read_by_model
+from generation.jobs.reading import NO_TOKENIZER, NOT_HERE, TextReader, read_by
 from generation.models import AudioSample, BaseModel, GenerationJob
 from generation.sound.files import load_codes
 from generation.tests.factories import BaseModelFactory

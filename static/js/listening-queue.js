@@ -25,7 +25,8 @@ queue.addEventListener("change", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.detail.requestConfig.elt.matches("form.rating")) return; // the form itself has been replaced by then
   unsaved = 0;
-  if (leaving) event.detail.successful ? next.submit() : (leaving = false);
+  if (leaving && event.detail.successful) next.submit();
+  else leaving = false;
 });
 next.addEventListener("submit", (event) => {
   if (!unsaved) return;

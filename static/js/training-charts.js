@@ -201,5 +201,9 @@ function refresh() {
 }
 
 document.addEventListener("htmx:afterSettle", refresh);
-document.addEventListener("themechange", () => requestAnimationFrame(() => charts.forEach((chart) => chart.draw())));
+document.addEventListener("themechange", () =>
+  requestAnimationFrame(() => {
+    for (const chart of charts.values()) chart.draw();
+  }),
+);
 refresh();

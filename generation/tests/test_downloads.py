@@ -183,11 +183,11 @@ def test_converting_needs_no_torch(sample, tmp_path):
         import django
         django.setup()
         import generation.api.sound
-        from generation import audio
+        from generation.sound import processing
         flac = Path({str(tmp_path / "clip.flac")!r}).read_bytes()
         for file_format in ("wav", "flac", "mp3"):
-            assert audio.convert(flac, file_format, {{"title": "x"}})
-        assert audio.spectrogram_png(*audio.read_flac(flac))
+            assert processing.convert(flac, file_format, {{"title": "x"}})
+        assert processing.spectrogram_png(*processing.read_flac(flac))
         print("torch" in sys.modules)
         """
     )

@@ -39,7 +39,7 @@ for sample in AudioSample.objects.all():
 """
 HASHES = """
 from datasets_app.models import Dataset
-from datasets_app.writing import content_hash
+from datasets_app.building.writing import content_hash
 for dataset in Dataset.objects.order_by("created_at"):
     assert content_hash(dataset) == dataset.content_hash
     print(dataset.pk, dataset.content_hash)

@@ -6,8 +6,7 @@ import os
 # OpenMP reads this once, when torch loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from generation.engine.engine import Engine
-from generation.engine.engine_cache import EngineCache
+from generation.engine.engine import Engine, EngineCache
 from generation.engine.exceptions import AdapterError, EngineError, InvalidSpec, ModelLoadError, NotFinite, OutOfMemory
 
 __all__ = [

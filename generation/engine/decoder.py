@@ -32,7 +32,7 @@ class BatchDecoder:
     ) -> None:
         """`texts` holds the states `[L, H]` of the C conditional rows; `positions` bounds every later position.
 
-        `quantum` is what `row_quantum` found.
+        Products run on multiples of `quantum` rows, see `row_quantum`.
         """
         self._weights = weights
         self._quantum = quantum

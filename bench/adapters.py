@@ -38,8 +38,7 @@ from torch import Tensor
 from bench.generation import SHAPES, save_random
 from generation.engine.decoder import BatchDecoder, row_quantum
 from generation.engine.loading import choose_device, load_model
-from generation.engine.projections import LowRank, Projection, is_exact, with_branch
-from generation.engine.weights import DecoderWeights, read_weights
+from generation.engine.weights import DecoderWeights, LowRank, Projection, is_exact, read_weights, with_branch
 from generation.specs import ModelSpec
 
 SIZES = (0.0053, 0.0018, 0.0009, 0.0005)

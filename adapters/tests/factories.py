@@ -117,7 +117,7 @@ def _weights(pk: uuid.UUID) -> bytes:
 
 
 class AdapterRegistrationFactory(factory.django.DjangoModelFactory):
-    """An upload that waits for its trial, without files."""
+    """An upload that waits for its check, without files."""
 
     class Meta:
         model = AdapterRegistration

@@ -1,4 +1,20 @@
-"""MusicGen in pure PyTorch: loading, decoding, adapters. Imports torch, and nothing of Django."""
+"""MusicGen in pure PyTorch: loading, decoding, adapters. Imports torch, and nothing of Django.
+
+engine      specs in, clips out; what is decoded together; engines kept between jobs
+batch       the decode loop, its progress, and the jobs that stop
+decoder     one pass of the decoder, and its caches
+weights     the matrices of that pass, with the changes of adapters
+sampling    guidance, filters, and the draw
+delay       the pattern in which codebooks lag behind one another
+clip        one clip while it is made, window by window
+text        from a prompt to what the decoder attends to
+codec       from codes to sound and back
+adapters    from a folder to changes of weights, and whether they change anything
+loading     from a folder to a model that is whole
+
+One step of decoding is `Batch._step` in `batch`, `BatchDecoder.step` in `decoder`, `Projection` in `weights`, and
+`Sampler.draw` in `sampling`.
+"""
 
 import os
 
@@ -6,8 +22,7 @@ import os
 # OpenMP reads this once, when torch loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from generation.engine.engine import Engine
-from generation.engine.engine_cache import EngineCache
+from generation.engine.engine import Engine, EngineCache
 from generation.engine.exceptions import AdapterError, EngineError, InvalidSpec, ModelLoadError, NotFinite, OutOfMemory
 
 __all__ = [

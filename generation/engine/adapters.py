@@ -1,4 +1,4 @@
-"""LoRA adapters, through peft: what they change of a model.
+"""LoRA adapters, through peft: what they change of a model, and whether they change anything.
 
 peft itself reads the folder and decides which layers it concerns, at which rank and scaling. What it finds is taken off
 again as pairs of small matrices (Hu et al., "LoRA", 2021: strength x scaling x B A), which `weights` applies for the
@@ -18,10 +18,13 @@ from peft.tuners.lora import Embedding, Linear, LoraLayer
 from peft.utils import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import MusicgenForConditionalGeneration
+from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerBase
 
+from generation.engine.batch import Layout
+from generation.engine.decoder import BatchDecoder
 from generation.engine.exceptions import AdapterError
-from generation.engine.projections import LowRank
+from generation.engine.text import TextEncoder
+from generation.engine.weights import DecoderWeights, LowRank, read_weights
 from generation.specs import AdapterSpec
 
 ADAPTER = "applied"
@@ -29,6 +32,11 @@ DECODER = "decoder."
 IN_WHOLE_MODEL = tuple(
     f"base_model.model.{part}" for part in ("decoder.", "text_encoder.", "audio_encoder.", "enc_to_dec_proj.")
 )
+PROBE_TEXT = "calm piano with warm strings, slow and wide"
+PROBE_STEPS = 8
+ROUNDING_STEPS = 2
+ROUNDING_MARGIN = 4
+"""Base and adapted logits are both rounded, and the largest of many deviations is not the largest possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +45,6 @@ class Changes:
 
     decoder: dict[str, LowRank] = field(default_factory=dict)
     text: dict[str, LowRank] = field(default_factory=dict)
-
-
-def active(adapters: Iterable[AdapterSpec]) -> tuple[AdapterSpec, ...]:
-    """Adapters that change anything: strength 0 is the base model itself."""
-    return tuple(adapter for adapter in adapters if adapter.strength != 0)
 
 
 def changes_of(model: MusicgenForConditionalGeneration, adapters: Iterable[AdapterSpec]) -> Changes:
@@ -128,3 +131,53 @@ def _detach(peft_model: PeftModel, host: nn.Module) -> None:
     peft_model.unload()
     if hasattr(host, "peft_config"):
         del host.peft_config
+
+
+class AdapterProbe:
+    """Logits of a few fixed steps of one model, with and without adapters, in float32 whatever precision plays.
+
+    What rounding alone makes of the same logits is measured beside them, against float64: a change no larger is none.
+    """
+
+    def __init__(
+        self, model: MusicgenForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, layout: Layout
+    ) -> None:
+        self._model, self._tokenizer, self._layout = model, tokenizer, layout
+
+    def change(self, adapter: AdapterSpec) -> float:
+        """Largest absolute change of any logit when `adapter` is applied; always above what rounding makes.
+
+        Raises AdapterError when it does not load, changes nothing, or turns logits into anything but finite numbers.
+        """
+        adapted = self.logits(changes_of(self._model, [adapter]))
+        if not torch.isfinite(adapted).all():
+            raise AdapterError(f"With the adapter “{adapter.name}” the model computes numbers that are not finite.")
+        base = self.logits()
+        change, rounding = float((adapted - base).abs().max()), self._rounding(base)
+        if change <= ROUNDING_MARGIN * rounding:
+            raise AdapterError(
+                f"The adapter “{adapter.name}” changes nothing: the model's outputs move by no more than {change:.1g}, "
+                f"and rounding alone moves them by {rounding:.1g}."
+            )
+        return change
+
+    def logits(
+        self, changes: Changes | None = None, dtype: torch.dtype = torch.float32, steps: int = PROBE_STEPS
+    ) -> Tensor:
+        """Logits `[steps, K, V]` after fixed random tokens."""
+        changes = changes or Changes()
+        weights = read_weights(self._model.decoder, PROBE_STEPS, changes.decoder, dtype)
+        text = TextEncoder(self._model, self._tokenizer, changes.text, dtype).encode(PROBE_TEXT)
+        return _steps(weights, text, self._layout, steps)
+
+    def _rounding(self, base: Tensor) -> float:
+        exact = self.logits(dtype=torch.float64, steps=ROUNDING_STEPS)
+        return float((base[:ROUNDING_STEPS] - exact).abs().max())
+
+
+def _steps(weights: DecoderWeights, text: Tensor, layout: Layout, count: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(layout.codes, (PROBE_STEPS, 1, weights.codebooks), generator=generator)
+    tokens[0] = layout.pad_token
+    decoder = BatchDecoder(weights, [text], 0, PROBE_STEPS, layout.quantum)
+    return torch.cat([decoder.step(step.to(weights.device), i)[0] for i, step in enumerate(tokens[:count])])

@@ -1,23 +1,30 @@
-"""Decoding one window of several clips together."""
+"""Decoding one window of several clips together.
+
+`Batch.run` is the decode loop. It goes through the columns of the delay pattern (see `delay`); `Batch._step` makes the
+next column of all clips: one pass of the decoder, guidance, a draw. `Monitor` reports, and hears of stopped jobs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from generation.engine.adapters import active
 from generation.engine.clip import Clip
 from generation.engine.decoder import BatchDecoder
 from generation.engine.delay import UNKNOWN, apply_delay, pattern_length, remove_delay
 from generation.engine.exceptions import NotFinite
-from generation.engine.monitor import Monitor
 from generation.engine.sampling import Sampler, guide
 from generation.engine.weights import DecoderWeights
+from generation.specs import Progress, ProgressCallback, StopCallback
 
 NOISE_STEPS = 16
+POLL_INTERVAL = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,8 @@ class Batch:
     def __init__(
         self, weights: DecoderWeights, layout: Layout, clips: Sequence[Clip], texts: dict[str, Tensor]
     ) -> None:
-        # Guided rows come first (their unconditional rows follow all conditional ones), and equal texts side by side.
+        # Guided clips come first: row u of the unconditional logits then belongs to row u of the conditional ones.
+        # Texts of equal length stand side by side: they can then be attended to together.
         order = sorted(clips, key=lambda clip: (not clip.guided, len(texts[clip.spec.text]), clip.spec.text))
         self._weights, self._layout = weights, layout
         self._clips = order
@@ -59,7 +67,7 @@ class Batch:
         layout = self._layout
         pattern = apply_delay(clip.context, clip.window_frames, layout.delays, layout.pad_token)
         missing = self._columns - pattern.shape[1]
-        return torch.nn.functional.pad(pattern, (0, missing), value=layout.pad_token)
+        return pad(pattern, (0, missing), value=layout.pad_token)
 
     def _logprob_store(self) -> Tensor | None:
         if not any(clip.spec.record_logprobs for clip in self._clips):
@@ -76,12 +84,10 @@ class Batch:
 
     def run(self, monitor: Monitor) -> Iterator[Clip]:
         """Decode to the end; yields each clip as soon as its window is complete. Stopped jobs drop out."""
-        for row, clip in enumerate(self._clips):
-            monitor.poll()
-            if self._context and not monitor.is_stopped(clip):
-                self._decoder.prefill(row, self._pattern[row, :, : self._context])
+        self._read_contexts(monitor)
         position = self._context
         while True:
+            # Looked at before the first step as well: a job may have been stopped while the contexts were read.
             stopped = monitor.poll() or position == self._context
             done = [row for row, last in enumerate(self._last) if last == position]
             for row in done:
@@ -90,9 +96,57 @@ class Batch:
                 self._drop(done, monitor, position)
             if not self._clips:
                 return
-            self._advance(position)
+            self._step(position)
             monitor.advance(self._clips)
             position += 1
+
+    def _read_contexts(self, monitor: Monitor) -> None:
+        """Let the decoder read all columns before P. Column P, known as well, is left to the first step."""
+        for row, clip in enumerate(self._clips):
+            monitor.poll()
+            if self._context and not monitor.is_stopped(clip):
+                self._decoder.prefill(row, self._pattern[row, :, : self._context])
+
+    @torch.inference_mode()
+    def _step(self, position: int) -> None:
+        """Decode column `position` and fill in what of the next column is not given."""
+        # Guidance compares each clip with its text to itself without. Both halves are rows of one pass: a step mostly
+        # waits for weights to be read, and they are read once however many rows there are.
+        conditional, unconditional = self._decoder.step(self._pattern[:, :, position], position)
+        # In float32 from here on: guidance multiplies the difference of the halves, and any new rounding with it.
+        conditional, unconditional = conditional.float(), unconditional.float()
+        self._finite &= torch.isfinite(conditional).all() & torch.isfinite(unconditional).all()
+        drawn = self._sampler.draw(self._guided(conditional, unconditional), self._noise_at(position))
+        # Given are the codes of the context, and the cells of the pattern that belong to no frame.
+        given = self._pattern[:, :, position + 1]
+        self._pattern[:, :, position + 1] = torch.where(given == UNKNOWN, drawn, given)
+        if self._logprobs is not None:
+            # What the model itself thinks of the draw, before guidance, temperature and filters, as training does.
+            scores = conditional.log_softmax(dim=-1)
+            self._logprobs[:, :, position + 1] = scores.gather(-1, drawn.unsqueeze(-1)).squeeze(-1)
+
+    def _guided(self, conditional: Tensor, unconditional: Tensor) -> Tensor:
+        """Logits to draw from: guided for the first clips, and the conditional ones of those that want no guidance."""
+        count = len(unconditional)
+        if not count:
+            return conditional
+        return torch.cat([guide(conditional[:count], unconditional, self._scales), conditional[count:]])
+
+    def _noise_at(self, position: int) -> Tensor:
+        """Noise `[R, K, V]` of this step."""
+        # Each clip draws from its own generator, so that its seed alone decides, whatever is decoded beside it. The
+        # generators run on the processor. A few steps are drawn ahead, so that the device is sent noise once for all
+        # of them, but never beyond a clip's window: the next window goes on with the stream where this one ends.
+        index = (position - self._context) % NOISE_STEPS
+        if index == 0:
+            shape = (NOISE_STEPS, len(self._clips), self._weights.codebooks, self._weights.vocabulary)
+            noise = torch.zeros(shape, dtype=torch.float64)
+            for row, clip in enumerate(self._clips):
+                if not clip.spec.sampling.greedy:
+                    steps = min(NOISE_STEPS, self._last[row] - position)
+                    noise[:steps, row] = clip.noise.draw(steps)
+            self._noise = noise.to(self._pattern.device)
+        return self._noise[index]
 
     def _complete(self, row: int) -> Clip:
         if not self._finite:
@@ -120,41 +174,78 @@ class Batch:
         self._noise = self._noise[:, kept] if self._noise.numel() else self._noise
         self._configure()
 
-    @torch.inference_mode()
-    def _advance(self, position: int) -> None:
-        """Decode `position` and fill in what of the next column is not given."""
-        conditional, unconditional = self._decoder.step(self._pattern[:, :, position], position)
-        logits = conditional.float()
-        self._finite &= torch.isfinite(logits).all() & torch.isfinite(unconditional).all()
-        if len(unconditional):
-            guided = guide(logits[: len(unconditional)], unconditional.float(), self._scales)
-            logits = torch.cat([guided, logits[len(unconditional) :]])
-        drawn = self._sampler.draw(logits, self._noise_at(position))
-        given = self._pattern[:, :, position + 1]
-        self._pattern[:, :, position + 1] = torch.where(given == UNKNOWN, drawn, given)
-        if self._logprobs is not None:
-            scores = conditional.float().log_softmax(dim=-1)
-            self._logprobs[:, :, position + 1] = scores.gather(-1, drawn.unsqueeze(-1)).squeeze(-1)
-
-    def _noise_at(self, position: int) -> Tensor:
-        """Noise `[R, K, V]` of this step; drawn for a few steps at a time, per clip and never beyond its window."""
-        index = (position - self._context) % NOISE_STEPS
-        if index == 0:
-            shape = (NOISE_STEPS, len(self._clips), self._weights.codebooks, self._weights.vocabulary)
-            noise = torch.zeros(shape, dtype=torch.float64)
-            for row, clip in enumerate(self._clips):
-                if not clip.spec.sampling.greedy:
-                    steps = min(NOISE_STEPS, self._last[row] - position)
-                    noise[:steps, row] = clip.noise.draw(steps)
-            self._noise = noise.to(self._pattern.device)
-        return self._noise[index]
-
 
 def _not_finite(clip: Clip) -> str:
     """What is said of a clip without music, with remedies that this clip has."""
-    lower = ["adapter strength"] * bool(active(clip.spec.adapters)) + ["guidance"] * clip.guided
+    lower = ["adapter strength"] * bool(clip.adapters) + ["guidance"] * clip.guided
     remedy = f"Try a lower {' or '.join(lower)}; if that changes nothing, the" if lower else "The"
     return (
         "The model computed values that are not finite numbers, so there is no music to keep. "
         f"{remedy} model's files are damaged."
     )
+
+
+class Monitor:
+    """Counts the steps of each job, reports them, and asks whether a job shall stop.
+
+    A job's total is the number of steps of its longest clip; what is done is the same share of it that has been done of
+    the steps of all its clips, so it never runs backwards, however the clips are batched.
+    """
+
+    def __init__(
+        self,
+        steps: Mapping[Clip, int],
+        on_progress: ProgressCallback | None,
+        should_stop: StopCallback | None,
+    ) -> None:
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._all: dict[str, int] = defaultdict(int)
+        self._longest: dict[str, int] = defaultdict(int)
+        for clip, count in steps.items():
+            self._all[clip.spec.job_id] += count
+            self._longest[clip.spec.job_id] = max(self._longest[clip.spec.job_id], count)
+        self._done = dict.fromkeys(self._all, 0)
+        self._reported = dict.fromkeys(self._all, -1)
+        self._stopped: set[str] = set()
+        self._next = 0.0
+
+    def advance(self, clips: Iterable[Clip]) -> None:
+        """One step was made for each of `clips`."""
+        for clip in clips:
+            self._done[clip.spec.job_id] += 1
+
+    def is_stopped(self, clip: Clip) -> bool:
+        """Whether the clip's job has been stopped."""
+        return clip.spec.job_id in self._stopped
+
+    def poll(self) -> bool:
+        """About every quarter of a second: report, and ask about stopping. True if a job was stopped just now."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + POLL_INTERVAL
+        before = len(self._stopped)
+        self._ask()
+        for job in self._done.keys() - self._stopped:
+            self._report(job)
+        return len(self._stopped) > before
+
+    def _ask(self) -> None:
+        if self._should_stop is None:
+            return
+        unfinished = [job for job, done in self._done.items() if done < self._all[job]]
+        self._stopped.update(job for job in unfinished if job not in self._stopped and self._should_stop(job))
+
+    def _report(self, job: str) -> None:
+        total = self._longest[job]
+        done = total * self._done[job] // self._all[job]
+        if self._on_progress is not None and done > self._reported[job]:
+            self._reported[job] = done
+            self._on_progress(Progress(job, done, total))
+
+    def report_finished(self) -> None:
+        """Report every job that has made all its steps and has not said so yet."""
+        for job, done in self._done.items():
+            if done == self._all[job] and job not in self._stopped:
+                self._report(job)

@@ -8,7 +8,7 @@ from torch import Tensor
 from generation.engine.exceptions import InvalidSpec
 from generation.engine.sampling import NoiseStream
 from generation.jobs.long_form import Window, windows
-from generation.specs import SampleSpec
+from generation.specs import AdapterSpec, SampleSpec
 
 
 class Clip:
@@ -27,6 +27,11 @@ class Clip:
     @property
     def finished(self) -> bool:
         return not self._plan
+
+    @property
+    def adapters(self) -> tuple[AdapterSpec, ...]:
+        """Those that change anything: strength 0 is the base model itself."""
+        return tuple(adapter for adapter in self.spec.adapters if adapter.strength != 0)
 
     @property
     def guided(self) -> bool:

@@ -1,23 +1,23 @@
-"""The engine: sample specifications in, finished clips out."""
+"""The engine: sample specifications in, finished clips out. `EngineCache` keeps engines between jobs."""
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 
 import psutil
 import torch
 
-from generation.engine.adapter_check import AdapterProbe
-from generation.engine.adapters import active, changes_of
-from generation.engine.batch import NOISE_STEPS, Batch, Layout
+from generation.engine.adapters import AdapterProbe, changes_of
+from generation.engine.batch import NOISE_STEPS, Batch, Layout, Monitor
 from generation.engine.clip import Clip, check_spec, decoding_steps, plan_windows
 from generation.engine.codec import Codec
 from generation.engine.decoder import QUANTA, row_quantum
 from generation.engine.delay import codebook_delays
 from generation.engine.exceptions import OutOfMemory
 from generation.engine.loading import choose_device, choose_dtype, load_model
-from generation.engine.monitor import Monitor
 from generation.engine.text import TextEncoder
 from generation.engine.weights import DecoderWeights, read_weights
 from generation.jobs.pace import FinishingPace
@@ -163,7 +163,7 @@ class Engine:
 
     def _decode_batch(self, clips: list[Clip], monitor: Monitor) -> Iterator[Clip]:
         try:
-            weights, text_encoder = self._with(active(clips[0].spec.adapters))
+            weights, text_encoder = self._with(clips[0].adapters)
             texts = {clip.spec.text: text_encoder.encode(clip.spec.text) for clip in clips}
             yield from Batch(weights, self._layout, clips, texts).run(monitor)
         except RuntimeError as error:
@@ -206,10 +206,47 @@ class Engine:
 
 
 def _compatible(first: Clip, other: Clip) -> bool:
-    same_adapters = active(first.spec.adapters) == active(other.spec.adapters)
-    return same_adapters and first.context.shape[1] == other.context.shape[1]
+    return first.adapters == other.adapters and first.context.shape[1] == other.context.shape[1]
 
 
 def _is_memory_failure(error: RuntimeError) -> bool:
     """A GPU raises its own class; the CPU allocator a plain RuntimeError."""
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+class EngineCache:
+    """Engines owned by one worker process, the least recently used leaving first.
+
+    With the default `capacity` of 1 the old model is freed before the new one is loaded.
+    """
+
+    def __init__(self, capacity: int = 1, make: Callable[[ModelSpec], Engine] = Engine) -> None:
+        if capacity < 1:
+            raise ValueError("The cache must hold at least one engine.")
+        self._capacity = capacity
+        self._make = make
+        self._engines: OrderedDict[ModelSpec, Engine] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._engines)
+
+    def get(self, model: ModelSpec) -> Engine:
+        """The engine of exactly this model (key, path and revision), loaded if need be. Raises ModelLoadError."""
+        if model not in self._engines:
+            while len(self._engines) >= self._capacity:
+                self.evict(next(iter(self._engines)))
+            self._engines[model] = self._make(model)
+        self._engines.move_to_end(model)
+        return self._engines[model]
+
+    def evict(self, model: ModelSpec) -> None:
+        """Forget one engine and give its memory back; nothing happens if it is not held."""
+        if self._engines.pop(model, None) is not None:
+            gc.collect()
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()
+
+    def clear(self) -> None:
+        """Forget all engines."""
+        for model in list(self._engines):
+            self.evict(model)

@@ -52,7 +52,7 @@ def load_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Loa
     """
     try:
         facts = inspect_model_folder(spec.path)
-        model = _read_weights(spec)
+        model = _read_model(spec)
         tokenizer = AutoTokenizer.from_pretrained(spec.path, local_files_only=True)
     except BrokenModelFolder as error:
         raise ModelLoadError(str(error)) from error
@@ -80,7 +80,7 @@ def _no_progress_bars() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def _read_weights(spec: ModelSpec) -> MusicgenForConditionalGeneration:
+def _read_model(spec: ModelSpec) -> MusicgenForConditionalGeneration:
     with _no_progress_bars():
         model, report = MusicgenForConditionalGeneration.from_pretrained(
             spec.path, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import functional_call
 from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerBase
 
-from generation.engine.projections import LowRank
+from generation.engine.weights import LowRank
 from generation.jobs.reading import LONGEST_TEXT
 
 REMEMBERED_TEXTS = 64

@@ -1,4 +1,4 @@
-"""Uploading an adapter, and following its trial."""
+"""Uploading an adapter, and following its check."""
 
 from __future__ import annotations
 

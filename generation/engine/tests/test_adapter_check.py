@@ -12,7 +12,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from generation.engine import AdapterError, Engine
-from generation.engine.adapter_check import PROBE_TEXT
+from generation.engine.adapters import PROBE_TEXT
 from generation.engine.tests.conftest import load_reference
 from generation.engine.tests.test_adapters import ALL_MODULES, made_with, save_adapter
 from generation.specs import AdapterSpec, ModelSpec

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from generation.engine import Engine, InvalidSpec, OutOfMemory
-from generation.engine import monitor as monitor_module
+from generation.engine import batch as batch_module
 from generation.specs import ModelSpec, Progress, SampleSpec, SamplingSpec
 
 PLAIN = SampleSpec("one", 0, "calm piano at dusk", seed=11, duration=1.0)
@@ -124,7 +124,7 @@ def test_a_short_clip_arrives_while_the_long_one_is_being_made(random_engine):
 
 
 def test_progress_is_monotonic_and_ends_at_the_total(random_engine, monkeypatch):
-    monkeypatch.setattr(monitor_module, "INTERVAL", 0.0)
+    monkeypatch.setattr(batch_module, "POLL_INTERVAL", 0.0)
     seen: list[Progress] = []
     specs = [replace(PLAIN, duration=0.6), replace(PLAIN, index=1), replace(PLAIN, job_id="two", duration=0.5)]
     list(random_engine.generate(specs, on_progress=seen.append))
@@ -138,7 +138,7 @@ def test_progress_is_monotonic_and_ends_at_the_total(random_engine, monkeypatch)
 
 
 def test_a_stopped_job_yields_nothing_and_leaves_the_others_alone(random_engine, monkeypatch):
-    monkeypatch.setattr(monitor_module, "INTERVAL", 0.0)
+    monkeypatch.setattr(batch_module, "POLL_INTERVAL", 0.0)
     asked = 0
 
     def should_stop(job_id: str) -> bool:
@@ -160,7 +160,7 @@ def test_a_job_stopped_before_the_start_takes_no_step(random_engine):
 
 
 def test_waiting_clips_of_a_stopped_job_are_dropped_too(random_folder, monkeypatch):
-    monkeypatch.setattr(monitor_module, "INTERVAL", 0.0)
+    monkeypatch.setattr(batch_module, "POLL_INTERVAL", 0.0)
     engine = Engine(ModelSpec("random", str(random_folder), "test"), device="cpu", max_batch_size=1)
     made: list[int] = []
     encoded: list[str] = []

@@ -18,10 +18,9 @@ from torch import Tensor
 from generation.engine import Engine
 from generation.engine.adapters import changes_of
 from generation.engine.decoder import BatchDecoder
-from generation.engine.projections import LowRank, Projection, with_branch
 from generation.engine.tests.conftest import WORDS, load_reference
 from generation.engine.tests.test_adapters import ALL_MODULES
-from generation.engine.weights import read_weights
+from generation.engine.weights import LowRank, Projection, read_weights, with_branch
 from generation.specs import AdapterSpec, ModelSpec, SampleSpec
 
 SIZES = (0.0053, 0.0018, 0.0009, 0.0005)

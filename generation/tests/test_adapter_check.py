@@ -20,8 +20,7 @@ from adapters.tests.factories import AdapterRegistrationFactory
 from generation import services, tasks
 from generation.base_models.catalogue import STUDIO_TINY, sync_catalogue
 from generation.engine import Engine, EngineCache
-from generation.engine.adapter_check import PROBE_STEPS, PROBE_TEXT, AdapterProbe
-from generation.engine.adapters import changes_of
+from generation.engine.adapters import PROBE_STEPS, PROBE_TEXT, AdapterProbe, changes_of
 from generation.engine.tests.conftest import BUNDLED, load_reference
 from generation.engine.tests.test_adapter_check import with_tensors
 from generation.engine.tests.test_adapters import save_adapter

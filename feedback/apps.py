@@ -6,6 +6,7 @@ class FeedbackConfig(AppConfig):
 
     def ready(self) -> None:
         from feedback import receivers  # noqa: F401
+        from feedback.pages import slots  # noqa: F401
         from feedback.pages.library_filter import FEEDBACK_FILTERS
         from generation.listening.library import add_filter
 

@@ -121,10 +121,10 @@ TEMPLATES = [
                 "text2song.pages.context_processors.studio",
             ],
             "libraries": {
-                "adapter_losses": "training.pages.adapter_losses_tags",
                 "feedback": "feedback.pages.tags",
                 "generation_format": "generation.pages.tags",
                 "prompt_search": "prompts.pages.tags",
+                "slots": "text2song.pages.slot_tags",
                 "training_format": "training.pages.tags",
                 "workforce": "text2song.pages.tags",
             },

@@ -6,3 +6,4 @@ class TrainingAppConfig(AppConfig):
 
     def ready(self) -> None:
         from training import receivers, tasks  # noqa: F401
+        from training.pages import slots  # noqa: F401

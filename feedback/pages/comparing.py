@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
+from django.urls import reverse
 
 from feedback.models import Preference, Ranking
 from feedback.models.judgements import MOST_RANKED, set_key
 from feedback.pages.forms import PreferenceForm, RankingForm
 from generation.models import AudioSample
+from text2song.pages.safe_redirect import here
 
 FEWEST_TO_RANK = 3
 """Two samples are compared, not ranked."""
@@ -112,3 +117,9 @@ class Comparison:
             {"sample": sample, "name": self.names[sample.pk], "field": form[RankingForm.key(sample)]}
             for sample in self.order
         ]
+
+
+def comparison_context(request: HttpRequest, comparison: Comparison) -> dict[str, Any]:
+    """What the comparison's templates need."""
+    among = urlencode([("ids", sample.pk) for sample in comparison.samples])
+    return {"comparison": comparison, "next": here(request) or f"{reverse('compare')}?{among}"}

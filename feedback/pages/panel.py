@@ -9,6 +9,8 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse
 
 from feedback.judgements.history import feedback_on
 from feedback.judgements.summaries import SampleSummary, summaries_of_samples
@@ -16,6 +18,7 @@ from feedback.models import Criterion, Note, Rating, SampleTag, Tag
 from feedback.pages.forms import AddTagForm, NoteForm, RatingForm, TagSetForm
 from feedback.services.deletion import Feedback
 from generation.models import AudioSample
+from text2song.pages.safe_redirect import here
 
 LISTED = 30
 
@@ -79,3 +82,9 @@ class Panel:
 
     def _form(self, name: str, kind: type[forms.Form], initial: dict[str, Any], **options: Any) -> Any:
         return self.refused.get(name) or kind(initial=initial, sample=self.sample, **options)
+
+
+def panel_context(request: HttpRequest, panel: Panel) -> dict[str, Any]:
+    """What the panel's templates need."""
+    sample_page = reverse("sample-detail", args=[panel.sample.pk])
+    return {"panel": panel, "sample": panel.sample, "next": f"{here(request) or sample_page}#feedback"}

@@ -1,4 +1,4 @@
-"""Going back to where a form was sent from, and never to another site."""
+"""Where a form was sent from, and going back there, and never to another site."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def next_url(request: HttpRequest, default: str) -> str:
 def redirect_back(request: HttpRequest, default: str) -> HttpResponseRedirect:
     """Redirect to `next_url`."""
     return HttpResponseRedirect(next_url(request, default))
+
+
+def here(request: HttpRequest) -> str:
+    """The page the reader is on; empty where a form was sent to an address of its own."""
+    if request.htmx:
+        return request.htmx.current_url_abs_path or ""
+    return request.get_full_path() if request.method in ("GET", "HEAD") else ""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
 
-from adapters.models import Adapter
 from adapters.pages.configuration import in_words
 from generation.pages.tags import seconds
 from text2song.pages.navigation import url_or_empty
 from training.pages.settings_in_words import label_of
-from training.promotion import story
-from training.promotion.story import Story
 from training.quality.guards import Guard, Guards
 
 register = template.Library()
@@ -76,12 +72,6 @@ def signed_figure(value: float | None) -> str:
 def optional_url(name: str, *args: Any) -> str:
     """The address called `name`; empty where this installation has none."""
     return url_or_empty(name, *args)
-
-
-@register.simple_tag(takes_context=True)
-def story_of(context: Mapping[str, Any], adapter: Adapter, *relatives: Iterable[Adapter]) -> Story:
-    """What happened to the adapter; `relatives` are its children and its versions."""
-    return story.story_of(adapter, context["user"], chain(*relatives))
 
 
 @register.filter

@@ -12,9 +12,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from feedback import services
-from feedback.pages.comparing import Comparison
+from feedback.pages.comparing import Comparison, comparison_context
 from feedback.pages.forms import AmongForm, PreferenceForm, RankingForm
-from feedback.pages.tags import comparison_context
 from generation.exceptions import SampleNotFound
 from generation.listening.comparison import samples_to_compare
 from generation.models import AudioSample

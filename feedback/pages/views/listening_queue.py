@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from feedback.pages.panel import Panel, panel_context
 from feedback.services.listening_queue import next_turn
 
 SKIPPED = "listening_queue_skipped"
@@ -23,7 +24,8 @@ class SkipForm(forms.Form):
 def queue(request: HttpRequest) -> HttpResponse:
     """The next sample with its panel, and the way into a test that waits."""
     turn = next_turn(rater=request.user, skipped=request.session.get(SKIPPED, []))
-    return render(request, "feedback/queue.html", {"turn": turn, "sample": turn.sample})
+    shown = {} if turn.sample is None else panel_context(request, Panel(turn.sample, request.user))
+    return render(request, "feedback/queue.html", {"turn": turn, **shown})
 
 
 @require_POST

@@ -15,8 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from feedback import services
 from feedback.models import SampleTag
 from feedback.pages.forms import AddTagForm, NoteForm, RatingForm, TagSetForm
-from feedback.pages.panel import Panel
-from feedback.pages.tags import panel_context
+from feedback.pages.panel import Panel, panel_context
 from feedback.services import TagUse
 from generation.models import AudioSample
 from text2song.exceptions import DomainError

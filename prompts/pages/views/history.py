@@ -55,11 +55,13 @@ def prompt_detail(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
     prompt = get_object_or_404(Prompt.objects.visible().with_author(), pk=prompt_id)
     mark_hearts([prompt], request.user)
     jobs = list(prompt.jobs.visible().with_samples())
+    samples = [sample for job in jobs for sample in job.visible_samples]
     context = {
         "prompt": prompt,
         "jobs": jobs,
+        "samples": samples,
         "reading": read(prompt.rendered),
-        "sample_count": sum(len(job.visible_samples) for job in jobs),
+        "sample_count": len(samples),
         "may_delete": services.may_delete_prompt(actor=request.user, prompt=prompt),
         "suites": prompt.suites.all(),
         "open_suites": PromptSuite.objects.open().exclude(prompts=prompt) if request.user.is_staff else [],

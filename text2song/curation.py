@@ -10,8 +10,8 @@ from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from prompts.wording.search import parse_words
 from text2song.exceptions import DomainError
+from text2song.words import parse_words
 
 
 class StudioAdmin(admin.ModelAdmin):

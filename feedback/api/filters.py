@@ -21,8 +21,8 @@ from feedback.querysets import JudgementQuerySet, TagQuerySet
 from generation.models import AudioSample, BaseModel, GenerationJob
 from prompts.api.filters import MomentFilter, TruthFilter, WholeNumberFilter
 from prompts.models import Prompt
-from prompts.wording.search import parse_words
 from text2song.exceptions import Refused
+from text2song.words import parse_words
 
 KIND_LABELS = {
     "rating": "Ratings",

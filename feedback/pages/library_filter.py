@@ -9,7 +9,7 @@ from feedback.judgements.summaries import judged_by, not_judged_by, without_feed
 from feedback.models import Note
 from generation.listening.library import FurtherFilter
 from generation.querysets import AudioSampleQuerySet
-from prompts.wording.search import parse_words
+from text2song.words import parse_words
 
 NAME = "feedback"
 WAITING = "none"

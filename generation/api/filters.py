@@ -12,8 +12,8 @@ from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.querysets import AudioSampleQuerySet
 from prompts.api.filters import MomentFilter, TruthFilter
 from prompts.models import Prompt
-from prompts.wording.search import parse_words
 from prompts.wording.vocabulary import MOODS, STYLES
+from text2song.words import parse_words
 
 
 class ModelKeyFilter(django_filters.ModelChoiceFilter):

@@ -12,8 +12,9 @@ from pathlib import Path
 import structlog
 from tokenizers import Encoding, Tokenizer
 
-from prompts.wording.reading import EDGES, Reading
+from prompts.wording.reading import Reading
 from prompts.wording.rendering import Rendered
+from text2song.words import EDGES
 
 log = structlog.get_logger(__name__)
 

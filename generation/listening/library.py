@@ -14,8 +14,8 @@ from django.http import QueryDict
 
 from generation.models import AudioSample
 from generation.querysets import AudioSampleQuerySet
-from prompts.wording.search import parse_words
 from prompts.wording.vocabulary import INSTRUMENT_BY_SLUG, MOOD_BY_SLUG, STYLE_BY_SLUG
+from text2song.words import parse_words
 
 Narrow: TypeAlias = Callable[[AudioSampleQuerySet, Any], AudioSampleQuerySet]
 

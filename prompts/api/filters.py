@@ -15,9 +15,9 @@ from drf_spectacular.utils import extend_schema_field
 
 from prompts.models import Prompt, PromptTemplate
 from prompts.querysets import PromptQuerySet
-from prompts.wording.search import parse_words
 from prompts.wording.vocabulary import MOODS, STYLES
 from text2song.moments import MomentField
+from text2song.words import parse_words
 
 
 @extend_schema_field({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})

@@ -6,7 +6,8 @@ import pytest
 
 from prompts.models import Prompt
 from prompts.tests.factories import PromptFactory
-from prompts.wording.search import MAX_RECENT, excerpt, highlight, parse_words, remember
+from prompts.wording.search import MAX_RECENT, excerpt, highlight, remember
+from text2song.words import parse_words
 
 
 def test_words() -> None:

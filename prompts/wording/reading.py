@@ -11,8 +11,6 @@ from typing import Any, TypeAlias
 
 from prompts.wording.rendering import Rendered
 
-EDGES = ".,;:!?()[]{}'\"“”‘’…、。"
-"""What may stand around a word without being of it."""
 NOT_RECORDED = "What the model did with this text was not recorded."
 NO_READER = "No model is known here, so nobody can say what it would read."
 

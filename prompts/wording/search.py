@@ -1,35 +1,16 @@
-"""Searching prompts: what was asked for, showing where it matched, and what was asked before."""
+"""Searching prompts: showing where it matched, and what was asked before."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from unicodedata import normalize
 
 from django.utils.html import conditional_escape, format_html, mark_safe
 from django.utils.safestring import SafeString
 
-from prompts.wording.reading import EDGES
-
-MAX_WORDS = 12
 MAX_RECENT = 8
-SEPARATORS = ",;/|、，；،؛"
-"""What stands between words like a blank, in several scripts."""
 AROUND = 80
 """Characters of an excerpt on either side of a match."""
-
-
-def parse_words(query: str) -> list[str]:
-    """The words of a query, once each, at most `MAX_WORDS`; words in double quotes stay together.
-
-    >>> parse_words('Calm piano,cello "lo fi" calm')
-    ['Calm', 'piano', 'cello', 'lo fi']
-    """
-    words: dict[str, str] = {}
-    for phrase, word in re.findall(rf'"([^"]+)"|([^\s{SEPARATORS}]+)', normalize("NFC", query.replace("\x00", ""))):
-        text = " ".join(phrase.split()) or word.strip(EDGES) or word
-        words.setdefault(text.casefold(), text)
-    return list(words.values())[:MAX_WORDS]
 
 
 def highlight(text: object, words: Sequence[str]) -> SafeString:

@@ -16,8 +16,9 @@ from generation.models import AudioSample
 from generation.tests.factories import AudioSampleFactory, FavoriteFactory
 from prompts.models import Prompt
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
-from prompts.wording.search import excerpt, highlight, parse_words
+from prompts.wording.search import excerpt, highlight
 from text2song.sqlite import like
+from text2song.words import parse_words
 from training.tests.factories import DatasetFactory, ExperimentFactory
 
 pytestmark = pytest.mark.django_db

@@ -17,10 +17,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from prompts import services
 from prompts.models import Prompt, PromptSuite
 from prompts.pages.forms import SuiteForm
-from prompts.wording.search import parse_words
 from text2song.exceptions import DomainError
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.words import parse_words
 
 SUGGESTIONS = 10
 

@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString
 
 from generation import services
 from generation.models import AudioSample, BaseModel, Favorite, GenerationDefaults, GenerationJob, ModelFetch
-from generation.services import base_models as model_registry
 from prompts.coach.advice import remarks_on
 from text2song.curation import ReadOnlyAdmin, StudioAdmin, act
 
@@ -68,17 +67,17 @@ class BaseModelAdmin(StudioAdmin):
             self.message_user(request, "Choose exactly one model to make active.", messages.WARNING)
             return
         done = f"New jobs use {queryset[0]} from now on; models made active"
-        act(self, request, queryset, lambda m: model_registry.activate_model(model=m, actor=request.user), done)
+        act(self, request, queryset, lambda m: services.activate_model(model=m, actor=request.user), done)
 
     @admin.action(description="Fetch files from the hub", permissions=["change"])
     def fetch(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
         done = "Fetches put in the queue"
-        act(self, request, queryset, lambda m: model_registry.request_fetch(model=m, actor=request.user), done)
+        act(self, request, queryset, lambda m: services.request_fetch(model=m, actor=request.user), done)
 
     @admin.action(description="Remove (models from folders)", permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
         done = "Models removed; their files stay"
-        act(self, request, queryset, lambda m: model_registry.remove_model(model=m, actor=request.user), done)
+        act(self, request, queryset, lambda m: services.remove_model(model=m, actor=request.user), done)
 
 
 @admin.register(ModelFetch)
@@ -106,7 +105,7 @@ class ModelFetchAdmin(ReadOnlyAdmin):
     @admin.action(description="Stop", permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[ModelFetch]) -> None:
         done = "Fetches stopped"
-        act(self, request, queryset, lambda f: model_registry.cancel_fetch(fetch=f, actor=request.user), done)
+        act(self, request, queryset, lambda f: services.cancel_fetch(fetch=f, actor=request.user), done)
 
 
 class SampleInline(admin.TabularInline):

@@ -11,9 +11,9 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from generation import services
 from generation.api.serializers import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
 from generation.models import BaseModel, ModelFetch
-from generation.services import base_models as model_registry
 from text2song.api.auth import IsCurator
 from text2song.api.schema import CONFLICT
 from text2song.api.views import ApiViewSet
@@ -56,7 +56,7 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiView
     def create(self, request: Request) -> Response:
         body = AddFolderSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        model = model_registry.add_folder_model(actor=request.user, **body.validated_data)
+        model = services.add_folder_model(actor=request.user, **body.validated_data)
         return Response(self.get_serializer(model).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -65,7 +65,7 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiView
         responses={204: OpenApiResponse(description="Removed")} | CONFLICT,
     )
     def destroy(self, request: Request, key: str) -> Response:
-        model_registry.remove_model(model=self.get_object(), actor=request.user)
+        services.remove_model(model=self.get_object(), actor=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -77,7 +77,7 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiView
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, key: str) -> Response:
         model = self.get_object()
-        model_registry.activate_model(model=model, actor=request.user)
+        services.activate_model(model=model, actor=request.user)
         return Response(self.get_serializer(model).data)
 
     @extend_schema(
@@ -88,7 +88,7 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiView
     )
     @action(detail=True, methods=["post"])
     def fetch(self, request: Request, key: str) -> Response:
-        fetch = model_registry.request_fetch(model=self.get_object(), actor=request.user)
+        fetch = services.request_fetch(model=self.get_object(), actor=request.user)
         return Response(ModelFetchSerializer(fetch).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="See how the latest fetch is going", responses={200: ModelFetchSerializer})
@@ -102,7 +102,7 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiView
     )
     @fetch.mapping.delete
     def fetch_cancel(self, request: Request, key: str) -> Response:
-        model_registry.cancel_fetch(fetch=self._latest_fetch(), actor=request.user)
+        services.cancel_fetch(fetch=self._latest_fetch(), actor=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _latest_fetch(self) -> ModelFetch:

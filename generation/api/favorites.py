@@ -10,12 +10,12 @@ from rest_framework import mixins, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from generation import services
 from generation.api.filters import FavoriteFilter
 from generation.api.serializers import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
 from generation.exceptions import SampleNotFound
 from generation.listening.favorite_lists import favorites_of
 from generation.models import AudioSample, Favorite
-from generation.services import favorites
 from prompts.models import Prompt
 from prompts.services import find_prompt
 from text2song.api.lookups import UUIDLookup
@@ -48,7 +48,7 @@ class FavoriteViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMix
         body = FavoriteAddSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         values = body.validated_data
-        favorite = favorites.add_favorite(
+        favorite = services.add_favorite(
             user=request.user,
             target=_target(values.get("prompt"), values.get("sample")),
             note=values.get("note", ""),
@@ -60,7 +60,7 @@ class FavoriteViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMix
         favorite = self.get_object()
         body = FavoriteNoteSerializer(favorite, data=request.data)
         body.is_valid(raise_exception=True)
-        favorites.annotate_favorite(favorite=favorite, note=body.validated_data["note"])
+        services.annotate_favorite(favorite=favorite, note=body.validated_data["note"])
         return Response(self.get_serializer(favorite).data)
 
     @extend_schema(summary="Take the heart away", responses={204: OpenApiResponse(description="Removed")})

@@ -1,19 +1,86 @@
-"""What lists of the API can be narrowed by. Unknown names and values are refused."""
+"""What lists are narrowed by. The jobs page shares `JobFilter`; the API refuses unknown names and values."""
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
+
 import django_filters
+from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 
 from adapters.models import Adapter
-from generation.api.shared_filters import ACTIVE, JobFilter
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
 from generation.querysets import AudioSampleQuerySet
 from prompts.api.filters import MomentFilter, TruthFilter
 from prompts.models import Prompt
 from prompts.wording.vocabulary import MOODS, STYLES
 from text2song.words import parse_words
+
+ACTIVE = "active"
+"""A state to filter by that stands for all unfinished ones."""
+
+
+class JobFilter(django_filters.FilterSet):
+    """Jobs by state, base model, adapter, prompt and day of creation (ends included, in the reader's time zone)."""
+
+    state = django_filters.ChoiceFilter(
+        choices=[(ACTIVE, "Active"), *GenerationJob.State.choices],
+        method="by_state",
+        empty_label="All",
+        label="State",
+        error_messages={"invalid_choice": "There is no state “%(value)s”."},
+        help_text="“active” stands for queued and running.",
+    )
+    base_model = django_filters.ModelChoiceFilter(
+        queryset=BaseModel.objects.all(),
+        to_field_name="key",
+        empty_label="All models",
+        label="Base model",
+        error_messages={"invalid_choice": "There is no model of this key."},
+        help_text="Key of a model.",
+    )
+    adapter = django_filters.ModelChoiceFilter(
+        queryset=Adapter.objects.visible(),
+        empty_label="All adapters",
+        null_label="Base Model",
+        label="Adapter",
+        error_messages={"invalid_choice": "There is no such adapter."},
+        help_text="Id of an adapter; “null” for the base model alone.",
+    )
+    prompt = django_filters.ModelChoiceFilter(
+        queryset=Prompt.objects.visible(),
+        label="Prompt",
+        widget=forms.HiddenInput,
+        error_messages={"invalid_choice": "There is no such prompt."},
+        help_text="Id of a prompt.",
+    )
+    created_after = django_filters.DateFilter(
+        method="since",
+        label="Start date",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="First day, as YYYY-MM-DD.",
+    )
+    created_before = django_filters.DateFilter(
+        method="until",
+        label="End date",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Last day, as YYYY-MM-DD.",
+    )
+
+    class Meta:
+        model = GenerationJob
+        fields = ("state", "base_model", "adapter", "prompt", "created_after", "created_before")
+
+    def by_state(self, jobs: QuerySet, name: str, value: str) -> QuerySet:
+        return jobs.filter(state__in=GenerationJob.UNFINISHED if value == ACTIVE else (value,))
+
+    def since(self, jobs: QuerySet, name: str, value: date) -> QuerySet:
+        return jobs.filter(created_at__gte=_midnight(value))
+
+    def until(self, jobs: QuerySet, name: str, value: date) -> QuerySet:
+        return jobs if value == date.max else jobs.filter(created_at__lt=_midnight(value + timedelta(days=1)))
 
 
 class ModelKeyFilter(django_filters.ModelChoiceFilter):
@@ -129,3 +196,9 @@ class FavoriteFilter(django_filters.FilterSet):
 
     def of_type(self, favorites: QuerySet, name: str, value: str) -> QuerySet:
         return favorites.filter(Q(prompt__isnull=False) if value == "prompt" else Q(sample__isnull=False))
+
+
+def _midnight(day: date) -> datetime:
+    # The calendar's last days have no instant in UTC in some zones, and databases none for the first ones.
+    day = min(max(day, date(1900, 1, 1)), date(9000, 1, 1))
+    return timezone.make_aware(datetime.combine(day, time.min))

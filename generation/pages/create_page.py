@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -32,6 +33,14 @@ def find_job(job_id: str) -> GenerationJob | None:
 def earlier_prompt(prompt_id: str) -> Prompt | None:
     """The prompt the page was filled from, if it is still there."""
     return find_prompt(prompt_id) if prompt_id else None
+
+
+def prompt_to_play(prompt_id: str, values: Mapping[str, Any]) -> Prompt | Mapping[str, Any]:
+    """The prompt the page was filled from, if text and attributes are still its own; else `values`, for a new one."""
+    prompt = earlier_prompt(prompt_id)
+    if prompt and {"text": prompt.text, **prompt.attributes} == {**values, "text": values["text"].strip()}:
+        return prompt
+    return values
 
 
 def initial_settings(request: HttpRequest, job: GenerationJob | None) -> dict[str, Any]:

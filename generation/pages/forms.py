@@ -86,7 +86,7 @@ class AdapterSelect(forms.Select):
 
 
 class GenerationForm(SamplingForm):
-    """The Create page's settings. `values` is what `submit_job` takes.
+    """The Create page's settings. `values` is what `make_music` takes.
 
     A preset other than the one the page was shown with (`preset_shown`) sets model and sampling; otherwise what stands
     in the fields counts. So choosing a preset works without a script, and so does changing a value by hand.

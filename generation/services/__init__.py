@@ -1,33 +1,34 @@
 """What people do with generation. Pages, API, admin and commands call these; the actor is always named."""
 
-from generation.services.jobs import (
-    build_job,
-    cancel_job,
-    delete_job,
-    delete_sample,
-    extend_sample,
-    first_of_key,
-    job_of_key,
-    lock_submissions,
+from generation.services.base_models import (
+    activate_model,
+    add_folder_model,
+    cancel_fetch,
     model_for,
-    requeue_job,
-    retry_job,
-    submit_job,
-    vary_sample,
+    remove_model,
+    request_fetch,
 )
+from generation.services.favorites import add_favorite, annotate_favorite, toggle_favorite
+from generation.services.jobs import cancel_job, delete_job, requeue_job, retry_job
+from generation.services.music import make_music
+from generation.services.samples import delete_sample, extend_sample, vary_sample
 
 __all__ = [
-    "build_job",
+    "activate_model",
+    "add_favorite",
+    "add_folder_model",
+    "annotate_favorite",
+    "cancel_fetch",
     "cancel_job",
     "delete_job",
     "delete_sample",
     "extend_sample",
-    "first_of_key",
-    "job_of_key",
-    "lock_submissions",
+    "make_music",
     "model_for",
+    "remove_model",
+    "request_fetch",
     "requeue_job",
     "retry_job",
-    "submit_job",
+    "toggle_favorite",
     "vary_sample",
 ]

@@ -1,4 +1,4 @@
-"""What curators do with base models: choose the active one, add local folders, fetch from the hub, remove."""
+"""Base models: found by key; and for curators, made the active one, added from folders, fetched, removed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,23 @@ from django.utils.text import slugify
 
 from generation.base_models.catalogue import known_model
 from generation.base_models.folder import BrokenModelFolder, content_revision, inspect_model_folder
-from generation.exceptions import FetchInProgress, ModelExists, ModelFolderRefused, ModelInUse
+from generation.exceptions import FetchInProgress, ModelExists, ModelFolderRefused, ModelInUse, UnknownModel
 from generation.models import BaseModel, GenerationJob, ModelFetch
 from generation.specs import ModelFacts
 from text2song.exceptions import Forbidden, Refused
+
+
+def model_for(key: str | None) -> BaseModel:
+    """The base model called `key`, or the active one; an unknown key is refused with the known ones."""
+    models = {model.key: model for model in BaseModel.objects.all()}
+    if key:
+        if key not in models:
+            raise UnknownModel(key, sorted(models))
+        return models[key]
+    active = next((model for model in models.values() if model.is_active), None)
+    if active is None:
+        raise UnknownModel("(none active)", sorted(models))
+    return active
 
 
 def activate_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:

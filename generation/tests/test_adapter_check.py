@@ -145,7 +145,7 @@ def test_generating_with_it_sounds_different_and_strength_zero_does_not(user, ba
     prompt = PromptFactory()
 
     def codes(**values):
-        job = services.submit_job(
+        job = services.make_music(
             actor=user, prompt=prompt, base_model=base, seed=3, duration=1, num_samples=1, **values
         )
         tasks.worker.drain(engines, "host:1:1")
@@ -200,7 +200,7 @@ def test_each_sample_of_a_job_is_drawn_with_its_own_seed(user, base, lora, engin
     registration = uploaded(user, base, lora)
     try_waiting(engines, ME)
     registration.refresh_from_db()
-    job = services.submit_job(
+    job = services.make_music(
         actor=user,
         prompt=PromptFactory(),
         base_model=base,

@@ -34,7 +34,7 @@ def adapter(model):
 
 def sent(model, adapter=None, strength=1.0, **values):
     values = {"duration": 2, "num_samples": 1, **values}
-    return services.submit_job(
+    return services.make_music(
         actor=None, prompt=PromptFactory(), base_model=model, adapter=adapter, adapter_strength=strength, **values
     )
 

@@ -25,7 +25,7 @@ from generation.base_models.catalogue import ARCHITECTURES, HUB_MODELS, sync_cat
 from generation.base_models.folder import content_revision, inspect_model_folder
 from generation.exceptions import ModelExists, ModelInUse
 from generation.models import BaseModel
-from generation.services.base_models import add_folder_model, remove_model
+from generation.services import add_folder_model, remove_model
 from generation.tests.factories import GenerationJobFactory
 from text2song.doctor.model_files import model_files
 from text2song.tests.clients import caller

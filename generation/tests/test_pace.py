@@ -11,7 +11,7 @@ from django.utils import timezone
 from generation.jobs import worker
 from generation.jobs.pace import FIRST_GUESS, MOST_FINISHING, FinishingPace, JobPace
 from generation.models import BaseModel, GenerationJob
-from generation.services import submit_job
+from generation.services import make_music
 from generation.tests.factories import BaseModelFactory, GenerationJobFactory, PromptFactory
 from generation.tests.fake_engine import FakeEngine
 
@@ -81,7 +81,7 @@ def test_an_engine_that_decodes_in_no_time_makes_no_endless_bar():
 @pytest.mark.django_db
 def test_clips_that_are_being_finished_move_the_bar():
     """With the decoding done, the row is not at its end while clips are still stored."""
-    job = submit_job(actor=None, prompt=PromptFactory(), base_model=BaseModelFactory(), num_samples=4, duration=2)
+    job = make_music(actor=None, prompt=PromptFactory(), base_model=BaseModelFactory(), num_samples=4, duration=2)
     seen = []
 
     def look(progress):
@@ -115,7 +115,7 @@ def test_a_real_run_says_how_long_it_takes(monkeypatch):
 
     monkeypatch.setattr(worker, "WATCH_SECONDS", 0.0)
     model = BaseModelFactory(key="studio-tiny", source=BaseModel.Source.BUNDLED, installed=False)
-    job = submit_job(actor=None, prompt=PromptFactory(), base_model=model, num_samples=8, duration=10)
+    job = make_music(actor=None, prompt=PromptFactory(), base_model=model, num_samples=8, duration=10)
     told = []
 
     def look(progress):

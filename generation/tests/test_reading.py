@@ -135,7 +135,7 @@ def made(text: str, **attributes: Any) -> AudioSample:
 
     model = BaseModel.objects.filter(key="studio-tiny").first() or bundled_model()
     prompt = create_prompt(actor=None, text=text, **attributes)
-    job = services.submit_job(actor=None, prompt=prompt, base_model=model, seed=7, duration=1, num_samples=1)
+    job = services.make_music(actor=None, prompt=prompt, base_model=model, seed=7, duration=1, num_samples=1)
     assert worker.drain(EngineCache(), "host:1:1") == 1
     job.refresh_from_db()
     assert job.state == GenerationJob.State.COMPLETED, job.error

@@ -10,7 +10,7 @@ from django.urls import reverse
 from generation.exceptions import ModelNotReady
 from generation.listening.replay import replay_warnings
 from generation.models import BaseModel, GenerationJob
-from generation.services.base_models import request_fetch
+from generation.services import request_fetch
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory, ModelFetchFactory
 from text2song.exceptions import DomainError
 from text2song.tests.clients import caller

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from generation.engine.tests.conftest import save_random_model
 from generation.listening.replay import replay_command
 from generation.models import AudioSample, BaseModel
-from generation.services.base_models import add_folder_model
+from generation.services import add_folder_model
 from generation.sound.files import load_codes
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -26,7 +26,7 @@ def prompt():
 
 
 def test_a_job_is_queued_with_its_wake_up(user, model, prompt):
-    job = services.submit_job(actor=user, prompt=prompt, duration=8, num_samples=4, seed=7)
+    job = services.make_music(actor=user, prompt=prompt, duration=8, num_samples=4, seed=7)
     assert job.state == "queued"
     assert job.base_model == model
     assert [job.sample_seed(i) for i in range(4)] == [7, 8, 9, 10]
@@ -49,11 +49,11 @@ def test_a_job_is_queued_with_its_wake_up(user, model, prompt):
 )
 def test_ranges_are_inclusive_and_kept(user, model, prompt, field, good, bad):
     for value in good:
-        services.submit_job(actor=user, prompt=prompt, **{"duration": 5, field: value})
+        services.make_music(actor=user, prompt=prompt, **{"duration": 5, field: value})
     before = GenerationJob.objects.count()
     for value in bad:
         with pytest.raises(ValidationError) as caught:
-            services.submit_job(actor=user, prompt=prompt, **{"duration": 5, field: value})
+            services.make_music(actor=user, prompt=prompt, **{"duration": 5, field: value})
         assert field in caught.value.message_dict
     assert GenerationJob.objects.count() == before
 
@@ -61,33 +61,33 @@ def test_ranges_are_inclusive_and_kept(user, model, prompt, field, good, bad):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "hot", None])
 def test_nonsense_numbers_are_refused(user, model, prompt, value):
     with pytest.raises(ValidationError):
-        services.submit_job(actor=user, prompt=prompt, duration=5, temperature=value)
+        services.make_music(actor=user, prompt=prompt, duration=5, temperature=value)
     assert not GenerationJob.objects.exists()
 
 
 def test_duration_over_the_limit_names_both_numbers_and_the_model(user, model, prompt):
     with pytest.raises(DurationOverLimit) as caught:
-        services.submit_job(actor=user, prompt=prompt, duration=11)
+        services.make_music(actor=user, prompt=prompt, duration=11)
     assert "11 s" in caught.value.message
     assert "10 s" in caught.value.message
     assert model.display_name in caught.value.message
     with pytest.raises(DurationOverLimit, match="999 s is over the 10 s limit"):
-        services.submit_job(actor=user, prompt=prompt, duration=999)
+        services.make_music(actor=user, prompt=prompt, duration=999)
     assert not GenerationJob.objects.exists()
     assert not OrmQ.objects.exists()
 
 
 def test_long_form_goes_to_120_seconds_in_overlapping_windows(user, model, prompt):
-    job = services.submit_job(actor=user, prompt=prompt, duration=120, long_form=True)
+    job = services.make_music(actor=user, prompt=prompt, duration=120, long_form=True)
     assert job.window_count > 12
     with pytest.raises(DurationOverLimit, match="121 s is over the 120 s"):
-        services.submit_job(actor=user, prompt=prompt, duration=121, long_form=True)
+        services.make_music(actor=user, prompt=prompt, duration=121, long_form=True)
 
 
 def test_a_model_without_files_says_what_to_do(user, prompt):
     model = BaseModelFactory(installed=False, display_name="MusicGen Small")
     with pytest.raises(ModelNotReady) as caught:
-        services.submit_job(actor=user, prompt=prompt, base_model=model)
+        services.make_music(actor=user, prompt=prompt, base_model=model)
     assert "MusicGen Small" in caught.value.message
     assert "fetch_model" in caught.value.message
     assert not GenerationJob.objects.exists()
@@ -103,13 +103,13 @@ def test_an_unknown_model_is_answered_with_the_known_ones(model):
 def test_a_deleted_prompt_cannot_be_generated_from(user, model, prompt):
     prompt.deleted_at = prompt.created_at
     with pytest.raises(NotFound):
-        services.submit_job(actor=user, prompt=prompt)
+        services.make_music(actor=user, prompt=prompt)
 
 
 def test_the_same_idempotency_key_gives_the_first_job(user, curator, model, prompt):
-    first = services.submit_job(actor=user, prompt=prompt, duration=5, idempotency_key="k")
-    again = services.submit_job(actor=user, prompt=prompt, duration=5, idempotency_key="k")
-    other = services.submit_job(actor=curator, prompt=prompt, duration=5, idempotency_key="k")
+    first = services.make_music(actor=user, prompt=prompt, duration=5, idempotency_key="k")
+    again = services.make_music(actor=user, prompt=prompt, duration=5, idempotency_key="k")
+    other = services.make_music(actor=curator, prompt=prompt, duration=5, idempotency_key="k")
     assert again == first
     assert other != first
     assert GenerationJob.objects.count() == 2
@@ -117,18 +117,18 @@ def test_the_same_idempotency_key_gives_the_first_job(user, curator, model, prom
 
 def test_the_quota_of_unfinished_jobs(user, curator, model, prompt, settings):
     settings.MAX_ACTIVE_JOBS_PER_USER = 2
-    jobs = [services.submit_job(actor=user, prompt=prompt, duration=5) for _ in range(2)]
+    jobs = [services.make_music(actor=user, prompt=prompt, duration=5) for _ in range(2)]
     with pytest.raises(ActiveJobQuota, match="2"):
-        services.submit_job(actor=user, prompt=prompt, duration=5)
-    services.submit_job(actor=curator, prompt=prompt, duration=5)
+        services.make_music(actor=user, prompt=prompt, duration=5)
+    services.make_music(actor=curator, prompt=prompt, duration=5)
     services.cancel_job(job=jobs[0], actor=user)
-    services.submit_job(actor=user, prompt=prompt, duration=5)
+    services.make_music(actor=user, prompt=prompt, duration=5)
 
 
 def test_presets_are_recognised(user, model, prompt):
     values = {"temperature": 0.8, "top_k": 200, "top_p": 0.9, "guidance_scale": 3.0}
-    assert services.submit_job(actor=user, prompt=prompt, duration=5, **values).preset == "balanced"
-    assert services.submit_job(actor=user, prompt=prompt, duration=5, **{**values, "top_k": 201}).preset == "custom"
+    assert services.make_music(actor=user, prompt=prompt, duration=5, **values).preset == "balanced"
+    assert services.make_music(actor=user, prompt=prompt, duration=5, **{**values, "top_k": 201}).preset == "custom"
 
 
 def test_cancel_by_owner_or_curator_only(user, curator, django_user_model):
@@ -178,7 +178,7 @@ def test_deleting_an_unfinished_job_cancels_it(user):
 
 
 def test_try_again_sends_the_same_settings(user, model, prompt):
-    job = services.submit_job(actor=user, prompt=prompt, duration=6, seed=11, top_k=99)
+    job = services.make_music(actor=user, prompt=prompt, duration=6, seed=11, top_k=99)
     job.fail("out of luck")
     again = services.retry_job(job=job, actor=user)
     assert again != job

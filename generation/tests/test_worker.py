@@ -32,7 +32,7 @@ def model():
 
 def queued(model, user=None, **settings):
     settings = {"duration": 2, "num_samples": 2, "seed": 5, **settings}
-    return services.submit_job(actor=user, prompt=PromptFactory(), base_model=model, **settings)
+    return services.make_music(actor=user, prompt=PromptFactory(), base_model=model, **settings)
 
 
 def test_a_job_ends_completed_with_its_samples(model, storage_backend, stored_files):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +34,7 @@ from feedback.services.ratings import rate
 from generation.jobs import worker as generation_worker
 from generation.jobs.presets import PRESET_BY_KEY
 from generation.models import AudioSample, BaseModel, GenerationJob
-from generation.services import build_job, model_for
+from generation.services import make_music, model_for
 from generation.sound.files import load_audio_bytes
 from generation.sound.processing import read_flac
 from prompts.models import Prompt, PromptSuite
@@ -207,32 +207,24 @@ class Demo:
 
     def _generate(self, drawn: Sequence[DemoPrompt]) -> dict[Prompt, list[AudioSample]]:
         self.say(f"Generating {self.size.samples} samples for each of {len(drawn)} prompts ...")
-        prompts = [self._prompt(values) for values in drawn]
         with presence("command") as name:
-            for number, prompt in enumerate(prompts):
-                job = build_job(
-                    actor=self.actor,
-                    prompt=prompt,
-                    base_model=self.model,
-                    seed=(self.seed * 100_003 + number * 16) % 2**31,
-                    num_samples=self.size.samples,
-                    duration=self.size.seconds,
-                    **SAMPLING,
-                )
-                job.save(force_insert=True)
+            prompts = [self._send(values, number) for number, values in enumerate(drawn)]
             drain(name)
         made = AudioSample.objects.visible().filter(job__prompt__in=prompts).select_related("job__prompt")
         return {prompt: [sample for sample in made if sample.job.prompt_id == prompt.pk] for prompt in prompts}
 
-    def _prompt(self, values: DemoPrompt) -> Prompt:
-        return create_prompt(
+    def _send(self, values: DemoPrompt, number: int) -> Prompt:
+        job = make_music(
             actor=self.actor,
-            text=values.text,
-            style=values.style,
-            mood=values.mood,
-            tempo=values.tempo,
-            primary_instruments=values.primary_instruments,
+            prompt=asdict(values),
+            base_model=self.model,
+            seed=(self.seed * 100_003 + number * 16) % 2**31,
+            num_samples=self.size.samples,
+            duration=self.size.seconds,
+            in_queue=False,
+            **SAMPLING,
         )
+        return job.prompt
 
     def _vote(self, samples: dict[Prompt, list[AudioSample]]) -> int:
         self.say(
@@ -326,7 +318,7 @@ class Demo:
         suite = create_suite(
             actor=self.actor,
             name=f"{self.title} ({timezone.now():%Y-%m-%d %H:%M:%S})",
-            prompt_ids=[self._prompt(values).pk for values in drawn],
+            prompt_ids=[create_prompt(actor=self.actor, **asdict(values)).pk for values in drawn],
         )
         return freeze_suite(actor=self.actor, suite=suite)
 

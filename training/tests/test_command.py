@@ -71,7 +71,7 @@ def test_the_command_that_is_shown_trains_as_it_stands(tmp_path, tiny_folder):
     studio.folder.mkdir()
     studio.manage("setup")
     studio.manage("shell", "--no-imports", "-c", (
-        "from generation.services.base_models import *; from django.contrib.auth import get_user_model;"
+        "from generation.services import *; from django.contrib.auth import get_user_model;"
         "actor = get_user_model().objects.get();"
         f"model = add_folder_model(path={str(tiny_folder)!r}, actor=actor);"
         "activate_model(model=model, actor=actor)"
@@ -94,7 +94,7 @@ def test_two_processes_train_one_adapter_and_one_of_them_writes(tmp_path, tiny_f
     studio.folder.mkdir(exist_ok=True)
     studio.manage("setup")
     script = (
-        "from generation.services.base_models import add_folder_model;"
+        "from generation.services import add_folder_model;"
         "from django.contrib.auth import get_user_model;"
         f"add_folder_model(path={str(tiny_folder)!r}, display_name='Tiny', actor=get_user_model().objects.get())"
     )

@@ -14,7 +14,7 @@ from feedback.models import Arm, ArmJob, ListeningTest
 from generation.exceptions import JobIsFinished
 from generation.models import GenerationJob
 from generation.models.jobs import MAX_SEED
-from generation.services import cancel_job, requeue_job, submit_job
+from generation.services import cancel_job, make_music, requeue_job
 from prompts.models import Prompt
 from text2song.exceptions import Refused
 
@@ -25,7 +25,7 @@ def start_test(*, actor: AbstractBaseUser | None, test: ListeningTest) -> Listen
     """Queue one job for every arm and prompt, all or none; for one prompt all arms have the same seed.
 
     The jobs belong to nobody, so they take nothing from anybody's quota. Raises `WrongState` unless it is a draft, and
-    what `submit_job` raises (an adapter deleted since, a model whose files are not here).
+    what `make_music` raises (an adapter deleted since, a model whose files are not here).
     """
     require_curator(actor, "start a listening test")
     with transaction.atomic():
@@ -38,7 +38,7 @@ def start_test(*, actor: AbstractBaseUser | None, test: ListeningTest) -> Listen
 
 
 def _submit(test: ListeningTest, arm: Arm, prompt: Prompt, position: int) -> GenerationJob:
-    return submit_job(
+    return make_music(
         actor=None,
         prompt=prompt,
         base_model=arm.base_model,

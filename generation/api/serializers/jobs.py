@@ -14,7 +14,6 @@ from generation.api.serializers.references import (
     PromptReferenceSerializer,
     SampleReferenceSerializer,
 )
-from generation.jobs.presets import PRESET_BY_KEY
 from generation.models import GenerationJob
 from prompts.api.serializers import InstrumentsField, MoodField, ReadingSerializer, StyleField, TempoField
 from prompts.wording.validators import TEXT_MESSAGE
@@ -126,8 +125,6 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
             raise serializers.ValidationError(
                 {name: [f"{name} belongs to a new text; the stored prompt has its own."] for name in extra}
             )
-        if preset := PRESET_BY_KEY.get(data.get("preset", "")):
-            data = preset.sampling | data
         return data
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from generation.services.base_models import add_folder_model
+from generation.services import add_folder_model
 from text2song.exceptions import DomainError
 
 

@@ -12,14 +12,11 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from adapters.services.selection import find_adapter
 from generation.jobs import worker
 from generation.models import AudioSample, GenerationJob
-from generation.services import build_job, model_for
+from generation.services import make_music, model_for
 from generation.sound.files import load_audio_bytes, load_codes, pack_codes
 from prompts.coach.advice import remarks_on
-from prompts.models import Prompt
-from prompts.services import create_prompt
 from text2song.exceptions import DomainError
 from text2song.workers import presence
 
@@ -69,25 +66,19 @@ class Command(BaseCommand):
 
     def _claimed_job(self, options: dict[str, Any], name: str) -> GenerationJob:
         """Store the prompt and a job that is this process's from the start, so that no worker ever sees it waiting."""
-        actor = _user(options["user"])
-        model = model_for(options["model"])
         with transaction.atomic():
-            prompt = _prompt(actor, options)
-            job = build_job(
-                actor=actor,
-                prompt=prompt,
-                base_model=model,
-                adapter=find_adapter(options["adapter"]) if options["adapter"] else None,
+            job = make_music(
+                actor=_user(options["user"]),
+                prompt={name: options[option] for name, option in _PROMPT.items()},
+                base_model=model_for(options["model"]),
+                adapter=options["adapter"] or None,
                 adapter_strength=options["strength"],
-                seed=options["seed"],
                 num_samples=options["samples"],
-                duration=options["duration"] or min(10, model.max_duration),
-                kind=options["kind"],
-                source_sample=_sample(options["source_sample"]),
+                duration=options["duration"] or None,
+                in_queue=False,
                 **{name: options[name] for name in _SAME_NAME},
             )
-            job.be_claimed(name)
-            job.save(force_insert=True)
+            job.claim(name)
         return job
 
     def _run(self, job: GenerationJob) -> None:
@@ -111,19 +102,25 @@ class Command(BaseCommand):
         self.stdout.write(f"{path}  {sample.duration:.1f} s  seed {sample.seed}  sample {sample.pk}")
 
 
-_SAME_NAME = ("long_form", "temperature", "top_k", "top_p", "guidance_scale", "prefix_seconds")
-
-
-def _prompt(actor: Any, options: dict[str, Any]) -> Prompt:
-    return create_prompt(
-        actor=actor,
-        text=options["text"],
-        style=options["style"],
-        mood=options["mood"],
-        tempo=options["tempo"],
-        primary_instruments=options["instrument"],
-        secondary_instruments=options["secondary_instrument"],
-    )
+_PROMPT = {
+    "text": "text",
+    "style": "style",
+    "mood": "mood",
+    "tempo": "tempo",
+    "primary_instruments": "instrument",
+    "secondary_instruments": "secondary_instrument",
+}
+_SAME_NAME = (
+    "long_form",
+    "temperature",
+    "top_k",
+    "top_p",
+    "guidance_scale",
+    "seed",
+    "kind",
+    "source_sample",
+    "prefix_seconds",
+)
 
 
 def _user(name: str | None) -> Any:
@@ -133,15 +130,6 @@ def _user(name: str | None) -> Any:
     if user is None:
         raise CommandError(f"There is no user “{name}”.")
     return user
-
-
-def _sample(pk: str | None) -> AudioSample | None:
-    if pk is None:
-        return None
-    try:
-        return AudioSample.objects.visible().get(pk=pk)
-    except (AudioSample.DoesNotExist, ValidationError) as error:
-        raise CommandError(f"There is no sample {pk}.") from error
 
 
 def _sentences(error: ValidationError) -> str:

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import reswap, retarget, trigger_client_event
 
 from generation.models import GenerationJob
-from generation.pages.create_page import earlier_prompt, find_job, initial_settings, recent_jobs
+from generation.pages.create_page import earlier_prompt, find_job, initial_settings, prompt_to_play, recent_jobs
 from generation.pages.forms import GenerationForm
 from generation.pages.job_cards import cards_for
-from generation.services.music import create_music
+from generation.services import make_music
 from prompts.pages.editing import editor_context, form_for, values_of
 from prompts.pages.forms import PromptForm
 from text2song.exceptions import DomainError
@@ -42,10 +42,9 @@ def _submit(request: HttpRequest) -> HttpResponse:
     prompt_id = request.POST.get("prompt_id", "")
     if all([prompt_form.is_valid(), form.is_valid()]):  # both are asked, so that every mistake shows at once
         try:
-            job = create_music(
+            job = make_music(
                 actor=request.user,
-                prompt_values=prompt_form.cleaned_data,
-                earlier_prompt=earlier_prompt(prompt_id),
+                prompt=prompt_to_play(prompt_id, prompt_form.cleaned_data),
                 idempotency_key=_key(request),
                 **form.values,
             )

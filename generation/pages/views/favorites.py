@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from generation.listening.favorite_lists import favorite_counts, favorites_of
 from generation.models import AudioSample
 from generation.pages.listening_forms import HeartForm, NoteForm
-from generation.services.favorites import annotate_favorite, toggle_favorite
+from generation.services import annotate_favorite, toggle_favorite
 from prompts.models import Prompt
 from text2song.pages.safe_redirect import next_url, redirect_back
 from text2song.refusals import refuse_choice

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from generation import services
-from generation.api.shared_filters import JobFilter
+from generation.api.filters import JobFilter
 from generation.models import GenerationJob
 from generation.pages.job_cards import cards_for, may_manage, rows_for
 from text2song.exceptions import DomainError, Forbidden

@@ -12,10 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from generation import services
 from generation.models import BaseModel, ModelFetch
 from generation.pages.forms import FolderForm
 from generation.pages.model_cards import model_cards
-from generation.services import base_models as model_registry
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
@@ -37,7 +37,7 @@ def model_card(request: HttpRequest, key: str) -> HttpResponse:
 def activate(request: HttpRequest, key: str) -> HttpResponse:
     """Make it the model new jobs use."""
     model = _model(key)
-    _do(request, model_registry.activate_model, model=model, done=f"{model.display_name} is the active model now.")
+    _do(request, services.activate_model, model=model, done=f"{model.display_name} is the active model now.")
     return redirect("models")
 
 
@@ -45,7 +45,7 @@ def activate(request: HttpRequest, key: str) -> HttpResponse:
 def fetch(request: HttpRequest, key: str) -> HttpResponse:
     """Queue the fetching of a hub model's files; the page may be left meanwhile."""
     model = _model(key)
-    _do(request, model_registry.request_fetch, model=model)
+    _do(request, services.request_fetch, model=model)
     return _card(request, model) if request.htmx else redirect(f"{reverse('models')}#model-{key}")
 
 
@@ -54,7 +54,7 @@ def cancel_fetch(request: HttpRequest, fetch_id: UUID) -> HttpResponse:
     """Stop a fetch; what is here already is kept for the next one."""
     found = get_object_or_404(ModelFetch.objects.select_related("base_model"), pk=fetch_id)
     model = found.base_model
-    _do(request, model_registry.cancel_fetch, fetch=found, done=f"Fetching {model.display_name} was cancelled.")
+    _do(request, services.cancel_fetch, fetch=found, done=f"Fetching {model.display_name} was cancelled.")
     return _card(request, model) if request.htmx else redirect(f"{reverse('models')}#model-{model.key}")
 
 
@@ -66,7 +66,7 @@ def add_folder(request: HttpRequest) -> HttpResponse:
     form, status = FolderForm(request.POST if request.method == "POST" else None), 400
     if request.method == "POST" and form.is_valid():
         try:
-            model = model_registry.add_folder_model(actor=request.user, **form.cleaned_data)
+            model = services.add_folder_model(actor=request.user, **form.cleaned_data)
         except (DomainError, ValidationError) as error:
             add_refusal(form, error)
             status = getattr(error, "status", status)
@@ -84,7 +84,7 @@ def remove(request: HttpRequest, key: str) -> HttpResponse:
     if not request.user.is_staff:
         raise PermissionDenied("Only curators can change models.")
     if request.method == "POST":
-        _do(request, model_registry.remove_model, model=model, done=f"{model.display_name} was removed.")
+        _do(request, services.remove_model, model=model, done=f"{model.display_name} was removed.")
         return redirect("models")
     return confirm_page(
         request,

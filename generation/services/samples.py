@@ -1,0 +1,89 @@
+"""What people do with samples: go on from them, vary them, delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from generation.models import AudioSample, GenerationJob
+from generation.models.jobs import LONG_FORM_MAX_SECONDS, SAMPLING_FIELDS
+from generation.services.access import require_owner
+from generation.services.music import make_music
+from generation.signals import samples_deleted
+from text2song.exceptions import Refused
+
+
+def extend_sample(
+    *, sample: AudioSample, actor: AbstractBaseUser, seconds: int, num_samples: int = 2, **once: str
+) -> GenerationJob:
+    """Continue a clip by `seconds`: every candidate begins with the whole of it.
+
+    `once` are the `idempotency_` arguments of `make_music`.
+    """
+    duration = round(sample.duration) + seconds
+    if seconds < 1 or duration > LONG_FORM_MAX_SECONDS:
+        most = LONG_FORM_MAX_SECONDS - round(sample.duration)
+        message = f"A clip of {round(sample.duration)} s can be extended by 1 to {most} s, not {seconds} s."
+        raise Refused(message, fields={"seconds": [message]})
+    return _relative(
+        sample,
+        actor=actor,
+        kind=GenerationJob.Kind.EXTENSION,
+        prefix_seconds=sample.duration,
+        duration=duration,
+        num_samples=num_samples,
+        once=once,
+    )
+
+
+def vary_sample(
+    *, sample: AudioSample, actor: AbstractBaseUser, keep_seconds: float, num_samples: int = 3, **once: str
+) -> GenerationJob:
+    """Make relatives of a clip: each keeps its first `keep_seconds` and goes its own way from there.
+
+    `once` are the `idempotency_` arguments of `make_music`.
+    """
+    if not 0.1 <= keep_seconds <= sample.duration - 0.5:
+        message = f"Keep between 0.1 and {sample.duration - 0.5:.1f} s of this clip, not {keep_seconds:g} s."
+        raise Refused(message, fields={"keep_seconds": [message]})
+    return _relative(
+        sample,
+        actor=actor,
+        kind=GenerationJob.Kind.VARIATION,
+        prefix_seconds=keep_seconds,
+        duration=round(sample.duration),
+        num_samples=num_samples,
+        once=once,
+    )
+
+
+def _relative(
+    sample: AudioSample, *, actor: AbstractBaseUser, duration: int, once: Mapping[str, str], **changes: Any
+) -> GenerationJob:
+    job = sample.job
+    inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name not in {"preset", *changes}}
+    inherited |= {"duration": duration, "long_form": duration > job.base_model.max_duration}
+    return make_music(
+        actor=actor,
+        prompt=job.prompt,
+        base_model=job.base_model,
+        adapter=job.adapter,
+        adapter_strength=job.adapter_strength,
+        source_sample=sample,
+        **once,
+        **(inherited | changes),
+    )
+
+
+def delete_sample(*, sample: AudioSample, actor: AbstractBaseUser) -> None:
+    """Hide a sample; hearts and feedback on it go too."""
+    require_owner(sample.job.requested_by_id, actor, "Only the person who made a sample, or a curator, can delete it.")
+    with transaction.atomic():
+        sample.favorites.all().delete()
+        samples_deleted.send(AudioSample, samples=AudioSample.objects.filter(pk=sample.pk))
+        sample.deleted_at = timezone.now()
+        sample.save(update_fields=["deleted_at"])

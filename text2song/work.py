@@ -197,7 +197,7 @@ class Work(models.Model):
 
     def perform(
         self,
-        do: Callable[[Self], None],
+        do: Callable[[Self], object],
         sentence: Callable[[Exception], str],
         expected: tuple[type[Exception], ...] = (DomainError,),
     ) -> None:

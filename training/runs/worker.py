@@ -23,7 +23,7 @@ from training.runs.checkpoint_store import fetch_checkpoints
 from training.runs.items import Items, load_items
 from training.runs.journal import write_line
 from training.runs.recorder import RunRecorder
-from training.runs.registering import complete_with, receive_result
+from training.runs.registering import complete_with_adapter
 from training.specs import PreferencePair, ReportCallback, TrainingResult
 
 log = structlog.get_logger(__name__)
@@ -134,14 +134,7 @@ def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder) -> 
         return
     recorder.say(f"Registering the checkpoint of step {result.best_step}: does it change what the model computes?")
     recorder.flush()
-    registration = receive_result(run, result, results["final_loss"])
-    try:
-        adapter = complete_with(run, registration, **results)
-    except Exception:
-        with contextlib.suppress(Error):
-            registration.fail("The run that made it did not complete.")
-        raise
-    _tell_completed(run, adapter)
+    _tell_completed(run, complete_with_adapter(run, result, **results))
 
 
 def _tell_completed(run: TrainingRun, adapter: Adapter | None) -> None:

@@ -28,6 +28,7 @@ from adapters.services.selection import find_adapter, require_selectable
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from generation.services import model_for
+from generation.services.adapters import register_adapter
 from generation.specs import AdapterSpec
 from text2song.exceptions import DomainError
 from text2song.workers import presence
@@ -35,7 +36,6 @@ from training.config import Method, TrainingConfig
 from training.exceptions import NothingLearned, RunIsFinished
 from training.models import TrainingRun
 from training.promotion.services import open_for_new
-from training.runs.registering import register_folder
 from training.runs.worker import failure_sentence, train_run, trainable_items
 from training.services import create_experiment, create_run
 from training.services.experiments import read_config
@@ -164,12 +164,13 @@ class Command(BaseCommand):
             raise NothingLearned(result.untrained_value)
         adapter = None
         if options["register"]:
-            adapter = register_folder(
+            adapter = register_adapter(
                 actor=_user(options["user"]),
                 files=Path(result.folder),
                 name=options["name"] or f"{path.stem}-{config.method}"[:ADAPTER_NAME_LENGTH],
                 base_model=base_model,
                 parent=parent,
+                source=Adapter.Source.TRAINING,
                 description=f"Trained with {config.method} on the exported dataset “{path.name}”.",
                 training_config=config.to_mapping() | {"steps": result.steps, "best_step": result.best_step},
             )

@@ -232,7 +232,6 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
     FAILED: ClassVar[str] = State.REFUSED
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.CHECKING)
     CLUSTER: ClassVar[str] = "generation"
-    TASK: ClassVar[str] = "generation.tasks.check_adapter"
     GAVE_UP: ClassVar[str] = (
         "The worker died each time it unpacked or loaded the adapter, most likely for lack of memory."
     )

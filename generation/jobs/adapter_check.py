@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.files.keeping import local_folder
 from adapters.models import Adapter, AdapterRegistration
 from adapters.services.registration import accept, take_in
-from generation.jobs.worker import sentence_for
-from generation.specs import AdapterSpec
+from generation.jobs.worker import adapter_spec, sentence_for
 from text2song.work import patiently, raise_if_stopping
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ def list_if_it_works(
 
 def measure_effect(registration: AdapterRegistration, engines: EngineCache) -> float:
     """How much the adapter changes what its base computes. Raises when it does not fit, or changes nothing."""
-    spec = AdapterSpec(str(local_folder(registration)), registration.sha256, label=registration.label)
+    spec = adapter_spec(registration)
     engine = engines.get(registration.base_model.spec())
     raise_if_stopping()
     return engine.adapter_effect(spec)

@@ -8,11 +8,9 @@ from pathlib import Path
 import structlog
 from django.db import Error
 
-from adapters.files.keeping import local_folder
 from adapters.models import Adapter
 from datasets_app.models import Dataset
-from generation.jobs.worker import sentence_for
-from generation.specs import AdapterSpec
+from generation.jobs.worker import adapter_spec, sentence_for
 from text2song.work import patiently, raise_if_stopping
 from text2song.workers import presence
 from training.config import Method
@@ -94,16 +92,10 @@ def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
         training=items.training,
         validation=items.validation,
         folder=run.folder,
-        parent=_parent(run),
+        parent=adapter_spec(run.parent) if run.parent else None,
         on_step=recorder.report,
         should_stop=recorder.should_stop,
     )
-
-
-def _parent(run: TrainingRun) -> AdapterSpec | None:
-    if run.parent is None:
-        return None
-    return AdapterSpec(str(local_folder(run.parent)), run.parent.sha256, label=run.parent.label)
 
 
 def trainable_items(source: Dataset | Path, method: Method) -> Items:

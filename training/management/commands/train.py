@@ -22,14 +22,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from tqdm import tqdm
 
-from adapters.files.keeping import local_folder
 from adapters.models import Adapter
 from adapters.services.selection import find_adapter, require_selectable
 from datasets_app.models import Dataset
+from generation.jobs.worker import adapter_spec
 from generation.models import BaseModel
 from generation.services import model_for
 from generation.services.adapters import register_adapter
-from generation.specs import AdapterSpec
 from text2song.exceptions import DomainError
 from text2song.workers import presence
 from training.config import Method, TrainingConfig
@@ -223,7 +222,7 @@ def _call_trainer(
         training=items.training,
         validation=items.validation,
         folder=folder,
-        parent=AdapterSpec(str(local_folder(parent)), parent.sha256, label=parent.label) if parent else None,
+        parent=adapter_spec(parent) if parent else None,
         on_step=on_step,
     )
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from datasets_app import services
 from datasets_app.models import Dataset, Export
-from text2song.admin import ReadOnlyAdmin
+from text2song.curation import ReadOnlyAdmin
 from text2song.exceptions import DomainError
 
 
@@ -35,6 +35,7 @@ class DatasetAdmin(ReadOnlyAdmin):
     list_select_related = ("created_by",)
     search_fields = ("name", "description", "content_hash", "created_by__username")
     date_hierarchy = "created_at"
+    fields = ("name", "description", "kind", "seed", "created_by")
     inlines = (ExportInline,)
     actions = ("hide", "export_jsonl", "export_huggingface")
 
@@ -49,9 +50,6 @@ class DatasetAdmin(ReadOnlyAdmin):
     @admin.display(boolean=True, description="Deleted")
     def is_gone(self, dataset: Dataset) -> bool:
         return dataset.is_deleted
-
-    def has_delete_permission(self, request: HttpRequest, obj: Dataset | None = None) -> bool:
-        return False
 
     def has_hide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("datasets_app.delete_dataset")
@@ -97,6 +95,4 @@ class ExportAdmin(ReadOnlyAdmin):
     list_filter = ("format", "state", "created_at")
     list_select_related = ("dataset", "created_by")
     search_fields = ("dataset__name", "sha256")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Export | None = None) -> bool:
-        return False
+    fields = ("dataset", "format", "created_by")

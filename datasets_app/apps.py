@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class DatasetsConfig(AppConfig):
     name = "datasets_app"
     verbose_name = "Datasets"
+
+    def ready(self) -> None:
+        from datasets_app import tasks  # noqa: F401  registers what workers do

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from datasets_app.exceptions import DatasetIsImmutable
 from datasets_app.models.building import BuildQuerySet
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 CLIPS = ("sample", "chosen", "rejected")
 
@@ -73,9 +70,3 @@ class DatasetItemQuerySet(PartQuerySet):
     def by_text(self) -> Self:
         """In an order that only the rows decide: those that ask for the same together."""
         return self.order_by("text_key", "row_id")
-
-    def of_clip(self, sample_id: UUID) -> Self:
-        named = Q()
-        for name in CLIPS:
-            named |= Q(**{f"{name}__sample_key": sample_id})
-        return self.filter(named)

@@ -5,7 +5,7 @@ class GenerationConfig(AppConfig):
     name = "generation"
 
     def ready(self) -> None:
-        from generation import tasks  # noqa: F401  registers what a worker does at its start
+        from generation import tasks  # noqa: F401  registers what workers do
         from generation.base_models.reading import read_by_model
         from prompts.wording.reading import register_reader
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from adapters.models import AdapterRegistration
 from generation.jobs import worker
+from generation.models import GenerationJob, ModelFetch
+from text2song.work import task_for
 from text2song.workers import on_worker_start, worker_name
 
 if TYPE_CHECKING:
@@ -20,11 +23,13 @@ def engines() -> EngineCache:
     return EngineCache()
 
 
+@task_for(GenerationJob)
 def run_job(job_id: str) -> None:
     """Woken for one job, run all that wait: this one may have been taken along by another batch."""
     worker.drain(engines(), worker_name())
 
 
+@task_for(AdapterRegistration)
 def check_adapter(registration_id: str) -> None:
     """Try all adapters that wait for it on their bases."""
     from generation.jobs.adapter_check import try_waiting
@@ -32,6 +37,7 @@ def check_adapter(registration_id: str) -> None:
     try_waiting(engines(), worker_name())
 
 
+@task_for(ModelFetch)
 def fetch_model(fetch_id: str) -> None:
     """Fetch the files of hub models that wait for it."""
     from generation.base_models.fetching import fetch_waiting

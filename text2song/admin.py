@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from text2song.api_keys import revoke_key
-from text2song.curation import StudioAdmin
+from text2song.curation import ReadOnlyAdmin
 from text2song.models import ApiKey, WorkerPresence
 
 admin.site.unregister(get_user_model())
@@ -28,16 +28,6 @@ class PersonAdmin(UserAdmin):
         return to_delete, counts, set(), protected
 
 
-class ReadOnlyAdmin(StudioAdmin):
-    """Rows that are looked at, not typed."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys are made in Settings or by command, where they can be shown once; here they are found and revoked."""
@@ -46,15 +36,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_filter = ("created", "expiry", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("name", "user__username", "token_key")
-    exclude = ("digest",)
     actions = ("revoke",)
+    fields = ("token_key", "user", "expiry", "name", "scopes", "last_used_at")
 
     @admin.display(description="Starts with", ordering="token_key")
     def starts_with(self, key: ApiKey) -> str:
         return f"{key.token_key[:8]}…"
-
-    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("text2song.delete_apikey")
@@ -74,9 +61,7 @@ class WorkerPresenceAdmin(ReadOnlyAdmin):
     list_display = ("name", "cluster", "what_it_does", "turned_at", "seen_at", "started_at", "is_alive")
     list_filter = ("cluster",)
     search_fields = ("name",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: WorkerPresence | None = None) -> bool:
-        return False
+    fields = ("name", "cluster", "started_at", "seen_at", "turned_at", "doing")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkerPresence]:
         return super().get_queryset(request).with_motion()

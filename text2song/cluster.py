@@ -111,8 +111,8 @@ def _task(waiting: work.Work) -> dict[str, Any]:
     """A task as the pusher would bring it."""
     return {
         "id": uuid.uuid4().hex,
-        "name": f"{waiting.TASK.rpartition('.')[2]} {waiting.pk}"[:100],
-        "func": waiting.TASK,
+        "name": f"{waiting.task.rpartition('.')[2]} {waiting.pk}"[:100],
+        "func": waiting.task,
         "args": (str(waiting.pk),),
         "kwargs": {},
         "started": timezone.now(),

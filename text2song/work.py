@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import structlog
 from django.apps import apps
@@ -35,6 +35,8 @@ PATIENCE = 120.0
 """Seconds that finished work waits for a database to come back before it is given up, to be done again."""
 MOST_PAUSE = 5.0
 Result = TypeVar("Result")
+Task: TypeAlias = Callable[[str], None]
+_tasks: dict[type[Work], str] = {}
 
 
 class ClaimLost(Exception):
@@ -90,8 +92,6 @@ class Work(models.Model):
     """The time from which on it can be worked on."""
     MAX_ATTEMPTS: ClassVar[int] = 5
     CLUSTER: ClassVar[queue.Cluster]
-    TASK: ClassVar[str]
-    """Dotted path of the task that does this kind of work: given one key, it does all that waits."""
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times over this, most likely for lack of memory or disk. The log has the details."
     )
@@ -128,9 +128,14 @@ class Work(models.Model):
     def is_unfinished(self) -> bool:
         return self.state in self.UNFINISHED
 
+    @property
+    def task(self) -> str:
+        """Dotted path of the task that does this kind of work."""
+        return _tasks[type(self)]
+
     def wake_worker(self) -> None:
         """Send a wake-up; with the database as broker it commits with the row. A lost one costs seconds, no work."""
-        queue.enqueue(self.TASK, self.pk, cluster=self.CLUSTER)
+        queue.enqueue(self.task, self.pk, cluster=self.CLUSTER)
 
     # -- by a worker -----------------------------------------------------------------------------------------------
 
@@ -197,7 +202,7 @@ class Work(models.Model):
 
     def perform(
         self,
-        do: Callable[[Self], None],
+        do: Callable[[Self], object],
         sentence: Callable[[Exception], str],
         expected: tuple[type[Exception], ...] = (DomainError,),
     ) -> None:
@@ -294,6 +299,19 @@ class Work(models.Model):
 
     def _named(self) -> dict[str, str]:
         return {"kind": self._meta.model_name or "", "pk": str(self.pk)}
+
+
+def task_for(kind: type[Work]) -> Callable[[Task], Task]:
+    """Register the task that does work of this kind: given one key, it does all that waits (decorator).
+
+    Workers may belong to an app above the one of the kind, so a kind does not name its task.
+    """
+
+    def register(task: Task) -> Task:
+        _tasks[kind] = f"{task.__module__}.{task.__qualname__}"
+        return task
+
+    return register
 
 
 def kinds(cluster: str | None = None) -> list[type[Work]]:

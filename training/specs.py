@@ -91,7 +91,6 @@ class TrainingResult:
     steps: int
     best_step: int
     best_value: float
-    best_metric: str
     untrained_value: float | None = None
     stopped_early: bool = False
     cancelled: bool = False

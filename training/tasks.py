@@ -6,16 +6,20 @@ import os
 
 from django.conf import settings
 
+from text2song.work import task_for
 from text2song.workers import on_worker_start, worker_name
+from training.models import Promotion, TrainingRun
 from training.promotion.services import decide_waiting
 from training.runs import worker
 
 
+@task_for(TrainingRun)
 def run_training(run_id: str) -> None:
     """Train all runs that wait, one after the other."""
     worker.drain(worker_name())
 
 
+@task_for(Promotion)
 def decide_promotions(promotion_id: str) -> None:
     """Decide all promotions whose tests are over."""
     decide_waiting(worker_name())

@@ -12,8 +12,6 @@ from django import forms
 from adapters.models import Adapter
 from prompts.api.filters import TruthFilter, WordsFilter
 
-BaseModel = Adapter._meta.get_field("base_model").related_model
-
 
 class AdapterFilter(django_filters.FilterSet):
     """Adapters by words of name and description, base model, and whether new jobs may use them."""
@@ -25,7 +23,7 @@ class AdapterFilter(django_filters.FilterSet):
         help_text="Words of name or description, all of them.",
     )
     base_model = django_filters.ModelChoiceFilter(
-        queryset=BaseModel.objects.all(),
+        queryset=Adapter.base_models(),
         to_field_name="key",
         empty_label="All models",
         label="Base model",

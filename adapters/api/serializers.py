@@ -12,16 +12,15 @@ from adapters.models import Adapter, AdapterRegistration
 from text2song.api import fields as strict
 from text2song.api.serializers import StrictFieldsMixin, WorkSerializer
 
-BaseModel = Adapter._meta.get_field("base_model").related_model
 
-
-class BaseReferenceSerializer(serializers.ModelSerializer):
+class BaseReferenceSerializer(serializers.Serializer):
     """The base model of an adapter, with its limits."""
 
-    class Meta:
-        model = BaseModel
-        fields = ("key", "display_name", "max_duration", "sample_rate", "channels")
-        read_only_fields = fields
+    key = serializers.SlugField(read_only=True)
+    display_name = serializers.CharField(read_only=True)
+    max_duration = serializers.IntegerField(read_only=True, help_text="Longest clip in one window, seconds")
+    sample_rate = serializers.IntegerField(read_only=True, help_text="Hz")
+    channels = serializers.IntegerField(read_only=True)
 
 
 class ParentReferenceSerializer(serializers.ModelSerializer):
@@ -128,7 +127,7 @@ class UploadSerializer(StrictFieldsMixin, serializers.ModelSerializer):
         help_text="One zip archive, or adapter_config.json and adapter_model.safetensors.",
     )
     base_model = serializers.SlugRelatedField(
-        slug_field="key", queryset=BaseModel.objects.all(), help_text="Key of the model it was made for."
+        slug_field="key", queryset=Adapter.base_models(), help_text="Key of the model it was made for."
     )
     parent = strict.RelatedField(
         queryset=Adapter.objects.visible(), required=False, help_text="The adapter it goes on from."

@@ -178,6 +178,11 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
     def __str__(self) -> str:
         return self.label
 
+    @classmethod
+    def base_models(cls) -> models.QuerySet[BaseModel]:
+        """Those an adapter can belong to: the relation knows them, though their app is above this one."""
+        return cls.base_model.get_queryset()
+
     def fits(self, base_model: BaseModel) -> bool:
         """Whether it was made for this base model, and for the files that model has now."""
         known_revisions = {self.base_revision, base_model.revision} - {""}
@@ -232,7 +237,6 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
     FAILED: ClassVar[str] = State.REFUSED
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.CHECKING)
     CLUSTER: ClassVar[str] = "generation"
-    TASK: ClassVar[str] = "generation.tasks.check_adapter"
     GAVE_UP: ClassVar[str] = (
         "The worker died each time it unpacked or loaded the adapter, most likely for lack of memory."
     )

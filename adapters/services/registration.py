@@ -1,14 +1,15 @@
-"""How an adapter gets into the registry: checked, stored, unpacked, tried on its base by a worker, and listed.
+"""How an adapter gets into the registry: its files are checked and kept, tried on its base, and listed.
 
 Uploads come in two steps: while the person waits, what is cheap to know is checked and the upload is kept as it came
 (`request_registration`); a worker unpacks and inspects it (`take_in`). Files of this machine go the second step alone
-(`receive_adapter`).
+(`receive_adapter`). Whoever holds the claim then tries the adapter on its base, which takes an engine
+(`generation/jobs/adapter_check.py`), and lists it (`accept`).
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,14 +49,17 @@ def request_registration(
     return registration
 
 
-def receive_adapter(*, actor: AbstractBaseUser | None, files: Path, worker: str, **values: Any) -> AdapterRegistration:
+def receive_adapter(
+    *, actor: AbstractBaseUser | None, files: Path, worker: str, name: str, version: str | None = None, **values: Any
+) -> AdapterRegistration:
     """Inspect and store a folder or zip archive of this machine as a registration that `worker`, the caller, tries.
 
-    It is claimed from the start, so that nobody else does. `values` are those of `_new_registration`. Raises
-    `ValidationError` (name, version), `AdapterExists`, `AdapterFilesRefused`, `ModelNotReady`,
-    `AdapterFilesUnavailable`; then nothing is stored.
+    It is claimed from the start, so that nobody else does. `values` are those of `_new_registration`; without a version
+    it gets the next free one of its name. Raises `ValidationError` (name, version), `AdapterExists`,
+    `AdapterFilesRefused`, `ModelNotReady`, `AdapterFilesUnavailable`; then nothing is stored.
     """
-    registration = _new_registration(actor=actor, **values)
+    version = version or free_version(name.strip())
+    registration = _new_registration(actor=actor, name=name, version=version, **values)
     registration.be_claimed(worker)
     _unpack_and_store(registration, files)
     _insert(registration)
@@ -175,19 +179,22 @@ def take_in(registration: AdapterRegistration) -> None:
     registration.upload = ""
 
 
-def accept(registration: AdapterRegistration) -> bool:
-    """checking -> registered, with the adapter listed; False when the claim was lost.
+def accept(registration: AdapterRegistration, complete: Callable[[Adapter], object] | None = None) -> Adapter:
+    """checking -> registered, with the adapter listed under the registration's id, and with its files.
 
-    The adapter has the registration's id and files. When its name was taken meanwhile, the registration is refused.
+    `complete(adapter)` ends the work that made it, in the same transaction: both, or neither. Raises `ClaimLost`,
+    `AdapterExists` when the name was taken meanwhile, and what `complete` raises.
     """
     assert registration.is_unpacked, "only what was inspected is listed"
     shared = {name: getattr(registration, name) for name in SHARED_FIELDS}
     adapter = Adapter(id=registration.pk, is_active=registration.activate, parent=registration.parent, **shared)
-    try:
-        with registration.held():
-            adapter.save(force_insert=True)
-            return registration.complete(adapter=adapter)
-    except ClaimLost:
-        return False
-    except IntegrityError:
-        return registration.fail(_exists(registration.name, registration.version).message)
+    with registration.held():
+        try:
+            with transaction.atomic():
+                adapter.save(force_insert=True)
+        except IntegrityError as error:
+            raise _exists(registration.name, registration.version) from error
+        registration.complete(adapter=adapter)
+        if complete is not None:
+            complete(adapter)
+    return adapter

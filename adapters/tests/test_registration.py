@@ -29,6 +29,7 @@ from adapters.tests.factories import (
 from generation.exceptions import ModelNotReady
 from generation.tests.factories import BaseModelFactory
 from text2song.exceptions import Refused
+from text2song.work import ClaimLost
 
 pytestmark = pytest.mark.django_db
 
@@ -290,13 +291,15 @@ def test_a_store_that_refuses_leaves_nothing(base, monkeypatch, stored_files, tm
 def test_accepted_it_is_an_adapter_with_the_same_id_and_files(base, storage_backend):
     registration = receive_and_take_in(base, description="soft\r\nkeys")
     other = AdapterRegistration.objects.get()
-    assert not accept(other), "another has claimed it"
-    assert accept(registration)
-    adapter = Adapter.objects.get()
+    with pytest.raises(ClaimLost):  # another has claimed it
+        accept(other)
+    adapter = accept(registration)
+    assert Adapter.objects.get() == adapter
     assert (adapter.pk, adapter.files, adapter.sha256) == (registration.pk, registration.files, registration.sha256)
     assert adapter.is_active and not adapter.is_default and adapter.description == "soft\nkeys"
     assert registration.state == "registered" and registration.adapter == adapter
-    assert not accept(registration), "a second worker finds it ended"
+    with pytest.raises(ClaimLost):  # a second worker finds it ended
+        accept(registration)
     assert (local_folder(adapter) / WEIGHTS_FILE).is_file()
 
 
@@ -308,15 +311,35 @@ def test_refused_it_leaves_a_reason_and_no_files(base, stored_files, django_capt
     for callback in after_commit:
         callback()
     assert (registration.state, registration.error) == ("refused", "It changes nothing.")
+    with pytest.raises(ClaimLost):
+        accept(registration)
     assert stored_files() == [] and not Adapter.objects.exists()
-    assert not accept(registration)
 
 
 def test_a_name_taken_while_it_was_checked_refuses_it(base):
     registration = receive_and_take_in(base)
     AdapterFactory(name="warm", version="1.0.0")
-    accept(registration)
+    registration.perform(accept, str)
     assert registration.state == "refused" and "next free one is 1.0.1" in registration.error
+
+
+def test_an_adapter_is_listed_and_the_work_that_made_it_ended_or_neither(base, tmp_path):
+    registration = receive(base, adapter_folder(tmp_path / "warm"))
+
+    def fail(adapter):
+        assert Adapter.objects.get() == adapter
+        raise ClaimLost
+
+    with pytest.raises(ClaimLost):
+        accept(registration, fail)
+    assert not Adapter.objects.exists() and AdapterRegistration.objects.get().state == "checking"
+    ended = []
+    assert accept(registration, ended.append) == Adapter.objects.get() == ended[0]
+
+
+def test_files_of_this_machine_get_the_next_free_version(base, tmp_path):
+    AdapterFactory(name="warm", version="1.0.3")
+    assert receive(base, adapter_folder(tmp_path / "warm"), version=None).version == "1.0.4"
 
 
 def test_files_missing_or_changed_on_the_store_are_told(base):

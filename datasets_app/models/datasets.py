@@ -35,7 +35,6 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
         SUPERVISED = "supervised", "Supervised"
         PREFERENCE = "preference", "Preference"
 
-    TASK: ClassVar[str] = "datasets_app.tasks.build_datasets"
     BROKEN: ClassVar[str] = "Building it failed unexpectedly. The log has the details; try again."
     CUT_OFF: ClassVar[str] = "The import was cut off. Import the file again."
     METHODS: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -341,7 +340,6 @@ class Export(Build, UUIDModel):
         JSONL = "jsonl", "JSON Lines"
         HUGGINGFACE = "huggingface", "Hugging Face folder"
 
-    TASK: ClassVar[str] = "datasets_app.tasks.write_exports"
     BROKEN: ClassVar[str] = "Writing it failed unexpectedly. The log has the details; try again."
     SUFFIXES: ClassVar[dict[str, str]] = {Format.JSONL: "jsonl", Format.HUGGINGFACE: "zip"}
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from uuid import UUID
 
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from feedback.listening_tests.gold import make_gold_pair
@@ -28,7 +27,6 @@ class Progress:
     pairs: int
     pairs_wanted: int
     jobs_unfinished: int
-    jobs_failed: int
 
     @property
     def words(self) -> str:
@@ -41,12 +39,9 @@ class Progress:
 
 def progress(test: ListeningTest) -> Progress:
     """In four queries."""
-    jobs = ArmJob.objects.filter(arm__test=test).aggregate(
-        unfinished=Count("pk", filter=Q(job__state__in=GenerationJob.UNFINISHED)),
-        failed=Count("pk", filter=Q(job__state__in=(GenerationJob.State.FAILED, GenerationJob.State.CANCELLED))),
-    )
+    unfinished = ArmJob.objects.filter(arm__test=test, job__state__in=GenerationJob.UNFINISHED).count()
     pairs = test.pairs.filter(kind=ClipPair.Kind.REGULAR).count()
-    return Progress(pairs, pairs_wanted(test), jobs["unfinished"], jobs["failed"])
+    return Progress(pairs, pairs_wanted(test), unfinished)
 
 
 def pairs_wanted(test: ListeningTest) -> int:

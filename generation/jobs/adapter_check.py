@@ -1,20 +1,18 @@
-"""What a worker does before an adapter is registered: unpack it, load it onto its base, see that it changes something.
+"""What is done before an adapter is listed: unpack it, load it onto its base, see that it changes something.
 
-Runs where torch is: in a generation worker, in a command, or in a training run.
+Runs where torch is: in a generation worker, in a command, or at the end of a training run.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.exceptions import AdapterFilesRefused
-from adapters.files.keeping import local_folder
 from adapters.models import Adapter, AdapterRegistration
-from adapters.services.registration import accept, receive_adapter, take_in
-from generation.jobs.worker import sentence_for
-from generation.specs import AdapterSpec
+from adapters.services.registration import accept, take_in
+from generation.jobs.worker import adapter_spec, sentence_for
 from text2song.work import patiently, raise_if_stopping
 
 if TYPE_CHECKING:
@@ -23,36 +21,34 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def register_adapter(*, engines: EngineCache, worker: str, **values: Any) -> Adapter:
-    """Register an adapter in this process; `values` are those of `receive_adapter`, whose errors it raises too."""
-    registration = receive_adapter(worker=worker, **values)
-    try_on_base(registration, engines)
-    if registration.adapter is None:
-        raise AdapterFilesRefused(registration.error)
-    return registration.adapter
-
-
 def try_waiting(engines: EngineCache, worker: str) -> None:
-    """Unpack and try every adapter that waits; each ends registered or refused."""
+    """Try every upload that waits; each ends registered or refused."""
     while registration := AdapterRegistration.objects.claim_next(worker):
         try_on_base(registration, engines)
 
 
 def try_on_base(registration: AdapterRegistration, engines: EngineCache) -> None:
     """End a claimed registration: registered if the adapter works, else refused with the reason."""
+    registration.perform(lambda registration: list_if_it_works(registration, engines), trial_sentence)
 
-    def measure_and_accept(registration: AdapterRegistration) -> None:
-        take_in(registration)
-        effect = measure_effect(registration, engines)
-        if patiently(lambda: accept(registration)):
-            log.info("adapter_registered", adapter_id=str(registration.pk), effect=effect)
 
-    registration.perform(measure_and_accept, trial_sentence)
+def list_if_it_works(
+    registration: AdapterRegistration, engines: EngineCache, complete: Callable[[Adapter], object] | None = None
+) -> Adapter:
+    """Unpack a claimed registration where that is to do, try it on its base, and list it; `complete` as in `accept`.
+
+    Raises what `take_in`, the engine and `accept` raise.
+    """
+    take_in(registration)
+    effect = measure_effect(registration, engines)
+    adapter = patiently(lambda: accept(registration, complete))
+    log.info("adapter_registered", adapter_id=str(adapter.pk), effect=effect)
+    return adapter
 
 
 def measure_effect(registration: AdapterRegistration, engines: EngineCache) -> float:
     """How much the adapter changes what its base computes. Raises when it does not fit, or changes nothing."""
-    spec = AdapterSpec(str(local_folder(registration)), registration.sha256, label=registration.label)
+    spec = adapter_spec(registration)
     engine = engines.get(registration.base_model.spec())
     raise_if_stopping()
     return engine.adapter_effect(spec)

@@ -14,6 +14,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from adapters.files.keeping import local_folder
+from adapters.models import AdapterFiles
 from generation.jobs.pace import FinishingPace, JobPace
 from generation.jobs.storing import store_result
 from generation.models import GenerationJob
@@ -125,7 +126,12 @@ def adapter_specs(job: GenerationJob) -> tuple[AdapterSpec, ...]:
     adapter = job.adapter
     if adapter is None:
         return ()
-    return (AdapterSpec(str(local_folder(adapter)), adapter.sha256, job.adapter_strength, adapter.label),)
+    return (adapter_spec(adapter, job.adapter_strength),)
+
+
+def adapter_spec(adapter: AdapterFiles, strength: float = 1.0) -> AdapterSpec:
+    """The adapter as the engine wants it, its files on this machine. Raises `AdapterFilesUnavailable`."""
+    return AdapterSpec(str(local_folder(adapter)), adapter.sha256, strength, adapter.label)
 
 
 def _decode(engines: EngineCache, jobs: Sequence[GenerationJob], on_progress: ProgressCallback | None) -> None:

@@ -152,7 +152,6 @@ class ModelFetch(Work, UUIDModel):
         CANCELLED = "cancelled"
 
     CLUSTER: ClassVar[str] = "default"
-    TASK: ClassVar[str] = "generation.tasks.fetch_model"
 
     base_model = models.ForeignKey(BaseModel, on_delete=models.CASCADE, related_name="fetches")
     requested_by = models.ForeignKey(

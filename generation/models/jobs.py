@@ -144,7 +144,6 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         VARIATION = "variation", "Varies a sample"
 
     CLUSTER: ClassVar[str] = "generation"
-    TASK: ClassVar[str] = "generation.tasks.run_job"
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times while making this, most likely for lack of memory. "
         "Try {fewer}shorter samples, or a smaller model."

@@ -24,8 +24,10 @@ from generation.engine.adapters import PROBE_STEPS, PROBE_TEXT, AdapterProbe, ch
 from generation.engine.tests.conftest import BUNDLED, load_reference
 from generation.engine.tests.test_adapter_check import with_tensors
 from generation.engine.tests.test_adapters import save_adapter
+from generation.jobs import adapter_check
 from generation.jobs.adapter_check import try_waiting
 from generation.models import AudioSample, BaseModel
+from generation.services.adapters import register_adapter
 from generation.sound.files import load_codes
 from generation.specs import AdapterSpec, SampleSpec, SamplingSpec
 from prompts.tests.factories import PromptFactory
@@ -113,7 +115,7 @@ def test_one_left_behind_is_found_by_a_generation_worker(base, engines):
     AdapterRegistrationFactory(base_model=base).claim("dead:1:1")
     take_up_left_behind()
     waiting = oldest_waiting("generation")
-    assert waiting == AdapterRegistration.objects.get() and waiting.TASK == "generation.tasks.check_adapter"
+    assert waiting == AdapterRegistration.objects.get() and waiting.task == "generation.tasks.check_adapter"
     assert oldest_waiting("training") is None
 
 
@@ -136,6 +138,18 @@ def test_the_command_registers_and_says_why_not(base, lora, tmp_path, capsys):
             call_command(*arguments, *wrong)
     with pytest.raises(CommandError, match="no folder or file"):
         call_command("register_adapter", str(tmp_path / "gone"), "--name", "x")
+
+
+def test_nobody_takes_up_what_a_command_is_trying(base, lora, monkeypatch):
+    measure = adapter_check.measure_effect
+
+    def look_meanwhile(registration, engines):
+        assert take_up_left_behind() == 0 and registration.is_mine()
+        return measure(registration, engines)
+
+    monkeypatch.setattr(adapter_check, "measure_effect", look_meanwhile)
+    adapter = register_adapter(actor=None, files=Path(lora.path), name="warm", base_model=base, source="training")
+    assert adapter.label == "warm@1.0.0"
 
 
 def test_generating_with_it_sounds_different_and_strength_zero_does_not(user, base, lora, engines):

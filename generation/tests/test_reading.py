@@ -32,7 +32,7 @@ def reader() -> TextReader:
 
 def test_a_text_that_fits_is_read_whole(reader: TextReader) -> None:
     reading = reader.read(render_prompt("calm piano at dusk", style="jazz", tempo=60))
-    assert reading == Reading("jazz, calm piano at dusk, 60 BPM", known_words=7) and reading.is_whole
+    assert reading == Reading("jazz, calm piano at dusk, 60 BPM", known_words=7)
 
 
 def test_the_free_text_is_shortened_and_every_attribute_survives(reader: TextReader) -> None:
@@ -66,7 +66,6 @@ def test_attributes_are_cut_from_the_end_only_when_nothing_else_is_left(tmp_path
     rendered = render_prompt("calm piano", style="jazz", tempo=60, primary_instruments=["violin"])
     reading = TextReader(with_limit(tmp_path, 4)).read(rendered)
     assert (reading.text, reading.cut, reading.cut_attributes) == ("jazz, featuring violin", "calm piano", "60 BPM")
-    assert not reading.is_whole
 
 
 def test_no_model_is_given_more_than_512_tokens(tmp_path: Path) -> None:
@@ -124,8 +123,9 @@ def bundled_model(**values: Any) -> BaseModel:
 def test_the_active_model_reads_unless_one_is_named() -> None:
     bundled_model(is_active=True)
     BaseModelFactory(key="musicgen-small", source=BaseModel.Source.HUB, installed=False)
-    assert read_by_model(render_prompt("calm piano"), "").is_whole
-    assert read_by_model(render_prompt("calm piano"), "studio-tiny").is_whole
+    whole = Reading("calm piano", known_words=2)
+    assert read_by_model(render_prompt("calm piano"), "") == whole
+    assert read_by_model(render_prompt("calm piano"), "studio-tiny") == whole
     assert read_by_model(render_prompt("calm piano"), "musicgen-small").not_known == NOT_HERE
 
 

@@ -141,17 +141,13 @@ class Hints:
 
 def read_hints(text: str) -> Hints:
     """Find styles, moods, instruments and a tempo that `text` mentions, by vocabulary and common synonyms."""
-    words = _normal(text)
+    words = " ".join(text.casefold().split())
     return Hints(
         styles=_mentioned(words, STYLE_BY_SLUG, STYLE_WORDS),
         moods=_mentioned(words, MOOD_BY_SLUG, MOOD_WORDS),
         instruments=_mentioned(words, INSTRUMENT_BY_SLUG, INSTRUMENT_WORDS),
         tempo=_mentioned_tempo(words),
     )
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _mentioned(words: str, vocabulary: Mapping[str, Term], synonyms: Mapping[str, str]) -> tuple[str, ...]:

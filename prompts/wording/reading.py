@@ -32,11 +32,6 @@ class Reading:
     not_known: str = ""
 
     @property
-    def is_whole(self) -> bool:
-        """Whether all of it is known to reach the model and to mean something to it."""
-        return not (self.cut or self.cut_attributes or self.unknown_words or self.not_known)
-
-    @property
     def says_nothing(self) -> bool:
         """Whether there is text, and not one word of it means anything to the model."""
         return bool(self.unknown_words) and not self.known_words

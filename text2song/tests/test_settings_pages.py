@@ -175,6 +175,15 @@ def test_curators_see_workers(curator_page):
     assert html.count("icon-no") == 1
 
 
+def test_keys_and_workers_are_looked_at_not_typed(curator_page, user):
+    key, _ = api_keys.create_key(user=user, name="mine")
+    worker = WorkerPresence.objects.create(name="host:1:1", cluster="default")
+    for kind, pk in (("apikey", key.pk), ("workerpresence", worker.pk)):
+        html = curator_page.get(f"/admin/text2song/{kind}/{pk}/change/").text
+        assert all(name not in html for name in ("_save", "deletelink", 'name="name"'))
+        assert curator_page.get(f"/admin/text2song/{kind}/add/").status_code == 403
+
+
 def test_the_admin_is_closed_to_others(page):
     assert page.get("/admin/text2song/apikey/").status_code == 302
     assert Client().get("/admin/").status_code == 302

@@ -374,8 +374,8 @@ def test_taking_up_wakes_a_worker_of_the_right_cluster(kind: Kind) -> None:
     OrmQ.objects.all().delete()
     die_over(row)
     order = OrmQ.objects.get()
-    assert (order.key, order.task["func"], order.task["args"]) == (kind.model.CLUSTER, kind.model.TASK, (str(row.pk),))
-    assert callable(import_string(kind.model.TASK))
+    assert (order.key, order.task["func"], order.task["args"]) == (kind.model.CLUSTER, row.task, (str(row.pk),))
+    assert callable(import_string(row.task))
 
 
 def test_an_idle_worker_puts_back_what_is_still_marked_as_its_own(kind: Kind) -> None:

@@ -131,7 +131,6 @@ class TrainingRun(Work, UUIDModel):
 
     RESUMABLE: ClassVar[tuple[str, ...]] = (State.FAILED, State.CANCELLED)
     CLUSTER: ClassVar[str] = "training"
-    TASK: ClassVar[str] = "training.tasks.run_training"
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times during this run without getting any further, most likely for lack of memory. "
         "{remedy} Then start a new run."

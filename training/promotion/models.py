@@ -99,7 +99,6 @@ class Promotion(Work, UUIDModel):
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.OPEN, State.DECIDING)
     WAITS_SINCE: ClassVar[str] = "test__finished_at"
     CLUSTER: ClassVar[str] = "training"
-    TASK: ClassVar[str] = "training.tasks.decide_promotions"
 
     adapter = models.ForeignKey(Adapter, on_delete=models.PROTECT, related_name="promotions")
     opponent = models.ForeignKey(

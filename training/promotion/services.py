@@ -17,7 +17,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from adapters.exceptions import AdapterFilesUnavailable, AdapterNotActive, AdapterNotFound, AdapterNotSelectable
-from adapters.files.keeping import local_folder
 from adapters.models import Adapter, DefaultChange
 from adapters.services import make_default
 from adapters.services.selection import require_selectable
@@ -29,9 +28,8 @@ from feedback.listening_tests.services.results import Duel, results, trusted_vot
 from feedback.models import Arm, ListeningTest, RaterProfile
 from feedback.statistics.win_rate import Claim
 from generation.exceptions import StorageUnavailable
-from generation.jobs.worker import sentence_for
+from generation.jobs.worker import adapter_spec, sentence_for
 from generation.models import AudioSample
-from generation.specs import AdapterSpec
 from prompts.models import PromptSuite
 from prompts.services.starter_suite import starter_suite
 from text2song.exceptions import Conflict, DomainError, Forbidden, Refused
@@ -222,18 +220,14 @@ def measure_guards(promotion: Promotion) -> Guards:
         made=made,
         rival=rival,
         base=adapter.base_model.spec(),
-        adapter=_applied(adapter),
-        opponent=_applied(opponent) if opponent else None,
+        adapter=adapter_spec(adapter),
+        opponent=adapter_spec(opponent) if opponent else None,
     )
 
 
 def _clips_of(arm: Arm) -> list[AudioSample]:
     clips = AudioSample.objects.filter(job__arm_job__arm=arm, deleted_at__isnull=True, job__deleted_at__isnull=True)
     return list(clips.select_related("job__prompt").order_by("job__seed", "index"))
-
-
-def _applied(adapter: Adapter) -> AdapterSpec:
-    return AdapterSpec(str(local_folder(adapter)), adapter.sha256, label=adapter.label)
 
 
 def _objections(promotion: Promotion, duel: Duel) -> list[str]:

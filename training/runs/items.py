@@ -60,7 +60,7 @@ def items_of(method: Method, rows: Iterable[Row]) -> list[TrainingItem]:
     if method is Method.SFT:
         return [_liked(row) for row in _rated(rows) if row.rating >= LIKED_FROM]
     if method is Method.DPO:
-        return [_pair(row) for row in _compared(rows)]
+        return [_pair(row) for row in rows if isinstance(row, PreferenceRow)]
     if method is Method.KTO:
         return [_labelled(row) for row in _rated(rows) if not DISLIKED_TO < row.rating < LIKED_FROM]
     return list(_rankings(rows))
@@ -111,10 +111,6 @@ def _codes(clip: ClipRow) -> object:
 
 def _rated(rows: Iterable[Row]) -> Iterator[SupervisedRow]:
     return (row for row in rows if isinstance(row, SupervisedRow))
-
-
-def _compared(rows: Iterable[Row]) -> Iterator[PreferenceRow]:
-    return (row for row in rows if isinstance(row, PreferenceRow))
 
 
 # -- where rows come from --------------------------------------------------------------------------------------------

@@ -8,11 +8,9 @@ from pathlib import Path
 import structlog
 from django.db import Error
 
-from adapters.files.keeping import local_folder
 from adapters.models import Adapter
 from datasets_app.models import Dataset
-from generation.jobs.worker import sentence_for
-from generation.specs import AdapterSpec
+from generation.jobs.worker import adapter_spec, sentence_for
 from text2song.work import patiently, raise_if_stopping
 from text2song.workers import presence
 from training.config import Method
@@ -23,7 +21,7 @@ from training.runs.checkpoint_store import fetch_checkpoints
 from training.runs.items import Items, load_items
 from training.runs.journal import write_line
 from training.runs.recorder import RunRecorder
-from training.runs.registering import complete_with, receive_result
+from training.runs.registering import complete_with_adapter
 from training.specs import PreferencePair, ReportCallback, TrainingResult
 
 log = structlog.get_logger(__name__)
@@ -94,16 +92,10 @@ def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
         training=items.training,
         validation=items.validation,
         folder=run.folder,
-        parent=_parent(run),
+        parent=adapter_spec(run.parent) if run.parent else None,
         on_step=recorder.report,
         should_stop=recorder.should_stop,
     )
-
-
-def _parent(run: TrainingRun) -> AdapterSpec | None:
-    if run.parent is None:
-        return None
-    return AdapterSpec(str(local_folder(run.parent)), run.parent.sha256, label=run.parent.label)
 
 
 def trainable_items(source: Dataset | Path, method: Method) -> Items:
@@ -134,14 +126,7 @@ def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder) -> 
         return
     recorder.say(f"Registering the checkpoint of step {result.best_step}: does it change what the model computes?")
     recorder.flush()
-    registration = receive_result(run, result, results["final_loss"])
-    try:
-        adapter = complete_with(run, registration, **results)
-    except Exception:
-        with contextlib.suppress(Error):
-            registration.fail("The run that made it did not complete.")
-        raise
-    _tell_completed(run, adapter)
+    _tell_completed(run, complete_with_adapter(run, result, **results))
 
 
 def _tell_completed(run: TrainingRun, adapter: Adapter | None) -> None:

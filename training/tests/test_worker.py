@@ -10,11 +10,12 @@ from django_q.models import OrmQ
 
 from adapters.files.keeping import local_folder
 from adapters.models import Adapter, AdapterRegistration
+from generation.jobs import adapter_check
 from text2song import work, workers
 from text2song.models import WorkerPresence
 from training.config import Method
 from training.models import TrainingRun
-from training.runs import recorder, registering, worker
+from training.runs import recorder, worker
 from training.runs.worker import drain, failure_sentence, train_run
 from training.services import cancel_run, create_experiment, create_run, resume_run, start_run
 from training.tests.trainable import SETTINGS, preference_rows, rated_rows
@@ -94,7 +95,7 @@ def test_a_worker_that_dies_while_it_registers_leaves_one_adapter_in_the_end(
 ):
     run = claimed(experiment, user)
     with monkeypatch.context() as broken:
-        broken.setattr(registering, "measure_effect", die)
+        broken.setattr(adapter_check, "measure_effect", die)
         with pytest.raises(Killed):
             train_run(run)
     assert (AdapterRegistration.objects.get().state, Adapter.objects.count()) == ("checking", 0)
@@ -112,7 +113,7 @@ def test_a_worker_that_lost_its_run_while_it_registered_lists_nothing(
     experiment, user, monkeypatch, stored_files, django_capture_on_commit_callbacks
 ):
     late = claimed(experiment, user)
-    measure = registering.measure_effect
+    measure = adapter_check.measure_effect
 
     def taken_over_meanwhile(registration, engines):
         WorkerPresence.objects.create(name=registration.worker, cluster="training")  # only the run was left behind
@@ -120,7 +121,7 @@ def test_a_worker_that_lost_its_run_while_it_registered_lists_nothing(
         return measure(registration, engines)
 
     with monkeypatch.context() as slow, django_capture_on_commit_callbacks(execute=True):
-        slow.setattr(registering, "measure_effect", taken_over_meanwhile)
+        slow.setattr(adapter_check, "measure_effect", taken_over_meanwhile)
         train_run(late)
     run = TrainingRun.objects.get()
     assert (run.state, run.worker, run.adapter) == ("running", "other:2:2", None)

@@ -357,7 +357,6 @@ class _Run:
             steps=self.progress.step,
             best_step=self.progress.best_step,
             best_value=self.progress.best_value,
-            best_metric=BEST_METRIC,
             untrained_value=self.progress.untrained_value,
             stopped_early=stopped_early,
             cancelled=cancelled,

@@ -29,8 +29,6 @@ class JudgedSampleSerializer(serializers.ModelSerializer):
 class ItemSerializer(serializers.ModelSerializer):
     """What all kinds share. `rater` is a user name, null when the account was removed."""
 
-    KIND = ""
-
     kind = serializers.SerializerMethodField()
     rater = strict.CharField(source="rater.username", read_only=True, allow_null=True, default=None)
     is_mine = serializers.SerializerMethodField(help_text="Whether it is the caller's own.")

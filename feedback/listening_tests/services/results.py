@@ -127,7 +127,7 @@ def results(*, actor: AbstractBaseUser | None, test: ListeningTest) -> Results:
     duels = list(combinations(arms := list(test.arms.select_related("base_model", "adapter")), 2))
     comparisons = comparisons_of(trusted)
     judgements = _judgements(trusted)
-    sides = _sides(trusted)
+    sides = Counter(dict(trusted.order_by().values_list("choice").annotate(n=Count("pk"))))
     return Results(
         test=test,
         duels=[Duel(x, y, summarise(comparisons, x.pk, y.pk, family=len(duels))) for x, y in duels],
@@ -166,10 +166,6 @@ def _tally(trials: QuerySet[Trial]) -> Tally:
     for prompt, x, y, x_is_first, choice, count in trials.order_by().values_list(*keys).annotate(n=Count("pk")):
         tally[prompt, x, y, winner_of(choice, x_is_first)] += count
     return tally
-
-
-def _sides(trials: QuerySet[Trial]) -> Counter[str]:
-    return Counter(dict(trials.order_by().values_list("choice").annotate(n=Count("pk"))))
 
 
 def _prompt_rows(test: ListeningTest, tally: Tally, arms: Iterable[Arm]) -> list[PromptRow]:

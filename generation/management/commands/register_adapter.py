@@ -10,12 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adapters.models import Adapter
-from adapters.services.registration import free_version
 from adapters.services.selection import find_adapter
-from generation.jobs.adapter_check import register_adapter
 from generation.services import model_for
+from generation.services.adapters import register_adapter
 from text2song.exceptions import DomainError
-from text2song.workers import presence
 
 
 class Command(BaseCommand):
@@ -33,27 +31,22 @@ class Command(BaseCommand):
         parser.add_argument("--user", help="who registers it (default: nobody)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from generation.engine import EngineCache
-
         actor = get_user_model().objects.filter(username=options["user"]).first()
         if options["user"] and actor is None:
             raise CommandError(f"There is no user “{options['user']}”.")
         try:
-            with presence("command") as name:
-                adapter = register_adapter(
-                    engines=EngineCache(),
-                    worker=name,
-                    actor=actor,
-                    files=options["path"],
-                    name=options["name"],
-                    version=options["adapter_version"] or free_version(options["name"].strip()),
-                    base_model=model_for(options["model"]),
-                    base_revision=options["base_revision"],
-                    description=options["description"],
-                    parent=find_adapter(options["parent"]) if options["parent"] else None,
-                    source=Adapter.Source.COMMAND,
-                    activate=not options["inactive"],
-                )
+            adapter = register_adapter(
+                actor=actor,
+                files=options["path"],
+                name=options["name"],
+                version=options["adapter_version"],
+                base_model=model_for(options["model"]),
+                base_revision=options["base_revision"],
+                description=options["description"],
+                parent=find_adapter(options["parent"]) if options["parent"] else None,
+                source=Adapter.Source.COMMAND,
+                activate=not options["inactive"],
+            )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except DomainError as error:

@@ -22,20 +22,19 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from tqdm import tqdm
 
-from adapters.files.keeping import local_folder
 from adapters.models import Adapter
 from adapters.services.selection import find_adapter, require_selectable
 from datasets_app.models import Dataset
+from generation.jobs.worker import adapter_spec
 from generation.models import BaseModel
 from generation.services import model_for
-from generation.specs import AdapterSpec
+from generation.services.adapters import register_adapter
 from text2song.exceptions import DomainError
 from text2song.workers import presence
 from training.config import Method, TrainingConfig
 from training.exceptions import NothingLearned, RunIsFinished
 from training.models import TrainingRun
 from training.promotion.services import open_for_new
-from training.runs.registering import register_folder
 from training.runs.worker import failure_sentence, train_run, trainable_items
 from training.services import create_experiment, create_run
 from training.services.experiments import read_config
@@ -164,12 +163,13 @@ class Command(BaseCommand):
             raise NothingLearned(result.untrained_value)
         adapter = None
         if options["register"]:
-            adapter = register_folder(
+            adapter = register_adapter(
                 actor=_user(options["user"]),
                 files=Path(result.folder),
                 name=options["name"] or f"{path.stem}-{config.method}"[:ADAPTER_NAME_LENGTH],
                 base_model=base_model,
                 parent=parent,
+                source=Adapter.Source.TRAINING,
                 description=f"Trained with {config.method} on the exported dataset “{path.name}”.",
                 training_config=config.to_mapping() | {"steps": result.steps, "best_step": result.best_step},
             )
@@ -222,7 +222,7 @@ def _call_trainer(
         training=items.training,
         validation=items.validation,
         folder=folder,
-        parent=AdapterSpec(str(local_folder(parent)), parent.sha256, label=parent.label) if parent else None,
+        parent=adapter_spec(parent) if parent else None,
         on_step=on_step,
     )
 

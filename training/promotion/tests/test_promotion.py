@@ -343,7 +343,7 @@ def test_an_ended_test_is_work_that_a_training_worker_finds(policy, curator, sou
     assert work.oldest_waiting("training") is None
     vote_all(promotion, wins=19, losses=1)
     assert work.oldest_waiting("training") == promotion
-    import_string(promotion.TASK)(str(promotion.pk))
+    import_string(promotion.task)(str(promotion.pk))
     promotion.refresh_from_db()
     assert (promotion.outcome, promotion.state, promotion.attempts) == ("promoted", "decided", 0)
     assert promotion.decided_at and work.oldest_waiting("training") is None

@@ -1,6 +1,7 @@
 """What the documentation, docstrings and comments name is there: files, folders, modules, commands, targets of make.
 
-Read are all Markdown files, and of Python files the docstrings and comments. A word is taken for a name
+Read are all Markdown files, and of Python files the docstrings and comments; of templates, scripts, style sheets and
+configuration only whole paths. A word is taken for a name
 
 - of a file, if it ends as sources and pages do (`SUFFIXES`), or of anything below a folder at the root, if it begins
   with one: `text2song/queue.py`, `docs/`, but not `/audio/` (an address) nor `runs/warm` (of whoever tries it);
@@ -27,6 +28,7 @@ PACKAGES = ("text2song", "prompts", "adapters", "generation", "feedback", "datas
 FOLDERS = (*PACKAGES, "docs", "templates", "static", ".ci")
 RELATIVE_TO = ("", "templates", "static")
 SUFFIXES = (".py", ".md", ".html", ".css", ".js", ".toml", ".yml", ".conf")
+CONFIGURATION = ("Makefile", "Dockerfile", "pyproject.toml", ".importlinter", ".env.example", "supervisord.conf")
 
 SPAN = re.compile(r"`([^`]+)`")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -45,6 +47,11 @@ def markdown_files() -> list[Path]:
 
 def python_files() -> list[Path]:
     return [*ROOT.glob("*.py"), *(path for folder in PACKAGES for path in (ROOT / folder).rglob("*.py"))]
+
+
+def other_files() -> list[Path]:
+    found = [path for folder in ("templates", "static") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    return [ROOT / name for name in CONFIGURATION] + [path for path in found if path.suffix in SUFFIXES]
 
 
 @cache
@@ -156,6 +163,12 @@ def test_what_docstrings_and_comments_name_is_there() -> None:
     said = {relative(path): list(wrong_names(prose_of(path.read_text(encoding="utf-8")))) for path in files}
     missing = {name: words for name, words in said.items() if words}
     assert not missing, f"Named, and not there: {missing}"
+
+
+def test_what_other_files_name_is_there() -> None:
+    said = {relative(path): PATH.findall(path.read_text(encoding="utf-8")) for path in other_files()}
+    missing = {name: gone for name, paths in said.items() if (gone := [path for path in paths if not is_file(path)])}
+    assert len(said) > 200 and not missing, f"Named, and not there: {missing}"
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,13 @@ CONFIGURATION = ("Makefile", "Dockerfile", "pyproject.toml", ".importlinter", ".
 SPAN = re.compile(r"`([^`]+)`")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
-PATH = re.compile(rf"(?<![\w/.-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]+(?:{'|'.join(SUFFIXES)})\b")
+PATH = re.compile(
+    rf"(?<![\w/.-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]+(?:{'|'.join(map(re.escape, SUFFIXES))})\b"
+)
 FILE_WORD = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+(?:\(\))?")
 COMMAND = re.compile(r"\bmanage\.py ([a-z_]+)")
-TARGET = re.compile(r"^(?:CI=true )?make ((?!PYTHON)[a-z-]+)")
+TARGET = re.compile(r"^make ([a-z-]+)")
 REQUEST = re.compile(r"(?:GET|POST|PUT|PATCH|DELETE) ")
 
 
@@ -85,14 +87,10 @@ def wrong_names(text: str) -> Iterator[str]:
     yield from (name for name in PATH.findall(text) if not is_file(name))
     yield from (f"manage.py {name}" for name in COMMAND.findall(text) if name not in get_commands())
     for span in SPAN.findall(FENCE.sub("", text)):
-        if REQUEST.match(span):
-            continue
         if (target := TARGET.match(span)) and target[1] not in make_targets():
             yield span
-        for word in span.split():
-            word = word.strip(",;:()\"'")
-            if not is_named_well(word):
-                yield word
+        if not REQUEST.match(span):
+            yield from (name for word in span.split() if not is_named_well(name := word.strip(",;:()\"'")))
 
 
 def is_named_well(word: str) -> bool:

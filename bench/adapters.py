@@ -1,7 +1,7 @@
 """How much of an adapter's change plays, by its size and precision, and what it costs per step.
 
-    python bench/adapters.py --json var/bench/adapters.json
-    python bench/adapters.py --random musicgen-small --steps 10
+    .venv/bin/python -m bench.adapters --json var/bench/adapters.json
+    .venv/bin/python -m bench.adapters --random musicgen-small --steps 10
 
 Both ways of applying an adapter are measured in the same run: *merged*, the change added to the weight and rounded with
 it, and *as played*, which is what the engine does (the branch apart in low precision, merged in float32). `weight` is

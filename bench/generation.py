@@ -1,8 +1,8 @@
 """How fast the engine makes music, beside `transformers`' own `generate` in the same run.
 
-    python bench/generation.py --model generation/bundled/studio-tiny --json var/bench/generation.json
-    python bench/generation.py --random studio-tiny
-    python bench/generation.py --random musicgen-small --batch-sizes 1 --seconds 4
+    .venv/bin/python -m bench.generation --model generation/bundled/studio-tiny --json var/bench/generation.json
+    .venv/bin/python -m bench.generation --random studio-tiny
+    .venv/bin/python -m bench.generation --random musicgen-small --batch-sizes 1 --seconds 4
 
 A ratio of 3 means three seconds of music per second of computing, all clips of the batch counted; text encoding and
 the codec's decoding are included. `--random` makes a folder of random weights in the shape of a known model.

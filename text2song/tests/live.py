@@ -127,7 +127,7 @@ class LiveStudio:
         self.supervisor = None
 
     def manage(self, *arguments: str, check: bool = True) -> str:
-        """Run a manage.py command; returns what it printed on stdout."""
+        """Run a command of `manage.py`; returns what it printed on stdout."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,

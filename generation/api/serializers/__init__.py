@@ -1,4 +1,4 @@
-"""The shapes of generation in the API. They check form; `services.py` checks the rules."""
+"""The shapes of generation in the API. They check form; `generation/services/` checks the rules."""
 
 from generation.api.serializers.base_models import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
 from generation.api.serializers.favorites import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer

@@ -188,10 +188,6 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
         known_revisions = {self.base_revision, base_model.revision} - {""}
         return self.base_model_id == base_model.pk and len(known_revisions) < 2
 
-    @property
-    def short_id(self) -> str:
-        return str(self.pk)[:8]
-
 
 class DefaultChange(UUIDModel):
     """A change of what is preselected for a base model: from one adapter, or the base alone, to another."""

@@ -71,10 +71,6 @@ class GroupChoice:
     group: InstrumentGroup
     choices: tuple[InstrumentChoice, ...]
 
-    @property
-    def picked(self) -> int:
-        return sum(1 for choice in self.choices if choice.role)
-
 
 class AttributesForm(forms.ModelForm):
     """The editor's fields. Text and attributes obey the model's rules; typed values survive an invalid form."""

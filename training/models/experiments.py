@@ -208,10 +208,6 @@ class TrainingRun(Work, UUIDModel):
         return self.name
 
     @property
-    def short_id(self) -> str:
-        return str(self.pk)[:8]
-
-    @property
     def training_config(self) -> TrainingConfig:
         return TrainingConfig.from_mapping(self.config)
 

@@ -32,9 +32,9 @@ def run_job(job_id: str) -> None:
 @task_for(AdapterRegistration)
 def check_adapter(registration_id: str) -> None:
     """Try all adapters that wait for it on their bases."""
-    from generation.jobs.adapter_check import try_waiting
+    from generation.jobs.adapter_check import check_waiting
 
-    try_waiting(engines(), worker_name())
+    check_waiting(engines(), worker_name())
 
 
 @task_for(ModelFetch)

@@ -258,7 +258,7 @@ def test_a_taken_version_is_refused_with_the_next_free_one(base):
         receive(base)
     assert refused.value.free_version == "1.10.10"
     receive(base, version="1.10.10")
-    with pytest.raises(AdapterExists, match=r"1\.10\.11"):  # the one that waits for its trial counts as taken
+    with pytest.raises(AdapterExists, match=r"1\.10\.11"):  # the one that waits for its check counts as taken
         receive(base, version="1.10.10")
     assert AdapterRegistration.objects.get().claim("host:1:1")
     with pytest.raises(AdapterExists, match=r"1\.10\.11"):  # and the one being checked

@@ -29,7 +29,7 @@ from adapters.models import ARCHIVE_FILE, CONFIG_FILE, WEIGHTS_FILE, AdapterRegi
 from adapters.services import registration as registering
 from adapters.services.registration import receive_adapter, request_registration, take_in
 from adapters.tests.factories import LAYER, adapter_files, adapter_folder, adapter_zip, lora_tensors, tiny_base
-from generation.jobs.adapter_check import try_on_base
+from generation.jobs.adapter_check import check_on_base
 from text2song import workers
 from text2song.pruning import orphans
 from text2song.tests.clients import caller
@@ -69,7 +69,7 @@ def fresh(registration: AdapterRegistration) -> AdapterRegistration:
 def try_without_engine(registration: AdapterRegistration, run: Callable[..., Any]) -> None:
     """What a worker does, for adapters that are refused before an engine is needed."""
     with run(execute=True):
-        try_on_base(registration, None)  # type: ignore[arg-type]
+        check_on_base(registration, None)  # type: ignore[arg-type]
 
 
 def header_of(length: int) -> bytes:
@@ -370,7 +370,7 @@ def test_a_worker_that_is_to_end_gives_it_back_as_it_was(base, monkeypatch, stor
     held = claimed(sent)
     asked.set()
     monkeypatch.setattr(workers, "_stopping", asked)
-    try_on_base(held, None)  # type: ignore[arg-type]
+    check_on_base(held, None)  # type: ignore[arg-type]
     row = fresh(sent)
     assert (row.state, row.attempts, row.is_unpacked) == ("queued", 0, False) and stored_files() == before
     asked.clear()

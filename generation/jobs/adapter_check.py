@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-def try_waiting(engines: EngineCache, worker: str) -> None:
+def check_waiting(engines: EngineCache, worker: str) -> None:
     """Try every upload that waits; each ends registered or refused."""
     while registration := AdapterRegistration.objects.claim_next(worker):
-        try_on_base(registration, engines)
+        check_on_base(registration, engines)
 
 
-def try_on_base(registration: AdapterRegistration, engines: EngineCache) -> None:
+def check_on_base(registration: AdapterRegistration, engines: EngineCache) -> None:
     """End a claimed registration: registered if the adapter works, else refused with the reason."""
-    registration.perform(lambda registration: list_if_it_works(registration, engines), trial_sentence)
+    registration.perform(lambda registration: list_if_it_works(registration, engines), check_sentence)
 
 
 def list_if_it_works(
@@ -54,5 +54,5 @@ def measure_effect(registration: AdapterRegistration, engines: EngineCache) -> f
     return engine.adapter_effect(spec)
 
 
-def trial_sentence(error: Exception) -> str:
+def check_sentence(error: Exception) -> str:
     return sentence_for(error, doing="trying the adapter on its base model")

@@ -16,7 +16,7 @@ from django.db import Error
 from adapters.exceptions import AdapterFilesRefused
 from adapters.models import Adapter
 from adapters.services.registration import receive_adapter
-from generation.jobs.adapter_check import list_if_it_works, try_on_base
+from generation.jobs.adapter_check import check_on_base, list_if_it_works
 from text2song.workers import presence, worker_name
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def register_adapter(*, actor: AbstractBaseUser | None, files: Path, **values: A
     """
     with presence("command") as worker, _engines() as engines:
         registration = receive_adapter(actor=actor, files=files, worker=worker, **values)
-        try_on_base(registration, engines)
+        check_on_base(registration, engines)
     if registration.adapter is None:
         raise AdapterFilesRefused(registration.error)
     return registration.adapter
@@ -43,7 +43,7 @@ def register_result(
     """As `register_adapter`, for what the work in hand has made: `complete(adapter)` ends that work.
 
     Both happen in one transaction, so that work which is ended twice, because its worker died over it, lists one
-    adapter. The work tells its owner what goes wrong: whatever is raised in the trial or by `complete` is raised as is.
+    adapter. The work tells its owner what goes wrong: whatever is raised in the check or by `complete` is raised as is.
     """
     registration = receive_adapter(actor=actor, files=files, worker=worker_name(), **values)
     try:
@@ -57,7 +57,7 @@ def register_result(
 
 @contextmanager
 def _engines() -> Iterator[EngineCache]:
-    """Of the trial alone: what this process does beside it needs the memory."""
+    """Of the check alone: what this process does beside it needs the memory."""
     from generation.engine import EngineCache
 
     engines = EngineCache()

@@ -25,7 +25,7 @@ from generation.engine.tests.conftest import BUNDLED, load_reference
 from generation.engine.tests.test_adapter_check import with_tensors
 from generation.engine.tests.test_adapters import save_adapter
 from generation.jobs import adapter_check
-from generation.jobs.adapter_check import try_waiting
+from generation.jobs.adapter_check import check_waiting
 from generation.models import AudioSample, BaseModel
 from generation.services.adapters import register_adapter
 from generation.sound.files import load_codes
@@ -84,7 +84,7 @@ def test_an_adapter_that_changes_nothing_is_refused_with_the_reason(
     empty = with_tensors(lora, tmp_path / "empty", lambda n, t: torch.zeros_like(t) if "lora_B" in n else t)
     registration = uploaded(user, base, empty)
     with django_capture_on_commit_callbacks(execute=True):
-        try_waiting(engines, ME)
+        check_waiting(engines, ME)
     registration.refresh_from_db()
     assert registration.state == "refused" and "“warm@1.0.0” changes nothing" in registration.error
     assert not Adapter.objects.exists() and stored_files("adapters") == []
@@ -98,7 +98,7 @@ def test_an_adapter_that_peft_cannot_attach_is_refused(user, base, lora, engines
     config = Path(odd.path) / "adapter_config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"target_modules": ["k_proj"]}))
     registration = uploaded(user, base, odd)
-    try_waiting(engines, ME)
+    check_waiting(engines, ME)
     registration.refresh_from_db()
     assert registration.state == "refused" and "made for another model" in registration.error
 
@@ -154,7 +154,7 @@ def test_nobody_takes_up_what_a_command_is_trying(base, lora, monkeypatch):
 
 def test_generating_with_it_sounds_different_and_strength_zero_does_not(user, base, lora, engines):
     registration = uploaded(user, base, lora)
-    try_waiting(engines, ME)
+    check_waiting(engines, ME)
     registration.refresh_from_db()
     prompt = PromptFactory()
 
@@ -176,7 +176,7 @@ def test_generating_with_it_sounds_different_and_strength_zero_does_not(user, ba
 def test_the_downloaded_folder_is_what_peft_loads_and_the_engine_applies(user, base, lora, engines, tmp_path):
     """Round trip: the archive's folder, loaded by peft alone, gives the logits of the engine's own application."""
     registration = uploaded(user, base, lora)
-    try_waiting(engines, ME)
+    check_waiting(engines, ME)
     registration.refresh_from_db()
     folder = tmp_path / "downloaded"
     with zipfile.ZipFile(tmp_path / "adapter.zip", "w") as archive:
@@ -212,7 +212,7 @@ def test_the_downloaded_folder_is_what_peft_loads_and_the_engine_applies(user, b
 def test_each_sample_of_a_job_is_drawn_with_its_own_seed(user, base, lora, engines):
     """Sample i of a job is what the engine makes alone of seed + i: with an adapter, and at its strength."""
     registration = uploaded(user, base, lora)
-    try_waiting(engines, ME)
+    check_waiting(engines, ME)
     registration.refresh_from_db()
     job = services.make_music(
         actor=user,

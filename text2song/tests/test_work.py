@@ -24,7 +24,7 @@ from feedback.models import ListeningTest
 from feedback.tests.factories import ListeningTestFactory
 from generation.base_models import fetching
 from generation.exceptions import ModelFolderRefused
-from generation.jobs import adapter_check as adapter_trial
+from generation.jobs import adapter_check
 from generation.jobs import worker as generation_worker
 from generation.models import GenerationJob, ModelFetch
 from generation.tests.factories import GenerationJobFactory, ModelFetchFactory
@@ -91,7 +91,7 @@ KINDS = [
         AdapterRegistration,
         AdapterRegistrationFactory,
         results=registered,
-        sentence_of=lambda registration: adapter_trial.trial_sentence,
+        sentence_of=lambda registration: adapter_check.check_sentence,
     ),
     Kind(Dataset, waiting_dataset, results=lambda: {"content_hash": "f" * 64, "train_rows": 1}),
     Kind(Export, waiting_export, results=lambda: {"file": "exports/some.jsonl", "sha256": "f" * 64}),

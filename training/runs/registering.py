@@ -1,4 +1,4 @@
-"""What a run made goes into the registry, after the same trial on its base as any other adapter."""
+"""What a run made goes into the registry, after the same check on its base as any other adapter."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def registration(request: HttpRequest, registration_id: UUID) -> HttpResponse:
-    """How the trial goes: the page, or for its polling the part that changes."""
+    """How the check goes: the page, or for its polling the part that changes."""
     registrations = AdapterRegistration.objects.visible_to(request.user).select_related("base_model", "adapter")
     found = get_object_or_404(registrations, pk=registration_id)
     template = "adapters/_registration.html" if request.htmx else "adapters/registration.html"

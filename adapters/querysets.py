@@ -10,13 +10,13 @@ from text2song.models import SoftDeleteQuerySet
 from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
     from generation.models import BaseModel
 
 
 class AdapterRegistrationQuerySet(WorkQuerySet):
-    def visible_to(self, user: AbstractBaseUser) -> AdapterRegistrationQuerySet:
+    def visible_to(self, user: User) -> AdapterRegistrationQuerySet:
         """A person's own uploads; all for curators."""
         return self if user.is_staff else self.filter(created_by=user)
 

@@ -14,14 +14,14 @@ from django.utils import timezone
 from text2song.models import SoftDeleteQuerySet
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 
 OPEN_STATES = ("generating", "active")
 """States of a listening test that takes votes."""
 
 
-def samples_judged_by(rater: AbstractBaseUser) -> models.QuerySet:
+def samples_judged_by(rater: User) -> models.QuerySet:
     """Ids of the samples `rater` has given any kind of feedback on."""
     from feedback.models import Note, Preference, Rating, SampleTag
 
@@ -31,7 +31,7 @@ def samples_judged_by(rater: AbstractBaseUser) -> models.QuerySet:
     return parts[0].union(*parts[1:], compared.values("sample_a_id"), compared.values("sample_b_id"))
 
 
-def sees_all_answers_on(samples: models.QuerySet, reader: AbstractBaseUser) -> bool:
+def sees_all_answers_on(samples: models.QuerySet, reader: User) -> bool:
     """Whether nothing said of `samples` (a queryset of ids in one column) is kept from `reader`, as by `visible_to`."""
     if reader.is_staff:
         return True
@@ -58,7 +58,7 @@ class JudgementQuerySet(models.QuerySet):
         """Without those of raters whom a curator excluded."""
         return self.exclude(rater__rater_profile__is_excluded=True)
 
-    def visible_to(self, reader: AbstractBaseUser) -> JudgementQuerySet:
+    def visible_to(self, reader: User) -> JudgementQuerySet:
         """What `reader` may see: their own, and others' on samples they have judged themselves. Curators see all.
 
         An answer on several samples is seen once all of them are judged.
@@ -127,7 +127,7 @@ class PreferenceQuerySet(JudgementQuerySet):
     def concerning(self, samples: models.QuerySet) -> PreferenceQuerySet:
         return self.filter(Q(sample_a__in=samples) | Q(sample_b__in=samples))
 
-    def voice_of(self, rater: AbstractBaseUser, pairs: Collection[str]) -> PreferenceQuerySet:
+    def voice_of(self, rater: User, pairs: Collection[str]) -> PreferenceQuerySet:
         """What `rater` says of these pairs (by `pair_key`), one answer for each at most, to be replaced.
 
         In a transaction; until its end no other one gives this rater another answer, so that two tabs come one after
@@ -195,7 +195,7 @@ class ListeningTestQuerySet(SoftDeleteQuerySet):
         """Tests that take votes: trials open as soon as pairs are there, while others are still being made."""
         return self.visible().filter(state__in=OPEN_STATES)
 
-    def open_to(self, rater: AbstractBaseUser) -> ListeningTestQuerySet:
+    def open_to(self, rater: User) -> ListeningTestQuerySet:
         """Open tests this rater may judge: all for members, those of their invitation for guests."""
         profile = getattr(rater, "rater_profile", None)
         if profile is None or profile.kind != "guest":
@@ -204,7 +204,7 @@ class ListeningTestQuerySet(SoftDeleteQuerySet):
             return self.none()
         return self.open() if profile.invitation.test_id is None else self.open().filter(pk=profile.invitation.test_id)
 
-    def visible_to(self, user: AbstractBaseUser) -> ListeningTestQuerySet:
+    def visible_to(self, user: User) -> ListeningTestQuerySet:
         """Tests this person may know of: all for curators, open and completed ones for members, theirs for guests."""
         if user.is_staff:
             return self.visible()

@@ -25,7 +25,7 @@ from text2song.models import SoftDeleteQuerySet
 from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 
 class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
@@ -106,7 +106,7 @@ class AudioSampleQuerySet(SoftDeleteQuerySet):
         """With job, prompt, model and adapter, as every list of samples shows them."""
         return self.select_related("job", "job__prompt", "job__base_model", "job__adapter")
 
-    def hearted_by(self, user: AbstractBaseUser) -> AudioSampleQuerySet:
+    def hearted_by(self, user: User) -> AudioSampleQuerySet:
         """Annotate `is_favorite`: whether `user` set a heart."""
         from generation.models import Favorite
 

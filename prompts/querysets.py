@@ -12,7 +12,7 @@ from prompts.wording.sameness import text_key
 from text2song.models import SoftDeleteQuerySet
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
     from prompts.models import Prompt
 
@@ -33,7 +33,7 @@ class PromptQuerySet(SoftDeleteQuerySet):
     def with_author(self) -> PromptQuerySet:
         return self.select_related("author")
 
-    def with_hearts_of(self, user: AbstractBaseUser) -> PromptQuerySet:
+    def with_hearts_of(self, user: User) -> PromptQuerySet:
         """With `is_favorite`: whether the user's heart is on it."""
         return self.annotate(is_favorite=Exists(user.favorites.filter(prompt=OuterRef("pk"))))
 
@@ -59,7 +59,7 @@ class PromptQuerySet(SoftDeleteQuerySet):
 
 
 class PromptTemplateQuerySet(QuerySet):
-    def available_to(self, user: AbstractBaseUser) -> PromptTemplateQuerySet:
+    def available_to(self, user: User) -> PromptTemplateQuerySet:
         """System templates first, by category; then the user's own."""
         return self.filter(Q(owner__isnull=True) | Q(owner=user)).order_by(
             F("owner").asc(nulls_first=True), "category", "name"

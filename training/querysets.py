@@ -11,7 +11,7 @@ from django.utils import timezone
 from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
     from datasets_app.models import Dataset
 
@@ -81,7 +81,7 @@ class PromotionQuerySet(WorkQuerySet):
         due = self.filter(state=self.model.WAITING, queued_at__lte=timezone.now())
         return due.to_decide().order_by("queued_at", "pk")
 
-    def visible_to(self, reader: AbstractBaseUser) -> Self:
+    def visible_to(self, reader: User) -> Self:
         """Open ones are the curators' to see: who knows what a test compares should not vote in it."""
         return self if reader.is_staff else self.exclude(outcome="open")
 

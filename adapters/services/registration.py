@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from adapters.exceptions import AdapterExists
@@ -31,9 +31,7 @@ NOT_TYPED = ("base_model", "parent", "created_by", *AdapterRegistration.TAKEN_IN
 SHARED_FIELDS = tuple(field.name for field in AdapterFiles._meta.get_fields())
 
 
-def request_registration(
-    *, actor: AbstractBaseUser | None, files: Sequence[Upload], **values: Any
-) -> AdapterRegistration:
+def request_registration(*, actor: User | None, files: Sequence[Upload], **values: Any) -> AdapterRegistration:
     """Keep uploaded files as a registration, and wake a worker to unpack them and try the adapter on its base.
 
     Takes little time and memory whatever was sent: looks at names, sizes, the configuration and the header of the
@@ -48,7 +46,7 @@ def request_registration(
     return registration
 
 
-def receive_adapter(*, actor: AbstractBaseUser | None, files: Path, worker: str, **values: Any) -> AdapterRegistration:
+def receive_adapter(*, actor: User | None, files: Path, worker: str, **values: Any) -> AdapterRegistration:
     """Inspect and store a folder or zip archive of this machine as a registration that `worker`, the caller, tries.
 
     It is claimed from the start, so that nobody else does. `values` are those of `_new_registration`. Raises
@@ -64,7 +62,7 @@ def receive_adapter(*, actor: AbstractBaseUser | None, files: Path, worker: str,
 
 def _new_registration(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     name: str,
     version: str,
     base_model: BaseModel,

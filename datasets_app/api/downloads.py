@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import FileResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
@@ -20,7 +20,7 @@ def export_name(export: Export) -> str:
     return f"{slugify(export.dataset.name) or 'dataset'}-{export.dataset.short_id}.{export.suffix}"
 
 
-def export_response(export: Export, reader: AbstractBaseUser) -> HttpResponseBase:
+def export_response(export: Export, reader: User) -> HttpResponseBase:
     """The file, streamed; from an object store, a redirect to a link that soon expires.
 
     Raises `Forbidden` where `reader` may not read the rows, `DatasetNotReady` while it is being written, and

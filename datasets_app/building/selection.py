@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Case, Count, Exists, F, FloatField, OuterRef, Q, QuerySet, Sum, UUIDField, Value, When
 from django.db.models.functions import Coalesce
 
@@ -54,7 +54,7 @@ class Readiness:
         return f"{f'fewer than {self.fewer_than}' if self.have is None else self.have} of {self.want}"
 
 
-def readiness(reader: AbstractBaseUser | None) -> list[Readiness]:
+def readiness(reader: User | None) -> list[Readiness]:
     """Clips with four stars or more, and decided pairs, against what a first training needs.
 
     Nobody is told counts below `FEWEST_TOLD` but the studio itself (None).
@@ -71,7 +71,7 @@ def _readiness(kind: str, have: int | None, want: int) -> Readiness:
     return Readiness(kind, have, want, FEWEST_TOLD if have is None else None)
 
 
-def told(reader: AbstractBaseUser | None, count: int) -> int | None:
+def told(reader: User | None, count: int) -> int | None:
     """The count as it is told: None for fewer than `FEWEST_TOLD`, which would tell what was said of single clips.
 
     The studio itself (None) is told every count.

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models import Count
 
@@ -30,9 +30,7 @@ from text2song.work import ClaimLost
 ROWS_AT_ONCE = 100
 
 
-def import_dataset(
-    *, actor: AbstractBaseUser | None, path: Path, name: str, worker: str, description: str = ""
-) -> Dataset:
+def import_dataset(*, actor: User | None, path: Path, name: str, worker: str, description: str = "") -> Dataset:
     """Make a dataset of the rows of an exported file, folder or zip; it has the content hash of the one exported.
 
     Clips of this studio are recognised by id and codes; others bring their codes along. `worker` names this process.

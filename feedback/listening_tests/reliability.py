@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import asdict
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ Answers = dict[UUID, dict[int, str]]
 """Decided answers, "x" or "y", by pair and rater."""
 
 
-def refresh_reliability(rater: AbstractBaseUser) -> RaterProfile:
+def refresh_reliability(rater: User) -> RaterProfile:
     """Compute the rater's weight anew from everything they answered, and store it with what it rests on."""
     profile = profile_of(rater)
     others = _others_on_the_same_pairs(rater)
@@ -58,7 +58,7 @@ def refresh_outdated() -> int:
     return len(raters)
 
 
-def _evidence(rater: AbstractBaseUser, others: Answers) -> Evidence:
+def _evidence(rater: User, others: Answers) -> Evidence:
     mine = list(Trial.objects.voted().filter(rater=rater).select_related("pair", "repeat_of"))
     decided = [trial for trial in mine if trial.choice in DECIDED]
     repeats = [trial for trial in decided if trial.repeat_of is not None and trial.repeat_of.choice in DECIDED]
@@ -76,7 +76,7 @@ def _evidence(rater: AbstractBaseUser, others: Answers) -> Evidence:
     )
 
 
-def _others_on_the_same_pairs(rater: AbstractBaseUser) -> Answers:
+def _others_on_the_same_pairs(rater: User) -> Answers:
     mine = Trial.objects.counted().filter(rater=rater).order_by().values("pair")
     rows = Trial.objects.counted().filter(pair__in=mine, choice__in=DECIDED, rater__isnull=False).exclude(rater=rater)
     answers: Answers = defaultdict(dict)

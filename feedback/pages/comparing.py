@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import combinations
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from feedback.models import Preference, Ranking
 from feedback.models.judgements import MOST_RANKED, set_key
@@ -26,7 +26,7 @@ class Comparison:
     """
 
     samples: list[AudioSample]
-    rater: AbstractBaseUser
+    rater: User
     refused: forms.Form | None = None
 
     @cached_property

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Q
 
 from feedback.judgements.history import feedback_on
@@ -28,7 +28,7 @@ class Panel:
     """
 
     sample: AudioSample
-    rater: AbstractBaseUser
+    rater: User
     refused: dict[str, forms.Form] = field(default_factory=dict)
 
     @cached_property

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django import template
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.template.context import RequestContext
 from django.urls import reverse
@@ -154,7 +154,7 @@ def kind(item: Feedback) -> str:
 
 
 @register.filter
-def deletable_by(item: Feedback, user: AbstractBaseUser) -> bool:
+def deletable_by(item: Feedback, user: User) -> bool:
     return may_delete(item, user)
 
 

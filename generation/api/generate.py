@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
@@ -75,7 +75,7 @@ class GenerateViewSet(UUIDLookup, mixins.RetrieveModelMixin, ApiViewSet):
 
 
 @transaction.atomic
-def submit(actor: AbstractBaseUser, values: dict[str, Any], key: Once) -> GenerationJob:
+def submit(actor: User, values: dict[str, Any], key: Once) -> GenerationJob:
     """Send the job that `values` (`GenerateSerializer`'s) describe. A refused or repeated one leaves no prompt."""
     if earlier := services.first_of_key(actor, key["idempotency_key"], key["idempotency_digest"]):
         return earlier

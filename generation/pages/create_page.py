@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
@@ -67,7 +67,7 @@ def asked_adapter(request: HttpRequest) -> Adapter | None:
         return None
 
 
-def recent_jobs(user: AbstractBaseUser, prompt: Prompt | None) -> list[GenerationJob]:
+def recent_jobs(user: User, prompt: Prompt | None) -> list[GenerationJob]:
     """Cards to show under the form: the prompt's newest jobs, else the user's."""
     jobs = GenerationJob.objects.visible()
     if prompt is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Prefetch, QuerySet
 
 from generation.models import AudioSample, GenerationJob
 
 
-def cards_for(user: AbstractBaseUser, jobs: QuerySet[GenerationJob]) -> list[GenerationJob]:
+def cards_for(user: User, jobs: QuerySet[GenerationJob]) -> list[GenerationJob]:
     """The jobs with everything a card shows: `visible_samples` with the user's hearts, `place`, `may_manage`."""
     samples = AudioSample.objects.visible().hearted_by(user).order_by("index")
     related = jobs.select_related("prompt", "base_model", "adapter", "requested_by", "source_sample").prefetch_related(
@@ -19,7 +19,7 @@ def cards_for(user: AbstractBaseUser, jobs: QuerySet[GenerationJob]) -> list[Gen
     return rows_for(user, related)
 
 
-def rows_for(user: AbstractBaseUser, jobs: Iterable[GenerationJob]) -> list[GenerationJob]:
+def rows_for(user: User, jobs: Iterable[GenerationJob]) -> list[GenerationJob]:
     """The jobs with `place` (1 for the next in the queue, else None) and `may_manage` (whether it is the user's)."""
     shown = list(jobs)
     places: dict[object, int] = {}
@@ -32,6 +32,6 @@ def rows_for(user: AbstractBaseUser, jobs: Iterable[GenerationJob]) -> list[Gene
     return shown
 
 
-def may_manage(user: AbstractBaseUser, job: GenerationJob) -> bool:
+def may_manage(user: User, job: GenerationJob) -> bool:
     """Whether `user` may cancel and delete the job: who sent it, and curators."""
     return bool(user.is_staff or (job.requested_by_id is not None and job.requested_by_id == user.pk))

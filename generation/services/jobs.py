@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -38,7 +38,7 @@ def model_for(key: str | None) -> BaseModel:
 
 def submit_job(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     prompt: Prompt,
     base_model: BaseModel | None = None,
     adapter: Adapter | None = None,
@@ -71,7 +71,7 @@ def submit_job(
 
 def build_job(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     prompt: Prompt,
     base_model: BaseModel | None = None,
     adapter: Adapter | None = None,
@@ -131,7 +131,7 @@ def _refused(field: str, message: str) -> Refused:
     return Refused(message, fields={field: [message]})
 
 
-def _keep_quota(actor: AbstractBaseUser | None) -> None:
+def _keep_quota(actor: User | None) -> None:
     limit = settings.MAX_ACTIVE_JOBS_PER_USER
     if actor is None:
         return
@@ -140,12 +140,12 @@ def _keep_quota(actor: AbstractBaseUser | None) -> None:
         raise ActiveJobQuota(limit)
 
 
-def lock_submissions(actor: AbstractBaseUser) -> None:
+def lock_submissions(actor: User) -> None:
     """Within a transaction: whatever else `actor` sends at once waits for its end."""
     get_user_model().objects.select_for_update().get(pk=actor.pk)
 
 
-def first_of_key(actor: AbstractBaseUser, key: str, digest: str = "") -> GenerationJob | None:
+def first_of_key(actor: User, key: str, digest: str = "") -> GenerationJob | None:
     """`job_of_key` within a transaction, before anything is stored: of requests at once, the first is alone."""
     if not key:
         return None
@@ -153,7 +153,7 @@ def first_of_key(actor: AbstractBaseUser, key: str, digest: str = "") -> Generat
     return job_of_key(actor, key, digest)
 
 
-def job_of_key(actor: AbstractBaseUser | None, key: str, digest: str = "") -> GenerationJob | None:
+def job_of_key(actor: User | None, key: str, digest: str = "") -> GenerationJob | None:
     """The job `actor` sent with this idempotency key, if any.
 
     Raises `Conflict` when it was deleted since, `IdempotencyKeyReused` when it was another request.
@@ -170,7 +170,7 @@ def job_of_key(actor: AbstractBaseUser | None, key: str, digest: str = "") -> Ge
 
 
 def extend_sample(
-    *, sample: AudioSample, actor: AbstractBaseUser, seconds: int, num_samples: int = 2, **once: str
+    *, sample: AudioSample, actor: User, seconds: int, num_samples: int = 2, **once: str
 ) -> GenerationJob:
     """Continue a clip by `seconds`: every candidate begins with the whole of it.
 
@@ -193,7 +193,7 @@ def extend_sample(
 
 
 def vary_sample(
-    *, sample: AudioSample, actor: AbstractBaseUser, keep_seconds: float, num_samples: int = 3, **once: str
+    *, sample: AudioSample, actor: User, keep_seconds: float, num_samples: int = 3, **once: str
 ) -> GenerationJob:
     """Make relatives of a clip: each keeps its first `keep_seconds` and goes its own way from there.
 
@@ -214,7 +214,7 @@ def vary_sample(
 
 
 def _relative(
-    sample: AudioSample, *, actor: AbstractBaseUser, duration: int, once: Mapping[str, str], **changes: Any
+    sample: AudioSample, *, actor: User, duration: int, once: Mapping[str, str], **changes: Any
 ) -> GenerationJob:
     job = sample.job
     inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name not in {"preset", *changes}}
@@ -234,7 +234,7 @@ def _relative(
 # -- jobs ---------------------------------------------------------------------------------------------------------
 
 
-def retry_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
+def retry_job(*, job: GenerationJob, actor: User) -> GenerationJob:
     """Send the same settings, seed included, as a new job."""
     inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name != "preset"}
     return submit_job(
@@ -251,7 +251,7 @@ def retry_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
     )
 
 
-def cancel_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
+def cancel_job(*, job: GenerationJob, actor: User) -> None:
     """Stop a queued or running job; what it had made so far is removed."""
     _own(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can cancel it.")
     with transaction.atomic():
@@ -262,7 +262,7 @@ def cancel_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
         transaction.on_commit(lambda: [sample.delete_files() for sample in partial])
 
 
-def requeue_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
+def requeue_job(*, job: GenerationJob, actor: User) -> GenerationJob:
     """Give a failed or cancelled job another chance under its own id, attempts counted anew (curators)."""
     if not actor.is_staff:
         raise Forbidden("Only curators can requeue a job.")
@@ -272,7 +272,7 @@ def requeue_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob
     return job
 
 
-def delete_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
+def delete_job(*, job: GenerationJob, actor: User) -> None:
     """Hide a job, cancelling it first if unfinished; hearts and feedback on its samples go in the same transaction."""
     _own(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can delete it.")
     with transaction.atomic():
@@ -284,7 +284,7 @@ def delete_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
         job.save(update_fields=["deleted_at"])
 
 
-def delete_sample(*, sample: AudioSample, actor: AbstractBaseUser) -> None:
+def delete_sample(*, sample: AudioSample, actor: User) -> None:
     """Hide a sample; hearts and feedback on it go too."""
     _own(sample.job.requested_by_id, actor, "Only the person who made a sample, or a curator, can delete it.")
     with transaction.atomic():
@@ -294,6 +294,6 @@ def delete_sample(*, sample: AudioSample, actor: AbstractBaseUser) -> None:
         sample.save(update_fields=["deleted_at"])
 
 
-def _own(owner_id: int | None, actor: AbstractBaseUser, otherwise: str) -> None:
+def _own(owner_id: int | None, actor: User, otherwise: str) -> None:
     if owner_id != actor.pk and not actor.is_staff:
         raise Forbidden(otherwise)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from adapters.models import Adapter
@@ -17,7 +17,7 @@ from prompts.services import create_prompt
 
 def create_music(
     *,
-    actor: AbstractBaseUser,
+    actor: User,
     prompt_values: Mapping[str, Any],
     earlier_prompt: Prompt | None = None,
     base_model: BaseModel | None = None,

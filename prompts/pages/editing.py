@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from prompts import services
@@ -28,7 +28,7 @@ class TemplateGroup:
     own: list[PromptTemplate] = field(default_factory=list)
 
 
-def editor_context(form: AttributesForm, user: AbstractBaseUser, model: str = "") -> dict[str, Any]:
+def editor_context(form: AttributesForm, user: User, model: str = "") -> dict[str, Any]:
     """Context of `prompts/_editor.html`: `prompt_form`, `coach`, `reading`, `templates_by_category`.
 
     `model` is the key of the model chosen on the page, if there is such a choice; else the active one reads.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
@@ -117,7 +117,7 @@ def recent_searches(request: HttpRequest) -> list[str]:
     return now
 
 
-def mark_hearts(prompts: Iterable[Prompt], user: AbstractBaseUser) -> None:
+def mark_hearts(prompts: Iterable[Prompt], user: User) -> None:
     """Set `is_favorite` on each prompt, in one query."""
     prompts = list(prompts)
     hearts = set(user.favorites.filter(prompt__in=prompts).values_list("prompt_id", flat=True))

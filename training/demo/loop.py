@@ -16,7 +16,7 @@ from uuid import UUID
 import numpy as np
 import soundfile
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from adapters.models import Adapter
@@ -175,9 +175,7 @@ class Demo:
 
     size = Size()
 
-    def __init__(
-        self, *, actor: AbstractBaseUser, taste: Taste, seed: int, say: Say, method: Method = Method.DPO
-    ) -> None:
+    def __init__(self, *, actor: User, taste: Taste, seed: int, say: Say, method: Method = Method.DPO) -> None:
         self.actor, self.taste, self.seed, self.say, self.method = actor, taste, seed, say, method
         self.model: BaseModel = model_for(None)
         self.rater = synthetic_rater()
@@ -357,7 +355,7 @@ class Demo:
         return by_prompt
 
 
-def synthetic_rater() -> AbstractBaseUser:
+def synthetic_rater() -> User:
     """The account of the program that votes: it cannot sign in, and its profile is marked."""
     user, made = get_user_model().objects.get_or_create(username=RATER)
     if made:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Q
 from django.urls import reverse
 
@@ -42,7 +42,7 @@ class Story:
     events: list[Event]
 
 
-def story_of(adapter: Adapter, reader: AbstractBaseUser, relatives: Iterable[Adapter]) -> Story:
+def story_of(adapter: Adapter, reader: User, relatives: Iterable[Adapter]) -> Story:
     """In three queries. `adapter` must come `with_context()`; `relatives` are its children and its other versions."""
     runs = list(
         TrainingRun.objects.filter(Q(adapter=adapter) | Q(parent=adapter)).select_related("dataset", "experiment")

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -85,7 +85,7 @@ def _unbound_copy(form: DatasetForm) -> DatasetForm:
     return DatasetForm({name: form.get_initial_for_field(field, name) for name, field in form.fields.items()})
 
 
-def _count(actor: AbstractBaseUser, form: DatasetForm) -> dict[str, Any]:
+def _count(actor: User, form: DatasetForm) -> dict[str, Any]:
     """`rows` (None: `fewer_than`), or the `error` that keeps them from being counted; a missing name does not."""
     form.is_valid()
     wrong = {name: errors for name, errors in form.errors.items() if name in (*form.FILTERS, "kind")}

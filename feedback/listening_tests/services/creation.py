@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -52,7 +52,7 @@ class ArmSpec:
 
 def create_test(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     name: str,
     suite: PromptSuite,
     arms: Sequence[ArmSpec],
@@ -93,7 +93,7 @@ def create_test(
     return test
 
 
-def update_test(*, actor: AbstractBaseUser, test: ListeningTest, **values: Any) -> ListeningTest:
+def update_test(*, actor: User, test: ListeningTest, **values: Any) -> ListeningTest:
     """Change name, description or votes wanted. Everything else is fixed, so that votes stay comparable."""
     require_curator(actor, "change a listening test")
     fixed = sorted(set(values) - {"name", "description", "votes_wanted"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from uuid import UUID
 from zlib import crc32
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db.models import Count, Max, Q, QuerySet, Sum
 
@@ -51,7 +51,7 @@ class Standings:
     reference: str
 
 
-def standings(*, actor: AbstractBaseUser) -> Standings:
+def standings(*, actor: User) -> Standings:
     """All arms that were voted on. Curators see every vote but those of sealed tests that go on, others those of tests
     that are over.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -35,7 +35,7 @@ class SentClip(NamedTuple):
     is_first: bool
 
 
-def find_trial(*, rater: AbstractBaseUser, token: str) -> Trial:
+def find_trial(*, rater: User, token: str) -> Trial:
     """The rater's own trial; raises `TrialNotFound` for any other, and for those of deleted tests."""
     own = Trial.objects.filter(rater=rater, test__deleted_at__isnull=True).select_related(*CONTEXT)
     trial = own.filter(token=token).first()
@@ -44,7 +44,7 @@ def find_trial(*, rater: AbstractBaseUser, token: str) -> Trial:
     return trial
 
 
-def clip_of(*, rater: AbstractBaseUser, token: str) -> SentClip:
+def clip_of(*, rater: User, token: str) -> SentClip:
     """What a clip's token stands for, while the trial is open; raises `TrialNotFound` before and after."""
     open_trials = Trial.objects.filter(rater=rater, voted_at__isnull=True, test__in=ListeningTest.objects.open())
     for name, is_first in (("first_token", True), ("second_token", False)):
@@ -65,7 +65,7 @@ def required_seconds(trial: Trial) -> float:
     return coverage.required_seconds(shape_of(trial.pair).seconds)
 
 
-def report_heard(*, rater: AbstractBaseUser, token: str, first: object, second: object) -> Trial:
+def report_heard(*, rater: User, token: str, first: object, second: object) -> Trial:
     """Add intervals of seconds heard of each clip; returns the trial as it is then.
 
     Raises `TrialNotFound`, `WrongState` or `AlreadyVoted` when it is over, `Refused` for malformed intervals and
@@ -90,7 +90,7 @@ def report_heard(*, rater: AbstractBaseUser, token: str, first: object, second: 
     return trial
 
 
-def vote(*, rater: AbstractBaseUser, token: str, choice: str, heard: tuple[object, object] | None = None) -> Trial:
+def vote(*, rater: User, token: str, choice: str, heard: tuple[object, object] | None = None) -> Trial:
     """Store the rater's answer, once. `heard` are the intervals played of each clip, None from a page without script.
 
     The same answer sent again changes nothing and returns the same trial. Raises `TrialNotFound`; `AlreadyVoted` when

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -13,10 +13,14 @@ from datasets_app.models.building import BuildQuerySet
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from datasets_app.models import Dataset, DatasetItem, DatasetPart
+
 CLIPS = ("sample", "chosen", "rejected")
 
+Part = TypeVar("Part", bound="DatasetPart")
 
-class DatasetQuerySet(BuildQuerySet):
+
+class DatasetQuerySet(BuildQuerySet["Dataset"]):
     def ready(self) -> Self:
         """Those that can be trained on."""
         return self.visible().filter(state="ready")
@@ -34,7 +38,7 @@ class DatasetQuerySet(BuildQuerySet):
         return super().delete()
 
 
-class PartQuerySet(QuerySet):
+class PartQuerySet(QuerySet[Part]):
     """Parts of datasets: written once while their dataset is being built, and never changed after."""
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
@@ -61,7 +65,7 @@ def _refuse_built(datasets: QuerySet) -> None:
         raise DatasetIsImmutable(name)
 
 
-class DatasetItemQuerySet(PartQuerySet):
+class DatasetItemQuerySet(PartQuerySet["DatasetItem"]):
     def with_clips(self) -> Self:
         """With the clips and what is needed to read their codes."""
         return self.select_related(*CLIPS, *(f"{name}__sample" for name in CLIPS))

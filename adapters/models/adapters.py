@@ -17,6 +17,7 @@ from django.utils import timezone
 from adapters import querysets
 from adapters.models import names as validators
 from text2song.models import SoftDeleteModel, UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
     DONE: ClassVar[str] = State.REGISTERED
     FAILED: ClassVar[str] = State.REFUSED
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.CHECKING)
-    CLUSTER: ClassVar[str] = "generation"
+    CLUSTER: ClassVar[Cluster] = "generation"
     TASK: ClassVar[str] = "generation.tasks.check_adapter"
     GAVE_UP: ClassVar[str] = (
         "The worker died each time it unpacked or loaded the adapter, most likely for lack of memory."

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django import template
 from django.contrib.auth.models import User
-from django.http import HttpRequest
 from django.template.context import RequestContext
 from django.urls import reverse
 
@@ -32,6 +31,7 @@ from feedback.services.deletion import Feedback, may_delete
 from feedback.services.preferences import STRENGTHS
 from generation.models import AudioSample, GenerationJob
 from prompts.models import Prompt
+from text2song.pages.requests import StudioRequest
 
 register = template.Library()
 
@@ -114,7 +114,7 @@ def job_feedback(context: RequestContext, job: GenerationJob, oob: bool = False)
     }
 
 
-def panel_context(request: HttpRequest, panel: Panel) -> dict[str, Any]:
+def panel_context(request: StudioRequest, panel: Panel) -> dict[str, Any]:
     """What the panel's templates need."""
     sample_page = reverse("sample-detail", args=[panel.sample.pk])
     return {
@@ -126,7 +126,7 @@ def panel_context(request: HttpRequest, panel: Panel) -> dict[str, Any]:
     }
 
 
-def comparison_context(request: HttpRequest, comparison: Comparison) -> dict[str, Any]:
+def comparison_context(request: StudioRequest, comparison: Comparison) -> dict[str, Any]:
     """What the comparison's templates need."""
     among = urlencode([("ids", sample.pk) for sample in comparison.samples])
     return {
@@ -137,7 +137,7 @@ def comparison_context(request: HttpRequest, comparison: Comparison) -> dict[str
     }
 
 
-def _here(request: HttpRequest) -> str:
+def _here(request: StudioRequest) -> str:
     """The page the reader is on; empty where a form was sent to an address of its own."""
     if request.htmx:
         return request.htmx.current_url_abs_path or ""

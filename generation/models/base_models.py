@@ -14,6 +14,7 @@ from generation.exceptions import ModelNotReady
 from generation.specs import ModelSpec
 from text2song.exceptions import Refused
 from text2song.models import UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work, WorkQuerySet
 
 
@@ -151,7 +152,7 @@ class ModelFetch(Work, UUIDModel):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    CLUSTER: ClassVar[str] = "default"
+    CLUSTER: ClassVar[Cluster] = "default"
     TASK: ClassVar[str] = "generation.tasks.fetch_model"
 
     base_model = models.ForeignKey(BaseModel, on_delete=models.CASCADE, related_name="fetches")

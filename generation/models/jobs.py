@@ -22,6 +22,7 @@ from prompts.models import Prompt
 from prompts.wording.reading import Reading
 from text2song.exceptions import Refused
 from text2song.models import SoftDeleteModel, UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work
 
 MAX_SEED = 2**31 - 1
@@ -143,7 +144,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         EXTENSION = "extension", "Continues a sample"
         VARIATION = "variation", "Varies a sample"
 
-    CLUSTER: ClassVar[str] = "generation"
+    CLUSTER: ClassVar[Cluster] = "generation"
     TASK: ClassVar[str] = "generation.tasks.run_job"
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times while making this, most likely for lack of memory. "

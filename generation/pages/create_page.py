@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
 
 from adapters.models import Adapter
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
@@ -14,6 +13,7 @@ from generation.pages.forms import VALUE_FIELDS
 from generation.pages.job_cards import cards_for
 from prompts.models import Prompt
 from prompts.services import apply_template, find_prompt, find_template
+from text2song.pages.requests import StudioRequest
 
 RECENT_JOBS = 3
 JOBS_OF_PROMPT = 6
@@ -34,7 +34,7 @@ def earlier_prompt(prompt_id: str) -> Prompt | None:
     return find_prompt(prompt_id) if prompt_id else None
 
 
-def initial_settings(request: HttpRequest, job: GenerationJob | None) -> dict[str, Any]:
+def initial_settings(request: StudioRequest, job: GenerationJob | None) -> dict[str, Any]:
     """The settings of `job` except its seed; else the defaults, with a template's duration where one is applied.
 
     A duration is cut to what the model can do. `?adapter=` chooses an adapter and its model; otherwise the default
@@ -59,7 +59,7 @@ def initial_settings(request: HttpRequest, job: GenerationJob | None) -> dict[st
     return settings
 
 
-def asked_adapter(request: HttpRequest) -> Adapter | None:
+def asked_adapter(request: StudioRequest) -> Adapter | None:
     """The active adapter of `?adapter=`; None for any other (an old bookmark)."""
     try:
         return Adapter.objects.active().with_context().filter(pk=request.GET.get("adapter") or None).first()

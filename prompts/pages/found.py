@@ -8,13 +8,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.urls import reverse
 
 from prompts.api.filters import PromptFilter
 from prompts.models import Prompt
 from prompts.wording.search import parse_words, remember
 from prompts.wording.vocabulary import MOOD_BY_SLUG, STYLE_BY_SLUG
+from text2song.pages.requests import StudioRequest
 
 RECENT_KEY = "recent_prompt_searches"
 GROUPS = {
@@ -39,7 +40,7 @@ class Chip:
 class History:
     """A search of the history. Wrong filter values are named on the form, and then nothing is found."""
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: StudioRequest) -> None:
         self.request = request
         self.filter = self._filter(request.GET)
         self.words = parse_words(request.GET.get("q", ""))
@@ -108,7 +109,7 @@ class History:
         return f"{reverse('prompts')}{'?' if query else ''}{query.urlencode()}"
 
 
-def recent_searches(request: HttpRequest) -> list[str]:
+def recent_searches(request: StudioRequest) -> list[str]:
     """What this user searched lately, the newest first; `q` of this request is remembered."""
     recent: list[str] = request.session.get(RECENT_KEY, [])
     now = remember(recent, request.GET.get("q", ""))

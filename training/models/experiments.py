@@ -16,6 +16,7 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from text2song.models import UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work
 from training import querysets
 from training.config import TrainingConfig
@@ -130,7 +131,7 @@ class TrainingRun(Work, UUIDModel):
         CANCELLED = "cancelled", "Cancelled"
 
     RESUMABLE: ClassVar[tuple[str, ...]] = (State.FAILED, State.CANCELLED)
-    CLUSTER: ClassVar[str] = "training"
+    CLUSTER: ClassVar[Cluster] = "training"
     TASK: ClassVar[str] = "training.tasks.run_training"
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times during this run without getting any further, most likely for lack of memory. "

@@ -17,6 +17,7 @@ from feedback.models import ListeningTest
 from feedback.statistics.win_rate import MIN_DECIDED
 from prompts.models import PromptSuite
 from text2song.models import UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work
 from training import querysets
 
@@ -98,7 +99,7 @@ class Promotion(Work, UUIDModel):
     DONE: ClassVar[str] = State.DECIDED
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.OPEN, State.DECIDING)
     WAITS_SINCE: ClassVar[str] = "test__finished_at"
-    CLUSTER: ClassVar[str] = "training"
+    CLUSTER: ClassVar[Cluster] = "training"
     TASK: ClassVar[str] = "training.tasks.decide_promotions"
 
     adapter = models.ForeignKey(Adapter, on_delete=models.PROTECT, related_name="promotions")

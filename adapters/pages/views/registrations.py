@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -14,10 +14,11 @@ from adapters.pages.forms import UploadForm
 from adapters.services.registration import request_registration
 from text2song.exceptions import DomainError
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def upload(request: HttpRequest) -> HttpResponse:
+def upload(request: StudioRequest) -> HttpResponse:
     """Send an adapter's files; those that are in order are tried on their base model by a worker."""
     if request.method == "POST":
         form = UploadForm(request.POST, request.FILES)
@@ -35,7 +36,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def registration(request: HttpRequest, registration_id: UUID) -> HttpResponse:
+def registration(request: StudioRequest, registration_id: UUID) -> HttpResponse:
     """How the trial goes: the page, or for its polling the part that changes."""
     registrations = AdapterRegistration.objects.visible_to(request.user).select_related("base_model", "adapter")
     found = get_object_or_404(registrations, pk=registration_id)

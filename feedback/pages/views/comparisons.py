@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
@@ -20,11 +20,12 @@ from generation.listening.comparison import samples_to_compare
 from generation.models import AudioSample
 from text2song.exceptions import DomainError
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import redirect_back
 
 
 @require_POST
-def prefer(request: HttpRequest) -> HttpResponse:
+def prefer(request: StudioRequest) -> HttpResponse:
     """Choose between two of the shown samples (`among`)."""
     samples, problem = _among(request)
     if problem is not None:
@@ -46,7 +47,7 @@ def prefer(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def rank(request: HttpRequest) -> HttpResponse:
+def rank(request: StudioRequest) -> HttpResponse:
     """Put the shown samples (`among`) in order."""
     samples, problem = _among(request)
     if problem is not None:
@@ -61,7 +62,7 @@ def rank(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _among(request: HttpRequest) -> tuple[list[AudioSample], HttpResponse | None]:
+def _among(request: StudioRequest) -> tuple[list[AudioSample], HttpResponse | None]:
     """The samples the form was shown with; or the answer to a form that names none that can be compared."""
     form = AmongForm(request.POST)
     try:
@@ -75,7 +76,7 @@ def _among(request: HttpRequest) -> tuple[list[AudioSample], HttpResponse | None
 
 
 def _save(
-    request: HttpRequest, samples: list[AudioSample], form: forms.Form, store: Callable[[], object], done: str
+    request: StudioRequest, samples: list[AudioSample], form: forms.Form, store: Callable[[], object], done: str
 ) -> HttpResponse:
     if form.is_valid():
         try:

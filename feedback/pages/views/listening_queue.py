@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from feedback.services.listening_queue import next_turn
+from text2song.pages.requests import StudioRequest
 
 SKIPPED = "listening_queue_skipped"
 MOST_SKIPPED = 200
@@ -20,14 +21,14 @@ class SkipForm(forms.Form):
 
 
 @require_safe
-def queue(request: HttpRequest) -> HttpResponse:
+def queue(request: StudioRequest) -> HttpResponse:
     """The next sample with its panel, and the way into a test that waits."""
     turn = next_turn(rater=request.user, skipped=request.session.get(SKIPPED, []))
     return render(request, "feedback/queue.html", {"turn": turn, "sample": turn.sample})
 
 
 @require_POST
-def skip(request: HttpRequest) -> HttpResponse:
+def skip(request: StudioRequest) -> HttpResponse:
     """Pass over the shown sample, judged or not, and go on; what was not judged comes again at the end."""
     form = SkipForm(request.POST)
     if form.is_valid():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -11,12 +11,13 @@ from generation.listening.library import active_filters, find_samples
 from generation.models import AudioSample
 from generation.pages.listening_forms import LibraryFilter
 from prompts.wording.search import parse_words
+from text2song.pages.requests import StudioRequest
 
 PAGE_SIZE = 20
 
 
 @require_safe
-def library(request: HttpRequest) -> HttpResponse:
+def library(request: StudioRequest) -> HttpResponse:
     """Samples, newest first, that fit the filters in the query string. A wrong filter is named and finds nothing."""
     form = LibraryFilter(request.GET)
     valid = form.is_valid()

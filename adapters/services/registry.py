@@ -132,7 +132,7 @@ def _lock_default(adapter: Adapter) -> Adapter | None:
 
 def _note_default(before: Adapter | None, after: Adapter | None, reason: str, actor: User | None) -> None:
     """Write the change into the history of the base model's default."""
-    base_model = (after or before).base_model
+    base_model = (after or before).base_model  # type: ignore[union-attr]  # one of the two is there
     DefaultChange.objects.create(base_model=base_model, before=before, after=after, reason=reason, actor=actor)
 
 

@@ -122,4 +122,4 @@ def start_export(*, dataset: Dataset, file_format: str, actor: User | None) -> E
 def _standing_export(wanted: Export) -> Export | None:
     """One of the same dataset and format that is under way, or whose file is there."""
     same = Export.objects.filter(dataset=wanted.dataset_id, format=wanted.format).exclude(state=Export.State.FAILED)
-    return next((e for e in same if e.is_unfinished or e.file.storage.exists(e.file.name)), None)
+    return next((e for e in same if e.is_unfinished or (e.file.name and e.file.storage.exists(e.file.name))), None)

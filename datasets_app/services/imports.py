@@ -99,9 +99,9 @@ def _check(dataset: Dataset) -> None:
     if not items.filter(split="train").exists():
         raise InvalidRow("The file has no row in the split “train”.")
     spread = items.values("text_key").annotate(n=Count("split", distinct=True)).filter(n__gt=1)
-    spread = spread.order_by("text_key").first()
-    if spread is not None:
-        shared = items.filter(text_key=spread["text_key"]).order_by("position").first()
+    first = spread.order_by("text_key").first()
+    if first is not None:
+        shared = items.filter(text_key=first["text_key"]).order_by("position")[0]
         raise SharedText(shared.prompt_text)
 
 

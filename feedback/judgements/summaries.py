@@ -20,6 +20,7 @@ from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
 from feedback.querysets import samples_judged_by
 from feedback.statistics.outcomes import Comparison, Outcome
 from generation.models import AudioSample
+from generation.querysets import AudioSampleQuerySet
 
 TOP_TAGS = 10
 OURS, THEIRS = "ours", "theirs"
@@ -292,17 +293,17 @@ def _summaries(reader: User, path: str, ids: Iterable[UUID]) -> dict[UUID, Group
 # -- what waits for ears --------------------------------------------------------------------------------------------
 
 
-def without_feedback(samples: QuerySet[AudioSample]) -> QuerySet[AudioSample]:
+def without_feedback(samples: AudioSampleQuerySet) -> AudioSampleQuerySet:
     """Those nobody has given any feedback on. It tells that there are answers, not what they are: open to everybody."""
     return samples.filter(*_without_feedback())
 
 
-def judged_by(samples: QuerySet[AudioSample], rater: User) -> QuerySet[AudioSample]:
+def judged_by(samples: AudioSampleQuerySet, rater: User) -> AudioSampleQuerySet:
     """Those `rater` has given any feedback on."""
     return samples.filter(pk__in=samples_judged_by(rater))
 
 
-def not_judged_by(samples: QuerySet[AudioSample], rater: User) -> QuerySet[AudioSample]:
+def not_judged_by(samples: AudioSampleQuerySet, rater: User) -> AudioSampleQuerySet:
     """Those `rater` has yet to judge."""
     return samples.filter(*_without_feedback(rater=rater))
 

@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 
 from feedback.exceptions import FeedbackNotFound, PartOfAnother
 from feedback.models import Note, Preference, Ranking, Rating, SampleTag
+from feedback.querysets import PreferenceQuerySet
+from generation.models import AudioSample
 from text2song.exceptions import Forbidden
 
 Feedback: TypeAlias = Rating | Preference | Ranking | SampleTag | Note
@@ -42,10 +44,10 @@ def delete_feedback(*, item: Feedback, actor: User) -> None:
     item.delete()
 
 
-def forget_samples(samples: QuerySet) -> None:
+def forget_samples(samples: QuerySet[AudioSample]) -> None:
     """Remove all feedback on `samples`. Votes of listening tests stay: results stand on them."""
     for kind in KINDS:
         feedback = kind.objects.concerning(samples.order_by().values("pk"))
-        if kind is Preference:
-            feedback = feedback.exclude(source=Preference.Source.TRIAL)
+        if isinstance(feedback, PreferenceQuerySet):
+            feedback = feedback.openly()
         feedback.order_by().delete()

@@ -16,9 +16,10 @@ from adapters.models import Adapter
 from adapters.services.selection import find_adapter, require_selectable
 from generation.exceptions import ModelNotReady, UnknownModel
 from generation.jobs.duration_plan import DurationPlan, plan_duration
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.jobs.presets import PRESET_BY_KEY, PRESETS, SAMPLING_KEYS, preset_of
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
-from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
+from generation.models.jobs import MAX_SEED, SAMPLING_FIELDS
 
 VALUE_FIELDS = tuple(name for name in SAMPLING_FIELDS if name != "preset")
 STEPS = {"adapter_strength": "0.05", "temperature": "0.05", "top_p": "0.05", "guidance_scale": "0.1"}

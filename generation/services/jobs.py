@@ -15,9 +15,10 @@ from django.utils import timezone
 from adapters.models import Adapter
 from adapters.services.selection import require_selectable
 from generation.exceptions import ActiveJobQuota, DurationOverLimit, IdempotencyKeyReused, UnknownModel
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.jobs.presets import SAMPLING_KEYS, preset_of
 from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
-from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
+from generation.models.jobs import MAX_SEED, SAMPLING_FIELDS
 from generation.signals import samples_deleted
 from prompts.models import Prompt
 from text2song.exceptions import Conflict, Forbidden, NotFound, Refused
@@ -214,7 +215,7 @@ def vary_sample(
 
 
 def _relative(
-    sample: AudioSample, *, actor: User, duration: int, once: Mapping[str, str], **changes: Any
+    sample: AudioSample, *, actor: User, duration: int, once: Mapping[str, Any], **changes: Any
 ) -> GenerationJob:
     job = sample.job
     inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name not in {"preset", *changes}}
@@ -259,7 +260,8 @@ def cancel_job(*, job: GenerationJob, actor: User) -> None:
         samples_deleted.send(AudioSample, samples=job.samples.all())
         partial = list(job.samples.all())
         job.samples.all().delete()
-        transaction.on_commit(lambda: [sample.delete_files() for sample in partial])
+        for sample in partial:
+            transaction.on_commit(sample.delete_files)
 
 
 def requeue_job(*, job: GenerationJob, actor: User) -> GenerationJob:

@@ -34,8 +34,9 @@ def create_music(
     with transaction.atomic():
         if job := first_of_key(actor, idempotency_key):
             return job
-        reuse = earlier_prompt is not None and says_the_same(earlier_prompt, prompt_values)
-        prompt = earlier_prompt if reuse else create_prompt(actor=actor, **prompt_values)
+        prompt = earlier_prompt
+        if prompt is None or not says_the_same(prompt, prompt_values):
+            prompt = create_prompt(actor=actor, **prompt_values)
         return submit_job(
             actor=actor,
             prompt=prompt,

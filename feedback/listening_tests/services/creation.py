@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Field
 
 from adapters.exceptions import AdapterNotSelectable
 from adapters.models import Adapter
@@ -119,7 +120,9 @@ def checked_sampling(values: Mapping[str, Any]) -> dict[str, Any]:
     checked = dict(PRESET_BY_KEY[DEFAULT_PRESET].sampling)
     for name, value in values.items():
         try:
-            checked[name] = GenerationJob._meta.get_field(name).clean(value, None)
+            field = GenerationJob._meta.get_field(name)
+            assert isinstance(field, Field)
+            checked[name] = field.clean(value, None)
         except (ValidationError, OverflowError, TypeError) as error:
             messages = error.messages if isinstance(error, ValidationError) else ["Enter a number."]
             raise ValidationError({"sampling": [f"{name}: {message}" for message in messages]}) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -182,7 +183,8 @@ def _regular(test: ListeningTest, earlier: list[Trial]) -> Plan | None:
     if chosen is None:
         return None
     ahead = _times_ahead(earlier)
-    return Plan(chosen.key, _turn(ahead[chosen.arm_a] - ahead[chosen.arm_b]))  # type: ignore[arg-type]
+    assert isinstance(chosen.key, UUID), "the pair, as `_candidates` names it"
+    return Plan(chosen.key, _turn(ahead[chosen.arm_a] - ahead[chosen.arm_b]))
 
 
 def _candidates(test: ListeningTest, seen: set[UUID]) -> list[Candidate]:
@@ -208,9 +210,9 @@ def winner_of(choice: str, x_is_first: bool) -> str:
     return Trial(choice=choice, x_is_first=x_is_first).winner
 
 
-def _times_ahead(earlier: list[Trial]) -> Counter[UUID]:
+def _times_ahead(earlier: list[Trial]) -> Counter[Hashable]:
     """For each arm, how much more often this rater heard it first than second."""
-    ahead: Counter[UUID] = Counter()
+    ahead: Counter[Hashable] = Counter()
     for trial in earlier:
         if trial.pair.kind == ClipPair.Kind.REGULAR:
             sign = 1 if trial.x_is_first else -1

@@ -108,7 +108,7 @@ def vote(*, rater: User, token: str, choice: str, heard: tuple[object, object] |
             return _as_before(find_trial(rater=rater, token=token), choice)
     if profile_of(rater).kind != RaterProfile.Kind.SYNTHETIC:  # a declared program has no ears to ask about
         _check_heard(trial, reported=heard is not None)
-    if not _cast(trial, choice):
+    if not _cast(rater, trial, choice):
         return _as_before(find_trial(rater=rater, token=token), choice)
     refresh_reliability(rater)
     return trial
@@ -122,7 +122,7 @@ def _check_heard(trial: Trial, *, reported: bool) -> None:
         coverage.check_time_passed((trial.first_sent_at, trial.second_sent_at), required, timezone.now())
 
 
-def _cast(trial: Trial, choice: str) -> bool:
+def _cast(rater: User, trial: Trial, choice: str) -> bool:
     """Store the vote, its preference and the test's end together; False when another request voted first.
 
     Votes of one test follow one another (the lock), so exactly the vote that is wanted last completes it.
@@ -138,22 +138,24 @@ def _cast(trial: Trial, choice: str) -> bool:
         mine.update(choice=choice, voted_at=voted_at)
         trial.choice, trial.voted_at = choice, voted_at
         if not trial.is_control:
-            _store_preference(trial)
-            _complete_if_enough(test, trial)
+            _store_preference(rater, trial)
+            _complete_if_enough(rater, test)
     return True
 
 
-def _store_preference(trial: Trial) -> None:
+def _store_preference(rater: User, trial: Trial) -> None:
     """The vote as a preference, in place of what the rater said openly of the pair: blind, nobody is led by names."""
     known = bool(trial.heard_first or trial.heard_second)
     heard = [coverage.seconds(part) if known else None for part in (trial.heard_first, trial.heard_second)]
     heard_a, heard_b = heard if trial.x_is_first else reversed(heard)
-    pair = set_key((trial.pair.sample_x_id, trial.pair.sample_y_id))
-    Preference.objects.voice_of(trial.rater, [pair]).withdraw()
+    pair = trial.pair
+    assert pair.sample_y is not None and trial.voted_at is not None, "a control is no preference"
+    key = set_key((pair.sample_x_id, pair.sample_y.pk))
+    Preference.objects.voice_of(rater, [key]).withdraw()
     Preference.objects.create(
         rater_id=trial.rater_id,
-        sample_a=trial.pair.sample_x,
-        sample_b=trial.pair.sample_y,
+        sample_a=pair.sample_x,
+        sample_b=pair.sample_y,
         winner=WINNERS[trial.winner],
         source=Preference.Source.TRIAL,
         trial=trial,
@@ -164,10 +166,10 @@ def _store_preference(trial: Trial) -> None:
     )
 
 
-def _complete_if_enough(test: ListeningTest, trial: Trial) -> None:
+def _complete_if_enough(rater: User, test: ListeningTest) -> None:
     """When all votes are in that were wanted; of a sealed test as soon as those of people suffice."""
     votes = test.trials.counted().count()
-    by_program = profile_of(trial.rater).kind == RaterProfile.Kind.SYNTHETIC
+    by_program = profile_of(rater).kind == RaterProfile.Kind.SYNTHETIC
     suffices = test.sealed and not by_program and votes >= MIN_DECIDED and evidence(test) >= WANTED
     if suffices or votes >= test.votes_wanted:
         ListeningTest.objects.filter(pk=test.pk).update(state=ListeningTest.State.COMPLETED, finished_at=timezone.now())

@@ -32,10 +32,11 @@ test-postgres: install-dev
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -m "not browser and not worker and not slow" \
 		--ignore=generation/engine --ignore=generation/bundled
 
-lint: install-dev  ## Check style
+lint: install-dev  ## Check style, imports and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	SECRET_KEY=unused $(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.gpu.yml
 
 format: install-dev  ## Apply style

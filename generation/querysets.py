@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from generation.models import AudioSample, GenerationJob
 
 
-class GenerationJobQuerySet(SoftDeleteQuerySet["GenerationJob"], WorkQuerySet["GenerationJob"]):
+class GenerationJobQuerySet(SoftDeleteQuerySet["GenerationJob"], WorkQuerySet["GenerationJob"]):  # type: ignore[override]  # each makes a manager
     def undeleted(self) -> Self:
         """All there is to make, withheld jobs too: for those who do the work and count it, never for a list."""
         return self.filter(deleted_at__isnull=True)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, Expression, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 
 from prompts.wording.sameness import text_key
 from text2song.models import SoftDeleteQuerySet
@@ -23,7 +23,7 @@ class PromptQuerySet(SoftDeleteQuerySet["Prompt"]):
         if not words:
             return self
         any_word = Q()
-        matches = Value(0, output_field=IntegerField())
+        matches: Expression = Value(0, output_field=IntegerField())
         for word in words:
             holds = Q(rendered_text__icontains=word)
             any_word |= holds

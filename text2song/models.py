@@ -113,6 +113,9 @@ class WorkerPresence(models.Model):
 
     objects = WorkerPresenceQuerySet.as_manager()
 
+    moves: bool
+    """Added by `with_motion`."""
+
     class Meta:
         verbose_name = "worker"
 

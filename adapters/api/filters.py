@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import django_filters
 from django import forms
@@ -12,7 +13,7 @@ from django import forms
 from adapters.models import Adapter
 from prompts.api.filters import TruthFilter, WordsFilter
 
-BaseModel = Adapter._meta.get_field("base_model").related_model
+BaseModel: Any = Adapter._meta.get_field("base_model").related_model
 
 
 class AdapterFilter(django_filters.FilterSet):

@@ -12,7 +12,7 @@ from adapters.models import Adapter, AdapterRegistration
 from text2song.api import fields as strict
 from text2song.api.serializers import StrictFieldsMixin, WorkSerializer
 
-BaseModel = Adapter._meta.get_field("base_model").related_model
+BaseModel: Any = Adapter._meta.get_field("base_model").related_model
 
 
 class BaseReferenceSerializer(serializers.ModelSerializer):

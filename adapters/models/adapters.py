@@ -156,6 +156,9 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
 
     objects = querysets.AdapterQuerySet.as_manager()
 
+    sample_count: int
+    """Added by `with_usage`."""
+
     class Meta:
         ordering = ("name", "-created_at", "-id")
         constraints = [

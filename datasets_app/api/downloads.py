@@ -30,7 +30,7 @@ def export_response(export: Export, reader: User) -> HttpResponseBase:
     if not export.is_ready:
         raise DatasetNotReady(f"{export.dataset.name} ({export.get_format_display()})", export.state)
     storage, name = export.file.storage, export.file.name
-    if not storage.exists(name):
+    if not name or not storage.exists(name):
         raise ExportMissing
     content_type = CONTENT_TYPES[export.suffix]
     try:
@@ -38,6 +38,6 @@ def export_response(export: Export, reader: User) -> HttpResponseBase:
     except NotImplementedError:
         disposition = content_disposition_header(True, export_name(export))
         parameters = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
-        return HttpResponseRedirect(storage.url(name, parameters=parameters))
+        return HttpResponseRedirect(storage.url(name, parameters=parameters))  # type: ignore[call-arg]  # as an object store takes them
     file = storage.open(name)
     return FileResponse(file, as_attachment=True, filename=export_name(export), content_type=content_type)

@@ -73,7 +73,8 @@ class FilterSpec:
     @classmethod
     def stored(cls, values: Mapping[str, Any]) -> FilterSpec:
         """What a dataset keeps, read without asking whether all it names still exists."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**read)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], kind: str) -> FilterSpec:

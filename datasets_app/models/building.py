@@ -14,7 +14,7 @@ from text2song.queue import Cluster
 from text2song.work import Kind, Work, WorkQuerySet, raise_if_stopping
 
 
-class BuildQuerySet(SoftDeleteQuerySet[Kind], WorkQuerySet[Kind]):
+class BuildQuerySet(SoftDeleteQuerySet[Kind], WorkQuerySet[Kind]):  # type: ignore[override]  # each makes a manager
     """`visible` is for those of them that can be deleted."""
 
 

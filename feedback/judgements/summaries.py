@@ -242,8 +242,8 @@ class GroupSummary:
 def summaries_of_samples(*, reader: User, ids: Iterable[UUID]) -> dict[UUID, SampleSummary]:
     """A summary for each sample, all in one query."""
     samples = AudioSample.objects.filter(pk__in=list(ids)).order_by()
-    shown = {kind: kind.objects.visible_to(reader).order_by() for kind in (Rating, SampleTag, Note, Preference)}
-    preferences = shown[Preference]
+    shown = {kind: kind.objects.visible_to(reader).order_by() for kind in (Rating, SampleTag, Note)}
+    preferences = Preference.objects.visible_to(reader).order_by()
     rows = samples.annotate(
         mean=Subquery(_of_sample(shown[Rating]).annotate(m=Avg("score")).values("m")),
         rating_count=_number(_of_sample(shown[Rating])),
@@ -312,7 +312,8 @@ def _without_feedback(**by: User) -> list[Any]:
     """Conditions on a sample, one for each way to name it: a database joins them where NOT IN would search anew for
     every sample.
     """
-    fields = {Rating: ["sample"], SampleTag: ["sample"], Note: ["sample"], Preference: ["sample_a", "sample_b"]}
+    fields: dict[Any, list[str]] = {kind: ["sample"] for kind in (Rating, SampleTag, Note)}
+    fields[Preference] = ["sample_a", "sample_b"]
     return [
         ~Exists(kind.objects.order_by().filter(**{name: OuterRef("pk")}, **by))
         for kind, names in fields.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 
 from feedback.models import ListeningTest, RaterProfile
 from text2song.exceptions import Forbidden, NotFound
@@ -24,7 +24,7 @@ def profile_of(user: User) -> RaterProfile:
     return RaterProfile.objects.get_or_create(user=user)[0]
 
 
-def is_guest(user: User) -> bool:
+def is_guest(user: User | AnonymousUser) -> bool:
     """Whether somebody came by an invitation. Guests have no password, so others cost no query."""
     if not user.is_authenticated or user.has_usable_password():
         return False

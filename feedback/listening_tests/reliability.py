@@ -61,11 +61,11 @@ def refresh_outdated() -> int:
 def _evidence(rater: User, others: Answers) -> Evidence:
     mine = list(Trial.objects.voted().filter(rater=rater).select_related("pair", "repeat_of"))
     decided = [trial for trial in mine if trial.choice in DECIDED]
-    repeats = [trial for trial in decided if trial.repeat_of is not None and trial.repeat_of.choice in DECIDED]
+    repeats = [(trial, earlier) for trial in decided if (earlier := trial.repeat_of) and earlier.choice in DECIDED]
     gold = [trial for trial in mine if trial.pair.kind == ClipPair.Kind.GOLD]
     compared = [trial for trial in decided if not trial.is_control and _majority(others.get(trial.pair_id, {}))]
     return Evidence(
-        repeats_same=sum(trial.winner == trial.repeat_of.winner for trial in repeats),
+        repeats_same=sum(trial.winner == earlier.winner for trial, earlier in repeats),
         repeats=len(repeats),
         gold_right=sum(trial.winner == "x" for trial in gold),
         gold=len(gold),

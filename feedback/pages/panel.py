@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -48,7 +49,8 @@ class Panel:
     def offered(self) -> list[Tag]:
         """The curated tags, good ones first, and what the rater put here besides."""
         mine = SampleTag.objects.filter(sample=self.sample, rater=self.rater, start__isnull=True).values("tag")
-        order = {sign: place for place, sign in enumerate((Tag.Sign.GOOD, Tag.Sign.BAD, Tag.Sign.NEUTRAL))}
+        signs = (Tag.Sign.GOOD, Tag.Sign.BAD, Tag.Sign.NEUTRAL)
+        order: dict[str, int] = {sign: place for place, sign in enumerate(signs)}
         tags = Tag.objects.canonical().filter(Q(is_curated=True) | Q(pk__in=mine))
         return sorted(tags, key=lambda tag: (order[tag.sign], tag.name))
 
@@ -77,5 +79,5 @@ class Panel:
     def summary(self) -> SampleSummary:
         return summaries_of_samples(reader=self.rater, ids=[self.sample.pk])[self.sample.pk]
 
-    def _form(self, name: str, kind: type[forms.Form], initial: dict[str, Any], **options: Any) -> Any:
+    def _form(self, name: str, kind: Callable[..., forms.Form], initial: dict[str, Any], **options: Any) -> Any:
         return self.refused.get(name) or kind(initial=initial, sample=self.sample, **options)

@@ -29,7 +29,8 @@ def _compared_ratings(adapters: Sequence[Adapter], reader: User) -> Measure:
     found = [ratings.aggregate(mean=Avg("score"), count=Count("pk")) for ratings in rated]
     words = [f"{row['mean']:.2f} ({_counted(row['count'], 'rating')})" if row["count"] else "–" for row in found]
     clips = [[mean for _, mean in ratings.values_list("sample").annotate(Avg("score"))] for ratings in rated]
-    p_value = permutation_p(*clips)
+    first, second = clips
+    p_value = permutation_p(first, second)
     if p_value is None:
         return Measure("Mean rating", words, verdict="Clips of both have to be rated first.")
     ahead = _higher([row["mean"] for row in found])

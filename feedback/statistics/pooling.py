@@ -248,8 +248,8 @@ def _columns(
     table: Table, level: NDArray[np.intp], levels: int, sd: float, strength_sd: float | None
 ) -> tuple[Floats, Floats]:
     """The columns `[m, c]` of the strengths and of the terms that are not eliminated, and their precisions `[c]`."""
-    parts = [np.zeros((len(level), 0))]
-    precisions = [np.zeros(0)]
+    parts: list[Floats] = [np.zeros((len(level), 0))]
+    precisions: list[Floats] = [np.zeros(0)]
     if strength_sd is not None:
         parts.append(_sides(table, np.zeros_like(level), 1))
         precisions.append(np.full(table.arms, strength_sd**-2))

@@ -61,8 +61,9 @@ def initial_settings(request: StudioRequest, job: GenerationJob | None) -> dict[
 
 def asked_adapter(request: StudioRequest) -> Adapter | None:
     """The active adapter of `?adapter=`; None for any other (an old bookmark)."""
+    asked = request.GET.get("adapter")
     try:
-        return Adapter.objects.active().with_context().filter(pk=request.GET.get("adapter") or None).first()
+        return Adapter.objects.active().with_context().filter(pk=asked).first() if asked else None
     except (ValidationError, ValueError):
         return None
 

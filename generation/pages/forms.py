@@ -162,7 +162,7 @@ class GenerationForm(SamplingForm):
 
     def _with_preset(self, data: QueryDict | None) -> QueryDict | None:
         preset = PRESET_BY_KEY.get(data.get("preset", "")) if data is not None else None
-        if preset is None or preset.key == data.get("preset_shown"):
+        if data is None or preset is None or preset.key == data.get("preset_shown"):
             return data
         data = data.copy()
         for name, value in preset.sampling.items():
@@ -194,7 +194,8 @@ class GenerationForm(SamplingForm):
         return 1.0 if strength is None else strength
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         model, duration = cleaned.get("model") or self.chosen_model, cleaned.get("duration")
         if model is not None and cleaned.get("adapter") is not None:
             try:
@@ -274,7 +275,8 @@ class DefaultsForm(SamplingForm):
         model = GenerationDefaults
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         sampling = {name: cleaned.get(name) for name in SAMPLING_KEYS}
         if None not in sampling.values():
             self.instance.preset = preset_of(sampling)

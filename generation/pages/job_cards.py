@@ -14,7 +14,7 @@ def cards_for(user: User, jobs: QuerySet[GenerationJob]) -> list[GenerationJob]:
     """The jobs with everything a card shows: `visible_samples` with the user's hearts, `place`, `may_manage`."""
     samples = AudioSample.objects.visible().hearted_by(user).order_by("index")
     related = jobs.select_related("prompt", "base_model", "adapter", "requested_by", "source_sample").prefetch_related(
-        Prefetch("samples", queryset=samples, to_attr="visible_samples")
+        Prefetch("samples", queryset=samples, to_attr="visible_samples")  # type: ignore[no-redef]  # as the model says
     )
     return rows_for(user, related)
 
@@ -27,8 +27,8 @@ def rows_for(user: User, jobs: Iterable[GenerationJob]) -> list[GenerationJob]:
         waiting = GenerationJob.objects.waiting().values_list("pk", flat=True)
         places = {pk: place for place, pk in enumerate(waiting, 1)}
     for job in shown:
-        job.place = places.get(job.pk)
-        job.may_manage = may_manage(user, job)
+        job.place = places.get(job.pk)  # type: ignore[attr-defined]  # for the template
+        job.may_manage = may_manage(user, job)  # type: ignore[attr-defined]  # for the template
     return shown
 
 

@@ -119,7 +119,7 @@ class HeartForm(forms.Form):
 class LinesField(forms.CharField):
     """Several lines of text, whose ends count as one character, as they do in the browser."""
 
-    def to_python(self, value: Any) -> str:
+    def to_python(self, value: Any) -> str | None:
         return super().to_python(value.replace("\r\n", "\n") if isinstance(value, str) else value)
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from unicodedata import normalize
 
-from django.utils.html import conditional_escape, format_html, mark_safe
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from prompts.wording.reading import EDGES
 

@@ -104,8 +104,8 @@ class Measured:
 
         gains = [np.mean(adapted[prompt]) - np.mean(base[prompt]) for prompt in base]
         interval = ttest_1samp(gains, 0.0).confidence_interval(0.95)
-        means = (float(np.mean([value for values in arm.values() for value in values])) for arm in (adapted, base))
-        return cls(*means, gain_low=float(interval.low), gain_high=float(interval.high))
+        means = [float(np.mean([value for values in arm.values() for value in values])) for arm in (adapted, base)]
+        return cls(means[0], means[1], float(interval.low), float(interval.high))
 
     @property
     def gain(self) -> float:
@@ -259,7 +259,7 @@ class Demo:
                 ratings += 1
         return ratings
 
-    def _liked(self, clips: Sequence[AudioSample]) -> dict[AudioSample, float]:
+    def _liked(self, clips: Iterable[AudioSample]) -> dict[AudioSample, float]:
         return {clip: self.taste.measure(*read_flac(load_audio_bytes(clip))) for clip in clips}
 
     def choice(self, first: float, second: float, if_first: str, if_second: str) -> str:

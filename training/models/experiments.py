@@ -66,6 +66,9 @@ class Experiment(UUIDModel):
 
     objects = querysets.ExperimentQuerySet.as_manager()
 
+    run_count: int
+    """Added by `with_context`."""
+
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = [

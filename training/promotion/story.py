@@ -96,7 +96,7 @@ def _tests(promotions: Iterable[Promotion]) -> Iterator[Event]:
         link = reverse("test-detail", args=[promotion.test_id]) if not promotion.test.is_deleted else ""
         against = f"against {promotion.opponent_name} on “{promotion.test.suite}”"
         yield Event(promotion.created_at, "Blind test opened", against, link)
-        if not promotion.is_open:
+        if not promotion.is_open and promotion.decided_at is not None:
             state = "completed" if promotion.outcome == Promotion.Outcome.PROMOTED else "cancelled"
             told = promotion.get_outcome_display()
             yield Event(promotion.decided_at, "Blind test decided", against, link, promotion.reason, state, told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -30,7 +31,8 @@ def upload(request: StudioRequest) -> HttpResponse:
             else:
                 return redirect("adapter-registration", registration_id=registration.pk)
     else:
-        model = UploadForm.base_fields["base_model"].queryset.filter(is_active=True).first()
+        offered: Any = UploadForm.base_fields["base_model"]
+        model = offered.queryset.filter(is_active=True).first()
         form = UploadForm(initial={"base_model": model})
     return render(request, "adapters/upload.html", {"form": form}, status=400 if form.errors else 200)
 

@@ -91,7 +91,7 @@ def _count(actor: User, form: DatasetForm) -> dict[str, Any]:
     form.is_valid()
     wrong = {name: errors for name, errors in form.errors.items() if name in (*form.FILTERS, "kind")}
     if wrong:
-        return {"error": " ".join(message for errors in wrong.values() for message in errors)}
+        return {"error": " ".join(str(message) for errors in wrong.values() for message in errors)}
     try:
         rows = services.preview(actor=actor, kind=form.cleaned_data["kind"], filters=form.filters)
     except DomainError as error:

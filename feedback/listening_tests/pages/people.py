@@ -68,7 +68,7 @@ def invitations(request: StudioRequest) -> HttpResponse:
             return redirect("test-detail", made.test_id) if made.test_id else redirect("invitations")
     page = Paginator(Invitation.objects.select_related("test"), PAGE).get_page(request.GET.get("page"))
     for item in page:
-        item.url = request.build_absolute_uri(reverse("invitation", args=[item.token]))
+        item.url = request.build_absolute_uri(reverse("invitation", args=[item.token]))  # type: ignore[attr-defined]  # for the template
     return render(request, "feedback/tests/invitations.html", {"page": page, "form": form})
 
 

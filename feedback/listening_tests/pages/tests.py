@@ -75,7 +75,7 @@ def test_list(request: StudioRequest) -> HttpResponse:
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     for test in page:
         wanted = math.comb(test.arm_count, 2) * test.prompt_count * test.samples_per_prompt
-        test.pairs_in_words = f"{test.pair_count}/{wanted} pairs generated"
+        test.pairs_in_words = f"{test.pair_count}/{wanted} pairs generated"  # type: ignore[attr-defined]  # for the template
     counts = {name: tests.filter(state__in=some).count() for name, some in states.items()}
     tabs = [
         {"label": label, "url": f"?show={name}", "count": counts[name], "current": name == shown}
@@ -133,7 +133,7 @@ def _management(request: StudioRequest, test: ListeningTest) -> dict[str, Any]:
     votes = test.trials.counted().count()
     invited = test.invitations.all()[:20]
     for invitation in invited:
-        invitation.url = request.build_absolute_uri(reverse("invitation", args=[invitation.token]))
+        invitation.url = request.build_absolute_uri(reverse("invitation", args=[invitation.token]))  # type: ignore[attr-defined]  # for the template
     return _progress_context(test) | {
         "votes": votes,
         "invitations": invited,
@@ -193,7 +193,7 @@ def reopen(request: StudioRequest, test_id: UUID) -> HttpResponse:
     test = test_or_404(request, test_id)
     form = ReopenForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(form.errors.get("votes_wanted", ["Say how many votes are wanted."])))
+        messages.error(request, " ".join(map(str, form.errors.get("votes_wanted", ["Say how many votes are wanted."]))))
     else:
         wanted = form.cleaned_data["votes_wanted"]
         change = lambda: lifecycle.reopen_test(actor=request.user, test=test, votes_wanted=wanted)  # noqa: E731

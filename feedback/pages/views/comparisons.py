@@ -68,7 +68,7 @@ def _among(request: StudioRequest) -> tuple[list[AudioSample], HttpResponse | No
     try:
         if form.is_valid():
             return samples_to_compare(form.cleaned_data["among"]), None
-        message = " ".join(error for errors in form.errors.values() for error in errors)
+        message = " ".join(str(error) for errors in form.errors.values() for error in errors)
         status = 400
     except DomainError as error:
         message, status = error.message, 404 if isinstance(error, SampleNotFound) else 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -30,7 +31,7 @@ def history(request: StudioRequest) -> HttpResponse:
     """Feedback, newest first, that fits the filters in the query string. A wrong filter is named and finds nothing."""
     filters = HistoryFilter(request.GET, queryset=Rating.objects.none(), request=request)
     valid = filters.form.is_valid()
-    found = filters.qs if valid else FeedbackList({})
+    found: Any = filters.qs if valid else FeedbackList({})
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"form": filters.form, "page": page, "chips": _chips(request.GET, filters)}
     return render(request, "feedback/history.html", context, status=200 if valid else 400)

@@ -59,7 +59,7 @@ def _submit(request: StudioRequest) -> HttpResponse:
         context["jobs"] = recent_jobs(request.user, None)
         return render(request, "generation/create.html", context, status=400)
     response = render(request, "generation/_create_form.html", context)
-    return reswap(retarget(response, "#create-form"), "outerHTML show:none")
+    return reswap(retarget(response, "#create-form"), "outerHTML show:none")  # type: ignore[arg-type]  # with a modifier
 
 
 def _created(request: StudioRequest, job: GenerationJob) -> HttpResponse:

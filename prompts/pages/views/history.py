@@ -32,7 +32,7 @@ def prompt_list(request: StudioRequest) -> HttpResponse:
     counts = Prompt.objects.filter(pk__in=[prompt.pk for prompt in page]).sample_counts()
     mark_hearts(page, request.user)
     for prompt in page:
-        prompt.sample_count = counts.get(prompt.pk, 0)
+        prompt.sample_count = counts.get(prompt.pk, 0)  # type: ignore[attr-defined]  # for the template
     context = {
         "history": history,
         "page": page,

@@ -108,8 +108,9 @@ def _created(request: StudioRequest, form: ExperimentForm) -> Experiment | None:
 
 
 def _asked_dataset(request: StudioRequest) -> Dataset | None:
+    asked = request.GET.get("dataset")
     try:
-        return Dataset.objects.ready().filter(pk=request.GET.get("dataset") or None).first()
+        return Dataset.objects.ready().filter(pk=asked).first() if asked else None
     except ValidationError:
         return None
 
@@ -169,8 +170,9 @@ def experiment_detail(request: StudioRequest, experiment_id: UUID) -> HttpRespon
 
 
 def _picked(request: StudioRequest, experiment: Experiment) -> TrainingRun | None:
+    asked = request.GET.get("run")
     try:
-        return experiment.runs.with_context().filter(pk=request.GET.get("run") or None).first()
+        return experiment.runs.with_context().filter(pk=asked).first() if asked else None
     except ValidationError:
         return None
 

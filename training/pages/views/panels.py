@@ -60,7 +60,7 @@ def values_table(request: StudioRequest, run: TrainingRun, measure: Measure) -> 
     """Every value of a measure, newest first: rows of step, time and a value for each of its names."""
     points = run.metric_points.filter(name__in=measure.names)
     steps = points.order_by("-step").values_list("step", flat=True).distinct()
-    page = Paginator(steps, ROWS).get_page(request.GET.get("page"))
+    page: Page = Paginator(steps, ROWS).get_page(request.GET.get("page"))
     wanted = list(page.object_list)
     rows: dict[int, dict[str, Any]] = {step: {"step": step, "at": None, "values": {}} for step in wanted}
     for point in points.filter(step__in=wanted):

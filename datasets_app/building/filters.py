@@ -119,7 +119,7 @@ def _contradictions(read: Mapping[str, Any], kind: str, problems: Mapping[str, s
         found["excluded_tags"] = f"excluded_tags: {', '.join(both)} cannot be required and excluded at once."
     if "since" in read and "until" in read and not problems.keys() & {"since", "until"}:
         spec = FilterSpec(since=read["since"], until=read["until"])
-        if spec.since_moment > spec.until_moment:  # type: ignore[operator]
+        if spec.since_moment > spec.until_moment:  # type: ignore[operator]  # both are given
             found["until"] = "until: the last day is before the first."
     return found
 

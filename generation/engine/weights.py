@@ -144,7 +144,7 @@ class _Layers(Sequence[LayerWeights]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def __getitem__(self, index: int) -> LayerWeights:  # type: ignore[override]
+    def __getitem__(self, index: int) -> LayerWeights:  # type: ignore[override]  # takes no slices
         return _layer(self._read, self._names[index])
 
 

@@ -47,7 +47,8 @@ def migrations() -> Iterator[Finding]:
         named = ", ".join(f"{migration.app_label}.{migration.name}" for migration in missing[:3])
         more = ", …" if len(missing) > 3 else ""
         yield wrong(f"Migrations that are not applied: {len(missing)} ({named}{more}).", "Run `manage.py setup`.")
-    unknown = [key for key in set(loader.applied_migrations) - set(loader.disk_migrations) if key[0] in _apps(loader)]
+    applied = set(loader.applied_migrations) - set(loader.disk_migrations)
+    unknown = [key for key in applied if key[0] in loader.migrated_apps]
     if unknown:
         named = ".".join(sorted(unknown)[0])
         yield warning(f"The database is newer than this code: {named} is not known.", "Run the newest release here.")
@@ -88,10 +89,6 @@ def _sqlite_file() -> Path | None:
     """The file, unless the database is another's or in memory."""
     name = str(connection.settings_dict["NAME"])
     return None if connection.vendor != "sqlite" or name.startswith(("file:", ":")) else Path(name)
-
-
-def _apps(loader: object) -> set[str]:
-    return loader.migrated_apps  # type: ignore[attr-defined]
 
 
 def _mend(error: Exception, file: Path | None) -> str:

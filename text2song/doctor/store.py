@@ -191,9 +191,9 @@ def orphans() -> Iterator[Finding]:
 
 def _store() -> Any:
     """The default storage; an S3 store with little patience."""
-    store = storages.create_storage(settings.STORAGES["default"])
+    store: Any = storages.create_storage(settings.STORAGES["default"])
     if settings.S3_BUCKET:
-        store.client_config = store.client_config.merge(PATIENT)  # type: ignore[attr-defined]
+        store.client_config = store.client_config.merge(PATIENT)
     return store
 
 

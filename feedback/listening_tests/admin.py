@@ -127,10 +127,8 @@ class RaterProfileAdmin(StudioAdmin):
     list_select_related = ("user",)
     search_fields = ("user__username", "excluded_reason")
     actions = ("refresh", "leave_out", "count_again")
-    fields = (
-        *("user", "kind", "invitation", "weight", "rests_on", "evidence", "computed_at"),
-        *("is_excluded", "excluded_reason"),
-    )
+    fields = ("user", "kind", "invitation", "weight", "rests_on", "evidence", "computed_at", "is_excluded")
+    fields += ("excluded_reason",)
     readonly_fields = ("user", "kind", "invitation", "weight", "rests_on", "evidence", "computed_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

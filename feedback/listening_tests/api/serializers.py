@@ -80,10 +80,8 @@ class ArmSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-SECRETS = (
-    *("arms", "suite", "samples_per_prompt", "duration", "seed", "sampling", "strategy", "overlap"),
-    *("repeat_share", "gold_share", "created_by"),
-)
+SECRETS: tuple[str, ...] = ("arms", "suite", "samples_per_prompt", "duration", "seed", "sampling", "strategy")
+SECRETS += ("overlap", "repeat_share", "gold_share", "created_by")
 
 
 class ListeningTestSerializer(serializers.ModelSerializer):

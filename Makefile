@@ -32,6 +32,7 @@ test-postgres: install-dev
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -m "not browser and not worker and not slow" \
 		--ignore=generation/engine --ignore=generation/bundled
 
+# mypy reads the settings, which would write a key of their own if none were given.
 lint: install-dev  ## Check style, imports and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -32,7 +32,8 @@ test-postgres: install-dev
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -m "not browser and not worker and not slow" \
 		--ignore=generation/engine --ignore=generation/bundled
 
-lint: install-dev  ## Check style
+# mypy reads the settings, which would write a key of their own if none were given.
+lint: install-dev  ## Check style, imports and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports

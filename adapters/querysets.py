@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Count, Max, Q
 
@@ -10,23 +10,24 @@ from text2song.models import SoftDeleteQuerySet
 from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
+    from adapters.models import Adapter, AdapterRegistration
     from generation.models import BaseModel
 
 
-class AdapterRegistrationQuerySet(WorkQuerySet):
-    def visible_to(self, user: AbstractBaseUser) -> AdapterRegistrationQuerySet:
+class AdapterRegistrationQuerySet(WorkQuerySet["AdapterRegistration"]):
+    def visible_to(self, user: User) -> Self:
         """A person's own uploads; all for curators."""
         return self if user.is_staff else self.filter(created_by=user)
 
 
-class AdapterQuerySet(SoftDeleteQuerySet):
-    def active(self) -> AdapterQuerySet:
+class AdapterQuerySet(SoftDeleteQuerySet["Adapter"]):
+    def active(self) -> Self:
         """Adapters new jobs may use."""
         return self.visible().filter(is_active=True)
 
-    def selectable_for(self, base_model: BaseModel) -> AdapterQuerySet:
+    def selectable_for(self, base_model: BaseModel) -> Self:
         """Active adapters of this base model as its files are now, its default first, then the newest."""
         fitting = self.active().filter(base_model=base_model)
         if base_model.revision:
@@ -37,11 +38,11 @@ class AdapterQuerySet(SoftDeleteQuerySet):
         """The adapter preselected for this base model, or None."""
         return self.selectable_for(base_model).filter(is_default=True).first()
 
-    def with_context(self) -> AdapterQuerySet:
+    def with_context(self) -> Self:
         """With base model, parent and creator, as pages show them."""
         return self.select_related("base_model", "parent", "created_by")
 
-    def with_usage(self) -> AdapterQuerySet:
+    def with_usage(self) -> Self:
         """With `sample_count` and `job_count` (deleted and withheld ones left out) and `last_used_at`."""
         jobs = Q(jobs__deleted_at__isnull=True, jobs__withheld=False)
         samples = jobs & Q(jobs__samples__deleted_at__isnull=True)

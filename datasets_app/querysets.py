@@ -12,8 +12,10 @@ from datasets_app.models.building import BuildQuerySet
 
 CLIPS = ("sample", "chosen", "rejected")
 
+Part = TypeVar("Part", bound="Clip | DatasetItem")
 
-class DatasetQuerySet(BuildQuerySet):
+
+class DatasetQuerySet(BuildQuerySet["Dataset"]):  # type: ignore[override]  # each makes a manager
     def ready(self) -> Self:
         """Those that can be trained on."""
         return self.visible().filter(state="ready")
@@ -31,12 +33,12 @@ class DatasetQuerySet(BuildQuerySet):
         return super().delete()
 
 
-class PartQuerySet(QuerySet):
+class PartQuerySet(QuerySet[Part]):
     """Parts of datasets: written once while their dataset is being built, and never changed after."""
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         parts = list(objs)
-        _refuse_built(self.model.dataset.get_queryset().filter(pk__in={part.dataset_id for part in parts}))
+        _refuse_built(self._datasets().filter(pk__in={part.dataset_id for part in parts}))
         return super().bulk_create(parts, *args, **kwargs)
 
     def update(self, **changes: Any) -> int:
@@ -48,8 +50,10 @@ class PartQuerySet(QuerySet):
         return super().delete()
 
     def _refuse_if_built(self) -> None:
-        datasets = self.model.dataset.get_queryset()
-        _refuse_built(datasets.filter(pk__in=self.order_by().values("dataset")))
+        _refuse_built(self._datasets().filter(pk__in=self.order_by().values("dataset")))
+
+    def _datasets(self) -> QuerySet[Dataset]:
+        return self.model.dataset.get_queryset()  # type: ignore[call-arg]  # its hints may be left out
 
 
 def _refuse_built(datasets: QuerySet) -> None:
@@ -58,7 +62,7 @@ def _refuse_built(datasets: QuerySet) -> None:
         raise DatasetIsImmutable(name)
 
 
-class DatasetItemQuerySet(PartQuerySet):
+class DatasetItemQuerySet(PartQuerySet["DatasetItem"]):
     def with_clips(self) -> Self:
         """With the clips and what is needed to read their codes."""
         return self.select_related(*CLIPS, *(f"{name}__sample" for name in CLIPS))

@@ -37,7 +37,7 @@ class GuestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.is_guest = SimpleLazyObject(lambda: is_guest(request.user))  # type: ignore[attr-defined]
+        request.is_guest = SimpleLazyObject(lambda: is_guest(request.user))  # type: ignore[attr-defined]  # set here
         return self.get_response(request)
 
     def process_view(
@@ -46,7 +46,7 @@ class GuestMiddleware:
         is_api = request.path.startswith(API_PREFIX)  # its views answer for sign-in themselves, so none is marked
         public = not is_api and not getattr(view_func, "login_required", True)
         named = request.resolver_match is not None and request.resolver_match.view_name in OPEN_TO_GUESTS
-        if public or named or not request.is_guest:  # type: ignore[attr-defined]
+        if public or named or not request.is_guest:  # type: ignore[attr-defined]  # set here
             return None
         if is_api:
             return JsonResponse({"code": "permission_denied", "detail": REFUSAL}, status=403)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import (
     Avg,
@@ -25,19 +25,21 @@ from text2song.models import SoftDeleteQuerySet
 from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
+
+    from generation.models import AudioSample, GenerationJob
 
 
-class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
-    def undeleted(self) -> GenerationJobQuerySet:
+class GenerationJobQuerySet(SoftDeleteQuerySet["GenerationJob"], WorkQuerySet["GenerationJob"]):  # type: ignore[override]  # each makes a manager
+    def undeleted(self) -> Self:
         """All there is to make, withheld jobs too: for those who do the work and count it, never for a list."""
         return self.filter(deleted_at__isnull=True)
 
-    def visible(self) -> GenerationJobQuerySet:
+    def visible(self) -> Self:
         """Jobs that may be shown: neither deleted nor withheld."""
         return self.undeleted().filter(withheld=False)
 
-    def waiting(self) -> GenerationJobQuerySet:
+    def waiting(self) -> Self:
         """Jobs waiting for a worker in the order in which they are taken: people's first, the longest waiting first.
 
         Those that belong to nobody, as a listening test's do, take the time that people leave.
@@ -45,15 +47,15 @@ class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
         last = Case(When(requested_by=None, then=1), default=0)
         return self.undeleted().filter(state="queued").alias(last=last).order_by("last", "queued_at", "id")
 
-    def ahead_of(self, queued_at: Any, *, of_nobody: bool) -> GenerationJobQuerySet:
+    def ahead_of(self, queued_at: Any, *, of_nobody: bool) -> Self:
         """Waiting jobs that are taken before one queued then."""
         people, earlier = Q(requested_by__isnull=False), Q(queued_at__lt=queued_at)
         return self.waiting().filter(people | earlier if of_nobody else people & earlier)
 
-    def unfinished(self) -> GenerationJobQuerySet:
+    def unfinished(self) -> Self:
         return self.undeleted().filter(state__in=("queued", "running"))
 
-    def with_samples(self) -> GenerationJobQuerySet:
+    def with_samples(self) -> Self:
         """Everything a job card shows, in a fixed number of queries."""
         from generation.models import AudioSample
 
@@ -62,7 +64,7 @@ class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
             Prefetch("samples", queryset=samples, to_attr="visible_samples")
         )
 
-    def with_position(self) -> GenerationJobQuerySet:
+    def with_position(self) -> Self:
         """Annotate `position`: 1 for the job that is next, None for one that is not waiting."""
 
         def count(of_nobody: bool) -> Coalesce:
@@ -97,22 +99,22 @@ class GenerationJobQuerySet(SoftDeleteQuerySet, WorkQuerySet):
         }
 
 
-class AudioSampleQuerySet(SoftDeleteQuerySet):
-    def visible(self) -> AudioSampleQuerySet:
+class AudioSampleQuerySet(SoftDeleteQuerySet["AudioSample"]):
+    def visible(self) -> Self:
         """Samples that may be shown: not deleted themselves, of jobs that are neither deleted nor withheld."""
         return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True, job__withheld=False)
 
-    def with_context(self) -> AudioSampleQuerySet:
+    def with_context(self) -> Self:
         """With job, prompt, model and adapter, as every list of samples shows them."""
         return self.select_related("job", "job__prompt", "job__base_model", "job__adapter")
 
-    def hearted_by(self, user: AbstractBaseUser) -> AudioSampleQuerySet:
+    def hearted_by(self, user: User) -> Self:
         """Annotate `is_favorite`: whether `user` set a heart."""
         from generation.models import Favorite
 
         return self.annotate(is_favorite=Exists(Favorite.objects.filter(user=user, sample=OuterRef("pk"))))
 
-    def matching(self, words: list[str]) -> AudioSampleQuerySet:
+    def matching(self, words: list[str]) -> Self:
         """Samples whose prompt holds any of `words`."""
         found = Q()
         for word in words:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.conf import settings
@@ -118,6 +118,9 @@ class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
 
     objects = querysets.PromptQuerySet.as_manager()
 
+    is_favorite: bool
+    """Added by `with_hearts_of`."""
+
     class Meta(MusicalAttributes.Meta):
         ordering = ("-created_at", "-id")
         constraints = [
@@ -140,9 +143,9 @@ class Prompt(MusicalAttributes, SoftDeleteModel, UUIDModel):
         self.text_key = text_key(self.rendered_text)
         super().save(*args, **kwargs)
 
-    def full_clean(self, exclude: Collection[str] | None = None, **kwargs: Any) -> None:
+    def full_clean(self, exclude: Iterable[str] | None = None, *args: Any, **kwargs: Any) -> None:
         """Validate everything a person wrote; what is made from it is never validated."""
-        super().full_clean({*(exclude or ()), "rendered_text", "text_key"}, **kwargs)
+        super().full_clean({*(exclude or ()), "rendered_text", "text_key"}, *args, **kwargs)
 
     def clean(self) -> None:
         super().clean()

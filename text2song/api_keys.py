@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 import structlog
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from text2song.exceptions import Conflict, Forbidden, Refused
@@ -21,7 +21,7 @@ MAX_DAYS = 3650
 
 def create_key(
     *,
-    user: AbstractBaseUser,
+    user: User,
     name: str,
     scopes: Collection[str] = SCOPES,
     expires_days: int | None = None,
@@ -53,7 +53,7 @@ def create_key(
     return key, token
 
 
-def revoke_key(*, key: ApiKey, by: AbstractBaseUser) -> None:
+def revoke_key(*, key: ApiKey, by: User) -> None:
     """End a key at once. Owners revoke their own, curators anybody's; others get `Forbidden`."""
     if key.user_id != by.pk and not getattr(by, "is_staff", False):
         raise Forbidden("Only its owner or a curator can revoke this key.")

@@ -7,7 +7,7 @@ data folder (`diskcache`), or Redis.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partialmethod
 from typing import Any
 
@@ -54,7 +54,7 @@ class ForgivingCache(BaseCache):
     def __init__(self, location: str, params: Mapping[str, Any]) -> None:
         super().__init__({**params})
         options = {**params.get("OPTIONS", {})}
-        self._class: type[BaseCache] = import_string(options.pop("backend"))
+        self._class: Callable[..., BaseCache] = import_string(options.pop("backend"))
         self._arguments = (location, {**params, "OPTIONS": options})
         self._backend: BaseCache | None = None
         self._rests_until = 0.0

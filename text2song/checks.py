@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -25,8 +26,8 @@ def bundled_model_is_here(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
 
 @register(Tags.staticfiles)
 def front_end_packages_are_here(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    folder = dict(entry for entry in settings.STATICFILES_DIRS if isinstance(entry, tuple))["vendor/wavesurfer"]
-    if (folder / WAVESURFER).is_file():
+    folders: dict[str, Path] = dict(entry for entry in settings.STATICFILES_DIRS if isinstance(entry, tuple))
+    if (folders["vendor/wavesurfer"] / WAVESURFER).is_file():
         return []
     return [
         Warning(

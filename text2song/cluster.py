@@ -159,7 +159,7 @@ class Guard(Sentinel):
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def spawn_cluster(self) -> None:
-        self.pool = []
+        self.pool: list[Any] = []
         db.connections.close_all()
         self.spawn_worker()
         self.monitor = self.spawn_monitor()

@@ -20,8 +20,8 @@ class StudioAdmin(admin.ModelAdmin):
     A form with a name that is taken is answered with 409, as it is everywhere.
     """
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
-        answer = super().render_change_form(request, context, **kwargs)
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer = super().render_change_form(request, context, *args, **kwargs)
         errors = context["adminform"].form.errors.as_data() if request.method == "POST" else {}
         if any(error.code in ("unique", "unique_together") for found in errors.values() for error in found):
             answer.status_code = 409
@@ -47,9 +47,9 @@ class ReadOnlyAdmin(StudioAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         unsavable = {"show_save": False, "show_save_and_continue": False}
-        return super().render_change_form(request, context | unsavable, **kwargs)
+        return super().render_change_form(request, context | unsavable, *args, **kwargs)
 
 
 def act(

@@ -61,7 +61,7 @@ def check_storage() -> Check:
 def check_cache() -> Check:
     """Not required: without it nothing is limited and some pages take longer, nobody is refused."""
     try:
-        cache.probe()  # type: ignore[attr-defined]
+        cache.probe()  # type: ignore[attr-defined]  # of `ForgivingCache`
     except Exception as error:
         log.warning("cache_not_ready", error=repr(error))
         return Check("cache", False, f"keeps nothing, so limits per time do not hold. {_why(error)}", required=False)

@@ -23,7 +23,7 @@ class WholeFileStorage(FileSystemStorage):
         folder, base = os.path.split(name)
         partial = os.path.join(folder, f".{uuid.uuid4().hex}-{base}")
         try:
-            super()._save(partial, content)
+            super()._save(partial, content)  # type: ignore[misc]  # known to `FileSystemStorage` only
             os.replace(self.path(partial), self.path(name))
         except BaseException:
             with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Self, TypeVar
 
 import structlog
 from django.db import DatabaseError, models, transaction
@@ -11,6 +12,8 @@ from django.utils import timezone
 from knox.models import AbstractAuthToken
 
 log = structlog.get_logger(__name__)
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class UUIDModel(models.Model):
@@ -23,8 +26,8 @@ class UUIDModel(models.Model):
         abstract = True
 
 
-class SoftDeleteQuerySet(models.QuerySet):
-    def visible(self) -> SoftDeleteQuerySet:
+class SoftDeleteQuerySet(models.QuerySet[Row]):
+    def visible(self) -> Self:
         """Leave out what was deleted."""
         return self.filter(deleted_at__isnull=True)
 
@@ -78,12 +81,12 @@ class ApiKey(AbstractAuthToken):
                 log.exception("key_use_not_noted", name=self.name)
 
 
-class WorkerPresenceQuerySet(models.QuerySet):
-    def alive(self) -> WorkerPresenceQuerySet:
+class WorkerPresenceQuerySet(models.QuerySet["WorkerPresence"]):
+    def alive(self) -> Self:
         """Processes heard of within the last `WorkerPresence.TIMEOUT`: what they have claimed is theirs."""
         return self.filter(seen_at__gt=timezone.now() - WorkerPresence.TIMEOUT)
 
-    def with_motion(self) -> WorkerPresenceQuerySet:
+    def with_motion(self) -> Self:
         """Annotate `moves`: whether it gets work done. Its loop turns, or what it is doing has moved lately."""
         now = timezone.now()
         turning = models.Q(turned_at__gt=now - WorkerPresence.TIMEOUT)
@@ -109,6 +112,9 @@ class WorkerPresence(models.Model):
     doing = models.CharField(max_length=100, blank=True, help_text="Empty while it waits for work.")
 
     objects = WorkerPresenceQuerySet.as_manager()
+
+    moves: bool
+    """Added by `with_motion`."""
 
     class Meta:
         verbose_name = "worker"

@@ -29,6 +29,7 @@ class MomentField(forms.Field):
             raise ValidationError("Give a date such as 2026-03-31, or an ISO 8601 time.", code="invalid") from error
 
     def _moment(self, text: str) -> datetime.datetime:
+        moment: datetime.datetime | None
         if day := parse_date(text):
             moment = datetime.datetime.combine(day, datetime.time.max if self.end_of_day else datetime.time.min)
         else:

@@ -59,7 +59,7 @@ def is_database_away(error: BaseException) -> bool:
     with a query itself is always one of its subclasses. Django lets the driver's own errors through where a cursor that
     was being iterated is closed. SQLite says “operational” of wrong statements too, which are our bugs.
     """
-    driver = connection.Database
+    driver = connection.Database  # type: ignore[attr-defined]  # every back end has one
     silent = (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError)
     if not isinstance(error, silent):
         return type(error) in (DatabaseError, driver.DatabaseError)

@@ -334,7 +334,7 @@ HF_HUB_TIMEOUT = env.int("HF_HUB_TIMEOUT", default=10)
 # Audio comes from this host, or by redirect from the object store; nothing else is loaded from anywhere.
 _s3_origin = S3_PUBLIC_URL or env.str("S3_ENDPOINT_URL", default="")
 _media_sources = [SELF, "blob:"] + ([_s3_origin] if S3_BUCKET and _s3_origin else [])
-CONTENT_SECURITY_POLICY = {
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF],

@@ -57,6 +57,8 @@ class StudioS3Storage(S3Storage):
         ours = {"public_endpoint_url": None, "max_memory_size": IN_MEMORY, "transfer_config": transfers()}
         return {**super().get_default_settings(), **ours}
 
+    client_config: Any
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.client_config = self.client_config.merge(

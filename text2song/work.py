@@ -47,7 +47,7 @@ class HandedBack(Exception):
     """Raised within work when this process is asked to end: the work goes back to the queue, and costs no attempt."""
 
 
-class WorkQuerySet(models.QuerySet):
+class WorkQuerySet(models.QuerySet[Kind]):
     def waiting(self) -> Self:
         """In the order in which they are taken, the longest waiting first."""
         return self.filter(state=self.model.WAITING).order_by("queued_at", "pk")
@@ -66,13 +66,13 @@ class WorkQuerySet(models.QuerySet):
     def held_by(self, worker: str) -> Self:
         return self.filter(state=self.model.WORKING, worker=worker)
 
-    def held_now(self, claimed: Iterable[Work]) -> set[Any]:
+    def held_now(self, claimed: Iterable[Kind]) -> set[Any]:
         """Keys of those of `claimed`, objects with a claim, that are still theirs."""
         tokens = {work.pk: work._token for work in claimed}
         rows = self.filter(state=self.model.WORKING, pk__in=tokens).values_list("pk", "claim_token")
         return {pk for pk, token in rows if token == tokens[pk]}
 
-    def claim_next(self, worker: str) -> Any:
+    def claim_next(self, worker: str) -> Kind | None:
         """The first that waits, now `worker`'s; None when none waits or this process is asked to end."""
         if is_stopping():
             return None
@@ -95,6 +95,11 @@ class Work(models.Model):
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times over this, most likely for lack of memory or disk. The log has the details."
     )
+
+    state: models.CharField[str, str]
+    """Each kind has its own, with its own choices."""
+    objects: Any
+    """A manager made of a `WorkQuerySet` of its own."""
 
     worker = models.CharField(max_length=200, blank=True, editable=False)
     claim_token = models.UUIDField(null=True, blank=True, editable=False, help_text="Of the claim that holds it.")
@@ -286,7 +291,7 @@ class Work(models.Model):
         return self._apply(self._rows(states), **changes)
 
     def _rows(self, states: tuple[str, ...]) -> models.QuerySet:
-        return type(self)._base_manager.filter(pk=self.pk, state__in=states)
+        return type(self)._base_manager.filter(pk=self.pk, state__in=states)  # type: ignore[misc]  # every kind has a state
 
     def _mine(self) -> models.QuerySet:
         rows = self._rows((self.WORKING,))

@@ -116,8 +116,9 @@ class Workforce:
 
     def notice_of(self, work: Work | None) -> str:
         """Why nobody works on `work`, in words; empty when somebody does, and for what is nothing to work on."""
-        unfinished = work is not None and (work.is_due or work.state == work.WORKING)
-        return self.crews[work.CLUSTER].notice_of(work) if unfinished else ""
+        if work is None or not (work.is_due or work.state == work.WORKING):
+            return ""
+        return self.crews[work.CLUSTER].notice_of(work)
 
     def notice_of_any(self, works: Iterable[Work]) -> str:
         """The first notice there is of `works`."""

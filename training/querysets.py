@@ -11,12 +11,13 @@ from django.utils import timezone
 from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
     from datasets_app.models import Dataset
+    from training.models import Experiment, LogLine, MetricPoint, Promotion, TrainingRun
 
 
-class ExperimentQuerySet(QuerySet):
+class ExperimentQuerySet(QuerySet["Experiment"]):
     def unarchived(self) -> Self:
         return self.filter(archived_at__isnull=True)
 
@@ -33,7 +34,7 @@ class ExperimentQuerySet(QuerySet):
         return self.select_related(*related).annotate(run_count=Count("runs"))
 
 
-class TrainingRunQuerySet(WorkQuerySet):
+class TrainingRunQuerySet(WorkQuerySet["TrainingRun"]):
     def completed(self) -> Self:
         return self.filter(state="completed")
 
@@ -43,7 +44,7 @@ class TrainingRunQuerySet(WorkQuerySet):
         return self.select_related("experiment", "experiment__base_model", *related)
 
 
-class MetricPointQuerySet(QuerySet):
+class MetricPointQuerySet(QuerySet["MetricPoint"]):
     def between(self, first: int | None, last: int | None) -> Self:
         """Points from step `first` to step `last`, both included; None is open."""
         points = self if first is None else self.filter(step__gte=first)
@@ -60,13 +61,13 @@ class MetricPointQuerySet(QuerySet):
         return numbered.annotate(rest=Mod(F("place"), stride)).filter(Q(rest=0) | Q(place=count - 1))
 
 
-class LogLineQuerySet(QuerySet):
+class LogLineQuerySet(QuerySet["LogLine"]):
     def after(self, number: int) -> Self:
         """Lines with a higher number, in order."""
         return self.filter(number__gt=number).order_by("number")
 
 
-class PromotionQuerySet(WorkQuerySet):
+class PromotionQuerySet(WorkQuerySet["Promotion"]):
     def open(self) -> Self:
         """Those whose test goes on, or waits to be decided."""
         return self.filter(outcome="open")
@@ -81,7 +82,7 @@ class PromotionQuerySet(WorkQuerySet):
         due = self.filter(state=self.model.WAITING, queued_at__lte=timezone.now())
         return due.to_decide().order_by("queued_at", "pk")
 
-    def visible_to(self, reader: AbstractBaseUser) -> Self:
+    def visible_to(self, reader: User) -> Self:
         """Open ones are the curators' to see: who knows what a test compares should not vote in it."""
         return self if reader.is_staff else self.exclude(outcome="open")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -82,7 +82,7 @@ class AdapterViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
         answer = RegistrationSerializer(registration, context=self.get_serializer_context()).data
         return Response(answer, status=status.HTTP_202_ACCEPTED, headers={"Location": answer["url"]})
 
-    def get_parsers(self) -> list[Any]:
+    def get_parsers(self) -> Sequence[Any]:
         # Only uploads are multipart; `action` is not known yet when the parsers are chosen.
         uploads = self.action_map.get("post") == "create"
         return [MultiPartParser()] if uploads else [BoundedJSONParser()]
@@ -147,7 +147,7 @@ class AdapterViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
         service(adapter=self.get_object(), actor=self.request.user)
         return Response(self.get_serializer(self.get_object()).data)
 
-    def get_throttles(self) -> list[Any]:
+    def get_throttles(self) -> Sequence[Any]:
         return [RequestThrottle(), SubmitThrottle()] if self.action == "create" else super().get_throttles()
 
 

@@ -205,16 +205,15 @@ def _is_number(value: object, low: float, high: float) -> bool:
 def _check_base(stated: Mapping[str, Any], base_model: BaseModel) -> None:
     """Refuse an adapter that says itself it belongs to another model the studio knows, or to other files of this."""
     named = stated.get("base_model_name_or_path")
-    is_name = isinstance(named, str) and len(named) <= LONGEST_NAME and named.isprintable()
-    other = base_model.other_called(named) if is_name else None
-    if other is not None:
+    if not isinstance(named, str) or len(named) > LONGEST_NAME or not named.isprintable():
+        named = None
+    if named is not None and (other := base_model.other_called(named)) is not None:
         raise AdapterFilesRefused(
             f"The adapter says it was made for {other.display_name}; it does not fit {base_model.display_name}."
         )
     revision = stated.get("revision")
     # A copy that was brought here is known by a hash of its content, which says nothing of the hub's commits.
-    comparable = isinstance(revision, str) and COMMIT.fullmatch(revision) and len(revision) == len(base_model.revision)
-    if comparable:
+    if isinstance(revision, str) and COMMIT.fullmatch(revision) and len(revision) == len(base_model.revision):
         require_revision(revision, base_model)
 
 

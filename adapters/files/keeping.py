@@ -44,7 +44,7 @@ def store_upload(registration: AdapterRegistration, uploads: Sequence[Upload]) -
     try:
         for name, upload in sent.items():
             upload.seek(0)
-            storages["default"].save(f"{registration.upload}/{name}", upload)
+            storages["default"].save(f"{registration.upload}/{name}", upload)  # type: ignore[arg-type]  # read and sought as any file
     except Exception as error:
         registration.remove_upload()
         raise AdapterFilesUnavailable(write_refused(error, UPLOAD_REFUSED)) from error

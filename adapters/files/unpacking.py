@@ -191,7 +191,7 @@ def _in_archive_file(file: Path) -> Iterator[Members]:
 @contextmanager
 def _in_archive(stream: Upload | IO[bytes], size: int, most_read: int) -> Iterator[Members]:
     with _readable():
-        archive = zipfile.ZipFile(_InPieces(stream, most_read))  # type: ignore[call-overload]
+        archive = zipfile.ZipFile(_InPieces(stream, most_read))
     with archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         _check_entries(entries, size)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from adapters import querysets
 from adapters.models import names as validators
 from text2song.models import SoftDeleteModel, UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work
 
 if TYPE_CHECKING:
@@ -154,6 +155,9 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = querysets.AdapterQuerySet.as_manager()
+
+    sample_count: int
+    """Added by `with_usage`."""
 
     class Meta:
         ordering = ("name", "-created_at", "-id")

@@ -29,7 +29,7 @@ class FilesField(forms.FileField):
 class UploadForm(forms.ModelForm):
     """An adapter to register: its files, what it is called, and the base model it was made for."""
 
-    files = FilesField(
+    files = FilesField(  # type: ignore[assignment]  # fields do not stay on the class
         label="Files",
         help_text="One zip archive, or adapter_config.json and adapter_model.safetensors together. "
         "Pickle files (.bin, .pt) are refused.",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from adapters.models import Adapter, AdapterRegistration
@@ -20,7 +20,7 @@ def versions_of(adapter: Adapter) -> list[Adapter]:
     return list(Adapter.objects.visible().filter(name=adapter.name).with_usage().order_by("created_at", "id"))
 
 
-def recent_registrations(user: AbstractBaseUser) -> list[AdapterRegistration]:
+def recent_registrations(user: User) -> list[AdapterRegistration]:
     """The user's uploads that are being checked, or were refused within the last day; the newest first."""
     mine = AdapterRegistration.objects.filter(created_by=user).select_related("base_model")
     since = timezone.now() - RECENT

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from adapters.exceptions import AdapterExists
@@ -32,9 +32,7 @@ NOT_TYPED = ("base_model", "parent", "created_by", *AdapterRegistration.TAKEN_IN
 SHARED_FIELDS = tuple(field.name for field in AdapterFiles._meta.get_fields())
 
 
-def request_registration(
-    *, actor: AbstractBaseUser | None, files: Sequence[Upload], **values: Any
-) -> AdapterRegistration:
+def request_registration(*, actor: User | None, files: Sequence[Upload], **values: Any) -> AdapterRegistration:
     """Keep uploaded files as a registration, and wake a worker to unpack them and try the adapter on its base.
 
     Takes little time and memory whatever was sent: looks at names, sizes, the configuration and the header of the
@@ -68,7 +66,7 @@ def receive_adapter(
 
 def _new_registration(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     name: str,
     version: str,
     base_model: BaseModel,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -12,7 +12,7 @@ from adapters.services.registration import free_version, require_free
 from text2song.exceptions import Conflict, Forbidden
 
 
-def may_change(user: AbstractBaseUser, adapter: Adapter) -> bool:
+def may_change(user: User, adapter: Adapter) -> bool:
     """Whether `user` may rename, switch and delete the adapter: who registered it, and curators."""
     return bool(user.is_staff or (adapter.created_by_id is not None and adapter.created_by_id == user.pk))
 
@@ -20,7 +20,7 @@ def may_change(user: AbstractBaseUser, adapter: Adapter) -> bool:
 def edit_adapter(
     *,
     adapter: Adapter,
-    actor: AbstractBaseUser,
+    actor: User,
     name: str | None = None,
     version: str | None = None,
     description: str | None = None,
@@ -48,13 +48,13 @@ def edit_adapter(
         raise AdapterExists(adapter.name, adapter.version, free_version(adapter.name)) from error
 
 
-def activate_adapter(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
+def activate_adapter(*, adapter: Adapter, actor: User) -> None:
     """Offer it for new jobs. Activating an active one changes nothing."""
     _own(adapter, actor)
     _change(adapter, is_active=True)
 
 
-def deactivate_adapter(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
+def deactivate_adapter(*, adapter: Adapter, actor: User) -> None:
     """Offer it no more; jobs already sent finish with it. A default is one no longer."""
     _own(adapter, actor)
     with transaction.atomic():
@@ -64,9 +64,7 @@ def deactivate_adapter(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
             _note_default(adapter, None, DefaultChange.Reason.DEACTIVATED, actor)
 
 
-def make_default(
-    *, adapter: Adapter, actor: AbstractBaseUser | None, reason: str = DefaultChange.Reason.CHOSEN
-) -> None:
+def make_default(*, adapter: Adapter, actor: User | None, reason: str = DefaultChange.Reason.CHOSEN) -> None:
     """Preselect it for its base model. The default before it is remembered, for `roll_back`.
 
     `actor` is None for the studio itself.
@@ -85,7 +83,7 @@ def make_default(
         _note_default(before, adapter, reason, actor)
 
 
-def roll_back(*, adapter: Adapter, actor: AbstractBaseUser) -> Adapter | None:
+def roll_back(*, adapter: Adapter, actor: User) -> Adapter | None:
     """Take the default away from `adapter` and give it back to the one before it that is still active.
 
     Returns the default now; None when the base model alone is preselected again.
@@ -116,7 +114,7 @@ def earlier_default(adapter: Adapter) -> Adapter | None:
     return None
 
 
-def delete_adapter(*, adapter: Adapter, actor: AbstractBaseUser) -> None:
+def delete_adapter(*, adapter: Adapter, actor: User) -> None:
     """Hide it and offer it no more; jobs and samples made with it stay. Deleting it again is `AdapterNotFound`."""
     _own(adapter, actor)
     with transaction.atomic():
@@ -132,9 +130,9 @@ def _lock_default(adapter: Adapter) -> Adapter | None:
     return next((rival for rival in rivals if rival.is_default), None)
 
 
-def _note_default(before: Adapter | None, after: Adapter | None, reason: str, actor: AbstractBaseUser | None) -> None:
+def _note_default(before: Adapter | None, after: Adapter | None, reason: str, actor: User | None) -> None:
     """Write the change into the history of the base model's default."""
-    base_model = (after or before).base_model
+    base_model = (after or before).base_model  # type: ignore[union-attr]  # one of the two is there
     DefaultChange.objects.create(base_model=base_model, before=before, after=after, reason=reason, actor=actor)
 
 
@@ -147,12 +145,12 @@ def _change(adapter: Adapter, **values: object) -> None:
         setattr(adapter, name, value)
 
 
-def _own(adapter: Adapter, actor: AbstractBaseUser) -> None:
+def _own(adapter: Adapter, actor: User) -> None:
     if not may_change(actor, adapter):
         raise Forbidden("Only the person who registered an adapter, or a curator, can change it.")
 
 
-def _curators_only(actor: AbstractBaseUser | None) -> None:
+def _curators_only(actor: User | None) -> None:
     """`actor` None is the studio itself."""
     if actor is not None and not actor.is_staff:
         raise Forbidden("Only curators choose the default adapter.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import FileResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
@@ -20,7 +20,7 @@ def export_name(export: Export) -> str:
     return f"{slugify(export.dataset.name) or 'dataset'}-{export.dataset.short_id}.{export.suffix}"
 
 
-def export_response(export: Export, reader: AbstractBaseUser) -> HttpResponseBase:
+def export_response(export: Export, reader: User) -> HttpResponseBase:
     """The file, streamed; from an object store, a redirect to a link that soon expires.
 
     Raises `Forbidden` where `reader` may not read the rows, `DatasetNotReady` while it is being written, and
@@ -30,7 +30,7 @@ def export_response(export: Export, reader: AbstractBaseUser) -> HttpResponseBas
     if not export.is_ready:
         raise DatasetNotReady(f"{export.dataset.name} ({export.get_format_display()})", export.state)
     storage, name = export.file.storage, export.file.name
-    if not storage.exists(name):
+    if not name or not storage.exists(name):
         raise ExportMissing
     content_type = CONTENT_TYPES[export.suffix]
     try:
@@ -38,6 +38,6 @@ def export_response(export: Export, reader: AbstractBaseUser) -> HttpResponseBas
     except NotImplementedError:
         disposition = content_disposition_header(True, export_name(export))
         parameters = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
-        return HttpResponseRedirect(storage.url(name, parameters=parameters))
+        return HttpResponseRedirect(storage.url(name, parameters=parameters))  # type: ignore[call-arg]  # as an object store takes them
     file = storage.open(name)
     return FileResponse(file, as_attachment=True, filename=export_name(export), content_type=content_type)

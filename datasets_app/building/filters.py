@@ -73,7 +73,8 @@ class FilterSpec:
     @classmethod
     def stored(cls, values: Mapping[str, Any]) -> FilterSpec:
         """What a dataset keeps, read without asking whether all it names still exists."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**read)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], kind: str) -> FilterSpec:
@@ -118,7 +119,7 @@ def _contradictions(read: Mapping[str, Any], kind: str, problems: Mapping[str, s
         found["excluded_tags"] = f"excluded_tags: {', '.join(both)} cannot be required and excluded at once."
     if "since" in read and "until" in read and not problems.keys() & {"since", "until"}:
         spec = FilterSpec(since=read["since"], until=read["until"])
-        if spec.since_moment > spec.until_moment:  # type: ignore[operator]
+        if spec.since_moment > spec.until_moment:  # type: ignore[operator]  # both are given
             found["until"] = "until: the last day is before the first."
     return found
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Case, Count, Exists, F, FloatField, OuterRef, Q, QuerySet, Sum, UUIDField, Value, When
 from django.db.models.functions import Coalesce
 
 from datasets_app.building.filters import ANY_CRITERION, NO_ADAPTER, FilterSpec
 from datasets_app.models import Dataset
 from feedback.models import Preference, RaterProfile, Rating, SampleTag
-from feedback.querysets import JudgementQuerySet
 from generation.models import AudioSample, Favorite, GenerationJob
 from prompts.models import Prompt
 
@@ -54,7 +54,7 @@ class Readiness:
         return f"{f'fewer than {self.fewer_than}' if self.have is None else self.have} of {self.want}"
 
 
-def readiness(reader: AbstractBaseUser | None) -> list[Readiness]:
+def readiness(reader: User | None) -> list[Readiness]:
     """Clips with four stars or more, and decided pairs, against what a first training needs.
 
     Nobody is told counts below `FEWEST_TOLD` but the studio itself (None).
@@ -71,7 +71,7 @@ def _readiness(kind: str, have: int | None, want: int) -> Readiness:
     return Readiness(kind, have, want, FEWEST_TOLD if have is None else None)
 
 
-def told(reader: AbstractBaseUser | None, count: int) -> int | None:
+def told(reader: User | None, count: int) -> int | None:
     """The count as it is told: None for fewer than `FEWEST_TOLD`, which would tell what was said of single clips.
 
     The studio itself (None) is told every count.
@@ -96,7 +96,7 @@ def eligible_samples(spec: FilterSpec) -> QuerySet[AudioSample]:
         job__prompt__in=Prompt.objects.outside_suites().order_by().values("pk"),
     )
     if spec.prompts:
-        samples = samples.filter(job__prompt__in=spec.prompts)
+        samples = samples.filter(job__prompt__pk__in=spec.prompts)
     if spec.base_models:
         samples = samples.filter(job__base_model__key__in=spec.base_models)
     if spec.adapters:
@@ -113,7 +113,7 @@ def _tagged(names: tuple[str, ...] | list[str]) -> Exists:
     return Exists(SampleTag.objects.filter(sample=OuterRef("pk"), tag__name__in=names).trusted())
 
 
-def answers(judgements: JudgementQuerySet, spec: FilterSpec) -> JudgementQuerySet:
+def answers(judgements: Any, spec: FilterSpec) -> Any:
     """The answers that are pooled, each with its rater's `reliability`; those that weigh nothing are left out."""
     chosen = (
         judgements.visible()
@@ -138,7 +138,7 @@ def rating_answers(spec: FilterSpec) -> QuerySet[Rating]:
     return answers(ratings, spec)
 
 
-def vote_answers(spec: FilterSpec) -> QuerySet[Preference]:
+def vote_answers(spec: FilterSpec) -> QuerySet:
     """The votes that are pooled, from comparisons, rankings and listening tests that are over; one per rater and pair.
 
     With `low` and `high`, the ids of the pair's clips in their order, whichever was shown as A.

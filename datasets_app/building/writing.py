@@ -36,7 +36,8 @@ class Writer:
             files = [clip.codes_file for clip in self.dataset.clips.exclude(codes_file="")]
             self.dataset.clips.all().delete()
         for file in files:
-            file.storage.delete(file.name)
+            if file.name:
+                file.storage.delete(file.name)
 
     def write(self, rows: Sequence[Row], samples: Mapping[UUID, AudioSample]) -> None:
         """Store rows with codes. `samples` are those of this studio that the clips are; the others keep own codes."""
@@ -78,6 +79,7 @@ class Writer:
             notes=list(row.notes),
         )
         if sample is None:
+            assert row.codes is not None, "rows to store are read with codes"
             name = f"{self.dataset.claimed_name(row.sample_id)}.npz"
             clip.codes_file.save(name, ContentFile(pack_codes(row.codes)), save=False)
         return clip

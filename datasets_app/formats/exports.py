@@ -38,7 +38,7 @@ def _write(export: Export) -> None:
             export.file.save(f"{export.claimed_name()}.{export.suffix}", File(file), save=False)
         name, storage = export.file.name, export.file.storage
         ended = patiently(lambda: export.complete(file=name, size=path.stat().st_size, sha256=digest))
-    if not ended and not Export.objects.filter(file=name).exists():
+    if not ended and name and not Export.objects.filter(file=name).exists():
         storage.delete(name)
 
 

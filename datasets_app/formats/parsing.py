@@ -122,8 +122,8 @@ class _Reader:
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf, *, above: float = -math.inf) -> float:
         value = self.values.get(name)
-        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not good or not (low <= value <= high and value > above):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if value is None or not is_number or not (low <= value <= high and value > above):
             raise self._refuse(name, "a number in its range")
         return float(value)
 

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from text2song.exceptions import DomainError
 from text2song.models import SoftDeleteQuerySet
-from text2song.work import Work, WorkQuerySet, raise_if_stopping
+from text2song.queue import Cluster
+from text2song.work import Kind, Work, WorkQuerySet, raise_if_stopping
 
 
-class BuildQuerySet(SoftDeleteQuerySet, WorkQuerySet):
+class BuildQuerySet(SoftDeleteQuerySet[Kind], WorkQuerySet[Kind]):  # type: ignore[override]  # each makes a manager
     """`visible` is for those of them that can be deleted."""
 
 
@@ -29,7 +30,7 @@ class Build(Work):
     WORKING: ClassVar[str] = State.BUILDING
     DONE: ClassVar[str] = State.READY
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.BUILDING)
-    CLUSTER: ClassVar[str] = "default"
+    CLUSTER: ClassVar[Cluster] = "default"
     BROKEN: ClassVar[str]
     """What to tell people after an error nobody foresaw."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.core.validators import MinLengthValidator, RegexValidator
@@ -130,6 +131,8 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
 
 class DatasetPart(models.Model):
     """Belongs to a dataset, and is as immutable."""
+
+    dataset_id: UUID
 
     class Meta:
         abstract = True
@@ -286,7 +289,10 @@ class DatasetItem(DatasetPart):
 
     @property
     def clips(self) -> tuple[Clip, ...]:
-        return (self.sample,) if self.sample else (self.chosen, self.rejected)
+        if self.sample:
+            return (self.sample,)
+        assert self.chosen is not None and self.rejected is not None, "a row is a clip or a pair"
+        return (self.chosen, self.rejected)
 
     def to_row(self, *, codes: bool = True) -> Row:
         """The row by itself, as it is exported and trained on."""
@@ -301,7 +307,9 @@ class DatasetItem(DatasetPart):
         }
         clips = [clip.to_row(codes=codes) for clip in self.clips]
         if self.sample:
+            assert self.rating is not None
             return SupervisedRow(**shared, sample=clips[0], rating=self.rating)
+        assert self.margin is not None
         return PreferenceRow(**shared, chosen=clips[0], rejected=clips[1], margin=self.margin)
 
     @classmethod

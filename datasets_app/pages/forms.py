@@ -108,7 +108,7 @@ class DatasetForm(forms.Form):
             "raters": _raters(),
         }
         for name, offered in choices.items():
-            self.fields[name].choices = offered  # type: ignore[attr-defined]
+            self.fields[name].choices = offered
         self.fields["criterion"].initial = "overall"
 
     @property

@@ -48,8 +48,9 @@ class _Tally:
                 self.liked += item.rating >= LIKED_FROM
             else:
                 self.equal += item.margin == 0.0
-                self.margins[min(MARGIN_STEPS - 1, int(item.margin * MARGIN_STEPS))] += 1
-        edges = [(item.chosen.sample_key, item.rejected.sample_key) for item in items if item.margin]
+                self.margins[min(MARGIN_STEPS - 1, int((item.margin or 0.0) * MARGIN_STEPS))] += 1
+        pairs = (item.clips for item in items if item.margin)
+        edges = [(chosen.sample_key, rejected.sample_key) for chosen, rejected in pairs]
         self.circles.add(edges, SHOWN_CIRCLES)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from datasets_app.models import Dataset
 from feedback.querysets import sees_all_answers_on
@@ -32,19 +32,19 @@ ANSWERS = (
 RULE = "It tells what others answered. You are told once you have judged every clip in it; curators are told at once."
 
 
-def may_read_answers(reader: AbstractBaseUser | None, dataset: Dataset) -> bool:
+def may_read_answers(reader: User | None, dataset: Dataset) -> bool:
     """Whether `reader` sees every answer behind its rows; the studio itself (None) does."""
     clips = dataset.clips.filter(sample__isnull=False).order_by().values("sample_id")
     return reader is None or sees_all_answers_on(clips, reader)
 
 
-def require_answers(reader: AbstractBaseUser | None, dataset: Dataset) -> None:
+def require_answers(reader: User | None, dataset: Dataset) -> None:
     """Raise `Forbidden` unless `reader` may have the rows themselves."""
     if not may_read_answers(reader, dataset):
         raise Forbidden(f"An export holds the rows of a dataset. {RULE}")
 
 
-def statistics_for(reader: AbstractBaseUser, dataset: Dataset) -> dict[str, Any]:
+def statistics_for(reader: User, dataset: Dataset) -> dict[str, Any]:
     """The report with `answers_told`; figures that the reader is not told are None."""
     told = may_read_answers(reader, dataset)
     shown = {name: None if name in ANSWERS and not told else value for name, value in dataset.statistics.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -25,7 +25,7 @@ NOT_TYPED = ("filters", "created_by", "statistics")
 
 def create_dataset(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     name: str,
     kind: str,
     filters: Mapping[str, Any] | None = None,
@@ -56,9 +56,7 @@ def create_dataset(
     return dataset
 
 
-def new_dataset(
-    *, actor: AbstractBaseUser | None, name: str, kind: str, description: str = "", seed: int = 0
-) -> Dataset:
+def new_dataset(*, actor: User | None, name: str, kind: str, description: str = "", seed: int = 0) -> Dataset:
     """A dataset that is not stored yet; raises `ValidationError`."""
     text = description.replace("\r\n", "\n").strip()
     dataset = Dataset(created_by=actor, name=name.strip(), kind=kind, description=text, seed=seed)
@@ -66,7 +64,7 @@ def new_dataset(
     return dataset
 
 
-def preview(*, actor: AbstractBaseUser | None, kind: str, filters: Mapping[str, Any]) -> int | None:
+def preview(*, actor: User | None, kind: str, filters: Mapping[str, Any]) -> int | None:
     """How many rows a dataset would have; None for fewer than `FEWEST_TOLD`, unless the studio itself asks.
 
     Raises `InvalidFilters`, and `Forbidden`: counts are for curators only, like all that chooses rows. A least count
@@ -76,12 +74,12 @@ def preview(*, actor: AbstractBaseUser | None, kind: str, filters: Mapping[str, 
     return told(actor, count_rows(kind, FilterSpec.from_mapping(filters, kind)))
 
 
-def may_change(user: AbstractBaseUser, dataset: Dataset) -> bool:
+def may_change(user: User, dataset: Dataset) -> bool:
     """Whether `user` may delete it: who made it, and curators."""
     return bool(user.is_staff or (dataset.created_by_id is not None and dataset.created_by_id == user.pk))
 
 
-def delete_dataset(*, dataset: Dataset, actor: AbstractBaseUser) -> None:
+def delete_dataset(*, dataset: Dataset, actor: User) -> None:
     """Hide it; its rows and files stay. Raises `Forbidden`, `DatasetInUse`, and `DatasetNotFound` the second time."""
     if not may_change(actor, dataset):
         raise Forbidden("Only the person who made a dataset, or a curator, can delete it.")
@@ -95,7 +93,7 @@ def delete_dataset(*, dataset: Dataset, actor: AbstractBaseUser) -> None:
     dataset.refresh_from_db()
 
 
-def start_export(*, dataset: Dataset, file_format: str, actor: AbstractBaseUser | None) -> Export:
+def start_export(*, dataset: Dataset, file_format: str, actor: User | None) -> Export:
     """The export of a dataset in a format: what is there or under way already, else a new one that waits for a worker.
 
     Raises `Forbidden` where the actor may not read the rows, `DatasetNotReady`, and `ValidationError` for an unknown
@@ -124,4 +122,4 @@ def start_export(*, dataset: Dataset, file_format: str, actor: AbstractBaseUser 
 def _standing_export(wanted: Export) -> Export | None:
     """One of the same dataset and format that is under way, or whose file is there."""
     same = Export.objects.filter(dataset=wanted.dataset_id, format=wanted.format).exclude(state=Export.State.FAILED)
-    return next((e for e in same if e.is_unfinished or e.file.storage.exists(e.file.name)), None)
+    return next((e for e in same if e.is_unfinished or (e.file.name and e.file.storage.exists(e.file.name))), None)

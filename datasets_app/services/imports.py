@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models import Count
 
@@ -30,9 +30,7 @@ from text2song.work import ClaimLost
 ROWS_AT_ONCE = 100
 
 
-def import_dataset(
-    *, actor: AbstractBaseUser | None, path: Path, name: str, worker: str, description: str = ""
-) -> Dataset:
+def import_dataset(*, actor: User | None, path: Path, name: str, worker: str, description: str = "") -> Dataset:
     """Make a dataset of the rows of an exported file, folder or zip; it has the content hash of the one exported.
 
     Clips of this studio are recognised by id and codes; others bring their codes along. `worker` names this process.
@@ -101,9 +99,9 @@ def _check(dataset: Dataset) -> None:
     if not items.filter(split="train").exists():
         raise InvalidRow("The file has no row in the split “train”.")
     spread = items.values("text_key").annotate(n=Count("split", distinct=True)).filter(n__gt=1)
-    spread = spread.order_by("text_key").first()
-    if spread is not None:
-        shared = items.filter(text_key=spread["text_key"]).order_by("position").first()
+    first = spread.order_by("text_key").first()
+    if first is not None:
+        shared = items.filter(text_key=first["text_key"]).order_by("position")[0]
         raise SharedText(shared.prompt_text)
 
 

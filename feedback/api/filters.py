@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import django_filters
@@ -243,7 +244,7 @@ class HistoryFilter(FeedbackFilter):
         "mine": "Only mine",
     }
 
-    rating_max = ordering = implied = None
+    rating_max = ordering = implied = None  # type: ignore[assignment]  # None takes a filter out
     rating_min = django_filters.ChoiceFilter(
         method="read_later", label="Rating", choices=STAR_RANGES, empty_label="Any rating"
     )
@@ -263,7 +264,7 @@ class HistoryFilter(FeedbackFilter):
 
     def in_words(self, name: str, value: Any) -> str:
         """What a filter that is set says."""
-        words = {
+        words: dict[str, Callable[[], str]] = {
             "kind": lambda: KIND_LABELS[value],
             "rating_min": lambda: dict(STAR_RANGES)[value],
             "mine": lambda: "Only mine",

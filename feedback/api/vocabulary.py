@@ -44,7 +44,7 @@ class TagViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, A
 
     queryset = Tag.objects.all()
     serializer_class = TagSerializer
-    filterset_class = TagFilter
+    filterset_class: type[TagFilter] | None = TagFilter
     ordering_fields = ("name", "created_at")
 
     def get_queryset(self) -> QuerySet[Tag]:

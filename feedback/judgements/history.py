@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import QuerySet, Value
 
 from feedback.models import Note, Preference, Ranking, Rating, SampleTag
@@ -62,7 +62,7 @@ class FeedbackList:
         return columns[0].union(*columns[1:], all=True)
 
 
-def everything_seen_by(reader: AbstractBaseUser) -> dict[str, JudgementQuerySet]:
+def everything_seen_by(reader: User) -> dict[str, JudgementQuerySet]:
     """All feedback `reader` may see, by kind."""
     return {kind: model.objects.visible_to(reader) for kind, model in KINDS.items()}
 
@@ -74,7 +74,7 @@ def without_implied(parts: dict[str, JudgementQuerySet]) -> dict[str, JudgementQ
     return parts | {"preference": parts["preference"].exclude(source=Preference.Source.RANKING)}
 
 
-def feedback_on_job(job: GenerationJob, reader: AbstractBaseUser) -> dict[str, Any]:
+def feedback_on_job(job: GenerationJob, reader: User) -> dict[str, Any]:
     """A job's samples, A to H, each with all the feedback on it that `reader` may see, newest first.
 
     `total` counts items once, also those on several samples; `samples_judged` those samples that have any.
@@ -104,7 +104,7 @@ def samples_of(item: Feedback) -> set[UUID]:
     return {item.sample_id}
 
 
-def feedback_on(samples: QuerySet, reader: AbstractBaseUser) -> FeedbackList:
+def feedback_on(samples: QuerySet, reader: User) -> FeedbackList:
     """What `reader` may see of the feedback on `samples`, newest first, as people gave it."""
     parts = {kind: part.concerning(samples) for kind, part in everything_seen_by(reader).items()}
     return FeedbackList(without_implied(parts))

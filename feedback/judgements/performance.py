@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Count, Q
 
 from adapters.models import Adapter
@@ -68,7 +68,7 @@ class Performance:
         return [(name, [rows.get(name) for rows in rated]) for name in names]
 
 
-def performance(*, adapter: Adapter, reader: AbstractBaseUser) -> Performance:
+def performance(*, adapter: Adapter, reader: User) -> Performance:
     """In nine queries, however much there is. `adapter` comes with its base model."""
     base = adapter.base_model
     return Performance(_figures(adapter, reader), _figures(base, reader), duel_between(adapter, base, reader))
@@ -77,7 +77,7 @@ def performance(*, adapter: Adapter, reader: AbstractBaseUser) -> Performance:
 # -- figures of one contender ----------------------------------------------------------------------------------------
 
 
-def _figures(contender: Contender, reader: AbstractBaseUser) -> Figures:
+def _figures(contender: Contender, reader: User) -> Figures:
     jobs = GenerationJob.objects.visible().order_by().filter(_plays(contender))
     made = jobs.aggregate(
         generations=Count("pk", distinct=True),
@@ -93,14 +93,14 @@ def _plays(contender: Contender, path: str = "") -> Q:
     return Q(**{f"{path}base_model": contender, f"{path}adapter__isnull": True})
 
 
-def ratings_of(contender: Contender, reader: AbstractBaseUser) -> Any:
+def ratings_of(contender: Contender, reader: User) -> Any:
     return Rating.objects.visible_to(reader).trusted().order_by().filter(_plays(contender, "sample__job__"))
 
 
 # -- one against another ---------------------------------------------------------------------------------------------
 
 
-def duel_between(one: Contender, other: Contender, reader: AbstractBaseUser) -> Duel:
+def duel_between(one: Contender, other: Contender, reader: User) -> Duel:
     """The votes between samples of the two, wherever they were given."""
     preferences = Preference.objects.visible_to(reader).trusted().order_by()
     ours, theirs = (AudioSample.objects.order_by().filter(_plays(side, "job__")).values("pk") for side in (one, other))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Avg, Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
@@ -20,6 +20,7 @@ from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
 from feedback.querysets import samples_judged_by
 from feedback.statistics.outcomes import Comparison, Outcome
 from generation.models import AudioSample
+from generation.querysets import AudioSampleQuerySet
 
 TOP_TAGS = 10
 OURS, THEIRS = "ours", "theirs"
@@ -31,7 +32,7 @@ MOST_SAMPLES = 100
 
 
 def statistics(
-    *, reader: AbstractBaseUser, samples: QuerySet[AudioSample] | None = None, whole_prompt: bool = False
+    *, reader: User, samples: QuerySet[AudioSample] | None = None, whole_prompt: bool = False
 ) -> dict[str, Any]:
     """Ratings, preferences, tags and the number of rankings and notes on `samples` (None: on all).
 
@@ -49,12 +50,12 @@ def statistics(
     }
 
 
-def _seen(kind: Any, reader: AbstractBaseUser, ids: QuerySet | Collection[UUID] | None) -> QuerySet:
+def _seen(kind: Any, reader: User, ids: QuerySet | Collection[UUID] | None) -> QuerySet:
     shown = kind.objects.visible_to(reader).order_by()
     return shown if ids is None else shown.concerning(ids)
 
 
-def _judged(reader: AbstractBaseUser, ids: QuerySet | Collection[UUID] | None) -> QuerySet[AudioSample]:
+def _judged(reader: User, ids: QuerySet | Collection[UUID] | None) -> QuerySet[AudioSample]:
     """The samples among `ids` (None: the visible ones) with any feedback that `reader` sees."""
     singles = [_seen(kind, reader, ids).values("sample") for kind in (Rating, SampleTag, Note)]
     compared = _seen(Preference, reader, ids)
@@ -201,7 +202,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def mean_rating(reader: AbstractBaseUser) -> float | None:
+def mean_rating(reader: User) -> float | None:
     """Of all ratings the reader sees; None without any."""
     return Rating.objects.visible_to(reader).order_by().aggregate(mean=Avg("score"))["mean"]
 
@@ -238,11 +239,11 @@ class GroupSummary:
     judged: int
 
 
-def summaries_of_samples(*, reader: AbstractBaseUser, ids: Iterable[UUID]) -> dict[UUID, SampleSummary]:
+def summaries_of_samples(*, reader: User, ids: Iterable[UUID]) -> dict[UUID, SampleSummary]:
     """A summary for each sample, all in one query."""
     samples = AudioSample.objects.filter(pk__in=list(ids)).order_by()
-    shown = {kind: kind.objects.visible_to(reader).order_by() for kind in (Rating, SampleTag, Note, Preference)}
-    preferences = shown[Preference]
+    shown = {kind: kind.objects.visible_to(reader).order_by() for kind in (Rating, SampleTag, Note)}
+    preferences = Preference.objects.visible_to(reader).order_by()
     rows = samples.annotate(
         mean=Subquery(_of_sample(shown[Rating]).annotate(m=Avg("score")).values("m")),
         rating_count=_number(_of_sample(shown[Rating])),
@@ -265,17 +266,17 @@ def _number(of_sample: QuerySet) -> Coalesce:
     return Coalesce(Subquery(of_sample.annotate(n=Count("pk")).values("n")), Value(0))
 
 
-def summaries_of_jobs(*, reader: AbstractBaseUser, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
+def summaries_of_jobs(*, reader: User, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
     """A summary for each job, in three queries."""
     return _summaries(reader, "job", ids)
 
 
-def summaries_of_prompts(*, reader: AbstractBaseUser, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
+def summaries_of_prompts(*, reader: User, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
     """A summary for each prompt, in three queries."""
     return _summaries(reader, "job__prompt", ids)
 
 
-def _summaries(reader: AbstractBaseUser, path: str, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
+def _summaries(reader: User, path: str, ids: Iterable[UUID]) -> dict[UUID, GroupSummary]:
     wanted = list(ids)
     shown = AudioSample.objects.visible().order_by().filter(**{f"{path}__in": wanted})
     samples = dict(shown.values_list("pk", path))
@@ -292,26 +293,27 @@ def _summaries(reader: AbstractBaseUser, path: str, ids: Iterable[UUID]) -> dict
 # -- what waits for ears --------------------------------------------------------------------------------------------
 
 
-def without_feedback(samples: QuerySet[AudioSample]) -> QuerySet[AudioSample]:
+def without_feedback(samples: AudioSampleQuerySet) -> AudioSampleQuerySet:
     """Those nobody has given any feedback on. It tells that there are answers, not what they are: open to everybody."""
     return samples.filter(*_without_feedback())
 
 
-def judged_by(samples: QuerySet[AudioSample], rater: AbstractBaseUser) -> QuerySet[AudioSample]:
+def judged_by(samples: AudioSampleQuerySet, rater: User) -> AudioSampleQuerySet:
     """Those `rater` has given any feedback on."""
     return samples.filter(pk__in=samples_judged_by(rater))
 
 
-def not_judged_by(samples: QuerySet[AudioSample], rater: AbstractBaseUser) -> QuerySet[AudioSample]:
+def not_judged_by(samples: AudioSampleQuerySet, rater: User) -> AudioSampleQuerySet:
     """Those `rater` has yet to judge."""
     return samples.filter(*_without_feedback(rater=rater))
 
 
-def _without_feedback(**by: AbstractBaseUser) -> list[Any]:
+def _without_feedback(**by: User) -> list[Any]:
     """Conditions on a sample, one for each way to name it: a database joins them where NOT IN would search anew for
     every sample.
     """
-    fields = {Rating: ["sample"], SampleTag: ["sample"], Note: ["sample"], Preference: ["sample_a", "sample_b"]}
+    fields: dict[Any, list[str]] = {kind: ["sample"] for kind in (Rating, SampleTag, Note)}
+    fields[Preference] = ["sample_a", "sample_b"]
     return [
         ~Exists(kind.objects.order_by().filter(**{name: OuterRef("pk")}, **by))
         for kind, names in fields.items()

@@ -66,8 +66,9 @@ def _samples(pair: ClipPair) -> list[AudioSample]:
 
 
 def _stored(pair: ClipPair, is_x: bool) -> bytes:
-    if is_x or pair.sample_y is not None:
-        return load_audio_bytes(pair.sample_x if is_x else pair.sample_y)
+    sample = pair.sample_x if is_x else pair.sample_y
+    if sample is not None:
+        return load_audio_bytes(sample)
     try:
         with pair.gold_file.open("rb") as stream:
             return stream.read()

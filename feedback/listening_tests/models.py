@@ -85,6 +85,12 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
 
     objects = querysets.ListeningTestQuerySet.as_manager()
 
+    pair_count: int
+    vote_count: int
+    arm_count: int
+    prompt_count: int
+    """Added by `with_progress`."""
+
     class Meta:
         ordering = ("-created_at",)
         constraints = [

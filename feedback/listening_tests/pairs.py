@@ -103,9 +103,9 @@ def _add_gold(test: ListeningTest, arms: list[Arm], clips: Clips) -> bool:
     """
     existing = list(test.pairs.filter(kind=ClipPair.Kind.GOLD).values_list("sample_x", flat=True))
     by_arm: dict[UUID, list[AudioSample]] = defaultdict(list)
-    for (_, arm, _), sample in sorted(clips.items()):
+    for (_, arm_id, _), sample in sorted(clips.items()):
         if sample.pk not in existing and sample.loudness_lufs is not None:
-            by_arm[arm].append(sample)
+            by_arm[arm_id].append(sample)
     for number in range(len(existing), gold_wanted(test)):
         arm = arms[number % len(arms)]
         if not by_arm[arm.pk]:

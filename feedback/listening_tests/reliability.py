@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import asdict
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ Answers = dict[UUID, dict[int, str]]
 """Decided answers, "x" or "y", by pair and rater."""
 
 
-def refresh_reliability(rater: AbstractBaseUser) -> RaterProfile:
+def refresh_reliability(rater: User) -> RaterProfile:
     """Compute the rater's weight anew from everything they answered, and store it with what it rests on."""
     profile = profile_of(rater)
     others = _others_on_the_same_pairs(rater)
@@ -58,14 +58,14 @@ def refresh_outdated() -> int:
     return len(raters)
 
 
-def _evidence(rater: AbstractBaseUser, others: Answers) -> Evidence:
+def _evidence(rater: User, others: Answers) -> Evidence:
     mine = list(Trial.objects.voted().filter(rater=rater).select_related("pair", "repeat_of"))
     decided = [trial for trial in mine if trial.choice in DECIDED]
-    repeats = [trial for trial in decided if trial.repeat_of is not None and trial.repeat_of.choice in DECIDED]
+    repeats = [(trial, earlier) for trial in decided if (earlier := trial.repeat_of) and earlier.choice in DECIDED]
     gold = [trial for trial in mine if trial.pair.kind == ClipPair.Kind.GOLD]
     compared = [trial for trial in decided if not trial.is_control and _majority(others.get(trial.pair_id, {}))]
     return Evidence(
-        repeats_same=sum(trial.winner == trial.repeat_of.winner for trial in repeats),
+        repeats_same=sum(trial.winner == earlier.winner for trial, earlier in repeats),
         repeats=len(repeats),
         gold_right=sum(trial.winner == "x" for trial in gold),
         gold=len(gold),
@@ -76,7 +76,7 @@ def _evidence(rater: AbstractBaseUser, others: Answers) -> Evidence:
     )
 
 
-def _others_on_the_same_pairs(rater: AbstractBaseUser) -> Answers:
+def _others_on_the_same_pairs(rater: User) -> Answers:
     mine = Trial.objects.counted().filter(rater=rater).order_by().values("pair")
     rows = Trial.objects.counted().filter(pair__in=mine, choice__in=DECIDED, rater__isnull=False).exclude(rater=rater)
     answers: Answers = defaultdict(dict)

@@ -43,7 +43,8 @@ class ShownTrial:
 
 
 def shown_trial(trial: Trial) -> ShownTrial:
-    """What may be told of a trial."""
+    """What may be told of a trial to its rater."""
+    assert trial.rater is not None
     clips = (
         ShownClip(1, reverse("trial-audio", args=[trial.first_token]), trial.heard_first),
         ShownClip(2, reverse("trial-audio", args=[trial.second_token]), trial.heard_second),

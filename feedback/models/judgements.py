@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -57,6 +58,9 @@ class Judgement(UUIDModel):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="%(class)ss"
     )
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects: Any
+    """A manager made of a `JudgementQuerySet` of its own."""
 
     class Meta:
         abstract = True
@@ -208,7 +212,7 @@ class Preference(Judgement):
     def __str__(self) -> str:
         return f"{self.in_words} ({self.get_source_display().lower()})"
 
-    def save(self, *args: object, **kwargs: object) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         self.pair_key = set_key((self.sample_a_id, self.sample_b_id))
         super().save(*args, **kwargs)
 

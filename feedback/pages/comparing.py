@@ -31,7 +31,7 @@ class Comparison:
     """
 
     samples: list[AudioSample]
-    rater: AbstractBaseUser
+    rater: User
     refused: forms.Form | None = None
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from feedback.judgements.summaries import judged_by, not_judged_by, without_feedback
 from feedback.models import Note
@@ -20,7 +20,7 @@ def _field() -> forms.ChoiceField:
     return forms.ChoiceField(label="Feedback", required=False, choices=[("", "Any"), *CHOICES.items()])
 
 
-def _narrow(samples: AudioSampleQuerySet, value: str, user: AbstractBaseUser) -> AudioSampleQuerySet:
+def _narrow(samples: AudioSampleQuerySet, value: str, user: User) -> AudioSampleQuerySet:
     if value == WAITING:
         return without_feedback(samples)
     return judged_by(samples, user) if value == "mine" else not_judged_by(samples, user)
@@ -32,7 +32,7 @@ def _note_field() -> forms.CharField:
     )
 
 
-def _noted(samples: AudioSampleQuerySet, value: str, user: AbstractBaseUser) -> AudioSampleQuerySet:
+def _noted(samples: AudioSampleQuerySet, value: str, user: User) -> AudioSampleQuerySet:
     """With a note that holds all the words; others' notes are found where they are shown."""
     return samples.filter(pk__in=Note.objects.visible_to(user).matching(parse_words(value)).order_by().values("sample"))
 

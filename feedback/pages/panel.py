@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
@@ -31,7 +32,7 @@ class Panel:
     """
 
     sample: AudioSample
-    rater: AbstractBaseUser
+    rater: User
     refused: dict[str, forms.Form] = field(default_factory=dict)
 
     @cached_property
@@ -51,7 +52,8 @@ class Panel:
     def offered(self) -> list[Tag]:
         """The curated tags, good ones first, and what the rater put here besides."""
         mine = SampleTag.objects.filter(sample=self.sample, rater=self.rater, start__isnull=True).values("tag")
-        order = {sign: place for place, sign in enumerate((Tag.Sign.GOOD, Tag.Sign.BAD, Tag.Sign.NEUTRAL))}
+        signs = (Tag.Sign.GOOD, Tag.Sign.BAD, Tag.Sign.NEUTRAL)
+        order: dict[str, int] = {sign: place for place, sign in enumerate(signs)}
         tags = Tag.objects.canonical().filter(Q(is_curated=True) | Q(pk__in=mine))
         return sorted(tags, key=lambda tag: (order[tag.sign], tag.name))
 
@@ -80,7 +82,7 @@ class Panel:
     def summary(self) -> SampleSummary:
         return summaries_of_samples(reader=self.rater, ids=[self.sample.pk])[self.sample.pk]
 
-    def _form(self, name: str, kind: type[forms.Form], initial: dict[str, Any], **options: Any) -> Any:
+    def _form(self, name: str, kind: Callable[..., forms.Form], initial: dict[str, Any], **options: Any) -> Any:
         return self.refused.get(name) or kind(initial=initial, sample=self.sample, **options)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Avg, Count
 
 from adapters.models import Adapter
@@ -16,20 +16,21 @@ from feedback.statistics.mean_difference import is_clear, permutation_p
 from feedback.statistics.win_rate import Claim
 
 
-def side_by_side(*, adapters: Sequence[Adapter], reader: AbstractBaseUser) -> list[Measure]:
+def side_by_side(*, adapters: Sequence[Adapter], reader: User) -> list[Measure]:
     """Mean rating and win rate of two adapters. Only what chance does not explain is called a difference."""
     one, other = adapters
     duel = duel_between(one, other, reader)
     return [_compared_ratings(adapters, reader), _compared_votes(duel)]
 
 
-def _compared_ratings(adapters: Sequence[Adapter], reader: AbstractBaseUser) -> Measure:
+def _compared_ratings(adapters: Sequence[Adapter], reader: User) -> Measure:
     """A clip counts once in the test, by its own mean, however many rated it."""
     rated = [ratings_of(adapter, reader) for adapter in adapters]
     found = [ratings.aggregate(mean=Avg("score"), count=Count("pk")) for ratings in rated]
     words = [f"{row['mean']:.2f} ({_counted(row['count'], 'rating')})" if row["count"] else "–" for row in found]
     clips = [[mean for _, mean in ratings.values_list("sample").annotate(Avg("score"))] for ratings in rated]
-    p_value = permutation_p(*clips)
+    first, second = clips
+    p_value = permutation_p(first, second)
     if p_value is None:
         return Measure("Mean rating", words, verdict="Clips of both have to be rated first.")
     ahead = _higher([row["mean"] for row in found])

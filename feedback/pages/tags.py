@@ -23,7 +23,7 @@ def kind(item: Feedback) -> str:
 
 
 @register.filter
-def deletable_by(item: Feedback, user: AbstractBaseUser) -> bool:
+def deletable_by(item: Feedback, user: User) -> bool:
     return may_delete(item, user)
 
 
@@ -47,4 +47,4 @@ def name_of(sample: AudioSample, item: Preference | Ranking, names: dict[UUID, s
 @register.filter
 def strength(preference: Preference) -> str:
     """How much better, in words; empty when it was not said."""
-    return STRENGTHS.get(preference.strength, "")
+    return STRENGTHS.get(preference.strength or 0, "")

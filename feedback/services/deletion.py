@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TypeAlias
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from feedback.exceptions import FeedbackNotFound, PartOfAnother
 from feedback.models import Note, Preference, Ranking, Rating, SampleTag
+from feedback.querysets import PreferenceQuerySet
+from generation.models import AudioSample
 from text2song.exceptions import Forbidden
 
 Feedback: TypeAlias = Rating | Preference | Ranking | SampleTag | Note
 KINDS: tuple[type[Feedback], ...] = (Rating, Preference, Ranking, SampleTag, Note)
 
 
-def find_feedback(*, pk: UUID, reader: AbstractBaseUser) -> Feedback:
+def find_feedback(*, pk: UUID, reader: User) -> Feedback:
     """The feedback of any kind with this id; raises `FeedbackNotFound` if `reader` may not see one."""
     for kind in KINDS:
         item = kind.objects.visible_to(reader).with_context().filter(pk=pk).first()
@@ -25,13 +27,13 @@ def find_feedback(*, pk: UUID, reader: AbstractBaseUser) -> Feedback:
     raise FeedbackNotFound("There is no such feedback.")
 
 
-def may_delete(item: Feedback, actor: AbstractBaseUser) -> bool:
+def may_delete(item: Feedback, actor: User) -> bool:
     """Whether `actor` may take `item` back: its author and curators, and nobody what belongs to something larger."""
     mine = item.rater_id is not None and item.rater_id == actor.pk
     return (mine or actor.is_staff) and getattr(item, "source", Preference.Source.DIRECT) == Preference.Source.DIRECT
 
 
-def delete_feedback(*, item: Feedback, actor: AbstractBaseUser) -> None:
+def delete_feedback(*, item: Feedback, actor: User) -> None:
     """Remove feedback for good, a ranking with its preferences. Raises `Forbidden`, `PartOfAnother`."""
     if item.rater_id != actor.pk and not actor.is_staff:
         raise Forbidden("Raters delete their own feedback; curators any.")
@@ -42,10 +44,10 @@ def delete_feedback(*, item: Feedback, actor: AbstractBaseUser) -> None:
     item.delete()
 
 
-def forget_samples(samples: QuerySet) -> None:
+def forget_samples(samples: QuerySet[AudioSample]) -> None:
     """Remove all feedback on `samples`. Votes of listening tests stay: results stand on them."""
     for kind in KINDS:
         feedback = kind.objects.concerning(samples.order_by().values("pk"))
-        if kind is Preference:
-            feedback = feedback.exclude(source=Preference.Source.TRIAL)
+        if isinstance(feedback, PreferenceQuerySet):
+            feedback = feedback.openly()
         feedback.order_by().delete()

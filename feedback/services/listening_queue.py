@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Count
 
 from feedback.judgements.summaries import judged_by, not_judged_by
@@ -25,7 +25,7 @@ class Turn:
     total: int
 
 
-def next_turn(*, rater: AbstractBaseUser, skipped: Sequence[str] = ()) -> Turn:
+def next_turn(*, rater: User, skipped: Sequence[str] = ()) -> Turn:
     """The rater's next turn; `skipped` are ids of samples they passed over, which come last."""
     test = next((test for test in ListeningTest.objects.open_to(rater) if _has_trials(test, rater)), None)
     if is_guest(rater):
@@ -38,6 +38,6 @@ def next_turn(*, rater: AbstractBaseUser, skipped: Sequence[str] = ()) -> Turn:
     return Turn(test, sample, judged, judged + waiting.count())
 
 
-def _has_trials(test: ListeningTest, rater: AbstractBaseUser) -> bool:
+def _has_trials(test: ListeningTest, rater: User) -> bool:
     progress = rater_progress(rater=rater, test=test)
     return progress.judged < progress.total

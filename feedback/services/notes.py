@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -13,7 +13,7 @@ from generation.models import AudioSample
 from prompts.wording.validators import normal_text, validate_characters
 
 
-def write_note(*, sample: AudioSample, rater: AbstractBaseUser, text: str) -> tuple[Note, bool]:
+def write_note(*, sample: AudioSample, rater: User, text: str) -> tuple[Note, bool]:
     """Store the rater's note on a sample in place of an earlier one; returns it and whether it is new.
 
     Raises `Refused` unless the trimmed text has 1 to 2000 characters that can be stored.

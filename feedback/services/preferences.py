@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from feedback.exceptions import JudgedBlind, refused
@@ -21,7 +21,7 @@ def prefer(
     sample_a: AudioSample,
     sample_b: AudioSample,
     winner: str,
-    rater: AbstractBaseUser,
+    rater: User,
     strength: int | None = None,
 ) -> tuple[Preference, bool]:
     """Store which of two samples of one prompt is better, in place of what the rater said of the pair before.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from feedback.exceptions import JudgedBlind, refused
@@ -17,7 +17,7 @@ from generation.models import AudioSample
 FEWEST_RANKED = 2
 
 
-def rank(*, samples: Sequence[AudioSample], rater: AbstractBaseUser) -> tuple[Ranking, bool]:
+def rank(*, samples: Sequence[AudioSample], rater: User) -> tuple[Ranking, bool]:
     """Store an order, best first, and with it every preference it implies: n samples give n (n - 1) / 2.
 
     What the rater said before of any of these pairs is replaced, in comparisons and in rankings of the same or of other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from feedback.exceptions import refused
@@ -13,7 +13,7 @@ from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
 from generation.models import AudioSample
 
 
-def rate(*, sample: AudioSample, rater: AbstractBaseUser, scores: Mapping[str, int]) -> tuple[list[Rating], bool]:
+def rate(*, sample: AudioSample, rater: User, scores: Mapping[str, int]) -> tuple[list[Rating], bool]:
     """Store one rating for each criterion (by slug) in `scores`; a rater's earlier one on it is replaced.
 
     Returns the ratings in the order of the panel, and whether any of them is new. All are stored or none. Raises

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from feedback.exceptions import TagTaken, refused
@@ -38,7 +38,7 @@ class _Place:
     end: float | None
 
 
-def add_tags(*, sample: AudioSample, rater: AbstractBaseUser, uses: Sequence[TagUse]) -> list[SampleTag]:
+def add_tags(*, sample: AudioSample, rater: User, uses: Sequence[TagUse]) -> list[SampleTag]:
     """Add tags to the rater's tags on a sample: all or none. Raises `TagTaken` if one is there already, `Refused`."""
     with transaction.atomic():
         wanted = _places(sample, uses)
@@ -49,7 +49,7 @@ def add_tags(*, sample: AudioSample, rater: AbstractBaseUser, uses: Sequence[Tag
         return [_store(sample, rater, place, tag) for place, tag in wanted]
 
 
-def replace_tags(*, sample: AudioSample, rater: AbstractBaseUser, uses: Sequence[TagUse]) -> list[SampleTag]:
+def replace_tags(*, sample: AudioSample, rater: User, uses: Sequence[TagUse]) -> list[SampleTag]:
     """Make `uses` exactly the rater's tags on a sample; an empty sequence takes all away. Raises `Refused`."""
     with transaction.atomic():
         wanted = dict(_places(sample, uses))
@@ -59,7 +59,7 @@ def replace_tags(*, sample: AudioSample, rater: AbstractBaseUser, uses: Sequence
         return [there.get(place) or _store(sample, rater, place, tag) for place, tag in wanted.items()]
 
 
-def _there(sample: AudioSample, rater: AbstractBaseUser) -> dict[_Place, SampleTag]:
+def _there(sample: AudioSample, rater: User) -> dict[_Place, SampleTag]:
     uses = SampleTag.objects.filter(sample=sample, rater=rater).select_related("tag")
     return {_Place(use.tag_id, use.start, use.end): use for use in uses}
 
@@ -90,7 +90,7 @@ def _span(sample: AudioSample, use: TagUse) -> tuple[float | None, float | None]
     return start, end
 
 
-def _store(sample: AudioSample, rater: AbstractBaseUser, place: _Place, tag: Tag) -> SampleTag:
+def _store(sample: AudioSample, rater: User, place: _Place, tag: Tag) -> SampleTag:
     use = SampleTag(sample=sample, rater=rater, tag=tag, start=place.start, end=place.end)
     try:
         with transaction.atomic():

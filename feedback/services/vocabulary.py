@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce
@@ -31,7 +31,7 @@ def resolve_tag(*, name: str, sign: str | None = None) -> Tag:
     return tag
 
 
-def create_tag(*, actor: AbstractBaseUser, name: str, sign: str | None) -> Tag:
+def create_tag(*, actor: User, name: str, sign: str | None) -> Tag:
     """Add a word to the vocabulary: curated if a curator adds it, else free. Raises `TagTaken` if it is there."""
     name = normal_name(name)
     tag = Tag(name=name, sign=_sign_of(name, sign), is_curated=actor.is_staff)
@@ -43,7 +43,7 @@ def create_tag(*, actor: AbstractBaseUser, name: str, sign: str | None) -> Tag:
     return tag
 
 
-def change_tag(*, tag: Tag, actor: AbstractBaseUser, **changes: Any) -> Tag:
+def change_tag(*, tag: Tag, actor: User, **changes: Any) -> Tag:
     """Change `name`, `sign` or `is_curated` of a tag (curators); raises `TagTaken` for a name that is another's."""
     _curators_only(actor)
     if "name" in changes:
@@ -60,7 +60,7 @@ def change_tag(*, tag: Tag, actor: AbstractBaseUser, **changes: Any) -> Tag:
     return tag
 
 
-def merge_tag(*, tag: Tag, into: Tag, actor: AbstractBaseUser) -> Tag:
+def merge_tag(*, tag: Tag, into: Tag, actor: User) -> Tag:
     """Move every use of `tag` to `into`, and keep `tag` as a synonym that leads there (curators).
 
     Where a rater used both on the same place, one use remains. Returns the target. Raises `Conflict` when both lead to
@@ -95,7 +95,7 @@ def _move_uses(tag: Tag, target: Tag) -> None:
     SampleTag.objects.filter(tag=tag).update(tag=target)
 
 
-def delete_tag(*, tag: Tag, actor: AbstractBaseUser) -> None:
+def delete_tag(*, tag: Tag, actor: User) -> None:
     """Take an unused word, and its synonyms, out of the vocabulary (curators); raises `TagInUse` for a used one."""
     _curators_only(actor)
     uses = tag.uses.count()
@@ -114,6 +114,6 @@ def _sign_of(name: str, sign: str | None) -> str:
     return sign
 
 
-def _curators_only(actor: AbstractBaseUser) -> None:
+def _curators_only(actor: User) -> None:
     if not actor.is_staff:
         raise Forbidden("Only curators can change the vocabulary.")

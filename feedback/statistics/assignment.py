@@ -20,11 +20,14 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 
 from feedback.statistics.bradley_terry import Fit, Floats, fit, win_chance, win_matrix
 from feedback.statistics.outcomes import Arm, Comparison
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 class Strategy(StrEnum):
@@ -102,7 +105,8 @@ def order_doubts(state: Fit) -> Floats:
 
     contrasts = _neighbours(state)
     gaps = (contrasts @ state.strengths[..., None])[..., 0]
-    return ndtr(-gaps / np.sqrt(_variances(contrasts, state.covariance)))
+    doubts: Floats = ndtr(-gaps / np.sqrt(_variances(contrasts, state.covariance)))
+    return doubts
 
 
 def urgency(state: Fit) -> Floats:
@@ -114,7 +118,8 @@ def urgency(state: Fit) -> Floats:
     information = chance * (1 - chance)
     shrink = shared**2 * (information / (1 + information * difference_variance(state.covariance)))[..., None, :, :]
     weights = order_doubts(state) / _variances(contrasts, state.covariance)
-    return (weights[..., None, None] * shrink).sum(-3)
+    settled: Floats = (weights[..., None, None] * shrink).sum(-3)
+    return settled
 
 
 def difference_variance(covariance: Floats) -> Floats:
@@ -130,7 +135,8 @@ def _neighbours(state: Fit) -> Floats:
 
 
 def _variances(contrasts: Floats, covariance: Floats) -> Floats:
-    return ((contrasts @ covariance) * contrasts).sum(-1)
+    variances: Floats = ((contrasts @ covariance) * contrasts).sum(-1)
+    return variances
 
 
 def _rarity(candidates: Iterable[Candidate]) -> dict[frozenset[Arm], float]:
@@ -140,15 +146,16 @@ def _rarity(candidates: Iterable[Candidate]) -> dict[frozenset[Arm], float]:
 
 def _urgencies(candidates: Sequence[Candidate], comparisons: Iterable[Comparison]) -> dict[frozenset[Arm], float]:
     votes = list(comparisons)
-    arms = list(dict.fromkeys(arm for item in (*candidates, *votes) for arm in (item.arm_a, item.arm_b)))
+    judged: list[Candidate | Comparison] = [*candidates, *votes]
+    arms = list(dict.fromkeys(arm for item in judged for arm in (item.arm_a, item.arm_b)))
     scores = urgency(fit(win_matrix(votes, arms)))
     return {
         frozenset((arms[i], arms[j])): float(scores[i, j]) for i, j in zip(*np.triu_indices(len(arms), 1), strict=True)
     }
 
 
-def _votes_by(candidates: Iterable[Candidate], key: Callable[[Candidate], Hashable]) -> Counter[Hashable]:
-    votes: Counter[Hashable] = Counter()
+def _votes_by(candidates: Iterable[Candidate], key: Callable[[Candidate], Name]) -> Counter[Name]:
+    votes: Counter[Name] = Counter()
     for candidate in candidates:
         votes[key(candidate)] += candidate.votes
     return votes

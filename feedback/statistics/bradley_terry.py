@@ -23,7 +23,7 @@ from feedback.statistics.pooling import Posterior, posterior
 from feedback.statistics.proportions import CONFIDENCE, Z
 from feedback.statistics.win_rate import MIN_DECIDED, Claim, quantile
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 PRIOR_SD = 1.5
 """In logits: differences then have a standard deviation of 2.1, a win rate of 89 %; a few dozen votes outweigh it."""

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from feedback.statistics.outcomes import Arm, Comparison
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 PRIOR_SD = 2.0
 """Of a strength, in logits: no more than keeps an arm finite that never lost."""
@@ -135,9 +135,10 @@ class Table:
                 cell = cells.setdefault(key, [0.0, 0.0])
                 cell[0] += vote.weight * score
                 cell[1] += vote.weight * (1 - score)
-        keys = np.array(list(cells) or np.zeros((0, 4)), dtype=np.intp).T
-        counts = np.array(list(cells.values()) or np.zeros((0, 2))).T
-        return cls(*keys, *counts, len(arms), max(1, len(prompts)), max(1, len(raters)))
+        first, second, prompt, rater = np.array(list(cells) or np.zeros((0, 4)), dtype=np.intp).T
+        won, lost = np.array(list(cells.values()) or np.zeros((0, 2))).T
+        sizes = len(arms), max(1, len(prompts)), max(1, len(raters))
+        return cls(first, second, prompt, rater, won, lost, *sizes)
 
     @property
     def grid(self) -> list[tuple[float, float]]:
@@ -233,7 +234,8 @@ class _Blocks:
 
     def logits(self, own: Floats) -> Floats:
         """`[m]`, from the terms `[levels, n]`."""
-        return (self.sides * own[self.level]).sum(1)
+        logits: Floats = (self.sides * own[self.level]).sum(1)
+        return logits
 
     def sums(self, values: Floats) -> Floats:
         """Sums of `[m, ...]` by level."""
@@ -246,8 +248,8 @@ def _columns(
     table: Table, level: NDArray[np.intp], levels: int, sd: float, strength_sd: float | None
 ) -> tuple[Floats, Floats]:
     """The columns `[m, c]` of the strengths and of the terms that are not eliminated, and their precisions `[c]`."""
-    parts = [np.zeros((len(level), 0))]
-    precisions = [np.zeros(0)]
+    parts: list[Floats] = [np.zeros((len(level), 0))]
+    precisions: list[Floats] = [np.zeros(0)]
     if strength_sd is not None:
         parts.append(_sides(table, np.zeros_like(level), 1))
         precisions.append(np.full(table.arms, strength_sd**-2))

@@ -111,8 +111,9 @@ def _posterior(evidence: Evidence, peers: float) -> NDArray[np.float64]:
         (evidence.agreements, evidence.comparisons, (1 + r * peers) / 2),
     ):
         logs = logs + hits * np.log(chance) + (trials - hits) * np.log1p(-chance)
-    density = np.exp(logs - logs.max())
-    return density / density.sum()
+    density: NDArray[np.float64] = np.exp(logs - logs.max())
+    density /= density.sum()
+    return density
 
 
 def _sentence(evidence: Evidence, bias: PositionBias, weight: float) -> str:
@@ -125,7 +126,7 @@ def _sentence(evidence: Evidence, bias: PositionBias, weight: float) -> str:
         )
         if trials
     ]
-    if bias.is_biased:
+    if bias.is_biased and bias.share is not None:
         side, share = max(("first", bias.share), ("second", 1 - bias.share), key=lambda option: option[1])
         parts.append(f"the clip shown {side} preferred in {share:.0%} of votes, more than chance allows")
     if not parts:

@@ -141,6 +141,6 @@ def _votes_needed(wins: int, losses: int, ties: int, p_value: float | None, tail
     if wins == losses or p_value is None:
         return None
     votes, distance = wins + losses + ties, -ndtri(p_value / 2)
-    enough = math.ceil(votes * (ndtri(tail) / max(distance, 1e-3)) ** 2)
+    enough: int = math.ceil(votes * (ndtri(tail) / max(distance, 1e-3)) ** 2)
     shown = math.ceil(MIN_DECIDED * votes / (wins + losses))
     return max(1, max(enough, shown) - votes)

@@ -75,7 +75,7 @@ def _target(prompt_id: uuid.UUID | None, sample_id: uuid.UUID | None) -> Prompt 
         if prompt is None:
             raise NotFound(f"There is no prompt {prompt_id}.")
         return prompt
-    sample = AudioSample.objects.visible().with_context().filter(pk=sample_id).first()
+    sample = AudioSample.objects.visible().with_context().filter(pk=sample_id).first() if sample_id else None
     if sample is None:
         raise SampleNotFound(f"There is no sample {sample_id}.")
     return sample

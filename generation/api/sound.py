@@ -37,7 +37,7 @@ def stream(request: HttpRequest, sample_id: UUID) -> HttpResponseBase:
         return _text(MISSING, 404)
     path = local_path(sample)
     if path is None:
-        url = presigned_url(sample, method=request.method)
+        url = presigned_url(sample, method=request.method or "GET")
         return HttpResponseRedirect(url, headers={"Cache-Control": "private, no-store"})
     try:
         file = path.open("rb")

@@ -20,11 +20,11 @@ _MUSICGEN: dict[str, Any] = {
     "frame_rate": 50.0,
     "max_duration": 30,
 }
-_MONO = {"channels": 1, "codebooks": 4}
-_STEREO = {"channels": 2, "codebooks": 8}
-_SMALL = {"hidden_size": 1024, "layers": 24, "heads": 16, "feed_forward": 4096}
-_MEDIUM = {"hidden_size": 1536, "layers": 48, "heads": 24, "feed_forward": 6144}
-_LARGE = {"hidden_size": 2048, "layers": 48, "heads": 32, "feed_forward": 8192}
+_MONO: dict[str, Any] = {"channels": 1, "codebooks": 4}
+_STEREO: dict[str, Any] = {"channels": 2, "codebooks": 8}
+_SMALL: dict[str, Any] = {"hidden_size": 1024, "layers": 24, "heads": 16, "feed_forward": 4096}
+_MEDIUM: dict[str, Any] = {"hidden_size": 1536, "layers": 48, "heads": 24, "feed_forward": 6144}
+_LARGE: dict[str, Any] = {"hidden_size": 2048, "layers": 48, "heads": 32, "feed_forward": 8192}
 
 STUDIO_TINY = "studio-tiny"
 

@@ -92,11 +92,10 @@ def check_spec(spec: SampleSpec, codebooks: int, codebook_size: int) -> None:
     if sampling.top_k < 0 or not 0 <= sampling.top_p <= 1 or not sampling.guidance_scale >= 0:
         raise InvalidSpec("Top-k and guidance must not be negative, and top-p must lie between 0 and 1.")
     if spec.prefix_codes is not None:
-        _check_prefix(spec, codebooks, codebook_size)
+        _check_prefix(spec.prefix_codes, codebooks, codebook_size)
 
 
-def _check_prefix(spec: SampleSpec, codebooks: int, codebook_size: int) -> None:
-    prefix = spec.prefix_codes
+def _check_prefix(prefix: Codes, codebooks: int, codebook_size: int) -> None:
     if prefix.ndim != 2 or prefix.shape[0] != codebooks:
         raise InvalidSpec(
             f"The clip to continue has codes of shape {list(prefix.shape)}; this model has {codebooks} codebooks."

@@ -46,7 +46,8 @@ class Codec:
         return audio[:, : codes.shape[1] * self.hop].float().cpu().numpy()
 
     def _decode_side(self, tokens: Tensor) -> Tensor:
-        return self._model.decode(tokens[None, None], audio_scales=[None]).audio_values[0]
+        audio: Tensor = self._model.decode(tokens[None, None], audio_scales=[None]).audio_values[0]
+        return audio
 
     @torch.inference_mode()
     def encode(self, audio: Waveform, sample_rate: int) -> Codes:
@@ -66,7 +67,8 @@ class Codec:
         quantizer = self._model.quantizer
         fitting = [b for b in config.target_bandwidths if quantizer.get_num_quantizers_for_bandwidth(b) >= wanted]
         bandwidth = min(fitting, default=config.target_bandwidths[-1])
-        return self._model.encode(wave[None, None], bandwidth=bandwidth).audio_codes[0, 0, :wanted]
+        codes: Tensor = self._model.encode(wave[None, None], bandwidth=bandwidth).audio_codes[0, 0, :wanted]
+        return codes
 
     def _check(self, codes: Codes) -> None:
         if codes.ndim != 2 or codes.shape[0] != self._codebooks or codes.shape[1] == 0:

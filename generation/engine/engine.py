@@ -159,7 +159,7 @@ class Engine:
     def _free_memory(self) -> int:
         if self.device.type == "cuda":
             return torch.cuda.mem_get_info(self.device)[0]
-        return psutil.virtual_memory().available
+        return int(psutil.virtual_memory().available)
 
     def _decode_batch(self, clips: list[Clip], monitor: Monitor) -> Iterator[Clip]:
         try:

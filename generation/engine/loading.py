@@ -85,8 +85,8 @@ def _read_model(spec: ModelSpec) -> MusicgenForConditionalGeneration:
         model, report = MusicgenForConditionalGeneration.from_pretrained(
             spec.path, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
-    unexpected = {*report["unexpected_keys"], *_unknown_decoder_tensors(spec.path, model)}
-    unexpected = [key for key in unexpected if not key.endswith(HARMLESS_KEYS)]
+    unplaced = {*report["unexpected_keys"], *_unknown_decoder_tensors(spec.path, model)}
+    unexpected = [key for key in unplaced if not key.endswith(HARMLESS_KEYS)]
     for problem, keys in (("lack the", report["missing_keys"]), ("have an unknown", unexpected)):
         if keys:
             example = sorted(keys)[0]
@@ -111,4 +111,4 @@ def _require_finite(spec: ModelSpec, model: MusicgenForConditionalGeneration) ->
 def _unknown_decoder_tensors(path: str, model: MusicgenForConditionalGeneration) -> set[str]:
     """Stored decoder tensors the model has no place for; the library hides these, because T5 encoders may do so."""
     stored = {key for key in tensor_shapes(weight_files(Path(path))) if key.startswith("decoder.")}
-    return stored - model.state_dict().keys()
+    return stored.difference(model.state_dict())

@@ -98,6 +98,6 @@ def top_p_threshold(scores: Tensor, top_p: float) -> Tensor:
     return ordered.masked_fill(outside, float("inf")).amin(dim=-1, keepdim=True)
 
 
-def guide(conditional: Tensor, unconditional: Tensor, scale: Tensor) -> Tensor:
+def guide(conditional: Tensor, unconditional: Tensor, scale: Tensor | float) -> Tensor:
     """Classifier-free guidance on logits: u + s (c - u). Ho & Salimans, "Classifier-Free Diffusion Guidance" (2022)."""
     return unconditional + (conditional - unconditional) * scale

@@ -54,12 +54,13 @@ class TextEncoder:
     @torch.inference_mode()
     def _encode(self, text: str) -> Tensor:
         model = self._model
-        weight = model.decoder.lm_heads[0].weight
+        weight: Tensor = model.decoder.lm_heads[0].weight
         ids = self._tokenizer(text, truncation=True, max_length=self._limit, return_tensors="pt").input_ids
         if ids.numel() == 0:
             return weight.new_zeros(0, weight.shape[1], dtype=self._dtype)
         ids = ids.to(device=weight.device, dtype=torch.int64)
-        states = self._run("text_encoder", input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        read = self._run("text_encoder", input_ids=ids, attention_mask=torch.ones_like(ids))
+        states: Tensor = read.last_hidden_state
         if hasattr(model, "enc_to_dec_proj"):
             states = self._run("enc_to_dec_proj", states.to(model.enc_to_dec_proj.weight.dtype))
         return states[0].to(self._dtype)

@@ -190,7 +190,7 @@ class _Layers(Sequence[LayerWeights]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def __getitem__(self, index: int) -> LayerWeights:  # type: ignore[override]
+    def __getitem__(self, index: int) -> LayerWeights:  # type: ignore[override]  # takes no slices
         return _layer(self._read, self._names[index])
 
 
@@ -228,10 +228,12 @@ class _Reader:
         table = self._decoder.model.decoder.embed_positions
         if count > table.weights.shape[0]:
             table.make_weights(count, table.embedding_dim)
-        return table.weights[:count].detach().to(self._decoder.lm_heads[0].weight.device, self._dtype)
+        weights: Tensor = table.weights[:count]
+        return weights.detach().to(self._decoder.lm_heads[0].weight.device, self._dtype)
 
     def _weight(self, name: str) -> Tensor:
-        return self._decoder.get_submodule(name).weight.detach().to(self._dtype)
+        weight: Tensor = self._decoder.get_submodule(name).weight
+        return weight.detach().to(self._dtype)
 
     def _changed(self, name: str) -> Tensor:
         """The weight in float32 or better, changed."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from generation.exceptions import DurationOverLimit
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.models import BaseModel, GenerationJob
-from generation.models.jobs import LONG_FORM_MAX_SECONDS
 
 WARN_SHARE = 0.8
 

@@ -72,7 +72,8 @@ class TextReader:
     def _words(self, text: str) -> tuple[list[str], list[str]]:
         """The words that the model knows, and those with a letter, digit or sign that no token stands for."""
         covered = self._covered(self._tokenizer.encode(text, add_special_tokens=False))
-        known, unknown = [], []
+        known: list[str] = []
+        unknown: list[str] = []
         for match in re.finditer(r"\S+", text):
             meant = [place for place in range(*match.span()) if _means_something(text[place])]
             if meant:

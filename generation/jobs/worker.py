@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -184,7 +184,7 @@ class JobWatch:
         on_progress: ProgressCallback | None = None,
     ) -> None:
         self._jobs = jobs
-        audio: Counter[str] = Counter()
+        audio: dict[str, float] = defaultdict(float)
         for spec in specs:
             audio[spec.job_id] += spec.duration
         self._paces = {job_id: JobPace(seconds, finishing) for job_id, seconds in audio.items()}

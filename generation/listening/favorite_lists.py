@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 
 from generation.models import Favorite
@@ -22,7 +22,7 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def favorites_of(user: AbstractBaseUser, kind: str = "all") -> QuerySet[Favorite]:
+def favorites_of(user: User, kind: str = "all") -> QuerySet[Favorite]:
     """Newest first, with everything a row shows; `kind` is "all", "prompts" or "audio".
 
     What is deleted or withheld is left out.
@@ -31,7 +31,7 @@ def favorites_of(user: AbstractBaseUser, kind: str = "all") -> QuerySet[Favorite
     return Favorite.objects.filter(_SHOWN, user=user, **_KINDS[kind]).select_related(*related)
 
 
-def favorite_counts(user: AbstractBaseUser) -> dict[str, int]:
+def favorite_counts(user: User) -> dict[str, int]:
     """How many favourites there are of each kind, in one query."""
     return Favorite.objects.filter(_SHOWN, user=user).aggregate(
         **{kind: Count("pk", filter=Q(**condition)) for kind, condition in _KINDS.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -24,6 +25,7 @@ def local_path(sample: AudioSample) -> Path | None:
 def presigned_url(sample: AudioSample, *, method: str = "GET") -> str:
     """A link to the object store for one method, which stops working after `AUDIO_URL_SECONDS`."""
     parameters = {"ResponseContentType": CONTENT_TYPE, "ResponseContentDisposition": INLINE}
-    return sample.audio_file.storage.url(
+    storage: Any = sample.audio_file.storage
+    return storage.url(
         sample.audio_file.name, parameters=parameters, expire=settings.AUDIO_URL_SECONDS, http_method=method
     )

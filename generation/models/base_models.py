@@ -14,6 +14,7 @@ from generation.exceptions import ModelNotReady
 from generation.specs import ModelSpec
 from text2song.exceptions import Refused
 from text2song.models import UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work, WorkQuerySet
 
 

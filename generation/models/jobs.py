@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -22,7 +22,11 @@ from prompts.models import Prompt
 from prompts.wording.reading import Reading
 from text2song.exceptions import Refused
 from text2song.models import SoftDeleteModel, UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work
+
+if TYPE_CHECKING:
+    from generation.models.samples import AudioSample
 
 MAX_SEED = 2**31 - 1
 MAX_STRENGTH = 1.5
@@ -194,6 +198,9 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
 
     objects = querysets.GenerationJobQuerySet.as_manager()
 
+    visible_samples: list[AudioSample]
+    """Added by `with_samples`."""
+
     class Meta(SamplingSettings.Meta):
         ordering = ("-created_at", "-id")
         indexes = [models.Index(fields=["state", "queued_at"], name="job_queue")]
@@ -316,4 +323,5 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         """A failed job has no clips."""
         partial = list(self.samples.all())
         self.samples.all().delete()
-        transaction.on_commit(lambda: [sample.delete_files() for sample in partial])
+        for sample in partial:
+            transaction.on_commit(sample.delete_files)

@@ -55,6 +55,9 @@ class AudioSample(SoftDeleteModel, UUIDModel):
 
     objects = querysets.AudioSampleQuerySet.as_manager()
 
+    is_favorite: bool
+    """Added by `hearted_by`."""
+
     class Meta:
         ordering = ("job", "index")
         constraints = [models.UniqueConstraint(fields=["job", "index"], name="sample_once_per_job")]
@@ -78,5 +81,5 @@ class AudioSample(SoftDeleteModel, UUIDModel):
     def delete_files(self) -> None:
         """Remove audio and codes from storage; missing files are fine."""
         for file in (self.audio_file, self.codes_file):
-            if file:
+            if file.name:
                 file.storage.delete(file.name)

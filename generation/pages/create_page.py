@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
 
 from adapters.models import Adapter
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
@@ -15,6 +14,7 @@ from generation.pages.forms import VALUE_FIELDS
 from generation.pages.job_cards import cards_for
 from prompts.models import Prompt
 from prompts.services import apply_template, find_prompt, find_template
+from text2song.pages.requests import StudioRequest
 
 RECENT_JOBS = 3
 JOBS_OF_PROMPT = 6
@@ -68,15 +68,16 @@ def initial_settings(request: HttpRequest, job: GenerationJob | None) -> dict[st
     return settings
 
 
-def asked_adapter(request: HttpRequest) -> Adapter | None:
+def asked_adapter(request: StudioRequest) -> Adapter | None:
     """The active adapter of `?adapter=`; None for any other (an old bookmark)."""
+    asked = request.GET.get("adapter")
     try:
-        return Adapter.objects.active().with_context().filter(pk=request.GET.get("adapter") or None).first()
+        return Adapter.objects.active().with_context().filter(pk=asked).first() if asked else None
     except (ValidationError, ValueError):
         return None
 
 
-def recent_jobs(user: AbstractBaseUser, prompt: Prompt | None) -> list[GenerationJob]:
+def recent_jobs(user: User, prompt: Prompt | None) -> list[GenerationJob]:
     """Cards to show under the form: the prompt's newest jobs, else the user's."""
     jobs = GenerationJob.objects.visible()
     if prompt is not None:

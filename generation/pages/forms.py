@@ -16,9 +16,10 @@ from adapters.models import Adapter
 from adapters.services.selection import find_adapter, require_selectable
 from generation.exceptions import ModelNotReady, UnknownModel
 from generation.jobs.duration_plan import DurationPlan, plan_duration
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.jobs.presets import PRESET_BY_KEY, PRESETS, SAMPLING_KEYS, preset_of
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
-from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED, SAMPLING_FIELDS
+from generation.models.jobs import MAX_SEED, SAMPLING_FIELDS
 
 VALUE_FIELDS = tuple(name for name in SAMPLING_FIELDS if name != "preset")
 STEPS = {"adapter_strength": "0.05", "temperature": "0.05", "top_p": "0.05", "guidance_scale": "0.1"}
@@ -161,7 +162,7 @@ class GenerationForm(SamplingForm):
 
     def _with_preset(self, data: QueryDict | None) -> QueryDict | None:
         preset = PRESET_BY_KEY.get(data.get("preset", "")) if data is not None else None
-        if preset is None or preset.key == data.get("preset_shown"):
+        if data is None or preset is None or preset.key == data.get("preset_shown"):
             return data
         data = data.copy()
         for name, value in preset.sampling.items():
@@ -193,7 +194,8 @@ class GenerationForm(SamplingForm):
         return 1.0 if strength is None else strength
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         model, duration = cleaned.get("model") or self.chosen_model, cleaned.get("duration")
         if model is not None and cleaned.get("adapter") is not None:
             try:
@@ -273,7 +275,8 @@ class DefaultsForm(SamplingForm):
         model = GenerationDefaults
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         sampling = {name: cleaned.get(name) for name in SAMPLING_KEYS}
         if None not in sampling.values():
             self.instance.preset = preset_of(sampling)

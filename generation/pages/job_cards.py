@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Prefetch, QuerySet
 
 from generation.models import AudioSample, GenerationJob
 
 
-def cards_for(user: AbstractBaseUser, jobs: QuerySet[GenerationJob]) -> list[GenerationJob]:
+def cards_for(user: User, jobs: QuerySet[GenerationJob]) -> list[GenerationJob]:
     """The jobs with everything a card shows: `visible_samples` with the user's hearts, `place`, `may_manage`."""
     samples = AudioSample.objects.visible().hearted_by(user).order_by("index")
     related = jobs.select_related("prompt", "base_model", "adapter", "requested_by", "source_sample").prefetch_related(
-        Prefetch("samples", queryset=samples, to_attr="visible_samples")
+        Prefetch("samples", queryset=samples, to_attr="visible_samples")  # type: ignore[no-redef]  # as the model says
     )
     return rows_for(user, related)
 
 
-def rows_for(user: AbstractBaseUser, jobs: Iterable[GenerationJob]) -> list[GenerationJob]:
+def rows_for(user: User, jobs: Iterable[GenerationJob]) -> list[GenerationJob]:
     """The jobs with `place` (1 for the next in the queue, else None) and `may_manage` (whether it is the user's)."""
     shown = list(jobs)
     places: dict[object, int] = {}
@@ -27,11 +27,11 @@ def rows_for(user: AbstractBaseUser, jobs: Iterable[GenerationJob]) -> list[Gene
         waiting = GenerationJob.objects.waiting().values_list("pk", flat=True)
         places = {pk: place for place, pk in enumerate(waiting, 1)}
     for job in shown:
-        job.place = places.get(job.pk)
-        job.may_manage = may_manage(user, job)
+        job.place = places.get(job.pk)  # type: ignore[attr-defined]  # for the template
+        job.may_manage = may_manage(user, job)  # type: ignore[attr-defined]  # for the template
     return shown
 
 
-def may_manage(user: AbstractBaseUser, job: GenerationJob) -> bool:
+def may_manage(user: User, job: GenerationJob) -> bool:
     """Whether `user` may cancel and delete the job: who sent it, and curators."""
     return bool(user.is_staff or (job.requested_by_id is not None and job.requested_by_id == user.pk))

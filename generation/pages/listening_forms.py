@@ -8,9 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from adapters.models import Adapter
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.listening.library import FURTHER_FILTERS
 from generation.models import AudioSample, BaseModel, Favorite
-from generation.models.jobs import LONG_FORM_MAX_SECONDS
 from prompts.wording.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
 
 _INSTRUMENT_CHOICES = [
@@ -119,7 +119,7 @@ class HeartForm(forms.Form):
 class LinesField(forms.CharField):
     """Several lines of text, whose ends count as one character, as they do in the browser."""
 
-    def to_python(self, value: Any) -> str:
+    def to_python(self, value: Any) -> str | None:
         return super().to_python(value.replace("\r\n", "\n") if isinstance(value, str) else value)
 
 

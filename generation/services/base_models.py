@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
@@ -38,7 +38,7 @@ def activate_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
 def add_folder_model(
     *,
     path: str,
-    actor: AbstractBaseUser,
+    actor: User,
     display_name: str = "",
     max_duration: int | None = None,
     of_its_own: bool = False,
@@ -117,7 +117,7 @@ def _new_model(folder: Path, facts: ModelFacts, revision: str, name: str, max_du
     return model
 
 
-def remove_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
+def remove_model(*, model: BaseModel, actor: User) -> None:
     """Remove a model added from a folder that nothing needs; its files stay where they are.
 
     A known hub model that the folder had become is listed still, as one whose files are not here.
@@ -138,7 +138,7 @@ def remove_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
     model.delete()
 
 
-def request_fetch(*, model: BaseModel, actor: AbstractBaseUser) -> ModelFetch:
+def request_fetch(*, model: BaseModel, actor: User) -> ModelFetch:
     """Queue the fetching of a hub model's files. Raises `FetchInProgress` while one is under way."""
     _curators_only(actor)
     if model.source != BaseModel.Source.HUB:
@@ -155,7 +155,7 @@ def request_fetch(*, model: BaseModel, actor: AbstractBaseUser) -> ModelFetch:
     return fetch
 
 
-def cancel_fetch(*, fetch: ModelFetch, actor: AbstractBaseUser) -> None:
+def cancel_fetch(*, fetch: ModelFetch, actor: User) -> None:
     """Stop a fetch; what is here already is kept for the next one."""
     _curators_only(actor)
     fetch.cancel()
@@ -169,6 +169,6 @@ def _free_key(name: str) -> str:
     return key
 
 
-def _curators_only(actor: AbstractBaseUser) -> None:
+def _curators_only(actor: User) -> None:
     if not actor.is_staff:
         raise Forbidden("Only curators can change models.")

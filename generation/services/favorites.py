@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from generation.exceptions import FavoriteExists
@@ -12,7 +12,7 @@ from generation.models import AudioSample, Favorite
 from prompts.models import Prompt
 
 
-def add_favorite(*, user: AbstractBaseUser, target: Prompt | AudioSample, note: str = "") -> Favorite:
+def add_favorite(*, user: User, target: Prompt | AudioSample, note: str = "") -> Favorite:
     """Set a heart; raises `FavoriteExists` when it is set already."""
     favorite = Favorite(user=user, note=note, **_target(target))
     favorite.full_clean(validate_unique=False, validate_constraints=False)
@@ -24,7 +24,7 @@ def add_favorite(*, user: AbstractBaseUser, target: Prompt | AudioSample, note: 
     return favorite
 
 
-def toggle_favorite(*, user: AbstractBaseUser, target: Prompt | AudioSample) -> bool:
+def toggle_favorite(*, user: User, target: Prompt | AudioSample) -> bool:
     """Set the heart if it is empty, empty it if it is set; returns whether it is set now."""
     removed, _ = Favorite.objects.filter(user=user, **_target(target)).delete()
     if removed:

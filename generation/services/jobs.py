@@ -14,7 +14,7 @@ from generation.signals import samples_deleted
 from text2song.exceptions import Forbidden
 
 
-def retry_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
+def retry_job(*, job: GenerationJob, actor: User) -> GenerationJob:
     """Send the same settings, seed included, as a new job."""
     inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name != "preset"}
     return make_music(
@@ -31,7 +31,7 @@ def retry_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
     )
 
 
-def cancel_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
+def cancel_job(*, job: GenerationJob, actor: User) -> None:
     """Stop a queued or running job; what it had made so far is removed."""
     require_owner(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can cancel it.")
     with transaction.atomic():
@@ -39,10 +39,11 @@ def cancel_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
         samples_deleted.send(AudioSample, samples=job.samples.all())
         partial = list(job.samples.all())
         job.samples.all().delete()
-        transaction.on_commit(lambda: [sample.delete_files() for sample in partial])
+        for sample in partial:
+            transaction.on_commit(sample.delete_files)
 
 
-def requeue_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob:
+def requeue_job(*, job: GenerationJob, actor: User) -> GenerationJob:
     """Give a failed or cancelled job another chance under its own id, attempts counted anew (curators)."""
     if not actor.is_staff:
         raise Forbidden("Only curators can requeue a job.")
@@ -52,7 +53,7 @@ def requeue_job(*, job: GenerationJob, actor: AbstractBaseUser) -> GenerationJob
     return job
 
 
-def delete_job(*, job: GenerationJob, actor: AbstractBaseUser) -> None:
+def delete_job(*, job: GenerationJob, actor: User) -> None:
     """Hide a job, cancelling it first if unfinished; hearts and feedback on its samples go in the same transaction."""
     require_owner(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can delete it.")
     with transaction.atomic():

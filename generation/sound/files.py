@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import Protocol
 
 import numpy as np
+from django.db.models.fields.files import FieldFile
 
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
 from generation.specs import Codes
+
+
+class HasCodes(Protocol):
+    """A sample, or a clip of a dataset."""
+
+    @property
+    def codes_file(self) -> FieldFile: ...
 
 
 def pack_codes(codes: Codes) -> bytes:
@@ -19,7 +28,7 @@ def pack_codes(codes: Codes) -> bytes:
     return buffer.getvalue()
 
 
-def load_codes(sample: AudioSample) -> Codes:
+def load_codes(sample: HasCodes) -> Codes:
     """The `[K, T]` int16 codes of a stored sample; raises `StorageUnavailable` for a file that is no such npz."""
     stored = load_codes_bytes(sample)
     try:
@@ -29,7 +38,7 @@ def load_codes(sample: AudioSample) -> Codes:
         raise StorageUnavailable("The stored codes of this sample are damaged.") from error
 
 
-def load_codes_bytes(sample: AudioSample) -> bytes:
+def load_codes_bytes(sample: HasCodes) -> bytes:
     """The stored npz, whole."""
     return _read(sample.codes_file)
 
@@ -39,9 +48,9 @@ def load_audio_bytes(sample: AudioSample) -> bytes:
     return _read(sample.audio_file)
 
 
-def _read(file: object) -> bytes:
+def _read(file: FieldFile) -> bytes:
     try:
-        with file.open("rb") as stream:  # type: ignore[attr-defined]
+        with file.open("rb") as stream:
             return stream.read()
     except Exception as error:
         raise StorageUnavailable(

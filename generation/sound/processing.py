@@ -9,6 +9,7 @@ import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -230,7 +231,7 @@ def _tag_flac(flac: bytes, tags: Mapping[str, str]) -> bytes:
 
 def _tag_id3(buffer: io.BytesIO, kind: type[WAVE] | type[MP3], tags: Mapping[str, str]) -> bytes:
     buffer.seek(0)
-    file = kind(buffer)
+    file: Any = kind(buffer)
     if file.tags is None:
         file.add_tags()
     frames: ID3 = file.tags

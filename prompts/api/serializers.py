@@ -87,7 +87,7 @@ class PromptSerializer(AttributesSerializer):
 
     class Meta:
         model = Prompt
-        fields = ("id", *ATTRIBUTES, "rendered_text", "author", "is_favorite", "created_at")
+        fields: tuple[str, ...] = ("id", *ATTRIBUTES, "rendered_text", "author", "is_favorite", "created_at")
         read_only_fields = ("id", "rendered_text", "created_at")
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest
+from django.contrib.auth.models import User
 
 from prompts import services
 from prompts.coach.advice import coach
 from prompts.models import Prompt, PromptTemplate
 from prompts.pages.forms import ATTRIBUTE_FIELDS, AttributesForm, PromptForm
 from prompts.wording.reading import read
+from text2song.pages.requests import StudioRequest
 
 DRAFT_KEY = "prompt_draft"
 
@@ -28,7 +28,7 @@ class TemplateGroup:
     own: list[PromptTemplate] = field(default_factory=list)
 
 
-def editor_context(form: AttributesForm, user: AbstractBaseUser, model: str = "") -> dict[str, Any]:
+def editor_context(form: AttributesForm, user: User, model: str = "") -> dict[str, Any]:
     """Context of `prompts/_editor.html`: `prompt_form`, `coach`, `reading`, `templates_by_category`.
 
     `model` is the key of the model chosen on the page, if there is such a choice; else the active one reads.
@@ -53,7 +53,7 @@ def group_templates(templates: Iterable[PromptTemplate]) -> list[TemplateGroup]:
     return [group for group in groups.values() if group.system or group.own]
 
 
-def form_for(request: HttpRequest) -> PromptForm:
+def form_for(request: StudioRequest) -> PromptForm:
     """A form to start from, as the address asks: `?prompt=<id>`, `?template=<id>`, `?draft=1`, or an empty one.
 
     An unknown or foreign id gives an empty form: the address may be an old bookmark.
@@ -61,7 +61,7 @@ def form_for(request: HttpRequest) -> PromptForm:
     return PromptForm(initial=_initial(request))
 
 
-def keep_draft(request: HttpRequest, values: dict[str, Any]) -> None:
+def keep_draft(request: StudioRequest, values: dict[str, Any]) -> None:
     """Remember an editor's values for `?draft=1`; this is how the editor works without JavaScript."""
     request.session[DRAFT_KEY] = {name: values[name] for name in ATTRIBUTE_FIELDS if name in values}
 
@@ -71,7 +71,7 @@ def values_of(source: Prompt | PromptTemplate) -> dict[str, Any]:
     return {name: getattr(source, name) for name in ATTRIBUTE_FIELDS}
 
 
-def _initial(request: HttpRequest) -> dict[str, Any]:
+def _initial(request: StudioRequest) -> dict[str, Any]:
     if prompt_id := request.GET.get("prompt"):
         prompt = services.find_prompt(prompt_id)
         return values_of(prompt) if prompt else {}

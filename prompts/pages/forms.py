@@ -88,7 +88,7 @@ class AttributesForm(forms.ModelForm):
     secondary_instruments = InstrumentsField("secondary")
 
     class Meta:
-        fields = ATTRIBUTE_FIELDS
+        fields: tuple[str, ...] = ATTRIBUTE_FIELDS
         error_messages = {"text": {"required": TEXT_MESSAGE}}
         widgets = {
             "text": forms.Textarea(

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.urls import reverse
 
 from prompts.api.filters import PromptFilter
@@ -40,7 +40,7 @@ class Chip:
 class History:
     """A search of the history. Wrong filter values are named on the form, and then nothing is found."""
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: StudioRequest) -> None:
         self.request = request
         self.filter = self._filter(request.GET)
         self.words = parse_words(request.GET.get("q", ""))
@@ -109,7 +109,7 @@ class History:
         return f"{reverse('prompts')}{'?' if query else ''}{query.urlencode()}"
 
 
-def recent_searches(request: HttpRequest) -> list[str]:
+def recent_searches(request: StudioRequest) -> list[str]:
     """What this user searched lately, the newest first; `q` of this request is remembered."""
     recent: list[str] = request.session.get(RECENT_KEY, [])
     now = remember(recent, request.GET.get("q", ""))
@@ -118,7 +118,7 @@ def recent_searches(request: HttpRequest) -> list[str]:
     return now
 
 
-def mark_hearts(prompts: Iterable[Prompt], user: AbstractBaseUser) -> None:
+def mark_hearts(prompts: Iterable[Prompt], user: User) -> None:
     """Set `is_favorite` on each prompt, in one query."""
     prompts = list(prompts)
     hearts = set(user.favorites.filter(prompt__in=prompts).values_list("prompt_id", flat=True))

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,7 +22,7 @@ from prompts.wording.validators import is_blank
 
 def create_prompt(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     text: str,
     style: str = "",
     mood: str = "",
@@ -62,7 +62,7 @@ def may_delete_prompt(*, actor: Any, prompt: Prompt) -> bool:
     return bool(actor.is_staff or (prompt.author_id is not None and prompt.author_id == actor.pk))
 
 
-def delete_prompt(*, actor: AbstractBaseUser, prompt: Prompt) -> None:
+def delete_prompt(*, actor: User, prompt: Prompt) -> None:
     """Hide a prompt. Its favourites and its places in open suites go with it; samples made from it stay.
 
     Raises `NotYourPrompt` for anyone but its author and curators, and `PromptInFrozenSuite`.
@@ -79,7 +79,7 @@ def delete_prompt(*, actor: AbstractBaseUser, prompt: Prompt) -> None:
         prompt.save(update_fields=["deleted_at"])
 
 
-def restore_prompt(*, actor: AbstractBaseUser, prompt: Prompt) -> None:
+def restore_prompt(*, actor: User, prompt: Prompt) -> None:
     """Show a deleted prompt again; what went with it is not brought back. For curators."""
     require_curator(actor)
     prompt.deleted_at = None

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Max, ProtectedError
 
@@ -21,7 +21,7 @@ from prompts.services.access import require_curator
 
 
 def create_suite(
-    *, actor: AbstractBaseUser | None, name: str, description: str = "", prompt_ids: Iterable[uuid.UUID] = ()
+    *, actor: User | None, name: str, description: str = "", prompt_ids: Iterable[uuid.UUID] = ()
 ) -> PromptSuite:
     """Store an open suite, with prompts in the order given. For curators.
 
@@ -36,7 +36,7 @@ def create_suite(
 
 
 def update_suite(
-    *, actor: AbstractBaseUser, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID] | None = None, **changes: str
+    *, actor: User, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID] | None = None, **changes: str
 ) -> PromptSuite:
     """Change an open suite's name, description, or its whole list.
 
@@ -52,7 +52,7 @@ def update_suite(
     return locked
 
 
-def add_prompts(*, actor: AbstractBaseUser | None, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID]) -> int:
+def add_prompts(*, actor: User | None, suite: PromptSuite, prompt_ids: Iterable[uuid.UUID]) -> int:
     """Append prompts to an open suite; those already in it keep their place. Returns how many are new.
 
     Raises `SuiteIsFrozen`, and `UnknownPrompts` naming every id that is not a visible prompt.
@@ -71,20 +71,20 @@ def add_prompts(*, actor: AbstractBaseUser | None, suite: PromptSuite, prompt_id
     return len(new)
 
 
-def remove_prompt(*, actor: AbstractBaseUser, suite: PromptSuite, prompt: Prompt) -> None:
+def remove_prompt(*, actor: User, suite: PromptSuite, prompt: Prompt) -> None:
     """Take a prompt out of an open suite; one that is not in it is no error. Raises `SuiteIsFrozen`."""
     with _open_suite(actor, suite) as locked:
         locked.items.filter(prompt=prompt).delete()
 
 
-def freeze_suite(*, actor: AbstractBaseUser | None, suite: PromptSuite) -> PromptSuite:
+def freeze_suite(*, actor: User | None, suite: PromptSuite) -> PromptSuite:
     """Close a suite's list for good. Raises `SuiteIsFrozen`, and `ValidationError` for an empty suite."""
     with _open_suite(actor, suite) as locked:
         locked.freeze()
     return locked
 
 
-def delete_suite(*, actor: AbstractBaseUser, suite: PromptSuite) -> None:
+def delete_suite(*, actor: User, suite: PromptSuite) -> None:
     """Delete an open suite; its prompts stay.
 
     Raises `SuiteIsFrozen`, because results refer to frozen ones, and `SuiteIsInUse`.
@@ -97,7 +97,7 @@ def delete_suite(*, actor: AbstractBaseUser, suite: PromptSuite) -> None:
 
 
 @contextmanager
-def _open_suite(actor: AbstractBaseUser | None, suite: PromptSuite) -> Iterator[PromptSuite]:
+def _open_suite(actor: User | None, suite: PromptSuite) -> Iterator[PromptSuite]:
     """A transaction holding the suite's row, so that nobody freezes it meanwhile. Yields the fresh row."""
     require_curator(actor)
     with transaction.atomic():

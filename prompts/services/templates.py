@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from prompts.exceptions import (
@@ -18,7 +18,7 @@ from prompts.models import PromptTemplate
 from prompts.services.access import first_of
 
 
-def save_template(*, actor: AbstractBaseUser, **values: Any) -> PromptTemplate:
+def save_template(*, actor: User, **values: Any) -> PromptTemplate:
     """Store a template of the actor's own: name, category, text, and whatever else is given.
 
     Raises `TooManyTemplates` and `TemplateNameTaken`.
@@ -32,7 +32,7 @@ def save_template(*, actor: AbstractBaseUser, **values: Any) -> PromptTemplate:
         return _store(template)
 
 
-def update_template(*, actor: AbstractBaseUser, template: PromptTemplate, **changes: Any) -> PromptTemplate:
+def update_template(*, actor: User, template: PromptTemplate, **changes: Any) -> PromptTemplate:
     """Change a template. Raises `SystemTemplate` for users, `TemplateNameTaken`."""
     require_editable(actor=actor, template=template)
     for name, value in changes.items():
@@ -51,13 +51,13 @@ def require_editable(*, actor: Any, template: PromptTemplate) -> None:
         raise SystemTemplate
 
 
-def delete_template(*, actor: AbstractBaseUser, template: PromptTemplate) -> None:
+def delete_template(*, actor: User, template: PromptTemplate) -> None:
     """Delete a template for good; prompts made from it stay as they are. Raises `SystemTemplate` for users."""
     require_editable(actor=actor, template=template)
     template.delete()
 
 
-def duplicate_template(*, actor: AbstractBaseUser, template: PromptTemplate) -> PromptTemplate:
+def duplicate_template(*, actor: User, template: PromptTemplate) -> PromptTemplate:
     """Store a copy as the actor's own, under the first free name."""
     taken = set(PromptTemplate.objects.filter(owner=actor).values_list("name", flat=True))
     stem = template.name[:85]
@@ -73,7 +73,7 @@ def duplicate_template(*, actor: AbstractBaseUser, template: PromptTemplate) -> 
     )
 
 
-def find_template(*, actor: AbstractBaseUser, template_id: str | uuid.UUID) -> PromptTemplate | None:
+def find_template(*, actor: User, template_id: str | uuid.UUID) -> PromptTemplate | None:
     """A template the actor may use; None for an unknown or malformed id, or another user's."""
     return first_of(PromptTemplate.objects.available_to(actor), template_id)
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer
+from drf_spectacular.utils import Direction, OpenApiExample, OpenApiResponse, PolymorphicProxySerializer
 
 from text2song.api.errors import ErrorSerializer
 from text2song.api.serializers import StrictFieldsMixin
@@ -66,7 +66,7 @@ def error_response(code: str) -> OpenApiResponse:
 class StudioSchema(AutoSchema):
     """drf-spectacular's schema of a view, with the errors every operation shares filled in."""
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         if direction == "response":
             for code in self._error_codes(bodies):
@@ -84,12 +84,12 @@ class StudioSchema(AutoSchema):
         """What narrows and orders lists; another action has filters only by a set of its own."""
         backends = super().get_filter_backends()
         action = getattr(self.view, "action", None)
-        filters = getattr(self.view, "known_filters", dict)()
+        filters: Any = getattr(self.view, "known_filters", dict)()
         return backends if action == "list" or filters else []
 
     def _get_parameters(self) -> list[dict[str, Any]]:
         """Query parameters that need a value have one."""
-        needing = getattr(self.view, "parameters_with_values", set)()
+        needing: Any = getattr(self.view, "parameters_with_values", set)()
         told = super()._get_parameters()
         for parameter in told:
             schema = parameter.get("schema", {})

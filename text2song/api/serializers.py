@@ -22,6 +22,7 @@ class StrictFieldsMixin:
         model_field: strict.STRICT.get(made, made)
         for model_field, made in serializers.ModelSerializer.serializer_field_mapping.items()
     }
+    fields: Any
     schema_rules: ClassVar[dict[str, Any]] = {}
     """What the OpenAPI schema says of the fields together."""
     serializer_choice_field = strict.ChoiceField
@@ -29,13 +30,13 @@ class StrictFieldsMixin:
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, Mapping):
-            known = [name for name, field in self.fields.items() if not field.read_only]  # type: ignore[attr-defined]
+            known = [name for name, field in self.fields.items() if not field.read_only]
             unknown = sorted(str(name) for name in set(data) - set(known))
             if unknown:
                 raise serializers.ValidationError(
                     {shown(name): [f"Unknown field “{shown(name)}”. Known: {', '.join(known)}."] for name in unknown}
                 )
-        return super().to_internal_value(data)  # type: ignore[misc]
+        return super().to_internal_value(data)  # type: ignore[misc]  # the serializer's
 
 
 class ReplaceableSerializer(StrictFieldsMixin, serializers.ModelSerializer):

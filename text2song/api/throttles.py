@@ -30,7 +30,7 @@ class RequestThrottle(UserRateThrottle):
         self.seconds_left = (window + 1) * self.duration - self.now
         allowed = self._count()
         if not allowed:
-            request.passed_limit = self.limit_in_words  # type: ignore[attr-defined]
+            request.passed_limit = self.limit_in_words
         return allowed
 
     def _count(self) -> bool:
@@ -68,7 +68,7 @@ class SubmitThrottle(RequestThrottle):
     def allow_request(self, request: Request, view: APIView) -> bool:
         allowed = super().allow_request(request, view)
         if allowed:
-            request.counted_submission = self  # type: ignore[attr-defined]
+            request.counted_submission = self
         return allowed
 
     @property

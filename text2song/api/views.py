@@ -24,25 +24,27 @@ class StrictQueries:
     address names is found whatever else is said.
     """
 
+    action: str | None
+    detail: bool
     extra_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        if self.action is not None:  # type: ignore[attr-defined]
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # the view's
+        if self.action is not None:
             self._refuse_wrong_parameters(request)
 
     def known_parameters(self) -> list[str]:
         """The query parameters of the action that was asked for, as the OpenAPI schema names them."""
-        names = [*self.extra_parameters.get(self.action or "", ()), *self.known_filters()]  # type: ignore[attr-defined]
-        if self.action == "list":  # type: ignore[attr-defined]
+        names = [*self.extra_parameters.get(self.action or "", ()), *self.known_filters()]
+        if self.action == "list":
             names += ["ordering"] if getattr(self, "ordering_fields", ()) else []
             names += PAGING if getattr(self, "pagination_class", None) else ()
         return names
 
     def known_filters(self) -> Mapping[str, django_filters.Filter]:
         """Filters of the list, or of another action that has a filter set of its own."""
-        own = getattr(getattr(self, self.action or "", None), "kwargs", {}).get("filterset_class")  # type: ignore[attr-defined]
-        filterset = getattr(self, "filterset_class", None) if self.action == "list" else own  # type: ignore[attr-defined]
+        own = getattr(getattr(self, self.action or "", None), "kwargs", {}).get("filterset_class")
+        filterset = getattr(self, "filterset_class", None) if self.action == "list" else own
         return filterset.get_filters() if filterset else {}
 
     def parameters_with_values(self) -> set[str]:
@@ -51,7 +53,7 @@ class StrictQueries:
         return set(self.known_parameters()) - searches
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        return queryset if self.detail else super().filter_queryset(queryset)  # type: ignore[attr-defined,misc]
+        return queryset if self.detail else super().filter_queryset(queryset)  # type: ignore[misc]  # the view's
 
     def _refuse_wrong_parameters(self, request: Request) -> None:
         known = {*self.known_parameters(), FORMAT}

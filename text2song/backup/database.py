@@ -157,7 +157,7 @@ def _insert(model: type[models.Model], rows: list[models.Model]) -> None:
     fields = columns(model)
     most = max(1, connection.ops.bulk_batch_size(fields, rows))
     for start in range(0, len(rows), most):
-        model._base_manager.get_queryset()._insert(rows[start : start + most], fields=fields, raw=True)
+        model._base_manager.get_queryset()._insert(rows[start : start + most], fields=fields, raw=True)  # type: ignore[attr-defined]  # Django's own
 
 
 def _reset_sequences(chosen: Iterable[type[models.Model]]) -> None:

@@ -9,7 +9,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from text2song.backup.exceptions import FolderIsBusy, NotABackup
 
@@ -63,7 +62,7 @@ def sha256_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def writing_lines(path: Path) -> Iterator[IO[bytes]]:
+def writing_lines(path: Path) -> Iterator[gzip.GzipFile]:
     """A new gzipped file of lines."""
     with path.open("xb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=5, mtime=0) as packed:
         yield packed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,7 @@ class Index:
     def forget_unlisted(self) -> None:
         self._database.execute("DELETE FROM copied WHERE name NOT IN (SELECT name FROM listed WHERE sha256 <> '')")
 
-    def _many(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """In one transaction: a few at a time would wait for the disk each."""
         self._database.execute("BEGIN")
         self._database.executemany(statement, rows)

@@ -102,7 +102,8 @@ def _write_list(path: Path, index: Index) -> Part:
 
 def _missing(apps: Apps, index: Index) -> tuple[list[str], list[str]]:
     """Files that were not on the store: those rows name still, and those that have been deleted since."""
-    lost, gone = [], []
+    lost: list[str] = []
+    gone: list[str] = []
     for file in index.missing():
         (lost if database.still_named(apps, file) else gone).append(file.name)
     return lost, gone

@@ -24,7 +24,7 @@ def applied() -> list[str]:
 def models_now() -> Apps:
     """The models as the database has their tables."""
     executor = MigrationExecutor(connection)
-    return executor._create_project_state(with_applied_migrations=True).apps
+    return executor._create_project_state(with_applied_migrations=True).apps  # type: ignore[attr-defined]  # Django's own
 
 
 def require_known(manifest: Manifest) -> None:

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 THREADS = 8
 BATCH = 64

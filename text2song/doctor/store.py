@@ -86,7 +86,7 @@ def _read(store: Storage, name: str, where: str) -> Iterator[Finding]:
 def _part(store: Storage, name: str) -> bytes:
     if settings.S3_BUCKET:
         wanted = f"bytes={PART.start}-{PART.stop - 1}"
-        return store.bucket.Object(name).get(Range=wanted)["Body"].read()  # type: ignore[attr-defined]
+        return store.bucket.Object(name).get(Range=wanted)["Body"].read()  # type: ignore[attr-defined]  # of an object store
     with store.open(name) as file:
         file.seek(PART.start)
         return file.read(PART.stop - PART.start)
@@ -123,7 +123,7 @@ def clock() -> Iterator[Finding]:
         return
     before = datetime.now(UTC)
     try:
-        answer = _store().connection.meta.client.head_bucket(Bucket=settings.S3_BUCKET)  # type: ignore[attr-defined]
+        answer = _store().connection.meta.client.head_bucket(Bucket=settings.S3_BUCKET)
     except ClientError as error:
         answer = error.response
     except BotoCoreError as error:
@@ -173,7 +173,7 @@ def _adapter_fault(store: Storage, row: AdapterFiles, *, deep: bool) -> str:
     if not deep:
         return ""
     with store.open(weights, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return "" if digest == row.sha256 else f"{weights} is damaged: its SHA-256 is another"
 
 
@@ -191,9 +191,9 @@ def orphans() -> Iterator[Finding]:
 
 def _store() -> Any:
     """The default storage; an S3 store with little patience."""
-    store = storages.create_storage(settings.STORAGES["default"])
+    store: Any = storages.create_storage(settings.STORAGES["default"])
     if settings.S3_BUCKET:
-        store.client_config = store.client_config.merge(PATIENT)  # type: ignore[attr-defined]
+        store.client_config = store.client_config.merge(PATIENT)
     return store
 
 

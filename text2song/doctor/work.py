@@ -31,7 +31,7 @@ def cache_works() -> Iterator[Finding]:
     where = "Redis" if settings.REDIS_URL else "The cache folder"
     mend = START_REDIS if settings.REDIS_URL else f"See that {settings.DATA_DIR / 'cache'} can be written."
     try:
-        cache.probe()  # type: ignore[attr-defined]
+        cache.probe()  # type: ignore[attr-defined]  # of `ForgivingCache`
     except Exception as error:
         yield wrong(f"{where} does not keep what it is given: {in_words(error)}.", mend)
         return

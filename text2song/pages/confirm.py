@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
+
+from text2song.pages.requests import StudioRequest
 
 
 def confirm_page(
-    request: HttpRequest,
+    request: StudioRequest,
     *,
     title: str,
     confirm_label: str,

@@ -28,7 +28,7 @@ class ApiKeyForm(forms.Form):
     )
 
 
-def add_refusal(form: forms.Form, error: DomainError | ValidationError) -> None:
+def add_refusal(form: forms.BaseForm, error: DomainError | ValidationError) -> None:
     """Show what a service refused beside the fields it names, or above the form."""
     if isinstance(error, ValidationError):
         fields, message = error.message_dict if hasattr(error, "error_dict") else {}, " ".join(error.messages)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.urls import NoReverseMatch, reverse
 
 
@@ -117,7 +117,7 @@ def url_or_empty(name: str, *args: object) -> str:
         return ""
 
 
-def links(sections: tuple[Section, ...], path: str, user: AbstractBaseUser | AnonymousUser | None) -> list[Link]:
+def links(sections: tuple[Section, ...], path: str, user: User | AnonymousUser | None) -> list[Link]:
     """The sections `user` can use, the one that `path` lies in marked, and that one's children."""
     if user is None or not user.is_authenticated:
         return []
@@ -125,7 +125,7 @@ def links(sections: tuple[Section, ...], path: str, user: AbstractBaseUser | Ano
     return [link for link in found if link is not None]
 
 
-def _link(section: Section, path: str, user: AbstractBaseUser | AnonymousUser) -> Link | None:
+def _link(section: Section, path: str, user: User | AnonymousUser) -> Link | None:
     url = url_or_empty(section.url_name)
     if not url or (section.staff and not getattr(user, "is_staff", False)):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Count, Q, Sum
 
 from adapters.models import Adapter
@@ -110,7 +110,7 @@ def _standing_still(workforce: Workforce) -> str:
     return f"{STANDS[crews[0].cluster]} stands still" if crews else ""
 
 
-def figures(reader: AbstractBaseUser) -> Figures:
+def figures(reader: User) -> Figures:
     """Totals of everything that is not deleted, as `reader` may see it."""
     unfinished = Count("pk", filter=Q(state__in=GenerationJob.UNFINISHED))
     jobs = GenerationJob.objects.visible().order_by().aggregate(total=Count("pk"), active=unfinished)

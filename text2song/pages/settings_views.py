@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -15,11 +15,12 @@ from text2song.exceptions import DomainError
 from text2song.models import ApiKey
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import ApiKeyForm
+from text2song.pages.requests import StudioRequest
 from text2song.workforce import workforce_of
 
 
 @require_safe
-def system(request: HttpRequest) -> HttpResponse:
+def system(request: StudioRequest) -> HttpResponse:
     """Database, storage, workers, disk and memory as they are now."""
     context = {
         "parts": system_state.parts(),
@@ -34,7 +35,7 @@ def system(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def keys(request: HttpRequest) -> HttpResponse:
+def keys(request: StudioRequest) -> HttpResponse:
     """The user's own keys. A POST makes one and answers with the key, this once."""
     form = ApiKeyForm(request.POST or None)
     token, status = "", 200
@@ -50,7 +51,7 @@ def keys(request: HttpRequest) -> HttpResponse:
     return render(request, "settings/keys.html", context, status=status)
 
 
-def _create(request: HttpRequest, form: ApiKeyForm) -> str:
+def _create(request: StudioRequest, form: ApiKeyForm) -> str:
     """The new key, or "" with the reason on the form."""
     try:
         return create_key(user=request.user, **form.cleaned_data)[1]
@@ -60,7 +61,7 @@ def _create(request: HttpRequest, form: ApiKeyForm) -> str:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def revoke(request: HttpRequest, digest: str) -> HttpResponse:
+def revoke(request: StudioRequest, digest: str) -> HttpResponse:
     """Ask, then end one of the user's own keys."""
     key = get_object_or_404(ApiKey, pk=digest, user=request.user)
     if request.method == "POST":

@@ -16,12 +16,13 @@ from rest_framework.views import APIView
 
 from text2song.outages import outage_behind
 from text2song.pages import overview as loop
+from text2song.pages.requests import StudioRequest
 from text2song.refusals import say_outage
 from text2song.workforce import Workforce, workforce_of
 
 
 @require_safe
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: StudioRequest) -> HttpResponse:
     """The loop with live counts, the next useful action, and the newest samples."""
     totals = loop.figures(request.user)
     context = _loop_context(totals, workforce_of(request)) | {"newest": loop.newest_samples(), "figures": totals}
@@ -29,7 +30,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def overview_loop(request: HttpRequest) -> HttpResponse:
+def overview_loop(request: StudioRequest) -> HttpResponse:
     """The loop and the next action alone, for polling while jobs run."""
     return render(request, "_loop.html", _loop_context(loop.figures(request.user), workforce_of(request)))
 
@@ -41,7 +42,7 @@ def _loop_context(totals: loop.Figures, workforce: Workforce) -> dict[str, Any]:
 
 
 @require_safe
-def status_bar(request: HttpRequest) -> HttpResponse:
+def status_bar(request: StudioRequest) -> HttpResponse:
     """The status bar alone, for its refresh every 30 s."""
     return render(request, "_status_bar.html", {"status": loop.status(workforce_of(request))})
 

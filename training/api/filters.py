@@ -9,7 +9,7 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from prompts.api.filters import TruthFilter, WordsFilter
 from training.models import Experiment, Promotion, TrainingRun
-from training.querysets import ExperimentQuerySet
+from training.querysets import ExperimentQuerySet, TrainingRunQuerySet
 
 NO_STATE = {"invalid_choice": "There is no state “%(value)s”."}
 ACTIVE = "active"
@@ -59,7 +59,7 @@ class TrainingRunFilter(django_filters.FilterSet):
         model = TrainingRun
         fields: tuple[str, ...] = ()
 
-    def by_state(self, runs: QuerySet, name: str, value: str) -> QuerySet:
+    def by_state(self, runs: TrainingRunQuerySet, name: str, value: str) -> TrainingRunQuerySet:
         return runs.unfinished() if value == ACTIVE else runs.filter(state=value)
 
 

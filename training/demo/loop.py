@@ -16,7 +16,7 @@ from uuid import UUID
 import numpy as np
 import soundfile
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from adapters.models import Adapter
@@ -104,8 +104,8 @@ class Measured:
 
         gains = [np.mean(adapted[prompt]) - np.mean(base[prompt]) for prompt in base]
         interval = ttest_1samp(gains, 0.0).confidence_interval(0.95)
-        means = (float(np.mean([value for values in arm.values() for value in values])) for arm in (adapted, base))
-        return cls(*means, gain_low=float(interval.low), gain_high=float(interval.high))
+        means = [float(np.mean([value for values in arm.values() for value in values])) for arm in (adapted, base)]
+        return cls(means[0], means[1], float(interval.low), float(interval.high))
 
     @property
     def gain(self) -> float:
@@ -175,9 +175,7 @@ class Demo:
 
     size = Size()
 
-    def __init__(
-        self, *, actor: AbstractBaseUser, taste: Taste, seed: int, say: Say, method: Method = Method.DPO
-    ) -> None:
+    def __init__(self, *, actor: User, taste: Taste, seed: int, say: Say, method: Method = Method.DPO) -> None:
         self.actor, self.taste, self.seed, self.say, self.method = actor, taste, seed, say, method
         self.model: BaseModel = model_for(None)
         self.rater = synthetic_rater()
@@ -253,7 +251,7 @@ class Demo:
                 ratings += 1
         return ratings
 
-    def _liked(self, clips: Sequence[AudioSample]) -> dict[AudioSample, float]:
+    def _liked(self, clips: Iterable[AudioSample]) -> dict[AudioSample, float]:
         return {clip: self.taste.measure(*read_flac(load_audio_bytes(clip))) for clip in clips}
 
     def choice(self, first: float, second: float, if_first: str, if_second: str) -> str:
@@ -349,7 +347,7 @@ class Demo:
         return by_prompt
 
 
-def synthetic_rater() -> AbstractBaseUser:
+def synthetic_rater() -> User:
     """The account of the program that votes: it cannot sign in, and its profile is marked."""
     user, made = get_user_model().objects.get_or_create(username=RATER)
     if made:

@@ -16,6 +16,7 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from text2song.models import UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work
 from training import querysets
 from training.config import TrainingConfig
@@ -64,6 +65,9 @@ class Experiment(UUIDModel):
     )
 
     objects = querysets.ExperimentQuerySet.as_manager()
+
+    run_count: int
+    """Added by `with_context`."""
 
     class Meta:
         ordering = ("-created_at", "-id")

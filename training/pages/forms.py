@@ -138,7 +138,7 @@ class ConfigForm(forms.Form):
 def config_field(spec: Field[Any]) -> forms.Field:
     """The form field of a setting. Ranges are checked by `TrainingConfig`; here values get their kind."""
     facts, kind = spec.metadata, get_type_hints(TrainingConfig)[spec.name]
-    shared = {"label": facts["label"], "help_text": purpose(facts)}
+    shared: dict[str, Any] = {"label": facts["label"], "help_text": purpose(facts)}
     if kind is bool:
         return forms.BooleanField(required=False, **shared)
     if spec.name == "target_modules":
@@ -151,7 +151,7 @@ def config_field(spec: Field[Any]) -> forms.Field:
     return _number_field(spec, kind, shared)
 
 
-def _number_field(spec: Field[Any], kind: type, shared: dict[str, str]) -> forms.Field:
+def _number_field(spec: Field[Any], kind: type, shared: dict[str, Any]) -> forms.Field:
     facts = spec.metadata
     words = f"{facts['label']} must be {'a whole number' if kind is int else 'a number'}, {range_in_words(facts)}."
     limits = {"min": facts["low"], "max": facts["high"], "step": "1" if kind is int else "any"}

@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -17,6 +17,7 @@ from feedback.models import ListeningTest
 from feedback.statistics.win_rate import MIN_DECIDED
 from prompts.models import PromptSuite
 from text2song.models import UUIDModel
+from text2song.queue import Cluster
 from text2song.work import Work
 from training import querysets
 
@@ -155,7 +156,7 @@ class Promotion(Work, UUIDModel):
         over = self.test.state == "completed" or self.test.is_deleted or not self.adapter.is_active
         return self.is_waiting and self.is_open and over and self.queued_at <= timezone.now()
 
-    def is_visible_to(self, reader: AbstractBaseUser) -> bool:
+    def is_visible_to(self, reader: User) -> bool:
         """As `PromotionQuerySet.visible_to`."""
         return reader.is_staff or not self.is_open
 

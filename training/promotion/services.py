@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -57,7 +57,7 @@ def current_policy() -> PromotionPolicy:
     return policy
 
 
-def set_policy(*, actor: AbstractBaseUser, suite: PromptSuite | None, votes_wanted: int) -> PromotionPolicy:
+def set_policy(*, actor: User, suite: PromptSuite | None, votes_wanted: int) -> PromotionPolicy:
     """Choose the suite and the votes of tests opened from now on; without a suite none opens by itself.
 
     For curators. Raises `ValidationError` for an open suite, or one too small for so many votes.
@@ -74,7 +74,7 @@ def set_policy(*, actor: AbstractBaseUser, suite: PromptSuite | None, votes_want
 
 
 def open_promotion(
-    *, adapter: Adapter, actor: AbstractBaseUser | None, policy: PromotionPolicy | None = None, **values: Any
+    *, adapter: Adapter, actor: User | None, policy: PromotionPolicy | None = None, **values: Any
 ) -> Promotion:
     """Start a blind test of `adapter` against its parent, or its base alone where the parent cannot be used.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Q
 from django.urls import reverse
 
@@ -42,7 +42,7 @@ class Story:
     events: list[Event]
 
 
-def story_of(adapter: Adapter, reader: AbstractBaseUser, relatives: Iterable[Adapter]) -> Story:
+def story_of(adapter: Adapter, reader: User, relatives: Iterable[Adapter]) -> Story:
     """In three queries. `adapter` must come `with_context()`; `relatives` are its children and its other versions."""
     runs = list(
         TrainingRun.objects.filter(Q(adapter=adapter) | Q(parent=adapter)).select_related("dataset", "experiment")
@@ -96,7 +96,7 @@ def _tests(promotions: Iterable[Promotion]) -> Iterator[Event]:
         link = reverse("test-detail", args=[promotion.test_id]) if not promotion.test.is_deleted else ""
         against = f"against {promotion.opponent_name} on “{promotion.test.suite}”"
         yield Event(promotion.created_at, "Blind test opened", against, link)
-        if not promotion.is_open:
+        if not promotion.is_open and promotion.decided_at is not None:
             state = "completed" if promotion.outcome == Promotion.Outcome.PROMOTED else "cancelled"
             told = promotion.get_outcome_display()
             yield Event(promotion.decided_at, "Blind test decided", against, link, promotion.reason, state, told)

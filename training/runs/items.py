@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -14,6 +14,7 @@ from datasets_app.formats.rows import ClipRow, PreferenceRow, Row, SupervisedRow
 from datasets_app.formats.training_command import require_method
 from datasets_app.models import Dataset
 from datasets_app.services.imports import FrozenTexts
+from generation.specs import Codes
 from prompts.wording.sameness import text_key
 from training.config import Method
 from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips, TrainingItem
@@ -41,7 +42,7 @@ def load_items(source: Dataset | Path, method: Method) -> Items:
     """
     if isinstance(source, Dataset):
         require_method(method.value, source.kind)
-        read = partial(_stored, source)
+        read: Callable[[str], Iterable[Row]] = partial(_stored, source)
     else:
         read = partial(_exported, source, method)
     training, validation = (items_of(method, read(split)) for split in ("train", "validation"))
@@ -104,7 +105,7 @@ def _rankings(rows: Iterable[Row]) -> Iterator[RankedClips]:
             yield RankedClips(best_first[0].text, tuple(_codes(row.sample) for row in best_first), weight)
 
 
-def _codes(clip: ClipRow) -> object:
+def _codes(clip: ClipRow) -> Codes:
     assert clip.codes is not None, "rows to train on are read with codes"
     return clip.codes
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import EllipsisType
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -31,7 +31,7 @@ TYPED = ("name", "description")
 
 def create_experiment(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     name: str,
     description: str = "",
     dataset: Dataset | None = None,
@@ -60,7 +60,7 @@ def create_experiment(
 def update_experiment(
     *,
     experiment: Experiment,
-    actor: AbstractBaseUser,
+    actor: User,
     name: str | None = None,
     description: str | None = None,
     dataset: Dataset | EllipsisType | None = ...,
@@ -86,7 +86,7 @@ def update_experiment(
         experiment.follow_runs()
 
 
-def archive_experiment(*, experiment: Experiment, actor: AbstractBaseUser) -> None:
+def archive_experiment(*, experiment: Experiment, actor: User) -> None:
     """Take it off the default list; its runs stay. Refused twice, and while a run is unfinished."""
     require_change(actor, experiment)
     with transaction.atomic():
@@ -99,7 +99,7 @@ def archive_experiment(*, experiment: Experiment, actor: AbstractBaseUser) -> No
     experiment.refresh_from_db()
 
 
-def unarchive_experiment(*, experiment: Experiment, actor: AbstractBaseUser) -> None:
+def unarchive_experiment(*, experiment: Experiment, actor: User) -> None:
     """Bring it back; it takes the state its runs imply."""
     require_change(actor, experiment)
     with transaction.atomic():
@@ -109,12 +109,12 @@ def unarchive_experiment(*, experiment: Experiment, actor: AbstractBaseUser) -> 
     experiment.refresh_from_db()
 
 
-def may_change(user: AbstractBaseUser, experiment: Experiment) -> bool:
+def may_change(user: User, experiment: Experiment) -> bool:
     """Whether `user` may change it and run, cancel and delete its runs: who made it, and curators."""
     return bool(user.is_staff or (experiment.created_by_id is not None and experiment.created_by_id == user.pk))
 
 
-def require_change(actor: AbstractBaseUser, experiment: Experiment) -> None:
+def require_change(actor: User, experiment: Experiment) -> None:
     """Raise `Forbidden` unless `actor` may change it."""
     if not may_change(actor, experiment):
         raise Forbidden("Only the person who made an experiment, or a curator, can change it or its runs.")

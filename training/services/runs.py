@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from adapters.models import Adapter
@@ -29,7 +29,7 @@ from training.services.experiments import read_config, require_change, require_t
 def start_run(
     *,
     experiment: Experiment,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     name: str = "",
     overrides: Mapping[str, Any] | None = None,
     parent: Adapter | None = None,
@@ -49,7 +49,7 @@ def start_run(
 def create_run(
     *,
     experiment: Experiment,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     name: str = "",
     overrides: Mapping[str, Any] | None = None,
     parent: Adapter | None = None,
@@ -116,14 +116,14 @@ def _free_name(experiment: Experiment, number: int) -> str:
     return f"run-{number}"
 
 
-def cancel_run(*, run: TrainingRun, actor: AbstractBaseUser) -> None:
+def cancel_run(*, run: TrainingRun, actor: User) -> None:
     """Stop a queued or running run; its checkpoints stay. Raises `RunIsFinished`."""
     require_change(actor, run.experiment)
     run.cancel()
     write_line(run, f"Cancelled by {actor.get_username()}.", LogLine.Level.WARNING)
 
 
-def resume_run(*, run: TrainingRun, actor: AbstractBaseUser) -> None:
+def resume_run(*, run: TrainingRun, actor: User) -> None:
     """Let a failed or cancelled run go on from its newest checkpoint. Raises `RunNotResumable`, `BaseModelChanged`."""
     require_change(actor, run.experiment)
     if run.experiment.is_archived:
@@ -136,7 +136,7 @@ def resume_run(*, run: TrainingRun, actor: AbstractBaseUser) -> None:
     write_line(run, f"Resumed by {actor.get_username()}; waiting for a worker.")
 
 
-def delete_runs(*, ids: Sequence[UUID], actor: AbstractBaseUser) -> int:
+def delete_runs(*, ids: Sequence[UUID], actor: User) -> int:
     """Delete runs with their logs, metrics and checkpoints; adapters they made stay usable. Returns how many.
 
     All or none: raises `RunNotFound` for an unknown id, `Forbidden`, and `RunIsUnfinished` for a queued or running one.

@@ -49,7 +49,8 @@ class Clap:
         if "audio" in inputs:
             inputs["sampling_rate"] = self.processor.feature_extractor.sampling_rate
         ready = self.processor(**inputs, return_tensors="pt").to(self.model.device)
-        return encode(**ready).pooler_output
+        directions: Tensor = encode(**ready).pooler_output
+        return directions
 
     def _windows(self, audio: Waveform, sample_rate: int) -> list[np.ndarray]:
         """The mono clip in pieces that the model hears whole: it would take a random part of anything longer."""

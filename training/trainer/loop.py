@@ -88,8 +88,9 @@ def train(
         raise TrainingError(f"The method {config.method} trains on {wanted.__name__} items only.")
     if min(item.weight for item in training) <= 0:
         raise TrainingError("Every item needs a weight above 0; leave out what should not count.")
-    if config.method is Method.KTO and len({item.desirable for item in training}) < 2:
-        otherwise = ", or train with sft" if training[0].desirable else ""
+    verdicts = {item.desirable for item in training if isinstance(item, LabelledClip)}
+    if config.method is Method.KTO and len(verdicts) < 2:
+        otherwise = ", or train with sft" if True in verdicts else ""
         raise TrainingError(
             "All clips have the same verdict. The method kto needs clips rated four or more and others rated two or "
             f"less: rate some of the other kind{otherwise}."
@@ -316,7 +317,8 @@ class _Run:
             return 0.0
         self.model.eval()
         ratios: list[float] = []
-        for batch in _batches([example.mismatched for example in examples], self.config.batch_size):
+        mismatched = [example.mismatched for example in examples if example.mismatched is not None]
+        for batch in _batches(mismatched, self.config.batch_size):
             self._stop_within_step()
             policy = self._sums(self.collate([clip for clip, _ in batch]))
             ratios += (policy - torch.cat([reference for _, reference in batch])).tolist()

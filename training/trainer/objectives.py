@@ -11,7 +11,7 @@ from torch import Tensor
 
 from generation.specs import Codes
 from training.config import DpoLoss, Method, TrainingConfig
-from training.specs import LabelledClip, LikedClip, PreferencePair, TrainingItem
+from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips, TrainingItem
 from training.trainer.exceptions import TrainingError
 from training.trainer.losses import dpo_loss, imitation_loss, kto_loss, ranking_loss
 
@@ -134,6 +134,7 @@ def _preference(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tenso
     codes = torch.stack([s.codes for s in scored])
     if config.dpo_loss is DpoLoss.IPO:
         policy, reference = policy / codes, reference / codes
+    preference = [_certainty(s.item) for s in scored]
     made = dpo_loss(
         policy[:, 0],
         policy[:, 1],
@@ -142,9 +143,9 @@ def _preference(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tenso
         beta=config.beta,
         form=config.dpo_loss,
         label_smoothing=config.label_smoothing,
-        preference=policy.new_tensor([s.item.preference for s in scored]),
+        preference=policy.new_tensor(preference),
     )
-    decided = torch.tensor([s.item.preference > 0.5 for s in scored], device=policy.device)
+    decided = torch.tensor([share > 0.5 for share in preference], device=policy.device)
     losses = made.losses
     if config.sft_weight:
         losses = losses + config.sft_weight * _imitation_losses(scored)
@@ -173,11 +174,16 @@ def _verdicts(config: TrainingConfig, scored: Sequence[Scored], baseline: float)
 def _orders(config: TrainingConfig, scored: Sequence[Scored]) -> tuple[Tensor, dict[str, Share]]:
     rewards = [config.beta * (s.policy - s.reference) for s in scored]
     neighbours = [(order[:-1] - order[1:]).detach() for order in rewards]
-    preference = [s.item.preference for s in scored]
+    preference = [_certainty(s.item) for s in scored]
     return ranking_loss(rewards, form=config.ranking_loss, preference=preference), {
         "rewards/margins": _share(neighbours),
         "rewards/accuracies": _share([(near > 0).double() for near in neighbours]),
     }
+
+
+def _certainty(item: TrainingItem) -> float:
+    assert isinstance(item, PreferencePair | RankedClips)
+    return item.preference
 
 
 def _is_desirable(item: TrainingItem) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from transformers import MusicgenForCausalLM
 
 from generation.engine.delay import apply_delay, codebook_delays, pattern_length
 from generation.engine.sampling import guide, top_k_threshold, top_p_threshold
@@ -50,7 +51,7 @@ class ClipBatch:
 class ClipCollator:
     """Builds batches for one decoder: its delays, its padding token, and texts encoded once."""
 
-    def __init__(self, decoder: nn.Module, texts: TextEncoder, max_frames: int) -> None:
+    def __init__(self, decoder: MusicgenForCausalLM, texts: TextEncoder, max_frames: int) -> None:
         config = decoder.config
         self._texts = texts
         self._delays = codebook_delays(config.num_codebooks, config.audio_channels)

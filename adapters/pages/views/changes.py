@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -18,11 +18,12 @@ from adapters.pages.forms import EditForm
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import redirect_back
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
+def edit(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Name, version and description; asked for by script, the form alone, for a dialog."""
     adapter = _adapter(adapter_id)
     _require_right(request, adapter)
@@ -40,32 +41,32 @@ def edit(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def activate(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
+def activate(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Offer it on Create."""
     return _do(request, adapter_id, services.activate_adapter, "{} can be chosen on Create now.")
 
 
 @require_POST
-def deactivate(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
+def deactivate(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Offer it no more."""
     done = "{} is not offered any more. Jobs already sent finish with it."
     return _do(request, adapter_id, services.deactivate_adapter, done)
 
 
 @require_POST
-def make_default(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
+def make_default(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Preselect it for its base model."""
     return _do(request, adapter_id, services.make_default, "{} is the default of its base model now.")
 
 
 @require_POST
-def roll_back(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
+def roll_back(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Give the default back to the adapter that had it before."""
     return _do(request, adapter_id, services.roll_back, "{} is not the default any more.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
+def delete(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Ask, naming what follows, then hide the adapter."""
     adapter = get_object_or_404(Adapter.objects.visible().with_context().with_usage(), pk=adapter_id)
     _require_right(request, adapter)
@@ -99,7 +100,7 @@ def _losses(adapter: Adapter) -> list[str]:
     return losses
 
 
-def _do(request: HttpRequest, adapter_id: UUID, service: Callable[..., object], done: str) -> HttpResponse:
+def _do(request: StudioRequest, adapter_id: UUID, service: Callable[..., object], done: str) -> HttpResponse:
     """Call a service for the user: its refusal becomes a message, a missing right a 403."""
     adapter = _adapter(adapter_id)
     try:
@@ -118,6 +119,6 @@ def _adapter(adapter_id: UUID) -> Adapter:
     return get_object_or_404(Adapter.objects.visible().with_context(), pk=adapter_id)
 
 
-def _require_right(request: HttpRequest, adapter: Adapter) -> None:
+def _require_right(request: StudioRequest, adapter: Adapter) -> None:
     if not services.may_change(request.user, adapter):
         raise PermissionDenied("Only the person who registered an adapter, or a curator, can change it.")

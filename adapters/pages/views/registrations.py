@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -14,10 +15,11 @@ from adapters.pages.forms import UploadForm
 from adapters.services.registration import request_registration
 from text2song.exceptions import DomainError
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def upload(request: HttpRequest) -> HttpResponse:
+def upload(request: StudioRequest) -> HttpResponse:
     """Send an adapter's files; those that are in order are tried on their base model by a worker."""
     if request.method == "POST":
         form = UploadForm(request.POST, request.FILES)
@@ -29,7 +31,8 @@ def upload(request: HttpRequest) -> HttpResponse:
             else:
                 return redirect("adapter-registration", registration_id=registration.pk)
     else:
-        model = UploadForm.base_fields["base_model"].queryset.filter(is_active=True).first()
+        offered: Any = UploadForm.base_fields["base_model"]
+        model = offered.queryset.filter(is_active=True).first()
         form = UploadForm(initial={"base_model": model})
     return render(request, "adapters/upload.html", {"form": form}, status=400 if form.errors else 200)
 

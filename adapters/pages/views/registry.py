@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -19,12 +19,13 @@ from adapters.pages.configuration import configuration
 from adapters.pages.forms import CompareForm
 from adapters.pages.listing import comparison, recent_registrations, versions_of
 from adapters.services import earlier_default, may_change
+from text2song.pages.requests import StudioRequest
 
 PAGE_SIZE = 20
 
 
 @require_safe
-def adapter_list(request: HttpRequest) -> HttpResponse:
+def adapter_list(request: StudioRequest) -> HttpResponse:
     """All adapters by the filters in the address, the newest first or under their names."""
     adapters = Adapter.objects.visible().with_context().with_usage()
     filters = AdapterFilter(request.GET, queryset=adapters)
@@ -44,13 +45,13 @@ def adapter_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def adapter_detail(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
+def adapter_detail(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """One adapter: where it comes from, how it is made, what it was used for, and its versions."""
     adapter = get_object_or_404(Adapter.objects.visible().with_context().with_usage(), pk=adapter_id)
     return render(request, "adapters/detail.html", detail_context(request, adapter))
 
 
-def detail_context(request: HttpRequest, adapter: Adapter) -> dict[str, Any]:
+def detail_context(request: StudioRequest, adapter: Adapter) -> dict[str, Any]:
     """What the page of one adapter shows."""
     return {
         "adapter": adapter,
@@ -65,7 +66,7 @@ def detail_context(request: HttpRequest, adapter: Adapter) -> dict[str, Any]:
 
 
 @require_safe
-def compare(request: HttpRequest) -> HttpResponse:
+def compare(request: StudioRequest) -> HttpResponse:
     """Two adapters side by side, what differs marked."""
     form = CompareForm(request.GET)
     context: dict[str, Any] = {"form": form}
@@ -77,7 +78,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def download(request: HttpRequest, adapter_id: UUID) -> HttpResponseBase:
+def download(request: StudioRequest, adapter_id: UUID) -> HttpResponseBase:
     """The adapter as a zip archive that peft loads once unpacked."""
     adapter = get_object_or_404(Adapter.objects.visible(), pk=adapter_id)
     try:

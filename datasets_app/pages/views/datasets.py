@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -27,12 +27,13 @@ from feedback.listening_tests.access import require_curator
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 
 PAGE_SIZE = 20
 
 
 @require_safe
-def dataset_list(request: HttpRequest) -> HttpResponse:
+def dataset_list(request: StudioRequest) -> HttpResponse:
     """All datasets, the newest first, and how far the feedback is from another one."""
     filters = DatasetFilter(request.GET, queryset=Dataset.objects.with_exports())
     is_valid = filters.form.is_valid()
@@ -48,7 +49,7 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def dataset_create(request: HttpRequest) -> HttpResponse:
+def dataset_create(request: StudioRequest) -> HttpResponse:
     """The form with its live count; without script, “Count” shows it."""
     _curators_only(request)
     kind = request.GET.get("kind", "")
@@ -68,7 +69,7 @@ def dataset_create(request: HttpRequest) -> HttpResponse:
     return render(request, "datasets/create.html", context, status=status)
 
 
-def _create(request: HttpRequest, form: DatasetForm) -> Dataset:
+def _create(request: StudioRequest, form: DatasetForm) -> Dataset:
     values = form.cleaned_data
     return services.create_dataset(
         actor=request.user,
@@ -85,12 +86,12 @@ def _unbound_copy(form: DatasetForm) -> DatasetForm:
     return DatasetForm({name: form.get_initial_for_field(field, name) for name, field in form.fields.items()})
 
 
-def _count(actor: AbstractBaseUser, form: DatasetForm) -> dict[str, Any]:
+def _count(actor: User, form: DatasetForm) -> dict[str, Any]:
     """`rows` (None: `fewer_than`), or the `error` that keeps them from being counted; a missing name does not."""
     form.is_valid()
     wrong = {name: errors for name, errors in form.errors.items() if name in (*form.FILTERS, "kind")}
     if wrong:
-        return {"error": " ".join(message for errors in wrong.values() for message in errors)}
+        return {"error": " ".join(str(message) for errors in wrong.values() for message in errors)}
     try:
         rows = services.preview(actor=actor, kind=form.cleaned_data["kind"], filters=form.filters)
     except DomainError as error:
@@ -99,13 +100,13 @@ def _count(actor: AbstractBaseUser, form: DatasetForm) -> dict[str, Any]:
 
 
 @require_POST
-def dataset_count(request: HttpRequest) -> HttpResponse:
+def dataset_count(request: StudioRequest) -> HttpResponse:
     """How many rows the form would make, and the button to make them."""
     _curators_only(request)
     return render(request, "datasets/_count.html", {"count": _count(request.user, DatasetForm(request.POST))})
 
 
-def _curators_only(request: HttpRequest) -> None:
+def _curators_only(request: StudioRequest) -> None:
     try:
         require_curator(request.user, "build a dataset")
     except Forbidden as error:
@@ -113,7 +114,7 @@ def _curators_only(request: HttpRequest) -> None:
 
 
 @require_safe
-def dataset_detail(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
+def dataset_detail(request: StudioRequest, dataset_id: UUID) -> HttpResponse:
     """What is in a dataset, how good it is, and how to use it."""
     dataset = _dataset(dataset_id)
     context: dict[str, Any] = {
@@ -144,7 +145,7 @@ def exports_context(dataset: Dataset) -> dict[str, Any]:
 
 
 @require_safe
-def dataset_status(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
+def dataset_status(request: StudioRequest, dataset_id: UUID) -> HttpResponse:
     """Progress of the build; when it has ended, the whole page anew."""
     dataset = _dataset(dataset_id)
     if not dataset.is_unfinished:
@@ -153,7 +154,7 @@ def dataset_status(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def dataset_delete(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
+def dataset_delete(request: StudioRequest, dataset_id: UUID) -> HttpResponse:
     """Ask, then hide it."""
     dataset = _dataset(dataset_id)
     if not services.may_change(request.user, dataset):

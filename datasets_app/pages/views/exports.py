@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -17,10 +17,11 @@ from datasets_app.pages.views.datasets import exports_context
 from datasets_app.report.telling import RULE, may_read_answers
 from datasets_app.services import start_export
 from text2song.exceptions import DomainError, Forbidden
+from text2song.pages.requests import StudioRequest
 
 
 @require_POST
-def export_start(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
+def export_start(request: StudioRequest, dataset_id: UUID) -> HttpResponse:
     """Write the dataset in a format, unless that was done already."""
     dataset = _dataset(dataset_id)
     try:
@@ -35,13 +36,13 @@ def export_start(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def export_list(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
+def export_list(request: StudioRequest, dataset_id: UUID) -> HttpResponse:
     """The exports of a dataset with their progress."""
     dataset = _dataset(dataset_id)
     return _exports(request, dataset) if request.htmx else redirect("dataset-detail", dataset_id=dataset.pk)
 
 
-def _exports(request: HttpRequest, dataset: Dataset) -> HttpResponse:
+def _exports(request: StudioRequest, dataset: Dataset) -> HttpResponse:
     told = may_read_answers(request.user, dataset)
     context = {"dataset": dataset, "tell": True, "figures": {"answers_told": told}, "rule": RULE}
     context |= exports_context(dataset)
@@ -49,7 +50,7 @@ def _exports(request: HttpRequest, dataset: Dataset) -> HttpResponse:
 
 
 @require_safe
-def export_download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
+def export_download(request: StudioRequest, export_id: UUID) -> HttpResponseBase:
     """The file of a finished export."""
     exports = Export.objects.filter(dataset__deleted_at__isnull=True).select_related("dataset")
     export = get_object_or_404(exports, pk=export_id)

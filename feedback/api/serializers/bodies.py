@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.validators import RegexValidator
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
@@ -28,7 +28,7 @@ A, B, C = (f"7a8ef2a0-2f0c-5f0b-8d5c-0c64f27a2d5{n}" for n in (5, 6, 7))
 class SampleField(strict.UUIDField):
     """A sample that is not deleted, by its id; an unknown one is 404, as in an address."""
 
-    def to_internal_value(self, data: Any) -> AudioSample:
+    def to_internal_value(self, data: Any) -> Any:
         pk = super().to_internal_value(data)
         sample = AudioSample.objects.visible().with_context().filter(pk=pk).first()
         if sample is None:
@@ -48,7 +48,7 @@ class KindField(strict.CharField):
 class BodySerializer(StrictSerializer):
     """Feedback of one kind. `store` returns the rows as they are now, and whether any of them is new."""
 
-    def store(self, rater: AbstractBaseUser) -> tuple[list[Feedback], bool]:
+    def store(self, rater: User) -> tuple[Sequence[Feedback], bool]:
         raise NotImplementedError
 
 
@@ -65,7 +65,7 @@ class RatingBodySerializer(BodySerializer):
         child=strict.IntegerField(min_value=1, max_value=5), allow_empty=False, help_text="Such as {“overall”: 4}."
     )
 
-    def store(self, rater: AbstractBaseUser) -> tuple[list[Feedback], bool]:
+    def store(self, rater: User) -> tuple[Sequence[Feedback], bool]:
         values = self.validated_data
         return services.rate(sample=values["sample"], rater=rater, scores=values["scores"])
 
@@ -94,7 +94,7 @@ class PreferenceBodySerializer(BodySerializer):
         help_text="1 (slightly better) to 5 (much better); only with a winner.",
     )
 
-    def store(self, rater: AbstractBaseUser) -> tuple[list[Feedback], bool]:
+    def store(self, rater: User) -> tuple[Sequence[Feedback], bool]:
         values = {name: value for name, value in self.validated_data.items() if name != "kind"}
         preference, created = services.prefer(rater=rater, **values)
         return [preference], created
@@ -118,7 +118,7 @@ class RankingBodySerializer(BodySerializer):
             raise SampleNotFound(message, fields={"samples": [message]})
         return [found[pk] for pk in ids]
 
-    def store(self, rater: AbstractBaseUser) -> tuple[list[Feedback], bool]:
+    def store(self, rater: User) -> tuple[Sequence[Feedback], bool]:
         ranking, created = services.rank(samples=self.validated_data["samples"], rater=rater)
         return [ranking], created
 
@@ -178,7 +178,7 @@ class TagsBodySerializer(BodySerializer):
             raise serializers.ValidationError({"tags": ["Name at least one tag."]})
         return data
 
-    def store(self, rater: AbstractBaseUser) -> tuple[list[Feedback], bool]:
+    def store(self, rater: User) -> tuple[Sequence[Feedback], bool]:
         values = self.validated_data
         if values["replace"]:
             return services.replace_tags(sample=values["sample"], rater=rater, uses=values["tags"]), False
@@ -196,7 +196,7 @@ class NoteBodySerializer(BodySerializer):
     sample = SampleField()
     text = strict.CharField(trim_whitespace=False, help_text=f"1 to {NOTE_LENGTH} characters.")
 
-    def store(self, rater: AbstractBaseUser) -> tuple[list[Feedback], bool]:
+    def store(self, rater: User) -> tuple[Sequence[Feedback], bool]:
         note, created = services.write_note(
             sample=self.validated_data["sample"], rater=rater, text=self.validated_data["text"]
         )

@@ -28,7 +28,7 @@ class ArmBodySerializer(StrictSerializer):
     )
     strength = strict.FloatField(required=False, default=1.0, min_value=0, max_value=MAX_STRENGTH)
 
-    def to_internal_value(self, data: Any) -> ArmSpec:  # type: ignore[override]
+    def to_internal_value(self, data: Any) -> ArmSpec:  # type: ignore[override]  # what the dict means
         values = super().to_internal_value(data)
         adapter = find_adapter(values["adapter"]) if values.get("adapter") else None
         if adapter is not None and not values.get("model"):
@@ -80,8 +80,8 @@ class ArmSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-SECRETS = ("arms", "suite", "samples_per_prompt", "duration", "seed", "sampling", "strategy", "overlap")
-SECRETS += ("repeat_share", "gold_share", "created_by")
+SECRETS: tuple[str, ...] = ("arms", "suite", "samples_per_prompt", "duration", "seed", "sampling", "strategy")
+SECRETS += ("overlap", "repeat_share", "gold_share", "created_by")
 
 
 class ListeningTestSerializer(serializers.ModelSerializer):

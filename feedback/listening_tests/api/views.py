@@ -248,7 +248,7 @@ class TrialViewSet(ApiViewSet):
         heard = (values.get("heard_first", []), values.get("heard_second", [])) if values else None
         trial = votes.vote(rater=request.user, token=token, choice=choice, heard=heard)
         progress = trials.rater_progress(rater=request.user, test=trial.test)
-        trial.judged, trial.total = progress.judged, progress.total
+        trial.judged, trial.total = progress.judged, progress.total  # type: ignore[attr-defined]  # for the serializer
         return Response(VoteAnswerSerializer(trial).data)
 
 

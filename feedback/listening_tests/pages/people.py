@@ -28,6 +28,7 @@ from feedback.models import Invitation, ListeningTest, RaterProfile
 from text2song.exceptions import DomainError
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 
 PAGE = 20
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -54,7 +55,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def invitations(request: HttpRequest) -> HttpResponse:
+def invitations(request: StudioRequest) -> HttpResponse:
     """All links, newest first, and a form for another one."""
     form = InvitationForm(request.POST or None, initial={"test": request.GET.get("test")})
     if form.is_valid():
@@ -67,13 +68,13 @@ def invitations(request: HttpRequest) -> HttpResponse:
             return redirect("test-detail", made.test_id) if made.test_id else redirect("invitations")
     page = Paginator(Invitation.objects.select_related("test"), PAGE).get_page(request.GET.get("page"))
     for item in page:
-        item.url = request.build_absolute_uri(reverse("invitation", args=[item.token]))
+        item.url = request.build_absolute_uri(reverse("invitation", args=[item.token]))  # type: ignore[attr-defined]  # for the template
     return render(request, "feedback/tests/invitations.html", {"page": page, "form": form})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
+def revoke(request: StudioRequest, invitation_id: UUID) -> HttpResponse:
     """Ask, then close the link; raters who came by it stay."""
     found = get_object_or_404(Invitation.objects.select_related("test"), pk=invitation_id)
     back = reverse("test-detail", args=[found.test_id]) if found.test_id else reverse("invitations")
@@ -92,7 +93,7 @@ def revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
 
 @require_safe
 @curators_only
-def raters(request: HttpRequest) -> HttpResponse:
+def raters(request: StudioRequest) -> HttpResponse:
     """Everybody who has voted, least trusted first."""
     votes = Count("user__trials", filter=Q(user__trials__voted_at__isnull=False))
     found = RaterProfile.objects.select_related("user", "invitation").annotate(votes=votes)
@@ -102,7 +103,7 @@ def raters(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-def own_reliability(request: HttpRequest) -> HttpResponse:
+def own_reliability(request: StudioRequest) -> HttpResponse:
     """How far the caller is trusted. While one of their tests goes on, nothing that would give a control away."""
     profile = profile_of(request.user)
     trials = request.user.trials

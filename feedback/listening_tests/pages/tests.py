@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -35,6 +35,7 @@ from feedback.querysets import OPEN_STATES
 from text2song.exceptions import DomainError, NotFound
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from text2song.refusals import refuse_choice
 
 PAGE = 20
@@ -45,7 +46,7 @@ def curators_only(view: View) -> View:
     """403 for anyone but curators."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: StudioRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_staff:
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -53,7 +54,7 @@ def curators_only(view: View) -> View:
     return checked
 
 
-def test_or_404(request: HttpRequest, test_id: UUID) -> ListeningTest:
+def test_or_404(request: StudioRequest, test_id: UUID) -> ListeningTest:
     """The test if the caller may know of it."""
     try:
         return find_test(request.user, test_id)
@@ -62,7 +63,7 @@ def test_or_404(request: HttpRequest, test_id: UUID) -> ListeningTest:
 
 
 @require_safe
-def test_list(request: HttpRequest) -> HttpResponse:
+def test_list(request: StudioRequest) -> HttpResponse:
     """Open tests, those that are over, and for curators drafts."""
     tests = ListeningTest.objects.visible_to(request.user)
     states = {"open": OPEN_STATES, "closed": ("completed",), "drafts": ("draft",)}
@@ -74,7 +75,7 @@ def test_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     for test in page:
         wanted = math.comb(test.arm_count, 2) * test.prompt_count * test.samples_per_prompt
-        test.pairs_in_words = f"{test.pair_count}/{wanted} pairs generated"
+        test.pairs_in_words = f"{test.pair_count}/{wanted} pairs generated"  # type: ignore[attr-defined]  # for the template
     counts = {name: tests.filter(state__in=some).count() for name, some in states.items()}
     tabs = [
         {"label": label, "url": f"?show={name}", "count": counts[name], "current": name == shown}
@@ -85,7 +86,7 @@ def test_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: StudioRequest) -> HttpResponse:
     """A new test. `?adapters=<id>,<id>`, or `ids` as the list of adapters sends them, fills in the arms."""
     if request.method == "POST":
         form, arms = ListeningTestForm(request.POST), ArmFormSet(request.POST, prefix="arms")
@@ -101,7 +102,7 @@ def create(request: HttpRequest) -> HttpResponse:
     return render(request, "feedback/tests/new.html", {"form": form, "arms": arms})
 
 
-def _created(request: HttpRequest, form: ListeningTestForm, arms: Any) -> ListeningTest | None:
+def _created(request: StudioRequest, form: ListeningTestForm, arms: Any) -> ListeningTest | None:
     """The stored test; None, with the reasons on the form, if it is refused."""
     rows_fit = arms.is_valid()
     if not form.is_valid() or not rows_fit:
@@ -116,7 +117,7 @@ def _created(request: HttpRequest, form: ListeningTestForm, arms: Any) -> Listen
 
 
 @require_safe
-def detail(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def detail(request: StudioRequest, test_id: UUID) -> HttpResponse:
     """Curators see everything; raters what they may judge, and the results when it is over."""
     test = test_or_404(request, test_id)
     context: dict[str, Any] = {"test": test, "mine": rater_progress(rater=request.user, test=test)}
@@ -128,11 +129,11 @@ def detail(request: HttpRequest, test_id: UUID) -> HttpResponse:
     return render(request, "feedback/tests/manage.html", context | _management(request, test))
 
 
-def _management(request: HttpRequest, test: ListeningTest) -> dict[str, Any]:
+def _management(request: StudioRequest, test: ListeningTest) -> dict[str, Any]:
     votes = test.trials.counted().count()
     invited = test.invitations.all()[:20]
     for invitation in invited:
-        invitation.url = request.build_absolute_uri(reverse("invitation", args=[invitation.token]))
+        invitation.url = request.build_absolute_uri(reverse("invitation", args=[invitation.token]))  # type: ignore[attr-defined]  # for the template
     return _progress_context(test) | {
         "votes": votes,
         "invitations": invited,
@@ -149,7 +150,7 @@ def _progress_context(test: ListeningTest) -> dict[str, Any]:
 
 @require_safe
 @curators_only
-def progress(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def progress(request: StudioRequest, test_id: UUID) -> HttpResponse:
     """How far the clips are, for polling; moves the page on when they are all there."""
     test = test_or_404(request, test_id)
     return render(request, "feedback/tests/_progress.html", _progress_context(test))
@@ -157,7 +158,7 @@ def progress(request: HttpRequest, test_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def edit(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def edit(request: StudioRequest, test_id: UUID) -> HttpResponse:
     test = test_or_404(request, test_id)
     form = EditForm(request.POST or None, instance=test)
     if form.is_valid():
@@ -171,7 +172,7 @@ def edit(request: HttpRequest, test_id: UUID) -> HttpResponse:
 
 @require_POST
 @curators_only
-def start(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def start(request: StudioRequest, test_id: UUID) -> HttpResponse:
     test = test_or_404(request, test_id)
     _try(request, lambda: lifecycle.start_test(actor=request.user, test=test), "Its clips are being generated.")
     return redirect("test-detail", test_id=test_id)
@@ -179,7 +180,7 @@ def start(request: HttpRequest, test_id: UUID) -> HttpResponse:
 
 @require_POST
 @curators_only
-def retry(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def retry(request: StudioRequest, test_id: UUID) -> HttpResponse:
     """Put failed jobs back in the queue."""
     test = test_or_404(request, test_id)
     _try(request, lambda: lifecycle.retry_failed(actor=request.user, test=test), "The jobs are back in the queue.")
@@ -188,11 +189,11 @@ def retry(request: HttpRequest, test_id: UUID) -> HttpResponse:
 
 @require_POST
 @curators_only
-def reopen(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def reopen(request: StudioRequest, test_id: UUID) -> HttpResponse:
     test = test_or_404(request, test_id)
     form = ReopenForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(form.errors.get("votes_wanted", ["Say how many votes are wanted."])))
+        messages.error(request, " ".join(map(str, form.errors.get("votes_wanted", ["Say how many votes are wanted."]))))
     else:
         wanted = form.cleaned_data["votes_wanted"]
         change = lambda: lifecycle.reopen_test(actor=request.user, test=test, votes_wanted=wanted)  # noqa: E731
@@ -202,7 +203,7 @@ def reopen(request: HttpRequest, test_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def close(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def close(request: StudioRequest, test_id: UUID) -> HttpResponse:
     """Ask, then end the test with the votes it has."""
     test = test_or_404(request, test_id)
     if request.method == "POST":
@@ -220,7 +221,7 @@ def close(request: HttpRequest, test_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def delete(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def delete(request: StudioRequest, test_id: UUID) -> HttpResponse:
     """Ask, then hide the test; votes stay stored."""
     test = test_or_404(request, test_id)
     if request.method == "POST":
@@ -243,7 +244,7 @@ def delete(request: HttpRequest, test_id: UUID) -> HttpResponse:
     )
 
 
-def _try(request: HttpRequest, change: Callable[[], object], done: str) -> bool:
+def _try(request: StudioRequest, change: Callable[[], object], done: str) -> bool:
     """Do it and say so, or tell why not."""
     try:
         change()

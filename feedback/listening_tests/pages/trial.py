@@ -7,7 +7,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -23,6 +23,7 @@ from feedback.listening_tests.showing import shown_trial
 from feedback.models import ListeningTest, Trial
 from text2song.byte_ranges import file_response
 from text2song.exceptions import DomainError, NotFound, Refused
+from text2song.pages.requests import StudioRequest
 
 CONTENT_TYPE = "audio/wav"
 NAME = 'inline; filename="sample.wav"'
@@ -32,7 +33,7 @@ KEEP = "private, no-store"
 
 @require_safe
 @never_cache
-def listen(request: HttpRequest, test_id: UUID) -> HttpResponse:
+def listen(request: StudioRequest, test_id: UUID) -> HttpResponse:
     """The rater's next trial, or that nothing is left."""
     try:
         test = find_test(request.user, test_id)
@@ -43,7 +44,7 @@ def listen(request: HttpRequest, test_id: UUID) -> HttpResponse:
 
 @require_POST
 @never_cache
-def cast(request: HttpRequest, token: str) -> HttpResponse:
+def cast(request: StudioRequest, token: str) -> HttpResponse:
     """Vote, then go on to the next trial. A refused vote leaves the trial as it is and tells what is missing."""
     try:
         trial = votes.find_trial(rater=request.user, token=token)
@@ -60,7 +61,7 @@ def cast(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, template, _next(request, trial.test) | {"problem": problem}, status=status)
 
 
-def _vote(request: HttpRequest, token: str) -> tuple[str, int]:
+def _vote(request: StudioRequest, token: str) -> tuple[str, int]:
     """What went wrong, in words ("" if nothing), and the status."""
     try:
         choice = request.POST.get("choice", "")
@@ -73,7 +74,7 @@ def _vote(request: HttpRequest, token: str) -> tuple[str, int]:
 
 
 @require_POST
-def heard(request: HttpRequest, token: str) -> HttpResponse:
+def heard(request: StudioRequest, token: str) -> HttpResponse:
     """Add what the page has played; answers with the seconds heard of each sample."""
     try:
         first, second = _heard(request) or ([], [])
@@ -84,7 +85,7 @@ def heard(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_safe
-def audio(request: HttpRequest, token: str) -> HttpResponseBase:
+def audio(request: StudioRequest, token: str) -> HttpResponseBase:
     """The sound of one clip of an open trial, sent by this process: a link to the store would name the file."""
     try:
         clip = votes.clip_of(rater=request.user, token=token)
@@ -108,21 +109,21 @@ def _seconds_sent(response: HttpResponseBase, trial: Trial) -> float:
     return (int(response.headers["Content-Length"]) - HEADER_BYTES) / shape_of(trial.pair).bytes_per_second
 
 
-def _heard(request: HttpRequest) -> tuple[object, object] | None:
+def _heard(request: StudioRequest) -> tuple[object, object] | None:
     """The intervals the page's script reports of each clip, as JSON; None from a page without script."""
     if "heard_first" not in request.POST and "heard_second" not in request.POST:
         return None
     return _json(request, "heard_first"), _json(request, "heard_second")
 
 
-def _json(request: HttpRequest, name: str) -> object:
+def _json(request: StudioRequest, name: str) -> object:
     try:
         return json.loads(request.POST.get(name, "[]"))
     except (ValueError, RecursionError):
         return None
 
 
-def _next(request: HttpRequest, test: ListeningTest) -> dict[str, Any]:
+def _next(request: StudioRequest, test: ListeningTest) -> dict[str, Any]:
     """What the page shows now."""
     context: dict[str, Any] = {"test": test, "choices": Trial.Choice}
     try:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Field
 
 from adapters.exceptions import AdapterNotSelectable
 from adapters.models import Adapter
@@ -52,7 +53,7 @@ class ArmSpec:
 
 def create_test(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     name: str,
     suite: PromptSuite,
     arms: Sequence[ArmSpec],
@@ -93,7 +94,7 @@ def create_test(
     return test
 
 
-def update_test(*, actor: AbstractBaseUser, test: ListeningTest, **values: Any) -> ListeningTest:
+def update_test(*, actor: User, test: ListeningTest, **values: Any) -> ListeningTest:
     """Change name, description or votes wanted. Everything else is fixed, so that votes stay comparable."""
     require_curator(actor, "change a listening test")
     fixed = sorted(set(values) - {"name", "description", "votes_wanted"})
@@ -119,7 +120,9 @@ def checked_sampling(values: Mapping[str, Any]) -> dict[str, Any]:
     checked = dict(PRESET_BY_KEY[DEFAULT_PRESET].sampling)
     for name, value in values.items():
         try:
-            checked[name] = GenerationJob._meta.get_field(name).clean(value, None)
+            field = GenerationJob._meta.get_field(name)
+            assert isinstance(field, Field)
+            checked[name] = field.clean(value, None)
         except (ValidationError, OverflowError, TypeError) as error:
             messages = error.messages if isinstance(error, ValidationError) else ["Enter a number."]
             raise ValidationError({"sampling": [f"{name}: {message}" for message in messages]}) from error

@@ -6,7 +6,7 @@ import secrets
 from datetime import timedelta
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
@@ -23,7 +23,7 @@ MOST_DAYS = 365
 
 def make_invitation(
     *,
-    actor: AbstractBaseUser,
+    actor: User,
     test: ListeningTest | None = None,
     max_uses: int = 10,
     days: int = 14,
@@ -45,7 +45,7 @@ def make_invitation(
     return invitation
 
 
-def revoke_invitation(*, actor: AbstractBaseUser, invitation: Invitation) -> None:
+def revoke_invitation(*, actor: User, invitation: Invitation) -> None:
     """No further rater comes by it; those who came stay."""
     require_curator(actor, "revoke invitations")
     Invitation.objects.filter(pk=invitation.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
@@ -62,7 +62,7 @@ def find_invitation(token: str) -> Invitation:
     return invitation
 
 
-def accept_invitation(*, token: str) -> AbstractBaseUser:
+def accept_invitation(*, token: str) -> User:
     """Make a guest: a user without e-mail and password who can do nothing but listen. Raises as `find_invitation`."""
     invitation = find_invitation(token)
     with transaction.atomic():

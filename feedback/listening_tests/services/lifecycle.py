@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ from text2song.exceptions import Refused
 State = ListeningTest.State
 
 
-def start_test(*, actor: AbstractBaseUser | None, test: ListeningTest) -> ListeningTest:
+def start_test(*, actor: User | None, test: ListeningTest) -> ListeningTest:
     """Queue one job for every arm and prompt, all or none; for one prompt all arms have the same seed.
 
     The jobs belong to nobody, so they take nothing from anybody's quota. Raises `WrongState` unless it is a draft, and
@@ -53,7 +53,7 @@ def _submit(test: ListeningTest, arm: Arm, prompt: Prompt, position: int) -> Gen
     )
 
 
-def close_test(*, actor: AbstractBaseUser, test: ListeningTest) -> ListeningTest:
+def close_test(*, actor: User, test: ListeningTest) -> ListeningTest:
     """End it with the votes it has; jobs that still wait or run are cancelled."""
     require_curator(actor, "close a listening test")
     with transaction.atomic():
@@ -63,7 +63,7 @@ def close_test(*, actor: AbstractBaseUser, test: ListeningTest) -> ListeningTest
     return test
 
 
-def reopen_test(*, actor: AbstractBaseUser, test: ListeningTest, votes_wanted: int | None = None) -> ListeningTest:
+def reopen_test(*, actor: User, test: ListeningTest, votes_wanted: int | None = None) -> ListeningTest:
     """Take more votes. Raises `Refused` when it already has as many as are wanted, `WrongState` unless completed."""
     require_curator(actor, "reopen a listening test")
     if test.sealed:
@@ -83,7 +83,7 @@ def reopen_test(*, actor: AbstractBaseUser, test: ListeningTest, votes_wanted: i
     return test
 
 
-def delete_test(*, actor: AbstractBaseUser, test: ListeningTest) -> None:
+def delete_test(*, actor: User, test: ListeningTest) -> None:
     """Hide a test and end it; votes that were cast stay stored."""
     require_curator(actor, "delete a listening test")
     with transaction.atomic():
@@ -93,7 +93,7 @@ def delete_test(*, actor: AbstractBaseUser, test: ListeningTest) -> None:
         test.save(update_fields=["deleted_at"])
 
 
-def retry_failed(*, actor: AbstractBaseUser, test: ListeningTest) -> int:
+def retry_failed(*, actor: User, test: ListeningTest) -> int:
     """Put failed and cancelled jobs of an open test back in the queue; returns how many."""
     require_curator(actor, "retry a test's jobs")
     if not test.is_open:
@@ -115,7 +115,7 @@ def failed_jobs(test: ListeningTest) -> list[GenerationJob]:
     return list(jobs.select_related("prompt", "base_model", "adapter").order_by("created_at", "id"))
 
 
-def _cancel_jobs(test: ListeningTest, actor: AbstractBaseUser) -> None:
+def _cancel_jobs(test: ListeningTest, actor: User) -> None:
     for job in GenerationJob.objects.unfinished().filter(arm_job__arm__test=test):
         with contextlib.suppress(JobIsFinished):
             cancel_job(job=job, actor=actor)

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TypeAlias
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Count, QuerySet
 
 from adapters.models import Adapter
@@ -118,7 +118,7 @@ class Results:
         return {name: percent(share) for name, share in shares.items()}
 
 
-def results(*, actor: AbstractBaseUser | None, test: ListeningTest) -> Results:
+def results(*, actor: User | None, test: ListeningTest) -> Results:
     """Raises `Forbidden` for a rater while the test goes on: nobody should vote after others."""
     if not may_see_results(actor, test):
         raise Forbidden("Results are shown when the test is over, so that nobody votes after others.")

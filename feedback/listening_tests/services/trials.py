@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 import numpy as np
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -47,7 +48,7 @@ class RaterProgress:
     total: int
 
 
-def next_trial(*, rater: AbstractBaseUser, test: ListeningTest) -> Trial | None:
+def next_trial(*, rater: User, test: ListeningTest) -> Trial | None:
     """The rater's open trial, or a new one; None when nothing is left for them.
 
     Raises `NotFound` for a test not open to this rater, `WrongState` for one that is over or not started.
@@ -71,7 +72,7 @@ def next_trial(*, rater: AbstractBaseUser, test: ListeningTest) -> Trial | None:
     raise Conflict("The next trial could not be opened. Try again.")
 
 
-def require_open(*, rater: AbstractBaseUser, test: ListeningTest) -> None:
+def require_open(*, rater: User, test: ListeningTest) -> None:
     """Raise `NotFound` or `WrongState` unless this rater may judge in this test now."""
     if ListeningTest.objects.open_to(rater).filter(pk=test.pk).exists():
         return
@@ -83,7 +84,7 @@ def require_open(*, rater: AbstractBaseUser, test: ListeningTest) -> None:
     raise WrongState("This test is over. Thank you for listening.")
 
 
-def rater_progress(*, rater: AbstractBaseUser, test: ListeningTest) -> RaterProgress:
+def rater_progress(*, rater: User, test: ListeningTest) -> RaterProgress:
     """Counts of trials, controls among them: a rater cannot tell which they are."""
     mine = test.trials.filter(rater=rater).voted()
     judged, regular = mine.count(), mine.counted().count()
@@ -100,7 +101,7 @@ def rater_progress(*, rater: AbstractBaseUser, test: ListeningTest) -> RaterProg
     return RaterProgress(judged, max(judged, total))
 
 
-def _open_trial(rater: AbstractBaseUser, test: ListeningTest) -> Trial | None:
+def _open_trial(rater: User, test: ListeningTest) -> Trial | None:
     """The open trial; one whose clips were deleted meanwhile is dropped."""
     trial = Trial.objects.filter(rater=rater, test=test, voted_at__isnull=True).select_related(*CONTEXT).first()
     if trial is not None and not test.pairs.playable().filter(pk=trial.pair_id).exists():
@@ -109,7 +110,7 @@ def _open_trial(rater: AbstractBaseUser, test: ListeningTest) -> Trial | None:
     return trial
 
 
-def _make_trial(rater: AbstractBaseUser, test: ListeningTest) -> Trial | None:
+def _make_trial(rater: User, test: ListeningTest) -> Trial | None:
     earlier = list(test.trials.filter(rater=rater).select_related("pair").order_by("number"))
     number = earlier[-1].number + 1 if earlier else 1
     plan = _plan(rater, test, earlier, number)
@@ -126,7 +127,7 @@ def _make_trial(rater: AbstractBaseUser, test: ListeningTest) -> Trial | None:
     )
 
 
-def _plan(rater: AbstractBaseUser, test: ListeningTest, earlier: list[Trial], number: int) -> Plan | None:
+def _plan(rater: User, test: ListeningTest, earlier: list[Trial], number: int) -> Plan | None:
     gold_shown = [trial for trial in earlier if trial.pair.kind == ClipPair.Kind.GOLD]
     if due(test, rater, "gold", number) > len(gold_shown) and (plan := _gold(test, gold_shown)):
         return plan
@@ -136,7 +137,7 @@ def _plan(rater: AbstractBaseUser, test: ListeningTest, earlier: list[Trial], nu
     return _regular(test, earlier)
 
 
-def due(test: ListeningTest, rater: AbstractBaseUser, kind: str, number: int) -> int:
+def due(test: ListeningTest, rater: User, kind: str, number: int) -> int:
     """How many controls of a kind belong among a rater's first `number` trials.
 
     One in every stretch of `1 / share` trials, at a place drawn for this rater: a share that holds from the start,
@@ -182,7 +183,8 @@ def _regular(test: ListeningTest, earlier: list[Trial]) -> Plan | None:
     if chosen is None:
         return None
     ahead = _times_ahead(earlier)
-    return Plan(chosen.key, _turn(ahead[chosen.arm_a] - ahead[chosen.arm_b]))  # type: ignore[arg-type]
+    assert isinstance(chosen.key, UUID), "the pair, as `_candidates` names it"
+    return Plan(chosen.key, _turn(ahead[chosen.arm_a] - ahead[chosen.arm_b]))
 
 
 def _candidates(test: ListeningTest, seen: set[UUID]) -> list[Candidate]:
@@ -208,9 +210,9 @@ def winner_of(choice: str, x_is_first: bool) -> str:
     return Trial(choice=choice, x_is_first=x_is_first).winner
 
 
-def _times_ahead(earlier: list[Trial]) -> Counter[UUID]:
+def _times_ahead(earlier: list[Trial]) -> Counter[Hashable]:
     """For each arm, how much more often this rater heard it first than second."""
-    ahead: Counter[UUID] = Counter()
+    ahead: Counter[Hashable] = Counter()
     for trial in earlier:
         if trial.pair.kind == ClipPair.Kind.REGULAR:
             sign = 1 if trial.x_is_first else -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -35,7 +35,7 @@ class SentClip(NamedTuple):
     is_first: bool
 
 
-def find_trial(*, rater: AbstractBaseUser, token: str) -> Trial:
+def find_trial(*, rater: User, token: str) -> Trial:
     """The rater's own trial; raises `TrialNotFound` for any other, and for those of deleted tests."""
     own = Trial.objects.filter(rater=rater, test__deleted_at__isnull=True).select_related(*CONTEXT)
     trial = own.filter(token=token).first()
@@ -44,7 +44,7 @@ def find_trial(*, rater: AbstractBaseUser, token: str) -> Trial:
     return trial
 
 
-def clip_of(*, rater: AbstractBaseUser, token: str) -> SentClip:
+def clip_of(*, rater: User, token: str) -> SentClip:
     """What a clip's token stands for, while the trial is open; raises `TrialNotFound` before and after."""
     open_trials = Trial.objects.filter(rater=rater, voted_at__isnull=True, test__in=ListeningTest.objects.open())
     for name, is_first in (("first_token", True), ("second_token", False)):
@@ -65,7 +65,7 @@ def required_seconds(trial: Trial) -> float:
     return coverage.required_seconds(shape_of(trial.pair).seconds)
 
 
-def report_heard(*, rater: AbstractBaseUser, token: str, first: object, second: object) -> Trial:
+def report_heard(*, rater: User, token: str, first: object, second: object) -> Trial:
     """Add intervals of seconds heard of each clip; returns the trial as it is then.
 
     Raises `TrialNotFound`, `WrongState` or `AlreadyVoted` when it is over, `Refused` for malformed intervals and
@@ -90,7 +90,7 @@ def report_heard(*, rater: AbstractBaseUser, token: str, first: object, second: 
     return trial
 
 
-def vote(*, rater: AbstractBaseUser, token: str, choice: str, heard: tuple[object, object] | None = None) -> Trial:
+def vote(*, rater: User, token: str, choice: str, heard: tuple[object, object] | None = None) -> Trial:
     """Store the rater's answer, once. `heard` are the intervals played of each clip, None from a page without script.
 
     The same answer sent again changes nothing and returns the same trial. Raises `TrialNotFound`; `AlreadyVoted` when
@@ -108,7 +108,7 @@ def vote(*, rater: AbstractBaseUser, token: str, choice: str, heard: tuple[objec
             return _as_before(find_trial(rater=rater, token=token), choice)
     if profile_of(rater).kind != RaterProfile.Kind.SYNTHETIC:  # a declared program has no ears to ask about
         _check_heard(trial, reported=heard is not None)
-    if not _cast(trial, choice):
+    if not _cast(rater, trial, choice):
         return _as_before(find_trial(rater=rater, token=token), choice)
     refresh_reliability(rater)
     return trial
@@ -122,7 +122,7 @@ def _check_heard(trial: Trial, *, reported: bool) -> None:
         coverage.check_time_passed((trial.first_sent_at, trial.second_sent_at), required, timezone.now())
 
 
-def _cast(trial: Trial, choice: str) -> bool:
+def _cast(rater: User, trial: Trial, choice: str) -> bool:
     """Store the vote, its preference and the test's end together; False when another request voted first.
 
     Votes of one test follow one another (the lock), so exactly the vote that is wanted last completes it.
@@ -138,22 +138,24 @@ def _cast(trial: Trial, choice: str) -> bool:
         mine.update(choice=choice, voted_at=voted_at)
         trial.choice, trial.voted_at = choice, voted_at
         if not trial.is_control:
-            _store_preference(trial)
-            _complete_if_enough(test, trial)
+            _store_preference(rater, trial)
+            _complete_if_enough(rater, test)
     return True
 
 
-def _store_preference(trial: Trial) -> None:
+def _store_preference(rater: User, trial: Trial) -> None:
     """The vote as a preference, in place of what the rater said openly of the pair: blind, nobody is led by names."""
     known = bool(trial.heard_first or trial.heard_second)
     heard = [coverage.seconds(part) if known else None for part in (trial.heard_first, trial.heard_second)]
     heard_a, heard_b = heard if trial.x_is_first else reversed(heard)
-    pair = set_key((trial.pair.sample_x_id, trial.pair.sample_y_id))
-    Preference.objects.voice_of(trial.rater, [pair]).withdraw()
+    pair = trial.pair
+    assert pair.sample_y is not None and trial.voted_at is not None, "a control is no preference"
+    key = set_key((pair.sample_x_id, pair.sample_y.pk))
+    Preference.objects.voice_of(rater, [key]).withdraw()
     Preference.objects.create(
         rater_id=trial.rater_id,
-        sample_a=trial.pair.sample_x,
-        sample_b=trial.pair.sample_y,
+        sample_a=pair.sample_x,
+        sample_b=pair.sample_y,
         winner=WINNERS[trial.winner],
         source=Preference.Source.TRIAL,
         trial=trial,
@@ -164,10 +166,10 @@ def _store_preference(trial: Trial) -> None:
     )
 
 
-def _complete_if_enough(test: ListeningTest, trial: Trial) -> None:
+def _complete_if_enough(rater: User, test: ListeningTest) -> None:
     """When all votes are in that were wanted; of a sealed test as soon as those of people suffice."""
     votes = test.trials.counted().count()
-    by_program = profile_of(trial.rater).kind == RaterProfile.Kind.SYNTHETIC
+    by_program = profile_of(rater).kind == RaterProfile.Kind.SYNTHETIC
     suffices = test.sealed and not by_program and votes >= MIN_DECIDED and evidence(test) >= WANTED
     if suffices or votes >= test.votes_wanted:
         ListeningTest.objects.filter(pk=test.pk).update(state=ListeningTest.State.COMPLETED, finished_at=timezone.now())

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
@@ -19,11 +19,12 @@ from generation.listening.comparison import samples_to_compare
 from generation.models import AudioSample
 from text2song.exceptions import DomainError
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import redirect_back
 
 
 @require_POST
-def prefer(request: HttpRequest) -> HttpResponse:
+def prefer(request: StudioRequest) -> HttpResponse:
     """Choose between two of the shown samples (`among`)."""
     samples, problem = _among(request)
     if problem is not None:
@@ -45,7 +46,7 @@ def prefer(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def rank(request: HttpRequest) -> HttpResponse:
+def rank(request: StudioRequest) -> HttpResponse:
     """Put the shown samples (`among`) in order."""
     samples, problem = _among(request)
     if problem is not None:
@@ -60,13 +61,13 @@ def rank(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _among(request: HttpRequest) -> tuple[list[AudioSample], HttpResponse | None]:
+def _among(request: StudioRequest) -> tuple[list[AudioSample], HttpResponse | None]:
     """The samples the form was shown with; or the answer to a form that names none that can be compared."""
     form = AmongForm(request.POST)
     try:
         if form.is_valid():
             return samples_to_compare(form.cleaned_data["among"]), None
-        message = " ".join(error for errors in form.errors.values() for error in errors)
+        message = " ".join(str(error) for errors in form.errors.values() for error in errors)
         status = 400
     except DomainError as error:
         message, status = error.message, 404 if isinstance(error, SampleNotFound) else 400
@@ -74,7 +75,7 @@ def _among(request: HttpRequest) -> tuple[list[AudioSample], HttpResponse | None
 
 
 def _save(
-    request: HttpRequest, samples: list[AudioSample], form: forms.Form, store: Callable[[], object], done: str
+    request: StudioRequest, samples: list[AudioSample], form: forms.Form, store: Callable[[], object], done: str
 ) -> HttpResponse:
     if form.is_valid():
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -19,17 +20,18 @@ from feedback.models import Ranking, Rating
 from feedback.services.deletion import Feedback
 from text2song.exceptions import Forbidden
 from text2song.pages.confirm import confirm_page
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import next_url, redirect_back
 
 PAGE_SIZE = 20
 
 
 @require_safe
-def history(request: HttpRequest) -> HttpResponse:
+def history(request: StudioRequest) -> HttpResponse:
     """Feedback, newest first, that fits the filters in the query string. A wrong filter is named and finds nothing."""
     filters = HistoryFilter(request.GET, queryset=Rating.objects.none(), request=request)
     valid = filters.form.is_valid()
-    found = filters.qs if valid else FeedbackList({})
+    found: Any = filters.qs if valid else FeedbackList({})
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"form": filters.form, "page": page, "chips": _chips(request.GET, filters)}
     return render(request, "feedback/history.html", context, status=200 if valid else 400)
@@ -48,7 +50,7 @@ def _chips(query: QueryDict, filters: HistoryFilter) -> list[dict[str, str]]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def delete(request: StudioRequest, item_id: UUID) -> HttpResponse:
     """Ask, then take feedback back for good."""
     try:
         item = services.find_feedback(pk=item_id, reader=request.user)
@@ -68,7 +70,7 @@ def delete(request: HttpRequest, item_id: UUID) -> HttpResponse:
     )
 
 
-def _delete(request: HttpRequest, item: Feedback) -> HttpResponse:
+def _delete(request: StudioRequest, item: Feedback) -> HttpResponse:
     try:
         services.delete_feedback(item=item, actor=request.user)
         messages.success(request, "The feedback was deleted.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from feedback.pages.panel import Panel, panel_context
 from feedback.services.listening_queue import next_turn
+from text2song.pages.requests import StudioRequest
 
 SKIPPED = "listening_queue_skipped"
 MOST_SKIPPED = 200
@@ -21,7 +22,7 @@ class SkipForm(forms.Form):
 
 
 @require_safe
-def queue(request: HttpRequest) -> HttpResponse:
+def queue(request: StudioRequest) -> HttpResponse:
     """The next sample with its panel, and the way into a test that waits."""
     turn = next_turn(rater=request.user, skipped=request.session.get(SKIPPED, []))
     shown = {} if turn.sample is None else panel_context(request, Panel(turn.sample, request.user))
@@ -29,7 +30,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def skip(request: HttpRequest) -> HttpResponse:
+def skip(request: StudioRequest) -> HttpResponse:
     """Pass over the shown sample, judged or not, and go on; what was not judged comes again at the end."""
     form = SkipForm(request.POST)
     if form.is_valid():

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,17 +20,18 @@ from feedback.services import TagUse
 from generation.models import AudioSample
 from text2song.exceptions import DomainError
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import redirect_back
 
 
 @require_safe
-def panel(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+def panel(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """The panel alone: a fragment for HTMX, a page of its own without."""
     return _show(request, Panel(_sample(sample_id), request.user))
 
 
 @require_POST
-def rate(request: HttpRequest, sample_id: UUID, slug: str) -> HttpResponse:
+def rate(request: StudioRequest, sample_id: UUID, slug: str) -> HttpResponse:
     """Score the sample on one criterion."""
     sample = _sample(sample_id)
     blank = Panel(sample, request.user).rating(slug)
@@ -48,7 +49,7 @@ def rate(request: HttpRequest, sample_id: UUID, slug: str) -> HttpResponse:
 
 
 @require_POST
-def set_tags(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+def set_tags(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Make the ticked tags exactly those the rater has on the whole sample; tags on parts stay."""
     sample = _sample(sample_id)
     form = TagSetForm(request.POST, sample=sample, offered=Panel(sample, request.user).offered)
@@ -63,7 +64,7 @@ def set_tags(request: HttpRequest, sample_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def add_tag(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+def add_tag(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Add a tag in the rater's own words, or on a part of the sample."""
     sample = _sample(sample_id)
     form = AddTagForm(request.POST, sample=sample)
@@ -78,7 +79,7 @@ def add_tag(request: HttpRequest, sample_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def write_note(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+def write_note(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Keep the rater's own words."""
     sample = _sample(sample_id)
     form = NoteForm(request.POST, sample=sample)
@@ -93,7 +94,7 @@ def write_note(request: HttpRequest, sample_id: UUID) -> HttpResponse:
 
 
 def _save(
-    request: HttpRequest,
+    request: StudioRequest,
     sample: AudioSample,
     *,
     control: str,
@@ -130,7 +131,7 @@ def _fresh(panel: Panel, control: str) -> forms.Form | None:
     return getattr(panel, control)
 
 
-def _show(request: HttpRequest, panel: Panel, *, status: int = 200) -> HttpResponse:
+def _show(request: StudioRequest, panel: Panel, *, status: int = 200) -> HttpResponse:
     template = "feedback/_panel.html" if request.htmx else "feedback/sample_feedback.html"
     return render(request, template, panel_context(request, panel), status=status)
 

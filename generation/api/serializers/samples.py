@@ -11,8 +11,8 @@ from generation.api.serializers.references import (
     ModelReferenceSerializer,
     PromptReferenceSerializer,
 )
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.models import AudioSample, GenerationJob
-from generation.models.jobs import LONG_FORM_MAX_SECONDS
 from prompts.api.serializers import ReadingSerializer
 from text2song.api import fields as strict
 from text2song.api.serializers import StrictSerializer

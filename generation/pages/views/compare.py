@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from generation.listening.comparison import MOST, others_of_prompt, rows, samples_to_compare
 from generation.models import AudioSample
 from text2song.exceptions import DomainError, Refused
+from text2song.pages.requests import StudioRequest
 
 
 @require_safe
-def compare(request: HttpRequest) -> HttpResponse:
+def compare(request: StudioRequest) -> HttpResponse:
     """`?ids=..&ids=..`: 2 to 10 samples of one prompt. What cannot be compared stays chosen, to be put right."""
     wanted = [value for value in request.GET.getlist("ids") if value]
     if not wanted:

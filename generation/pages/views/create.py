@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import reswap, retarget, trigger_client_event
@@ -21,10 +21,11 @@ from prompts.pages.editing import editor_context, form_for, values_of
 from prompts.pages.forms import PromptForm
 from text2song.exceptions import DomainError
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: StudioRequest) -> HttpResponse:
     """The page, filled as the address asks (`?prompt=`, `?template=`, `?job=`); by POST, a new job."""
     if request.method == "POST":
         return _submit(request)
@@ -37,7 +38,7 @@ def create(request: HttpRequest) -> HttpResponse:
     return render(request, "generation/create.html", context)
 
 
-def _submit(request: HttpRequest) -> HttpResponse:
+def _submit(request: StudioRequest) -> HttpResponse:
     prompt_form, form = PromptForm(request.POST), GenerationForm(request.POST)
     prompt_id = request.POST.get("prompt_id", "")
     if all([prompt_form.is_valid(), form.is_valid()]):  # both are asked, so that every mistake shows at once
@@ -57,10 +58,10 @@ def _submit(request: HttpRequest) -> HttpResponse:
         context["jobs"] = recent_jobs(request.user, None)
         return render(request, "generation/create.html", context, status=400)
     response = render(request, "generation/_create_form.html", context)
-    return reswap(retarget(response, "#create-form"), "outerHTML show:none")
+    return reswap(retarget(response, "#create-form"), "outerHTML show:none")  # type: ignore[arg-type]  # with a modifier
 
 
-def _created(request: HttpRequest, job: GenerationJob) -> HttpResponse:
+def _created(request: StudioRequest, job: GenerationJob) -> HttpResponse:
     if not request.htmx:
         return redirect("job-detail", job_id=job.pk)
     job = cards_for(request.user, GenerationJob.objects.filter(pk=job.pk))[0]
@@ -71,7 +72,7 @@ def _created(request: HttpRequest, job: GenerationJob) -> HttpResponse:
     return trigger_client_event(response, "job-created", {"id": str(job.pk)})
 
 
-def _context(request: HttpRequest, prompt_form: PromptForm, form: GenerationForm, prompt_id: str) -> dict[str, Any]:
+def _context(request: StudioRequest, prompt_form: PromptForm, form: GenerationForm, prompt_id: str) -> dict[str, Any]:
     return editor_context(prompt_form, request.user, form["model"].value() or "") | {
         "form": form,
         "plan": form.plan,
@@ -80,7 +81,7 @@ def _context(request: HttpRequest, prompt_form: PromptForm, form: GenerationForm
     }
 
 
-def _key(request: HttpRequest) -> str:
+def _key(request: StudioRequest) -> str:
     """The same page sent twice with the same content is one job; changed content is another."""
     token = request.POST.get("token", "")[:64]
     if not token:
@@ -91,6 +92,6 @@ def _key(request: HttpRequest) -> str:
 
 
 @require_safe
-def plan(request: HttpRequest) -> HttpResponse:
+def plan(request: StudioRequest) -> HttpResponse:
     """How the duration in the form's fields will be made: its windows, a warning, or that it is over the limit."""
     return render(request, "generation/_plan.html", {"plan": GenerationForm(request.GET).plan})

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from generation.models import GenerationDefaults
 from generation.pages.forms import DefaultsForm
+from text2song.pages.requests import StudioRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def generation_defaults(request: HttpRequest) -> HttpResponse:
+def generation_defaults(request: StudioRequest) -> HttpResponse:
     """Everybody sees the defaults; curators change them, with effect on the next Create page."""
     if request.method == "POST" and not request.user.is_staff:
         raise PermissionDenied("Only curators can change the defaults.")

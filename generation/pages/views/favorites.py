@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,6 +16,7 @@ from generation.models import AudioSample
 from generation.pages.listening_forms import HeartForm, NoteForm
 from generation.services import annotate_favorite, toggle_favorite
 from prompts.models import Prompt
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import next_url, redirect_back
 from text2song.refusals import refuse_choice
 
@@ -24,7 +25,7 @@ TABS = {"all": "All", "prompts": "Prompts", "audio": "Audio"}
 
 
 @require_safe
-def favorite_list(request: HttpRequest) -> HttpResponse:
+def favorite_list(request: StudioRequest) -> HttpResponse:
     """The user's favourites, newest first: all, prompts only or audio only."""
     if refused := refuse_choice(request, "tab", TABS):
         return refused
@@ -39,7 +40,7 @@ def favorite_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def toggle(request: HttpRequest) -> HttpResponse:
+def toggle(request: StudioRequest) -> HttpResponse:
     """Set or clear the user's heart on the `prompt` or `sample` named in the form or the query string."""
     form = HeartForm({**request.GET.dict(), **request.POST.dict()})
     if not form.is_valid():
@@ -65,7 +66,7 @@ def _target(values: dict[str, Any]) -> Prompt | AudioSample:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def note(request: HttpRequest, favorite_id: UUID) -> HttpResponse:
+def note(request: StudioRequest, favorite_id: UUID) -> HttpResponse:
     """Edit the note of one's own favourite: in its place by HTMX, on a page of its own without."""
     favorite = get_object_or_404(favorites_of(request.user), pk=favorite_id)
     if request.htmx and "cancel" in request.GET:

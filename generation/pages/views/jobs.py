@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -20,6 +20,7 @@ from generation.models import GenerationJob
 from generation.pages.job_cards import cards_for, may_manage, rows_for
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import redirect_back
 
 PAGE_SIZE = 20
@@ -31,7 +32,7 @@ SEEN_HEADER = "Jobs-Seen"
 
 
 @require_safe
-def job_list(request: HttpRequest) -> HttpResponse:
+def job_list(request: StudioRequest) -> HttpResponse:
     """Jobs, newest first, by the filters in the address; HTMX asks for the part it replaces.
 
     A page that polls while idle tells what it has seen, and is answered 204 when nothing moved since.
@@ -54,7 +55,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 LIST_PARTS = {"jobs-view": "generation/_jobs_view.html", "jobs-table": "generation/_jobs_table.html"}
 
 
-def _list_context(request: HttpRequest, filters: JobFilter, page: Page) -> dict[str, Any]:
+def _list_context(request: StudioRequest, filters: JobFilter, page: Page) -> dict[str, Any]:
     statistics = GenerationJob.objects.visible().statistics()
     return {
         "filter_form": filters.form,
@@ -67,7 +68,7 @@ def _list_context(request: HttpRequest, filters: JobFilter, page: Page) -> dict[
     }
 
 
-def _state_tabs(request: HttpRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
+def _state_tabs(request: StudioRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
     """All, then each state; the other filters stay."""
     state = request.GET.get("state", "")
     choices = [("", "All", sum(counts.values()))]
@@ -90,13 +91,13 @@ def _state_tabs(request: HttpRequest, counts: dict[str, int]) -> list[dict[str, 
 
 
 @require_safe
-def job_detail(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def job_detail(request: StudioRequest, job_id: UUID) -> HttpResponse:
     """Everything about a job: its candidates, settings and times; it follows while the job is unfinished."""
     return render(request, "generation/job_detail.html", {"job": _card(request, job_id), "view": "detail"})
 
 
 @require_safe
-def job_card(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def job_card(request: StudioRequest, job_id: UUID) -> HttpResponse:
     """A job's card; with `?have=0-1`, only what changed since the page had these candidates."""
     job = _card(request, job_id)
     if "have" not in request.GET:
@@ -104,7 +105,7 @@ def job_card(request: HttpRequest, job_id: UUID) -> HttpResponse:
     return _update(request, job)
 
 
-def _update(request: HttpRequest, job: GenerationJob) -> HttpResponse:
+def _update(request: StudioRequest, job: GenerationJob) -> HttpResponse:
     had = set(request.GET.get("have", "").split("-")) - {""}
     new = [sample for sample in job.visible_samples if str(sample.index) not in had]
     lost = not job.visible_samples and (bool(had) or job.state == GenerationJob.State.CANCELLED)
@@ -113,7 +114,7 @@ def _update(request: HttpRequest, job: GenerationJob) -> HttpResponse:
 
 
 @require_POST
-def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def cancel(request: StudioRequest, job_id: UUID) -> HttpResponse:
     """Stop a queued or running job."""
     job = _job(job_id)
     try:
@@ -129,7 +130,7 @@ def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def retry(request: StudioRequest, job_id: UUID) -> HttpResponse:
     """Send the same settings as a new job."""
     try:
         job = services.retry_job(job=_job(job_id), actor=request.user)
@@ -145,7 +146,7 @@ def retry(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, job_id: UUID) -> HttpResponse:
+def delete(request: StudioRequest, job_id: UUID) -> HttpResponse:
     """Ask, naming what goes, then hide the job for everybody."""
     job = _job(job_id)
     if not may_manage(request.user, job):
@@ -181,11 +182,11 @@ def _job(job_id: UUID) -> GenerationJob:
     return get_object_or_404(jobs, pk=job_id)
 
 
-def _card(request: HttpRequest, job_id: UUID) -> GenerationJob:
+def _card(request: StudioRequest, job_id: UUID) -> GenerationJob:
     job = _job(job_id)
     return cards_for(request.user, GenerationJob.objects.filter(pk=job.pk))[0]
 
 
-def _view(request: HttpRequest) -> str:
+def _view(request: StudioRequest) -> str:
     view = request.GET.get("view", "")
     return view if view in VIEWS else "detail"

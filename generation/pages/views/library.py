@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -16,7 +16,7 @@ PAGE_SIZE = 20
 
 
 @require_safe
-def library(request: HttpRequest) -> HttpResponse:
+def library(request: StudioRequest) -> HttpResponse:
     """Samples, newest first, that fit the filters in the query string. A wrong filter is named and finds nothing."""
     form = LibraryFilter(request.GET)
     valid = form.is_valid()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,22 +19,23 @@ from generation.pages.model_cards import model_cards
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 
 
 @require_safe
-def model_list(request: HttpRequest) -> HttpResponse:
+def model_list(request: StudioRequest) -> HttpResponse:
     """All models; a fetch under way is found again here."""
     return render(request, "generation/models.html", {"models": model_cards(), "form": FolderForm()})
 
 
 @require_safe
-def model_card(request: HttpRequest, key: str) -> HttpResponse:
+def model_card(request: StudioRequest, key: str) -> HttpResponse:
     """One model's card, for polling while its files are fetched."""
     return _card(request, _model(key))
 
 
 @require_POST
-def activate(request: HttpRequest, key: str) -> HttpResponse:
+def activate(request: StudioRequest, key: str) -> HttpResponse:
     """Make it the model new jobs use."""
     model = _model(key)
     _do(request, services.activate_model, model=model, done=f"{model.display_name} is the active model now.")
@@ -42,7 +43,7 @@ def activate(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @require_POST
-def fetch(request: HttpRequest, key: str) -> HttpResponse:
+def fetch(request: StudioRequest, key: str) -> HttpResponse:
     """Queue the fetching of a hub model's files; the page may be left meanwhile."""
     model = _model(key)
     _do(request, services.request_fetch, model=model)
@@ -50,7 +51,7 @@ def fetch(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @require_POST
-def cancel_fetch(request: HttpRequest, fetch_id: UUID) -> HttpResponse:
+def cancel_fetch(request: StudioRequest, fetch_id: UUID) -> HttpResponse:
     """Stop a fetch; what is here already is kept for the next one."""
     found = get_object_or_404(ModelFetch.objects.select_related("base_model"), pk=fetch_id)
     model = found.base_model
@@ -59,7 +60,7 @@ def cancel_fetch(request: HttpRequest, fetch_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def add_folder(request: HttpRequest) -> HttpResponse:
+def add_folder(request: StudioRequest) -> HttpResponse:
     """Add a folder of the server as a model; a broken one is refused with what is wrong in it."""
     if not request.user.is_staff:
         raise PermissionDenied("Only curators can change models.")
@@ -78,7 +79,7 @@ def add_folder(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: HttpRequest, key: str) -> HttpResponse:
+def remove(request: StudioRequest, key: str) -> HttpResponse:
     """Ask, then remove a folder's entry; its files stay where they are."""
     model = _model(key)
     if not request.user.is_staff:
@@ -96,7 +97,7 @@ def remove(request: HttpRequest, key: str) -> HttpResponse:
     )
 
 
-def _do(request: HttpRequest, service: Any, *, done: str = "", **arguments: Any) -> None:
+def _do(request: StudioRequest, service: Any, *, done: str = "", **arguments: Any) -> None:
     """Call a service for the user: its refusal becomes a message, a missing right a 403."""
     try:
         service(actor=request.user, **arguments)
@@ -113,6 +114,6 @@ def _model(key: str) -> BaseModel:
     return get_object_or_404(BaseModel, key=key)
 
 
-def _card(request: HttpRequest, model: BaseModel) -> HttpResponse:
+def _card(request: StudioRequest, model: BaseModel) -> HttpResponse:
     card = model_cards(BaseModel.objects.filter(pk=model.pk))[0]
     return render(request, "generation/_model_card_answer.html", {"model": card})

@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -23,18 +23,19 @@ from generation.services import delete_sample, extend_sample, vary_sample
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 
 _SHOWN = ("job__prompt", "job__base_model", "job__adapter", "job__requested_by", "job__source_sample__job")
 
 
 @require_safe
-def sample_detail(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+def sample_detail(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Player, spectrogram, everything known about the sample, its relatives, and what can be done with it."""
     return _page(request, _sample(request, sample_id))
 
 
 @require_POST
-def extend(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+def extend(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Continue the sample as a new job."""
     sample = _sample(request, sample_id)
     form = ExtendForm(request.POST, sample=sample)
@@ -49,7 +50,7 @@ def extend(request: HttpRequest, sample_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def vary(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+def vary(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Make relatives of the sample as a new job."""
     sample = _sample(request, sample_id)
     form = VaryForm(request.POST, sample=sample)
@@ -64,7 +65,7 @@ def vary(request: HttpRequest, sample_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, sample_id: UUID) -> HttpResponse:
+def delete(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Ask, then hide the sample for everybody."""
     sample = _sample(request, sample_id)
     if not _may_delete(request, sample):
@@ -91,17 +92,17 @@ def delete(request: HttpRequest, sample_id: UUID) -> HttpResponse:
     )
 
 
-def _sample(request: HttpRequest, sample_id: UUID) -> AudioSample:
+def _sample(request: StudioRequest, sample_id: UUID) -> AudioSample:
     samples = AudioSample.objects.visible().hearted_by(request.user)
     return get_object_or_404(samples.select_related(*_SHOWN), pk=sample_id)
 
 
-def _may_delete(request: HttpRequest, sample: AudioSample) -> bool:
+def _may_delete(request: StudioRequest, sample: AudioSample) -> bool:
     return request.user.is_staff or sample.job.requested_by_id == request.user.pk
 
 
 def _page(
-    request: HttpRequest,
+    request: StudioRequest,
     sample: AudioSample,
     *,
     extend_form: forms.Form | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -15,10 +15,11 @@ from prompts import services
 from prompts.models import PromptTemplate
 from prompts.pages.editing import editor_context, group_templates, keep_draft, preview_context
 from prompts.pages.forms import ATTRIBUTE_FIELDS, PromptForm
+from text2song.pages.requests import StudioRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def preview(request: HttpRequest) -> HttpResponse:
+def preview(request: StudioRequest) -> HttpResponse:
     """What the model would read and what the coach says, after `add`ing one thing where asked."""
     data = with_addition(request.POST if request.method == "POST" else request.GET)
     form = PromptForm(data)
@@ -47,14 +48,14 @@ def with_addition(data: QueryDict) -> QueryDict:
 
 
 @require_safe
-def template_picker(request: HttpRequest) -> HttpResponse:
+def template_picker(request: StudioRequest) -> HttpResponse:
     """The editor's list of templates, asked for again when one was saved."""
     templates = group_templates(PromptTemplate.objects.available_to(request.user))
     return render(request, "prompts/_template_picker.html", {"templates_by_category": templates, "open": True})
 
 
 @require_safe
-def apply_template(request: HttpRequest, template_id: uuid.UUID) -> HttpResponse:
+def apply_template(request: StudioRequest, template_id: uuid.UUID) -> HttpResponse:
     """The editor filled from a template; everything stays editable."""
     template = get_object_or_404(PromptTemplate.objects.available_to(request.user), pk=template_id)
     if not request.htmx:

@@ -7,7 +7,7 @@ import uuid
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,19 +19,20 @@ from prompts.models import Prompt, PromptSuite
 from prompts.pages.found import RECENT_KEY, History, mark_hearts, recent_searches
 from prompts.wording.reading import read
 from text2song.pages.confirm import confirm_page
+from text2song.pages.requests import StudioRequest
 
 PAGE_SIZE = 20
 
 
 @require_safe
-def prompt_list(request: HttpRequest) -> HttpResponse:
+def prompt_list(request: StudioRequest) -> HttpResponse:
     """All prompts, the newest first; with words, the best match first. A wrong filter is named and finds nothing."""
     history = History(request)
     page = Paginator(history.found, PAGE_SIZE).get_page(request.GET.get("page"))
     counts = Prompt.objects.filter(pk__in=[prompt.pk for prompt in page]).sample_counts()
     mark_hearts(page, request.user)
     for prompt in page:
-        prompt.sample_count = counts.get(prompt.pk, 0)
+        prompt.sample_count = counts.get(prompt.pk, 0)  # type: ignore[attr-defined]  # for the template
     context = {
         "history": history,
         "page": page,
@@ -43,14 +44,14 @@ def prompt_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def clear_searches(request: HttpRequest) -> HttpResponse:
+def clear_searches(request: StudioRequest) -> HttpResponse:
     """Forget this user's recent searches."""
     request.session.pop(RECENT_KEY, None)
     return redirect("prompts")
 
 
 @require_safe
-def prompt_detail(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
+def prompt_detail(request: StudioRequest, prompt_id: uuid.UUID) -> HttpResponse:
     """Text, attributes, rendered text and every sample made from the prompt."""
     prompt = get_object_or_404(Prompt.objects.visible().with_author(), pk=prompt_id)
     mark_hearts([prompt], request.user)
@@ -70,7 +71,7 @@ def prompt_detail(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def prompt_delete(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
+def prompt_delete(request: StudioRequest, prompt_id: uuid.UUID) -> HttpResponse:
     """Ask, naming what goes with it; then hide the prompt."""
     prompt = get_object_or_404(Prompt.objects.visible(), pk=prompt_id)
     if not services.may_delete_prompt(actor=request.user, prompt=prompt):

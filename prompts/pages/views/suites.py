@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -29,7 +29,7 @@ def curators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
     """403 for anyone but curators."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: StudioRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_staff:
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -38,12 +38,12 @@ def curators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
 
 
 @require_safe
-def suite_list(request: HttpRequest) -> HttpResponse:
+def suite_list(request: StudioRequest) -> HttpResponse:
     return render(request, "prompts/suite_list.html", {"suites": PromptSuite.objects.with_counts()})
 
 
 @require_safe
-def suite_detail(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
+def suite_detail(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
     """The suite's prompts in order; for curators of an open one, also prompts to add, by `?q=` words."""
     suite = get_object_or_404(PromptSuite.objects.select_related("created_by"), pk=suite_id)
     context: dict[str, Any] = {"suite": suite, "items": suite.items.select_related("prompt")}
@@ -56,7 +56,7 @@ def suite_detail(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def suite_create(request: HttpRequest) -> HttpResponse:
+def suite_create(request: StudioRequest) -> HttpResponse:
     form = SuiteForm(request.POST or None)
     if suite := _saved(form, lambda **values: services.create_suite(actor=request.user, **values)):
         messages.success(request, f"The suite “{suite.name}” is made. Add its prompts, then freeze it.")
@@ -66,7 +66,7 @@ def suite_create(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def suite_edit(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
+def suite_edit(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
     suite = get_object_or_404(PromptSuite.objects.open(), pk=suite_id)
     form = SuiteForm(request.POST or None, instance=suite)
     if _saved(form, lambda **values: services.update_suite(actor=request.user, suite=suite, **values)):
@@ -76,7 +76,7 @@ def suite_edit(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @curators_only
-def suite_add(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
+def suite_add(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
     """Add one prompt to an open suite."""
     suite = get_object_or_404(PromptSuite, pk=suite_id)
     _try(request, lambda: services.add_prompts(actor=request.user, suite=suite, prompt_ids=_ids(request, "prompt")))
@@ -85,7 +85,7 @@ def suite_add(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @curators_only
-def add_to_suite(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
+def add_to_suite(request: StudioRequest, prompt_id: uuid.UUID) -> HttpResponse:
     """Add this prompt to the open suite chosen on its page."""
     prompt = get_object_or_404(Prompt.objects.visible(), pk=prompt_id)
     suite = get_object_or_404(PromptSuite, pk__in=_ids(request, "suite"))
@@ -96,7 +96,7 @@ def add_to_suite(request: HttpRequest, prompt_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @curators_only
-def suite_remove(request: HttpRequest, suite_id: uuid.UUID, prompt_id: uuid.UUID) -> HttpResponse:
+def suite_remove(request: StudioRequest, suite_id: uuid.UUID, prompt_id: uuid.UUID) -> HttpResponse:
     """Take a prompt out of an open suite."""
     suite = get_object_or_404(PromptSuite, pk=suite_id)
     prompt = get_object_or_404(Prompt, pk=prompt_id)
@@ -106,7 +106,7 @@ def suite_remove(request: HttpRequest, suite_id: uuid.UUID, prompt_id: uuid.UUID
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def suite_freeze(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
+def suite_freeze(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
     """Ask, then close the suite's list for good."""
     suite = get_object_or_404(PromptSuite, pk=suite_id)
     if request.method == "POST":
@@ -125,7 +125,7 @@ def suite_freeze(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @curators_only
-def suite_delete(request: HttpRequest, suite_id: uuid.UUID) -> HttpResponse:
+def suite_delete(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
     """Ask, then delete an open suite; its prompts stay."""
     suite = get_object_or_404(PromptSuite, pk=suite_id)
     if request.method == "POST":
@@ -155,12 +155,12 @@ def _saved(form: SuiteForm, store: Callable[..., PromptSuite]) -> PromptSuite | 
         return None
 
 
-def _form_page(request: HttpRequest, form: SuiteForm, **context: Any) -> HttpResponse:
+def _form_page(request: StudioRequest, form: SuiteForm, **context: Any) -> HttpResponse:
     status = form.refused_with if form.errors else 200
     return render(request, "prompts/suite_form.html", {"form": form, **context}, status=status)
 
 
-def _try(request: HttpRequest, change: Callable[[], object]) -> bool:
+def _try(request: StudioRequest, change: Callable[[], object]) -> bool:
     """Do it, or tell why not."""
     try:
         change()
@@ -173,12 +173,12 @@ def _try(request: HttpRequest, change: Callable[[], object]) -> bool:
     return False
 
 
-def _ids(request: HttpRequest, name: str) -> list[uuid.UUID]:
+def _ids(request: StudioRequest, name: str) -> list[uuid.UUID]:
     try:
         return [uuid.UUID(value) for value in request.POST.getlist(name)]
     except ValueError:
         return []
 
 
-def _query(request: HttpRequest) -> str:
+def _query(request: StudioRequest) -> str:
     return f"?{request.GET.urlencode()}" if request.GET else ""

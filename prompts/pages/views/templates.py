@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -20,11 +20,12 @@ from prompts.pages.editing import group_templates, preview_context
 from prompts.pages.forms import ATTRIBUTE_FIELDS, TemplateForm
 from text2song.exceptions import DomainError
 from text2song.pages.confirm import confirm_page
+from text2song.pages.requests import StudioRequest
 from text2song.refusals import refuse_choice
 
 
 @require_safe
-def template_list(request: HttpRequest) -> HttpResponse:
+def template_list(request: StudioRequest) -> HttpResponse:
     """System templates by category, then "My templates"; `?category=` shows one category."""
     templates = PromptTemplate.objects.available_to(request.user)
     if refused := refuse_choice(request, "category", PromptTemplate.Category.values):
@@ -43,7 +44,7 @@ def template_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def template_from_editor(request: HttpRequest) -> HttpResponse:
+def template_from_editor(request: StudioRequest) -> HttpResponse:
     """The template form, filled with what the prompt editor holds; nothing is stored yet."""
     sent = TemplateForm(request.POST, instance=_of(request))
     if not sent.text_used:
@@ -55,7 +56,7 @@ def template_from_editor(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def template_create(request: HttpRequest) -> HttpResponse:
+def template_create(request: StudioRequest) -> HttpResponse:
     """Store a template of one's own."""
     form = TemplateForm(request.POST or None, instance=_of(request))
     if form.is_valid():
@@ -69,7 +70,7 @@ def template_create(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def template_edit(request: HttpRequest, template_id: uuid.UUID) -> HttpResponse:
+def template_edit(request: StudioRequest, template_id: uuid.UUID) -> HttpResponse:
     """Change a template of one's own; curators may change system ones."""
     template = get_object_or_404(PromptTemplate.objects.available_to(request.user), pk=template_id)
     _require_editable(request, template)
@@ -85,7 +86,7 @@ def template_edit(request: HttpRequest, template_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def template_copy(request: HttpRequest, template_id: uuid.UUID) -> HttpResponse:
+def template_copy(request: StudioRequest, template_id: uuid.UUID) -> HttpResponse:
     """Make a copy of one's own, and open it."""
     template = get_object_or_404(PromptTemplate.objects.available_to(request.user), pk=template_id)
     try:
@@ -98,7 +99,7 @@ def template_copy(request: HttpRequest, template_id: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def template_delete(request: HttpRequest, template_id: uuid.UUID) -> HttpResponse:
+def template_delete(request: StudioRequest, template_id: uuid.UUID) -> HttpResponse:
     """Ask, then delete for good; prompts made from it stay."""
     template = get_object_or_404(PromptTemplate.objects.available_to(request.user), pk=template_id)
     _require_editable(request, template)
@@ -116,7 +117,7 @@ def template_delete(request: HttpRequest, template_id: uuid.UUID) -> HttpRespons
     )
 
 
-def _of(request: HttpRequest) -> PromptTemplate:
+def _of(request: StudioRequest) -> PromptTemplate:
     return PromptTemplate(owner=request.user)
 
 
@@ -125,7 +126,7 @@ def _category_for(style: str) -> str:
     return style if style in PromptTemplate.Category.values else ""
 
 
-def _form_page(request: HttpRequest, form: TemplateForm, *, title: str, action: str) -> HttpResponse:
+def _form_page(request: StudioRequest, form: TemplateForm, *, title: str, action: str) -> HttpResponse:
     context: dict[str, Any] = preview_context(form) | {"form": form, "title": title, "action": action}
     if request.htmx:
         context["carried"] = _carried(form)
@@ -133,14 +134,14 @@ def _form_page(request: HttpRequest, form: TemplateForm, *, title: str, action: 
     return render(request, name, context)
 
 
-def _saved(request: HttpRequest, template: PromptTemplate) -> HttpResponse:
+def _saved(request: StudioRequest, template: PromptTemplate) -> HttpResponse:
     messages.success(request, f"“{template.name}” is saved and can be picked under “Start from a template”.")
     if not request.htmx:
         return redirect("templates")
     return trigger_client_event(_nothing(request), "template-saved")
 
 
-def _nothing(request: HttpRequest) -> HttpResponse:
+def _nothing(request: StudioRequest) -> HttpResponse:
     """An empty dialog, with the messages."""
     return render(request, "prompts/_messages_only.html")
 
@@ -154,7 +155,7 @@ def _carried(form: TemplateForm) -> list[tuple[str, Any]]:
     return pairs
 
 
-def _require_editable(request: HttpRequest, template: PromptTemplate) -> None:
+def _require_editable(request: StudioRequest, template: PromptTemplate) -> None:
     """403 for users at system templates; the same rule as in the services."""
     if not services.may_edit_template(actor=request.user, template=template):
         raise PermissionDenied(SystemTemplate().message)

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from text2song.exceptions import DomainError, Refused
+from text2song.pages.requests import StudioRequest
 from training.models import TrainingRun
 from training.pages.measures import for_chart
 from training.runs.comparison import Comparison, compare_runs
@@ -18,7 +19,7 @@ from training.runs.curves import Curve
 
 
 @require_safe
-def compare(request: HttpRequest) -> HttpResponse:
+def compare(request: StudioRequest) -> HttpResponse:
     """The runs `?ids=`: the curves of `?metric=` in one chart, and how every metric ended."""
     try:
         compared = compare_runs(runs=_runs(request.GET.getlist("ids")))

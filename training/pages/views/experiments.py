@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Sum
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from datasets_app.models import Dataset
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from training.api.filters import ExperimentFilter
 from training.models import Experiment, TrainingRun
 from training.pages.forms import ExperimentForm
@@ -42,7 +43,7 @@ RUNS_PAGE_SIZE = 10
 
 
 @require_safe
-def experiment_list(request: HttpRequest) -> HttpResponse:
+def experiment_list(request: StudioRequest) -> HttpResponse:
     """Experiments, newest first, by the filters in the address; archived ones only when asked for."""
     experiments = Experiment.objects.with_context().order_by("-created_at", "-id")  # counting drops the usual order
     filters = ExperimentFilter(request.GET, queryset=experiments)
@@ -60,7 +61,7 @@ def experiment_list(request: HttpRequest) -> HttpResponse:
     return render(request, "training/list.html", context, status=200 if valid else 400)
 
 
-def _state_tabs(request: HttpRequest) -> list[dict[str, Any]]:
+def _state_tabs(request: StudioRequest) -> list[dict[str, Any]]:
     """All, then each state, with their numbers; the other filters stay."""
     query, current = request.GET.copy(), request.GET.get("state", "")
     for name in ("page", "state"):
@@ -80,7 +81,7 @@ def _state_tabs(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: StudioRequest) -> HttpResponse:
     """Make an experiment. `?dataset=` chooses one beforehand."""
     changes, proposed = changes_asked_for(request), None
     if changes is not None:
@@ -97,7 +98,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "training/new.html", context, status=400 if form.is_bound else 200)
 
 
-def _created(request: HttpRequest, form: ExperimentForm) -> Experiment | None:
+def _created(request: StudioRequest, form: ExperimentForm) -> Experiment | None:
     """The new experiment, or None with the reason on the form."""
     try:
         return create_experiment(actor=request.user, **form.values())
@@ -106,15 +107,16 @@ def _created(request: HttpRequest, form: ExperimentForm) -> Experiment | None:
         return None
 
 
-def _asked_dataset(request: HttpRequest) -> Dataset | None:
+def _asked_dataset(request: StudioRequest) -> Dataset | None:
+    asked = request.GET.get("dataset")
     try:
-        return Dataset.objects.ready().filter(pk=request.GET.get("dataset") or None).first()
+        return Dataset.objects.ready().filter(pk=asked).first() if asked else None
     except ValidationError:
         return None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def config(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
+def config(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """The tab Config: the form for those who may change it, the values in words for everybody else."""
     experiment = _experiment(experiment_id)
     if not may_change(request.user, experiment) or experiment.is_archived:
@@ -135,14 +137,14 @@ def config(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
     return render(request, "training/config.html", context, status=400 if form.is_bound else 200)
 
 
-def _config_to_read(request: HttpRequest, experiment: Experiment) -> HttpResponse:
+def _config_to_read(request: StudioRequest, experiment: Experiment) -> HttpResponse:
     if request.method == "POST":
         raise PermissionDenied("Only the person who made an experiment, or a curator, can change it, unless archived.")
     context = _tab_context(request, experiment, "config") | {"groups": settings_in_words(experiment.config)}
     return render(request, "training/config.html", context)
 
 
-def _updated(request: HttpRequest, form: ExperimentForm, experiment: Experiment) -> bool:
+def _updated(request: StudioRequest, form: ExperimentForm, experiment: Experiment) -> bool:
     try:
         update_experiment(experiment=experiment, actor=request.user, **form.values())
     except (DomainError, ValidationError) as error:
@@ -155,7 +157,7 @@ def _updated(request: HttpRequest, form: ExperimentForm, experiment: Experiment)
 
 
 @require_safe
-def experiment_detail(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
+def experiment_detail(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """The tab Runs: 10 to a page, newest first, and the log and curves of the one picked with `?run=`."""
     experiment = _experiment(experiment_id)
     runs = experiment.runs.with_context()
@@ -167,15 +169,16 @@ def experiment_detail(request: HttpRequest, experiment_id: UUID) -> HttpResponse
     return render(request, "training/experiment.html", context)
 
 
-def _picked(request: HttpRequest, experiment: Experiment) -> TrainingRun | None:
+def _picked(request: StudioRequest, experiment: Experiment) -> TrainingRun | None:
+    asked = request.GET.get("run")
     try:
-        return experiment.runs.with_context().filter(pk=request.GET.get("run") or None).first()
+        return experiment.runs.with_context().filter(pk=asked).first() if asked else None
     except ValidationError:
         return None
 
 
 @require_safe
-def experiment_overview(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
+def experiment_overview(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """The tab Overview: what it is about, and what came of it."""
     experiment = _experiment(experiment_id)
     counts = dict(experiment.runs.order_by().values_list("state").annotate(Count("pk")))
@@ -188,7 +191,7 @@ def experiment_overview(request: HttpRequest, experiment_id: UUID) -> HttpRespon
     return render(request, "training/overview.html", context)
 
 
-def _tab_context(request: HttpRequest, experiment: Experiment, current: str) -> dict[str, Any]:
+def _tab_context(request: StudioRequest, experiment: Experiment, current: str) -> dict[str, Any]:
     names = {"runs": "experiment-detail", "overview": "experiment-overview", "config": "experiment-config"}
     tabs = [
         {
@@ -206,19 +209,19 @@ def _tab_context(request: HttpRequest, experiment: Experiment, current: str) -> 
 
 
 @require_POST
-def archive(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
+def archive(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """Take it off the list."""
     done = "“{}” is archived. “Show archived” on the list finds it again."
     return _do(request, experiment_id, archive_experiment, done)
 
 
 @require_POST
-def unarchive(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
+def unarchive(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """Put it back on the list."""
     return _do(request, experiment_id, unarchive_experiment, "“{}” is back on the list.")
 
 
-def _do(request: HttpRequest, experiment_id: UUID, service: Callable[..., None], done: str) -> HttpResponse:
+def _do(request: StudioRequest, experiment_id: UUID, service: Callable[..., None], done: str) -> HttpResponse:
     """Call a service for the user: its refusal becomes a message, a missing right a 403."""
     experiment = _experiment(experiment_id)
     try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpRequest
-
+from text2song.pages.requests import StudioRequest
 from training.config import PRESET_LABELS, PRESETS
 from training.pages.forms import preset_values
 
@@ -18,7 +17,7 @@ def presets() -> list[dict[str, Any]]:
     ]
 
 
-def changes_asked_for(request: HttpRequest, base: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+def changes_asked_for(request: StudioRequest, base: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
     """The values the pressed button sets; None when the form was sent off, or not sent at all.
 
     `preset` names a preset, `reset` a setting that goes back to its value in `base`.

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest
 from django.utils import timezone
 
+from text2song.pages.requests import StudioRequest
 from training.models import TrainingRun
 from training.pages.measures import Measure, choose, for_chart, measures
 from training.runs.curves import metric_curves, metric_names
@@ -25,7 +25,7 @@ def whole_number(text: str | None, default: int = 0) -> int:
     return min(int(text), MOST_STEP) if text and text.isascii() and text.isdecimal() and len(text) < 19 else default
 
 
-def log_context(request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
+def log_context(request: StudioRequest, run: TrainingRun) -> dict[str, Any]:
     """The lines after number `?after=`; `is_live` while more may come, `has_more` when more are there already."""
     after = whole_number(request.GET.get("after"))
     lines = log_lines(run=run, after=after)
@@ -39,7 +39,7 @@ def log_context(request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def metrics_context(request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
+def metrics_context(request: StudioRequest, run: TrainingRun) -> dict[str, Any]:
     """The chart of the measure `?measure=`, or the first."""
     found = measures(metric_names(run))
     measure = choose(found, request.GET.get("measure", ""))
@@ -56,11 +56,11 @@ def chart(run: TrainingRun, measure: Measure, first_step: int | None = None) -> 
     return {"over": not run.is_unfinished, "curves": for_chart((curve.name, curve) for curve in curves)}
 
 
-def values_table(request: HttpRequest, run: TrainingRun, measure: Measure) -> Page:
+def values_table(request: StudioRequest, run: TrainingRun, measure: Measure) -> Page:
     """Every value of a measure, newest first: rows of step, time and a value for each of its names."""
     points = run.metric_points.filter(name__in=measure.names)
     steps = points.order_by("-step").values_list("step", flat=True).distinct()
-    page = Paginator(steps, ROWS).get_page(request.GET.get("page"))
+    page: Page = Paginator(steps, ROWS).get_page(request.GET.get("page"))
     wanted = list(page.object_list)
     rows: dict[int, dict[str, Any]] = {step: {"step": step, "at": None, "values": {}} for step in wanted}
     for point in points.filter(step__in=wanted):

@@ -6,19 +6,20 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from adapters.models import Adapter
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from training.pages.forms import PromotionPolicyForm
 from training.promotion.services import current_policy, open_promotion, set_policy
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def policy(request: HttpRequest) -> HttpResponse:
+def policy(request: StudioRequest) -> HttpResponse:
     """The suite and the votes of tests opened from now on; curators choose, everyone reads."""
     current = current_policy()
     form = PromotionPolicyForm(request.POST if request.method == "POST" else None, instance=current)
@@ -38,7 +39,7 @@ def policy(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def open_test(request: HttpRequest, adapter_id: UUID) -> HttpResponse:
+def open_test(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Test an adapter against what it goes on from."""
     adapter = get_object_or_404(Adapter.objects.visible().with_context(), pk=adapter_id)
     try:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from training.models import Experiment, TrainingRun
 from training.pages.forms import RunForm
 from training.pages.measures import choose, measures
@@ -30,7 +31,7 @@ from training.services.runs import cancel_run, delete_runs, resume_run, start_ru
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def new(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
+def new(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """Start a run of an experiment, with settings of its own where they differ."""
     experiment = get_object_or_404(Experiment.objects.with_context(), pk=experiment_id)
     _require_right(request, experiment)
@@ -48,7 +49,7 @@ def new(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
     return render(request, "training/run_new.html", context, status=400 if form.is_bound else 200)
 
 
-def _started(request: HttpRequest, form: RunForm, experiment: Experiment) -> TrainingRun | None:
+def _started(request: StudioRequest, form: RunForm, experiment: Experiment) -> TrainingRun | None:
     """The queued run, or None with the reason on the form."""
     chosen = {name: form.cleaned_data[name] for name in ("name", "parent", "blind_test")}
     try:
@@ -62,7 +63,7 @@ def _started(request: HttpRequest, form: RunForm, experiment: Experiment) -> Tra
 
 
 @require_safe
-def run_detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def run_detail(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """One run: how it goes, its log, its curves and their values, and what it was told."""
     run = _run(run_id)
     context = _run_context(request, run) | log_context(request, run) | metrics_context(request, run)
@@ -73,20 +74,20 @@ def run_detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def status(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def status(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """State and progress alone, and once it has ended what changes with that."""
     return render(request, "training/_run_update.html", _run_context(request, _run(run_id)))
 
 
 @require_safe
-def log(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def log(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """The lines after `?after=`, for the end of the page's log."""
     run = _run(run_id)
     return render(request, "training/_log_update.html", {"run": run} | log_context(request, run))
 
 
 @require_safe
-def panel(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def panel(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """Log and curves of the run picked on its experiment's page."""
     run = _run(run_id)
     context = {"run": run} | log_context(request, run) | metrics_context(request, run)
@@ -94,7 +95,7 @@ def panel(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def metrics(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def metrics(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """The curves of `?measure=` from step `?from=` on, as the charts' script reads them."""
     run = _run(run_id)
     measure = choose(measures(metric_names(run)), request.GET.get("measure", ""))
@@ -103,7 +104,7 @@ def metrics(request: HttpRequest, run_id: UUID) -> HttpResponse:
     return JsonResponse(chart(run, measure, whole_number(request.GET.get("from"))))
 
 
-def _run_context(request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
+def _run_context(request: StudioRequest, run: TrainingRun) -> dict[str, Any]:
     return {"run": run, "experiment": run.experiment, "may_change": may_change(request.user, run.experiment)}
 
 
@@ -111,18 +112,18 @@ def _run_context(request: HttpRequest, run: TrainingRun) -> dict[str, Any]:
 
 
 @require_POST
-def cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def cancel(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """Stop it; its checkpoints stay."""
     return _do(request, run_id, cancel_run, "{} was cancelled. Its checkpoints are kept: it can be resumed.")
 
 
 @require_POST
-def resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def resume(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """Let it go on from its newest checkpoint."""
     return _do(request, run_id, resume_run, "{} waits for a worker, and goes on from its newest checkpoint.")
 
 
-def _do(request: HttpRequest, run_id: UUID, service: Callable[..., None], done: str) -> HttpResponse:
+def _do(request: StudioRequest, run_id: UUID, service: Callable[..., None], done: str) -> HttpResponse:
     """Call a service for the user: its refusal becomes a message, a missing right a 403."""
     run = _run(run_id)
     try:
@@ -139,7 +140,7 @@ def _do(request: HttpRequest, run_id: UUID, service: Callable[..., None], done: 
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
+def delete(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """Ask, naming what goes, then delete the runs `?ids=` of an experiment: all of them, or none."""
     experiment = get_object_or_404(Experiment, pk=experiment_id)
     _require_right(request, experiment)
@@ -162,7 +163,7 @@ def delete(request: HttpRequest, experiment_id: UUID) -> HttpResponse:
     )
 
 
-def _delete(request: HttpRequest, runs: Sequence[TrainingRun]) -> None:
+def _delete(request: StudioRequest, runs: Sequence[TrainingRun]) -> None:
     try:
         count = delete_runs(ids=[run.pk for run in runs], actor=request.user)
     except DomainError as error:
@@ -188,7 +189,7 @@ def _losses(runs: Sequence[TrainingRun]) -> list[str]:
 # -- what they share -----------------------------------------------------------------------------------------------
 
 
-def _chosen(request: HttpRequest, runs: Any) -> list[TrainingRun]:
+def _chosen(request: StudioRequest, runs: Any) -> list[TrainingRun]:
     """The runs of `?ids=` in their order; 404 for an id that is none of `runs`."""
     asked = list(dict.fromkeys(request.GET.getlist("ids")))
     try:
@@ -203,7 +204,7 @@ def _run(run_id: UUID) -> TrainingRun:
     return get_object_or_404(runs, pk=run_id)
 
 
-def _require_right(request: HttpRequest, experiment: Experiment) -> None:
+def _require_right(request: StudioRequest, experiment: Experiment) -> None:
     try:
         require_change(request.user, experiment)
     except Forbidden as error:

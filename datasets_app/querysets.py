@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db.models import Prefetch, QuerySet
 
 from datasets_app.exceptions import DatasetIsImmutable
 from datasets_app.models.building import BuildQuerySet
+
+if TYPE_CHECKING:
+    from datasets_app.models import Clip, Dataset, DatasetItem
 
 CLIPS = ("sample", "chosen", "rejected")
 

@@ -35,6 +35,7 @@ PATIENCE = 120.0
 """Seconds that finished work waits for a database to come back before it is given up, to be done again."""
 MOST_PAUSE = 5.0
 Result = TypeVar("Result")
+Kind = TypeVar("Kind", bound="Work")
 Task: TypeAlias = Callable[[str], None]
 _tasks: dict[type[Work], str] = {}
 

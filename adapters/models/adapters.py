@@ -185,7 +185,7 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
     @classmethod
     def base_models(cls) -> models.QuerySet[BaseModel]:
         """Those an adapter can belong to: the relation knows them, though their app is above this one."""
-        return cls.base_model.get_queryset()
+        return cls.base_model.get_queryset()  # type: ignore[call-arg]  # its hints may be left out
 
     def fits(self, base_model: BaseModel) -> bool:
         """Whether it was made for this base model, and for the files that model has now."""
@@ -236,7 +236,7 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
     DONE: ClassVar[str] = State.REGISTERED
     FAILED: ClassVar[str] = State.REFUSED
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.CHECKING)
-    CLUSTER: ClassVar[str] = "generation"
+    CLUSTER: ClassVar[Cluster] = "generation"
     GAVE_UP: ClassVar[str] = (
         "The worker died each time it unpacked or loaded the adapter, most likely for lack of memory."
     )

@@ -48,7 +48,7 @@ def request_registration(*, actor: User | None, files: Sequence[Upload], **value
 
 
 def receive_adapter(
-    *, actor: AbstractBaseUser | None, files: Path, worker: str, name: str, version: str | None = None, **values: Any
+    *, actor: User | None, files: Path, worker: str, name: str, version: str | None = None, **values: Any
 ) -> AdapterRegistration:
     """Inspect and store a folder or zip archive of this machine as a registration that `worker`, the caller, tries.
 

@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from feedback.models import Preference, Ranking
 from feedback.models.judgements import MOST_RANKED, set_key
 from feedback.pages.forms import PreferenceForm, RankingForm
 from generation.models import AudioSample
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import here
 
 FEWEST_TO_RANK = 3
@@ -119,7 +119,7 @@ class Comparison:
         ]
 
 
-def comparison_context(request: HttpRequest, comparison: Comparison) -> dict[str, Any]:
+def comparison_context(request: StudioRequest, comparison: Comparison) -> dict[str, Any]:
     """What the comparison's templates need."""
     among = urlencode([("ids", sample.pk) for sample in comparison.samples])
     return {"comparison": comparison, "next": here(request) or f"{reverse('compare')}?{among}"}

@@ -10,7 +10,6 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.db.models import Q
-from django.http import HttpRequest
 from django.urls import reverse
 
 from feedback.judgements.history import feedback_on
@@ -19,6 +18,7 @@ from feedback.models import Criterion, Note, Rating, SampleTag, Tag
 from feedback.pages.forms import AddTagForm, NoteForm, RatingForm, TagSetForm
 from feedback.services.deletion import Feedback
 from generation.models import AudioSample
+from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import here
 
 LISTED = 30
@@ -86,7 +86,7 @@ class Panel:
         return self.refused.get(name) or kind(initial=initial, sample=self.sample, **options)
 
 
-def panel_context(request: HttpRequest, panel: Panel) -> dict[str, Any]:
+def panel_context(request: StudioRequest, panel: Panel) -> dict[str, Any]:
     """What the panel's templates need."""
     sample_page = reverse("sample-detail", args=[panel.sample.pk])
     return {"panel": panel, "sample": panel.sample, "next": f"{here(request) or sample_page}#feedback"}

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
@@ -18,26 +17,27 @@ from feedback.pages.panel import Panel, panel_context
 from feedback.pages.side_by_side import side_by_side
 from generation.models import AudioSample, GenerationJob
 from prompts.models import Prompt
+from text2song.pages.requests import StudioRequest
 from text2song.pages.slots import RowSlot, Slot, fills
 
 # -- pages ---------------------------------------------------------------------------------------------------------
 
 
 @fills(Slot.SAMPLE_PAGE)
-def on_sample(request: HttpRequest, *, sample: AudioSample) -> SafeString:
+def on_sample(request: StudioRequest, *, sample: AudioSample) -> SafeString:
     """The panel of the sample for whoever reads the page."""
     return render_to_string("feedback/_on_sample.html", panel_context(request, Panel(sample, request.user)), request)
 
 
 @fills(Slot.SAMPLES_COMPARED)
-def on_compared_samples(request: HttpRequest, *, samples: Sequence[AudioSample]) -> SafeString:
+def on_compared_samples(request: StudioRequest, *, samples: Sequence[AudioSample]) -> SafeString:
     """A/B choices and, for 3 to 8 samples, ranking; nothing for fewer than two."""
     context = comparison_context(request, Comparison(list(samples), request.user))
     return render_to_string("feedback/_comparison.html", context, request)
 
 
 @fills(Slot.JOB_PAGE)
-def on_job(request: HttpRequest, *, job: GenerationJob, oob: bool = False) -> SafeString:
+def on_job(request: StudioRequest, *, job: GenerationJob, oob: bool = False) -> SafeString:
     """What was said about the job's samples, and everything to say more."""
     samples = list(job.visible_samples)
     context = comparison_context(request, Comparison(samples, request.user)) | {
@@ -51,7 +51,7 @@ def on_job(request: HttpRequest, *, job: GenerationJob, oob: bool = False) -> Sa
 
 
 @fills(Slot.PROMPT_FACTS)
-def on_prompt(request: HttpRequest, *, prompt: Prompt, sample_count: int) -> SafeString:
+def on_prompt(request: StudioRequest, *, prompt: Prompt, sample_count: int) -> SafeString:
     """All that was said about the prompt's samples, in a few words."""
     summary = summaries_of_prompts(reader=request.user, ids=[prompt.pk])[prompt.pk]
     context = {"prompt": prompt, "summary": summary, "out_of": sample_count}
@@ -59,21 +59,21 @@ def on_prompt(request: HttpRequest, *, prompt: Prompt, sample_count: int) -> Saf
 
 
 @fills(Slot.ADAPTER_PAGE, order=10)
-def on_adapter(request: HttpRequest, *, adapter: Adapter, **relatives: Any) -> SafeString:
+def on_adapter(request: StudioRequest, *, adapter: Adapter, **relatives: Any) -> SafeString:
     """The adapter's figures beside its base model's."""
     context = {"adapter": adapter, "performance": performance(adapter=adapter, reader=request.user)}
     return render_to_string("feedback/_adapter_performance.html", context, request)
 
 
 @fills(Slot.ADAPTERS_COMPARED, order=20)
-def on_compared_adapters(request: HttpRequest, *, adapters: Sequence[Adapter]) -> SafeString:
+def on_compared_adapters(request: StudioRequest, *, adapters: Sequence[Adapter]) -> SafeString:
     """How two adapters were rated, and the votes between them."""
     measures = side_by_side(adapters=adapters, reader=request.user)
     return render_to_string("adapters/_measures.html", {"measures": measures}, request)
 
 
 @fills(Slot.ADAPTERS_CHOSEN)
-def on_chosen_adapters(request: HttpRequest) -> SafeString:
+def on_chosen_adapters(request: StudioRequest) -> SafeString:
     """The way to a blind test of them."""
     return render_to_string("feedback/_compare_blind.html", request=request)
 
@@ -82,14 +82,14 @@ def on_chosen_adapters(request: HttpRequest) -> SafeString:
 
 
 @fills(RowSlot.SAMPLE)
-def in_sample_rows(request: HttpRequest, samples: Sequence[AudioSample]) -> dict[UUID, SafeString]:
+def in_sample_rows(request: StudioRequest, samples: Sequence[AudioSample]) -> dict[UUID, SafeString]:
     """A sample's feedback in a few words."""
     summaries = summaries_of_samples(reader=request.user, ids=[sample.pk for sample in samples])
     return {pk: render_to_string("feedback/_summary.html", {"summary": row}) for pk, row in summaries.items()}
 
 
 @fills(RowSlot.JOB)
-def in_job_rows(request: HttpRequest, jobs: Sequence[GenerationJob]) -> dict[UUID, SafeString]:
+def in_job_rows(request: StudioRequest, jobs: Sequence[GenerationJob]) -> dict[UUID, SafeString]:
     """The feedback on a job, and how many of the samples that were asked for have any."""
     summaries = summaries_of_jobs(reader=request.user, ids=[job.pk for job in jobs])
     contexts = {job.pk: {"summary": summaries[job.pk], "out_of": job.num_samples} for job in jobs}
@@ -97,7 +97,7 @@ def in_job_rows(request: HttpRequest, jobs: Sequence[GenerationJob]) -> dict[UUI
 
 
 @fills(RowSlot.PROMPT)
-def in_prompt_rows(request: HttpRequest, prompts: Sequence[Prompt]) -> dict[UUID, SafeString]:
+def in_prompt_rows(request: StudioRequest, prompts: Sequence[Prompt]) -> dict[UUID, SafeString]:
     """The feedback on a prompt."""
     summaries = summaries_of_prompts(reader=request.user, ids=[prompt.pk for prompt in prompts])
     return {pk: render_to_string("feedback/_group_summary.html", {"summary": row}) for pk, row in summaries.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django import template
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from feedback.judgements.history import KIND_OF
 from feedback.models import Preference, Ranking

@@ -8,7 +8,7 @@ from torch import Tensor
 from generation.engine.exceptions import InvalidSpec
 from generation.engine.sampling import NoiseStream
 from generation.jobs.long_form import Window, windows
-from generation.specs import AdapterSpec, SampleSpec
+from generation.specs import AdapterSpec, Codes, SampleSpec
 
 
 class Clip:

@@ -218,7 +218,8 @@ class TextAttention:
     def _split(self, distinct: dict[int, Tensor], projection: Projection, states: list[Tensor]) -> Tensor:
         projected = {key: project(state, projection, self._quantum) for key, state in distinct.items()}
         rows = torch.stack([projected[id(state)] for state in states])
-        return rows.unflatten(-1, (self._heads, -1)).transpose(1, 2).flatten(0, 1).contiguous()
+        split: Tensor = rows.unflatten(-1, (self._heads, -1))
+        return split.transpose(1, 2).flatten(0, 1).contiguous()
 
     def read(self, layer: int, query: Tensor, out: Tensor) -> None:
         """Attend with `query` `[rows, H]` and write into `out` `[rows, H]`; rows without text are left as they are."""

@@ -152,7 +152,7 @@ class ModelFetch(Work, UUIDModel):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    CLUSTER: ClassVar[str] = "default"
+    CLUSTER: ClassVar[Cluster] = "default"
 
     base_model = models.ForeignKey(BaseModel, on_delete=models.CASCADE, related_name="fetches")
     requested_by = models.ForeignKey(

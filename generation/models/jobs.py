@@ -147,7 +147,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         EXTENSION = "extension", "Continues a sample"
         VARIATION = "variation", "Varies a sample"
 
-    CLUSTER: ClassVar[str] = "generation"
+    CLUSTER: ClassVar[Cluster] = "generation"
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times while making this, most likely for lack of memory. "
         "Try {fewer}shorter samples, or a smaller model."

@@ -43,7 +43,7 @@ def prompt_to_play(prompt_id: str, values: Mapping[str, Any]) -> Prompt | Mappin
     return values
 
 
-def initial_settings(request: HttpRequest, job: GenerationJob | None) -> dict[str, Any]:
+def initial_settings(request: StudioRequest, job: GenerationJob | None) -> dict[str, Any]:
     """The settings of `job` except its seed; else the defaults, with a template's duration where one is applied.
 
     A duration is cut to what the model can do. `?adapter=` chooses an adapter and its model; otherwise the default

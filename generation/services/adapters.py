@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import Error
 
 from adapters.exceptions import AdapterFilesRefused
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from generation.engine import EngineCache
 
 
-def register_adapter(*, actor: AbstractBaseUser | None, files: Path, **values: Any) -> Adapter:
+def register_adapter(*, actor: User | None, files: Path, **values: Any) -> Adapter:
     """Register the adapter in `files`, a folder or zip archive; `values` are those of `receive_adapter`.
 
     For a process that does nothing else. Raises what `receive_adapter` raises, and `AdapterFilesRefused` with the
@@ -38,7 +38,7 @@ def register_adapter(*, actor: AbstractBaseUser | None, files: Path, **values: A
 
 
 def register_result(
-    *, actor: AbstractBaseUser | None, files: Path, complete: Callable[[Adapter], object], **values: Any
+    *, actor: User | None, files: Path, complete: Callable[[Adapter], object], **values: Any
 ) -> Adapter:
     """As `register_adapter`, for what the work in hand has made: `complete(adapter)` ends that work.
 

@@ -29,7 +29,7 @@ def model_for(key: str | None) -> BaseModel:
     return active
 
 
-def activate_model(*, model: BaseModel, actor: AbstractBaseUser) -> None:
+def activate_model(*, model: BaseModel, actor: User) -> None:
     """Make `model` the one new jobs use. Raises `ModelNotReady` when its files are missing."""
     _curators_only(actor)
     model.activate()

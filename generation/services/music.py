@@ -9,16 +9,17 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from adapters.models import Adapter
 from adapters.services.selection import find_adapter, require_selectable
 from generation.exceptions import ActiveJobQuota, DurationOverLimit, IdempotencyKeyReused, SampleNotFound
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.jobs.presets import SAMPLING_KEYS, Preset, preset_of
 from generation.models import AudioSample, BaseModel, GenerationJob
-from generation.models.jobs import LONG_FORM_MAX_SECONDS, MAX_SEED
+from generation.models.jobs import MAX_SEED
 from generation.services.base_models import model_for
 from prompts.models import Prompt
 from prompts.services import create_prompt, find_prompt
@@ -44,7 +45,7 @@ class JobSettings(TypedDict, total=False):
 
 def make_music(
     *,
-    actor: AbstractBaseUser | None,
+    actor: User | None,
     prompt: Prompt | UUID | Mapping[str, Any],
     base_model: BaseModel | str | None = None,
     preset: Preset | None = None,
@@ -102,7 +103,7 @@ def make_music(
 # -- what was named -----------------------------------------------------------------------------------------------
 
 
-def _usable_prompt(actor: AbstractBaseUser | None, prompt: Prompt | UUID | Mapping[str, Any]) -> Prompt:
+def _usable_prompt(actor: User | None, prompt: Prompt | UUID | Mapping[str, Any]) -> Prompt:
     if isinstance(prompt, Mapping):
         return create_prompt(actor=actor, **prompt)
     found = find_prompt(prompt) if isinstance(prompt, UUID) else prompt
@@ -181,7 +182,7 @@ def _refused(field: str, message: str) -> Refused:
 # -- how many, and how often ----------------------------------------------------------------------------------------
 
 
-def _keep_quota(actor: AbstractBaseUser | None) -> None:
+def _keep_quota(actor: User | None) -> None:
     if actor is None:
         return
     limit = settings.MAX_ACTIVE_JOBS_PER_USER
@@ -190,7 +191,7 @@ def _keep_quota(actor: AbstractBaseUser | None) -> None:
         raise ActiveJobQuota(limit)
 
 
-def _first_of_key(actor: AbstractBaseUser | None, key: str, digest: str) -> GenerationJob | None:
+def _first_of_key(actor: User | None, key: str, digest: str) -> GenerationJob | None:
     """The job `actor` sent with this idempotency key, if any. Of requests at once, the first is alone.
 
     Raises `Conflict` when it was deleted since, `IdempotencyKeyReused` when it was another request.
@@ -207,6 +208,6 @@ def _first_of_key(actor: AbstractBaseUser | None, key: str, digest: str) -> Gene
     return job
 
 
-def _lock_submissions(actor: AbstractBaseUser) -> None:
+def _lock_submissions(actor: User) -> None:
     """Whatever else `actor` sends at once waits for the end of this transaction."""
     get_user_model().objects.select_for_update().get(pk=actor.pk)

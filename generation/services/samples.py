@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.models import AudioSample, GenerationJob
-from generation.models.jobs import LONG_FORM_MAX_SECONDS, SAMPLING_FIELDS
+from generation.models.jobs import SAMPLING_FIELDS
 from generation.services.access import require_owner
 from generation.services.music import make_music
 from generation.signals import samples_deleted
@@ -18,7 +19,7 @@ from text2song.exceptions import Refused
 
 
 def extend_sample(
-    *, sample: AudioSample, actor: AbstractBaseUser, seconds: int, num_samples: int = 2, **once: str
+    *, sample: AudioSample, actor: User, seconds: int, num_samples: int = 2, **once: str
 ) -> GenerationJob:
     """Continue a clip by `seconds`: every candidate begins with the whole of it.
 
@@ -41,7 +42,7 @@ def extend_sample(
 
 
 def vary_sample(
-    *, sample: AudioSample, actor: AbstractBaseUser, keep_seconds: float, num_samples: int = 3, **once: str
+    *, sample: AudioSample, actor: User, keep_seconds: float, num_samples: int = 3, **once: str
 ) -> GenerationJob:
     """Make relatives of a clip: each keeps its first `keep_seconds` and goes its own way from there.
 
@@ -62,10 +63,12 @@ def vary_sample(
 
 
 def _relative(
-    sample: AudioSample, *, actor: AbstractBaseUser, duration: int, once: Mapping[str, str], **changes: Any
+    sample: AudioSample, *, actor: User, duration: int, once: Mapping[str, str], **changes: Any
 ) -> GenerationJob:
     job = sample.job
-    inherited = {name: getattr(job, name) for name in SAMPLING_FIELDS if name not in {"preset", *changes}}
+    inherited: dict[str, Any] = {
+        name: getattr(job, name) for name in SAMPLING_FIELDS if name not in {"preset", *changes}
+    }
     inherited |= {"duration": duration, "long_form": duration > job.base_model.max_duration}
     return make_music(
         actor=actor,
@@ -74,12 +77,11 @@ def _relative(
         adapter=job.adapter,
         adapter_strength=job.adapter_strength,
         source_sample=sample,
-        **once,
-        **(inherited | changes),
+        **{**once, **inherited, **changes},
     )
 
 
-def delete_sample(*, sample: AudioSample, actor: AbstractBaseUser) -> None:
+def delete_sample(*, sample: AudioSample, actor: User) -> None:
     """Hide a sample; hearts and feedback on it go too."""
     require_owner(sample.job.requested_by_id, actor, "Only the person who made a sample, or a curator, can delete it.")
     with transaction.atomic():

@@ -15,6 +15,7 @@ from prompts.api.filters import PromptFilter
 from prompts.models import Prompt
 from prompts.wording.search import remember
 from prompts.wording.vocabulary import MOOD_BY_SLUG, STYLE_BY_SLUG
+from text2song.pages.requests import StudioRequest
 from text2song.words import parse_words
 
 RECENT_KEY = "recent_prompt_searches"

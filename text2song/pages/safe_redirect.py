@@ -6,6 +6,8 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from text2song.pages.requests import StudioRequest
+
 
 def next_url(request: HttpRequest, default: str) -> str:
     """`next` of form or query if it is an address of this studio, else the address of the view named `default`."""
@@ -20,7 +22,7 @@ def redirect_back(request: HttpRequest, default: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(next_url(request, default))
 
 
-def here(request: HttpRequest) -> str:
+def here(request: StudioRequest) -> str:
     """The page the reader is on; empty where a form was sent to an address of its own."""
     if request.htmx:
         return request.htmx.current_url_abs_path or ""

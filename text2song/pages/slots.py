@@ -13,9 +13,10 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+
+from text2song.pages.requests import StudioRequest
 
 
 class Slot(StrEnum):
@@ -72,12 +73,12 @@ def fills(slot: Slot | RowSlot, *, order: int = 0) -> Callable[[Fill], Fill]:
     return register
 
 
-def filled(name: str, request: HttpRequest, /, **given: Any) -> SafeString:
+def filled(name: str, request: StudioRequest, /, **given: Any) -> SafeString:
     """What stands in the place; empty where nobody fills it. ValueError for a name that is not a `Slot`."""
     return _joined(fill(request, **given) for fill in _in_order(Slot(name)))
 
 
-def filled_rows(name: str, request: HttpRequest, rows: Iterable[Any]) -> dict[Any, SafeString]:
+def filled_rows(name: str, request: StudioRequest, rows: Iterable[Any]) -> dict[Any, SafeString]:
     """What stands in the place, for each row by its primary key. ValueError for a name that is not a `RowSlot`."""
     listed = list(rows)
     parts: list[Mapping[Any, SafeString]] = [fill(request, listed) for fill in _in_order(RowSlot(name))]

@@ -134,7 +134,7 @@ class TrainingRun(Work, UUIDModel):
         CANCELLED = "cancelled", "Cancelled"
 
     RESUMABLE: ClassVar[tuple[str, ...]] = (State.FAILED, State.CANCELLED)
-    CLUSTER: ClassVar[str] = "training"
+    CLUSTER: ClassVar[Cluster] = "training"
     GAVE_UP: ClassVar[str] = (
         "The worker died {attempts} times during this run without getting any further, most likely for lack of memory. "
         "{remedy} Then start a new run."

@@ -99,7 +99,7 @@ class Promotion(Work, UUIDModel):
     DONE: ClassVar[str] = State.DECIDED
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.OPEN, State.DECIDING)
     WAITS_SINCE: ClassVar[str] = "test__finished_at"
-    CLUSTER: ClassVar[str] = "training"
+    CLUSTER: ClassVar[Cluster] = "training"
 
     adapter = models.ForeignKey(Adapter, on_delete=models.PROTECT, related_name="promotions")
     opponent = models.ForeignKey(

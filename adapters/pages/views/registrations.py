@@ -38,7 +38,7 @@ def upload(request: StudioRequest) -> HttpResponse:
 
 
 @require_safe
-def registration(request: HttpRequest, registration_id: UUID) -> HttpResponse:
+def registration(request: StudioRequest, registration_id: UUID) -> HttpResponse:
     """How the check goes: the page, or for its polling the part that changes."""
     registrations = AdapterRegistration.objects.visible_to(request.user).select_related("base_model", "adapter")
     found = get_object_or_404(registrations, pk=registration_id)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from generation.listening.library import active_filters, find_samples
 from generation.models import AudioSample
 from generation.pages.listening_forms import LibraryFilter
+from text2song.pages.requests import StudioRequest
 from text2song.words import parse_words
 
 PAGE_SIZE = 20

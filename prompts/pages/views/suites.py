@@ -20,6 +20,7 @@ from prompts.pages.forms import SuiteForm
 from text2song.exceptions import DomainError
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
 from text2song.words import parse_words
 
 SUGGESTIONS = 10

@@ -19,8 +19,8 @@ from generation.api.jobs import JobViewSet
 from generation.api.samples import AudioViewSet
 from prompts.api.views import PromptSuiteViewSet, PromptTemplateViewSet, PromptViewSet
 from training.api.experiments import ExperimentViewSet
-from training.api.promotions import PromotionViewSet
 from training.api.runs import RunViewSet
+from training.promotion.api.views import PromotionViewSet
 
 
 class StudioRouter(SimpleRouter):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import django_filters
 from django.db.models import QuerySet
 
-from adapters.models import Adapter
 from datasets_app.models import Dataset
 from prompts.api.filters import TruthFilter, WordsFilter
-from training.models import Experiment, Promotion, TrainingRun
+from training.models import Experiment, TrainingRun
 from training.querysets import ExperimentQuerySet, TrainingRunQuerySet
 
 NO_STATE = {"invalid_choice": "There is no state “%(value)s”."}
@@ -61,20 +60,3 @@ class TrainingRunFilter(django_filters.FilterSet):
 
     def by_state(self, runs: TrainingRunQuerySet, name: str, value: str) -> TrainingRunQuerySet:
         return runs.unfinished() if value == ACTIVE else runs.filter(state=value)
-
-
-class PromotionFilter(django_filters.FilterSet):
-    """Promotions by adapter and outcome."""
-
-    adapter = django_filters.ModelChoiceFilter(
-        queryset=Adapter.objects.all(),
-        error_messages={"invalid_choice": "There is no such adapter."},
-        help_text="Id of an adapter.",
-    )
-    outcome = django_filters.ChoiceFilter(
-        choices=Promotion.Outcome.choices, error_messages={"invalid_choice": "There is no outcome “%(value)s”."}
-    )
-
-    class Meta:
-        model = Promotion
-        fields: tuple[str, ...] = ()

@@ -15,9 +15,8 @@ from django.utils.functional import cached_property
 from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
-from prompts.models import PromptSuite
 from training.config import MAX_SEED, PRESETS, Group, InvalidConfig, Method, TrainingConfig, purpose, range_in_words
-from training.models import NAME_LENGTH, NAME_MESSAGE, Experiment, PromotionPolicy
+from training.models import NAME_LENGTH, NAME_MESSAGE, Experiment
 
 FIRST = ("epochs", "batch_size", "learning_rate", "lora_r", "lora_alpha")
 """Settings that show first, in this order; the rest is advanced. The method stands beside the dataset."""
@@ -307,19 +306,3 @@ class RunForm(ConfigForm):
 
 def _comparable(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
-
-
-class PromotionPolicyForm(forms.ModelForm):
-    """What new adapters are tested on. The model checks that the suite is large enough."""
-
-    class Meta:
-        model = PromotionPolicy
-        fields = ("suite", "votes_wanted")
-        labels = {"votes_wanted": "Votes that decide a test"}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        suites = self.fields["suite"]
-        suites.queryset = PromptSuite.objects.exclude(frozen_at__isnull=True)
-        suites.empty_label = "None: no test opens by itself"
-        suites.error_messages["invalid_choice"] = "This suite cannot be chosen: it is gone, or still open."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from training.pages.views import comparison, experiments, promotions, quality, runs
+from training.pages.views import comparison, experiments, quality, runs
+from training.promotion.pages import views as promotions
 
 urlpatterns = [
     path("", experiments.experiment_list, name="training"),

@@ -12,9 +12,9 @@ from rest_framework.response import Response
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.views import ApiViewSet
-from training.api.filters import PromotionFilter
-from training.api.serializers import PromotionPolicySerializer, PromotionSerializer, PromotionStartSerializer
 from training.models import Promotion
+from training.promotion.api.filters import PromotionFilter
+from training.promotion.api.serializers import PromotionPolicySerializer, PromotionSerializer, PromotionStartSerializer
 from training.promotion.services import current_policy, open_promotion, set_policy
 
 
@@ -35,8 +35,8 @@ class PromotionViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMi
 
     @extend_schema(
         summary="Test an adapter against what it goes on from (curators)",
-        description="Opens a blind listening test. When it has its votes it decides: `outcome` is promoted if the win "
-        "rate's interval clears 50 % and the guards hold.",
+        description="Opens a blind listening test. When it has its votes it decides: `outcome` is promoted if they "
+        "are evidence enough that it is better and the guards hold.",
         request=PromotionStartSerializer,
         responses={201: PromotionSerializer} | CONFLICT,
     )

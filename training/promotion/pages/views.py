@@ -14,7 +14,7 @@ from adapters.models import Adapter
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.forms import add_refusal
 from text2song.pages.requests import StudioRequest
-from training.pages.forms import PromotionPolicyForm
+from training.promotion.pages.forms import PromotionPolicyForm
 from training.promotion.services import current_policy, open_promotion, set_policy
 
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from feedback.models import Preference, Ranking
 from feedback.services import rank
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
+from text2song.tests.html import flat
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/compare/"}
@@ -56,7 +57,7 @@ def test_without_script_it_goes_back(page, four):
     back = reverse("compare") + f"?ids={four[0].pk}&ids={four[1].pk}"
     answer = prefer(page, four[:2], next=back)
     assert (answer.status_code, answer["Location"]) == (302, back)
-    assert "A over B" in page.get(back).text.replace("</a>", "").replace(
+    assert "A over B" in flat(page.get(back).text).replace("</a>", "").replace(
         f'<a href="/samples/{four[0].pk}/">', ""
     ).replace(f'<a href="/samples/{four[1].pk}/">', "")
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from feedback.models import Criterion, Note, Rating, SampleTag, Tag
 from feedback.tests.factories import NoteFactory, RatingFactory, SampleTagFactory, TagFactory
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
+from text2song.tests.html import flat
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/samples/x/"}
@@ -41,7 +42,7 @@ def test_a_rating_without_script_goes_back_where_it_came_from(page, sample, user
     rating = Rating.objects.get()
     assert (rating.score, rating.rater, rating.sample) == (4, user, sample)
     html = page.get(reverse("sample-detail", args=[sample.pk])).text
-    assert re.search(r'value="4" id="rate-[^"]*overall[^"]*" checked', html)
+    assert re.search(r'value="4" id="rate-[^"]*overall[^"]*" checked', flat(html))
     assert "Submitted." in html
     evil = page.post(address("sample-rate", sample, "overall"), {"score": 5, "next": "https://elsewhere.example/"})
     assert evil["Location"] == reverse("feedback")
@@ -98,7 +99,7 @@ def test_a_tag_of_ones_own_on_a_part(page, sample):
     assert answer.status_code == 200
     use = SampleTag.objects.get()
     assert (use.tag.name, use.tag.sign, use.start, use.end) == ("odd_click", "bad", 0.25, 0.5)
-    assert f'data-span-of="{sample.pk}" data-start="0.25" data-end="0.50"' in answer.text
+    assert f'data-span-of="{sample.pk}" data-start="0.25" data-end="0.50"' in flat(answer.text)
     again = page.post(url, data, headers=HTMX)
     assert again.status_code == 400 and "already" in again.text
     assert 'value="Odd Click"' in again.text and 'value="0.25"' in again.text, "what was typed is kept"

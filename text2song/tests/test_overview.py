@@ -9,6 +9,7 @@ from django.utils import timezone
 from generation.models import GenerationJob
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.pages import overview
+from text2song.tests.html import flat
 from text2song.workforce import Workforce
 
 pytestmark = pytest.mark.django_db
@@ -94,8 +95,8 @@ def test_the_status_bar_counts_and_leads_to_what_it_counts(page):
     GenerationJobFactory(running=True)
     AudioSampleFactory(job=GenerationJobFactory(completed=True))
     html = page.get(reverse("status-bar")).content.decode()
-    assert '<span class="number">2</span> active jobs' in html
-    assert '<span class="number">1</span> sample waiting for ears' in html
+    assert '<span class="number">2</span> active jobs' in flat(html)
+    assert '<span class="number">1</span> sample waiting for ears' in flat(html)
     assert 'hx-trigger="every 30s"' in html
     status = overview.status(Workforce())
     listed = page.get(status.jobs_url).content.decode()

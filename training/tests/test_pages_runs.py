@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from adapters.tests.factories import AdapterFactory
 from generation.tests.factories import BaseModelFactory
+from text2song.tests.html import flat
 from text2song.tests.test_pages import read
 from training.models import MetricPoint, TrainingRun
 from training.tests.factories import ExperimentFactory, TrainingRunFactory, add_lines, add_points
@@ -275,7 +276,7 @@ def test_every_value_stands_in_a_table(page, experiment):
     add_points(run, "loss", [n / 1000 for n in range(1, 121)])
     add_points(run, "eval_loss", [0.9], every=120)
     table = page.get(f"/training/runs/{run.pk}/").text.split("Values as a table")[1]
-    rows = re.findall(r'<th scope="row" class="number">(\d+)</th>(.*?)</tr>', table)
+    rows = re.findall(r'<th scope="row" class="number">(\d+)</th>(.*?)</tr>', flat(table))
     assert [int(step) for step, _ in rows] == list(range(120, 70, -1))
     assert "0.12<" in rows[0][1] and "0.9<" in rows[0][1] and "–" in rows[1][1] and "1–50 of 120 steps" in table
     last = page.get(f"/training/runs/{run.pk}/?page=3").text

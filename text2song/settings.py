@@ -120,6 +120,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "text2song.pages.context_processors.studio",
             ],
+            "builtins": ["text2song.pages.components"],
             "libraries": {
                 "feedback": "feedback.pages.tags",
                 "generation_format": "generation.pages.tags",

@@ -17,6 +17,7 @@ LAYERS = ("text2song", "prompts", "adapters", "generation", "feedback", "dataset
 """The lowest first."""
 FOLDERS = {"datasets": "datasets_app"}
 """Apps by the folder of their templates, where its name is another."""
+LONGEST_LINE = 160
 TAG = re.compile(r"{%-?\s*(include|extends|load)\s+(.+?)\s*%}")
 SLOT = re.compile(r'{%\s*(slot|slot_rows)\s+"([\w-]+)"')
 
@@ -80,3 +81,9 @@ def test_the_check_finds_what_reaches_up_and_nothing_else(template, text, names)
 def test_every_slot_that_is_declared_stands_in_a_template_and_no_other_does():
     found = {use for name in TEMPLATES for use in SLOT.findall((FOLDER / name).read_text())}
     assert found == {("slot", slot.value) for slot in Slot} | {("slot_rows", slot.value) for slot in RowSlot}
+
+
+def test_no_line_is_too_long_to_read() -> None:
+    pages = [name for name in TEMPLATES if name.endswith(".html")]
+    lines = [(name, line) for name in pages for line in (FOLDER / name).read_text().splitlines()]
+    assert len(pages) > 150 and [(name, line) for name, line in lines if len(line) > LONGEST_LINE] == []

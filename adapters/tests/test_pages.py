@@ -14,6 +14,7 @@ from adapters.pages.configuration import in_words
 from adapters.services.registration import accept, take_in
 from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory, adapter_files, adapter_zip, tiny_base
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
+from text2song.tests.html import flat
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +62,7 @@ def test_uploading_leads_to_the_trial_and_from_there_to_the_adapter(page, user):
     registration = AdapterRegistration.objects.get()
     assert answer.status_code == 302 and answer["Location"] == f"/adapters/registrations/{registration.pk}/"
     waiting = page.get(answer["Location"]).text
-    assert "Waiting for a worker" in waiting and 'hx-trigger="every 2s"' in waiting
+    assert "Waiting for a worker" in flat(waiting) and 'hx-trigger="every 2s"' in flat(waiting)
     assert "warm@1.0.0" in page.get("/adapters/").text, "the list shows it while it is checked"
     assert registration.claim("host:1:1")
     assert "A worker unpacks the files" in page.get(answer["Location"]).text
@@ -133,7 +134,7 @@ def test_the_page_of_an_adapter_tells_what_it_is(page, django_assert_max_num_que
         assert words in html, words
     assert "Delete…" not in html, "a stranger cannot delete it"
     plain = page.get(f"/adapters/{parent.pk}/").text
-    assert "how it was trained is not known here" in plain and "Checkpointing" not in plain
+    assert "how it was trained is not known here" in flat(plain) and "Checkpointing" not in flat(plain)
 
 
 def test_values_are_put_into_words():

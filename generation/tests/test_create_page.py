@@ -101,7 +101,7 @@ def test_presets_are_shown_with_their_values(page):
     html = page.get(URL).content.decode()
     for label in ("Draft", "Balanced", "Best", "Custom"):
         assert label in html
-    assert "temperature 0.7, top-k 150, top-p 0.9, guidance 3.5" in html
+    assert "temperature 0.7, top-k 150, top-p 0.9, guidance 3.5" in flat(html)
 
 
 def test_an_earlier_prompt_fills_the_form_and_its_jobs_are_shown(page):

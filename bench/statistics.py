@@ -18,8 +18,7 @@ promotes when the interval clears one half. `votes` is where *early* stopped on 
 **leaderboard.** Five equal arms, 96 votes by 8 raters on 12 prompts: share of boards that rank any two arms apart.
 *old* calls two arms apart when their difference in the plain Bradley-Terry model is 1.96 of its standard deviations.
 
-**Measured** (1,000 repetitions; promotion 150 to 200, so that a share of 0.005 may be 0 to 0.03; two cores beside other
-work):
+**Measured** (1,000 repetitions; two cores beside other work). Promotion takes an hour and a half:
 
     intervals            lead   cover old  claims old   cover new  claims new
     1 raters, sd 0.0       0.0       0.908       0.049       0.956       0.044
@@ -39,16 +38,16 @@ work):
     8 raters, sd 1.0       2.0       0.688       1.000       0.930       0.978
 
     promotion            lead   one    early  again  both   (old)    one    early  again  both   (new)  votes
-    1 raters, sd 0.0       0.0   0.035  0.060  0.105  0.225            0.000  0.000  0.000  0.000             -
-    1 raters, sd 0.0       1.4   0.965  0.975  0.965  0.975            0.640  0.740  0.640  0.740            27
-    3 raters, sd 0.5       0.0   0.025  0.085  0.130  0.235            0.000  0.000  0.000  0.000             -
-    3 raters, sd 0.5       1.4   0.905  0.920  0.905  0.920            0.070  0.115  0.070  0.115            27
-    3 raters, sd 1.0       0.0   0.125  0.205  0.230  0.335            0.000  0.005  0.005  0.005            26
-    3 raters, sd 1.0       1.4   0.790  0.825  0.790  0.825            0.110  0.140  0.110  0.140            27
-    8 raters, sd 0.5       0.0   0.050  0.130  0.145  0.290            0.000  0.000  0.000  0.000             -
-    8 raters, sd 0.5       1.4   0.905  0.935  0.905  0.935            0.380  0.505  0.380  0.505            25
-    8 raters, sd 1.0       0.0   0.093  0.147  0.233  0.353            0.000  0.007  0.000  0.007            34
-    8 raters, sd 1.0       1.4   0.860  0.907  0.860  0.907            0.293  0.400  0.293  0.400            24
+    1 raters, sd 0.0       0.0   0.020  0.053  0.080  0.209            0.000  0.001  0.002  0.004            14
+    1 raters, sd 0.0       1.4   0.939  0.956  0.939  0.956            0.617  0.695  0.617  0.695            28
+    3 raters, sd 0.5       0.0   0.054  0.100  0.147  0.266            0.000  0.000  0.000  0.000             -
+    3 raters, sd 0.5       1.4   0.890  0.924  0.890  0.924            0.051  0.114  0.051  0.114            24
+    3 raters, sd 1.0       0.0   0.121  0.184  0.253  0.359            0.000  0.005  0.001  0.006            24
+    3 raters, sd 1.0       1.4   0.772  0.832  0.772  0.832            0.065  0.120  0.065  0.120            23
+    8 raters, sd 0.5       0.0   0.038  0.085  0.119  0.249            0.000  0.002  0.000  0.002            16
+    8 raters, sd 0.5       1.4   0.906  0.935  0.906  0.935            0.335  0.449  0.335  0.449            26
+    8 raters, sd 1.0       0.0   0.075  0.114  0.178  0.285            0.002  0.004  0.003  0.006            26
+    8 raters, sd 1.0       1.4   0.828  0.864  0.828  0.864            0.243  0.353  0.243  0.353            25
 
     leaderboard          apart old  apart new
     8 raters, sd 0.5       0.431      0.008

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q
 
 from text2song.models import SoftDeleteQuerySet
 from text2song.work import WorkQuerySet
@@ -12,7 +12,7 @@ from text2song.work import WorkQuerySet
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from adapters.models import Adapter, AdapterRegistration
+    from adapters.models import Adapter, AdapterRegistration, Taste
     from generation.models import BaseModel
 
 
@@ -51,3 +51,28 @@ class AdapterQuerySet(SoftDeleteQuerySet["Adapter"]):
             job_count=Count("jobs", filter=jobs, distinct=True),
             last_used_at=Max("jobs__created_at", filter=jobs),
         )
+
+
+class TasteQuerySet(SoftDeleteQuerySet["Taste"]):
+    def visible_to(self, user: User) -> Self:
+        """A person's own, and those of everybody's votes; all for curators."""
+        shown = self.visible()
+        if user.is_staff:
+            return shown
+        return shown.filter(Q(filters__raters__isnull=True) | Q(filters__raters=[user.get_username()]))
+
+    def newest(self) -> Self:
+        """Of each name the last version that was not deleted."""
+        later = self.model.objects.visible().filter(name=OuterRef("name"), version__gt=OuterRef("version"))
+        return self.visible().filter(~Exists(later))
+
+    def usable_for(self, base_model: BaseModel) -> Self:
+        """Those that may pick, order and label clips of this base model as its files are now."""
+        fitting = self.newest().filter(base_model=base_model, is_usable=True)
+        if base_model.revision:
+            fitting = fitting.filter(base_revision__in=("", base_model.revision))
+        return fitting.order_by("name")
+
+    def with_context(self) -> Self:
+        """With base model and creator, as pages show them."""
+        return self.select_related("base_model", "created_by")

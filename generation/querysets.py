@@ -100,9 +100,13 @@ class GenerationJobQuerySet(SoftDeleteQuerySet["GenerationJob"], WorkQuerySet["G
 
 
 class AudioSampleQuerySet(SoftDeleteQuerySet["AudioSample"]):
+    def undeleted(self) -> Self:
+        """All that are there, of withheld jobs too: for those who do work on them, never for a list."""
+        return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True)
+
     def visible(self) -> Self:
         """Samples that may be shown: not deleted themselves, of jobs that are neither deleted nor withheld."""
-        return self.filter(deleted_at__isnull=True, job__deleted_at__isnull=True, job__withheld=False)
+        return self.undeleted().filter(job__withheld=False)
 
     def with_context(self) -> Self:
         """With job, prompt, model and adapter, as every list of samples shows them."""

@@ -17,6 +17,7 @@ from generation.base_models.architecture import Architecture
 
 Codes: TypeAlias = npt.NDArray[np.int16]
 Waveform: TypeAlias = npt.NDArray[np.float32]
+Features: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,3 +149,16 @@ class BaseModelChanged(Refused):
         super().__init__(
             f"The files of {name} have changed since this run was started, so it cannot go on. Start a new run."
         )
+
+
+class NoTaste(Refused):
+    """No taste comes of these votes; the message says why."""
+
+    code = "no_taste"
+
+
+class FitIsRunning(Conflict):
+    code = "fit_running"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The taste “{name}” is being fitted already. Wait for it to end.")

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from datasets_app.models import Dataset
-    from training.models import Experiment, LogLine, MetricPoint, Promotion, TrainingRun
+    from training.models import Experiment, LogLine, MetricPoint, Promotion, TasteFit, TrainingRun
+
+
+class TasteFitQuerySet(WorkQuerySet["TasteFit"]):
+    def visible_to(self, user: User) -> Self:
+        """A person's own; all for curators."""
+        return self if user.is_staff else self.filter(created_by=user)
 
 
 class ExperimentQuerySet(QuerySet["Experiment"]):

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from text2song.work import task_for
 from text2song.workers import on_worker_start, worker_name
-from training.models import Promotion, TrainingRun
+from training.models import Promotion, TasteFit, TrainingRun
 from training.promotion.services import decide_waiting
 from training.runs import worker
 
@@ -23,6 +23,15 @@ def run_training(run_id: str) -> None:
 def decide_promotions(promotion_id: str) -> None:
     """Decide all promotions whose tests are over."""
     decide_waiting(worker_name())
+
+
+@task_for(TasteFit)
+def fit_tastes(fit_id: str) -> None:
+    """Fit all tastes that wait; done by generation workers, whose models hear the clips."""
+    from generation.tasks import engines
+    from training.tastes.fitting import fit_waiting
+
+    fit_waiting(engines(), worker_name())
 
 
 @on_worker_start

@@ -12,6 +12,7 @@ from adapters.models.adapters import (
     AdapterRegistration,
     DefaultChange,
 )
+from adapters.models.tastes import Taste
 
 __all__ = [
     "ARCHIVE_FILE",
@@ -24,4 +25,5 @@ __all__ = [
     "AdapterFiles",
     "AdapterRegistration",
     "DefaultChange",
+    "Taste",
 ]

@@ -11,6 +11,7 @@ NAME_LENGTH = 100
 VERSION_LENGTH = 32
 VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-([0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*))?")
 NAME_MESSAGE = f"An adapter's name has 1 to {NAME_LENGTH} characters."
+TASTE_NAME_MESSAGE = f"A taste's name has 1 to {NAME_LENGTH} characters."
 VERSION_MESSAGE = "A version is three numbers like 1.0.0, with a word after a dash if need be: 1.1.0-beta."
 
 

@@ -9,6 +9,8 @@ delay       the pattern in which codebooks lag behind one another
 clip        one clip while it is made, window by window
 text        from a prompt to what the decoder attends to
 codec       from codes to sound and back
+hidden      what the base makes of a clip that is there
+taste       from what is heard in clips to how much they are liked
 adapters    from a folder to changes of weights, and whether they change anything
 loading     from a folder to a model that is whole
 

@@ -17,6 +17,7 @@ from generation.engine.codec import Codec
 from generation.engine.decoder import QUANTA, row_quantum
 from generation.engine.delay import codebook_delays
 from generation.engine.exceptions import OutOfMemory
+from generation.engine.hidden import HiddenStates
 from generation.engine.loading import choose_device, choose_dtype, load_model
 from generation.engine.text import TextEncoder
 from generation.engine.weights import DecoderWeights, read_weights
@@ -24,6 +25,7 @@ from generation.jobs.pace import FinishingPace
 from generation.specs import (
     AdapterSpec,
     Codes,
+    Features,
     ModelFacts,
     ModelSpec,
     ProgressCallback,
@@ -76,6 +78,9 @@ class Engine:
         self.batch_invariant = quantum is not None
         codes = min(config.vocab_size, self._codec.codebook_size)
         self._layout = Layout(delays, self._pad_token(), codes, quantum or QUANTA[0])
+        self._hidden = HiddenStates(
+            loaded.model, self._text_encoder, delays, self._layout.pad_token, self.window_frames
+        )
 
     def _pad_token(self) -> int:
         generation = self._model.generation_config
@@ -95,6 +100,15 @@ class Engine:
     def encode(self, audio: Waveform, sample_rate: int) -> Codes:
         """A waveform `[C, N]` at `sample_rate` Hz to codes `[K, T]` int16, for continuing a given recording."""
         return self._codec.encode(audio, sample_rate)
+
+    def hear(self, text: str, codes: Codes) -> Features:
+        """What the base makes of a clip, `[4 H + 2 K]`; see `generation.engine.hidden`. Raises OutOfMemory."""
+        try:
+            return self._hidden.of(text, codes)
+        except RuntimeError as error:
+            if not _is_memory_failure(error):
+                raise
+            raise OutOfMemory("The device ran out of memory while a clip was heard. Use a smaller model.") from error
 
     def adapter_effect(self, adapter: AdapterSpec) -> float:
         """Largest change of any logit that `adapter` makes on a fixed probe; always more than rounding makes.

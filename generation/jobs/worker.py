@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from adapters.files.keeping import local_folder
 from adapters.models import AdapterFiles
+from generation.jobs.hearing import hear_leftovers
 from generation.jobs.pace import FinishingPace, JobPace
 from generation.jobs.storing import store_result
 from generation.models import GenerationJob
@@ -39,11 +40,15 @@ NEEDED = ("base_model", "adapter", "prompt", "source_sample")
 
 
 def drain(engines: EngineCache, worker: str) -> int:
-    """Run waiting jobs until there are none; returns how many were run. Any wake-up empties the queue."""
+    """Run waiting jobs until there are none, then hear what they made; returns how many were run.
+
+    Any wake-up empties the queue.
+    """
     done = 0
     while jobs := gather(worker):
         run_batch(engines, jobs)
         done += len(jobs)
+    hear_leftovers(engines)
     return done
 
 

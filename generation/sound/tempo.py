@@ -6,6 +6,11 @@ import math
 
 import numpy as np
 
+from generation.sound.noise import FRAME, power_spectra
+from generation.specs import Waveform
+
+FLUX_HOP_SECONDS = 0.02
+FLUX_BANDS = 40
 LOWEST_BPM, HIGHEST_BPM = 58.0, 196.0
 TOLERANCE = 0.04
 COMB = (0.5, 1, 2, 3, 4, 8)
@@ -40,3 +45,18 @@ def same_tempo(measured: float, wanted: float, tolerance: float = TOLERANCE) -> 
         return False
     octaves = math.log2(measured / wanted)
     return abs(octaves - round(octaves)) <= math.log2(1 + tolerance)
+
+
+def estimate_tempo(audio: Waveform, sample_rate: int) -> float:
+    """Tempo in BPM of `[C, N]`, octave ambiguous; 0 of a clip in which nothing begins."""
+    return tempo_of_onsets(_onsets(audio, sample_rate), 1 / FLUX_HOP_SECONDS)
+
+
+def _onsets(audio: Waveform, sample_rate: int) -> np.ndarray:
+    """How much begins in each frame: positive differences of log energy in bands, summed, the mean removed."""
+    power = power_spectra(audio, round(FLUX_HOP_SECONDS * sample_rate))
+    edges = np.unique(np.geomspace(40, sample_rate / 2, FLUX_BANDS + 1) * FRAME // sample_rate).astype(int)
+    energy = np.add.reduceat(power, edges[:-1], axis=1)
+    level = np.log(energy + 1e-4 * max(float(energy.max()), 1e-8))
+    flux = np.clip(np.diff(level, axis=0), 0, None).sum(axis=1)
+    return flux - flux.mean()

@@ -9,8 +9,8 @@ from importlib import import_module
 
 import numpy as np
 
+from generation.sound.noise import FRAME, power_spectra
 from generation.specs import Waveform
-from training.quality.sound import FRAME, power_spectra
 
 HOP = 512
 PERCUSSIVE_LAG = 2

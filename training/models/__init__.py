@@ -1,6 +1,7 @@
 """Rows of training: experiments with their runs, and the promotion of what they make."""
 
 from training.models.experiments import NAME_LENGTH, NAME_MESSAGE, Experiment, LogLine, MetricPoint, TrainingRun
+from training.models.tastes import TasteFit
 from training.promotion.models import Promotion, PromotionPolicy
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "MetricPoint",
     "Promotion",
     "PromotionPolicy",
+    "TasteFit",
     "TrainingRun",
 ]

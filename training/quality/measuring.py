@@ -13,12 +13,12 @@ from django.conf import settings
 
 from generation.models import AudioSample
 from generation.sound.files import load_audio_bytes, load_codes
+from generation.sound.noise import noise
 from generation.sound.processing import read_flac
-from generation.sound.tempo import same_tempo
+from generation.sound.tempo import estimate_tempo, same_tempo
 from generation.specs import AdapterSpec, Codes, ModelSpec, SamplingSpec
 from training.quality.guards import SILENT_LUFS, Figure, Guards
 from training.quality.likeness import across_prompts, other_texts, within_prompts
-from training.quality.sound import estimate_tempo, noise
 from training.specs import PlayedClip
 
 

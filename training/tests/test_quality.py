@@ -10,15 +10,15 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from scipy.signal import lfilter
 
+from generation.sound.noise import noise
 from generation.sound.processing import encode_flac, read_flac
-from generation.sound.tempo import same_tempo
+from generation.sound.tempo import estimate_tempo, same_tempo
 from generation.specs import ModelSpec, SampleSpec, SamplingSpec
 from generation.tests.factories import AudioSampleFactory
 from training.demo.tastes import brightness
 from training.quality.guards import RULES, Figure, Guards
 from training.quality.likeness import across_prompts, difference, within_prompts
 from training.quality.measuring import Heard, is_clipped, is_silent, sound_figures
-from training.quality.sound import estimate_tempo, noise
 
 RATE = 16_000
 RNG = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""What can be heard in a clip without any model: noise, tempo."""
+"""Noise in a clip, and the spectra it is measured on. numpy only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
-from generation.sound.tempo import tempo_of_onsets
 from generation.specs import Waveform
 
 FRAME = 1024
@@ -15,9 +15,6 @@ NOISE_HOP = 512
 BAND_EDGES = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
 AUDIBLE = 1e-5
 """Share of the loudest frame's energy below which a band is not listened to: -50 dB."""
-
-FLUX_HOP_SECONDS = 0.02
-FLUX_BANDS = 40
 
 
 def power_spectra(audio: Waveform, hop: int) -> np.ndarray:
@@ -34,29 +31,22 @@ def noise(audio: Waveform, sample_rate: int) -> float:
     The geometric by the arithmetic mean of a band's power (Gray & Markel, 1974), averaged over audible frames, then
     over bands. Within a band the spectrum's tilt hardly shows: a brighter sound is not noisier, a hissing one is.
     """
-    power = power_spectra(audio, NOISE_HOP)
+    found = band_flatness(power_spectra(audio, NOISE_HOP), sample_rate)
+    heard = found[~np.isnan(found)]
+    return float(heard.mean()) if len(heard) else math.nan
+
+
+def band_flatness(power: np.ndarray, sample_rate: int) -> npt.NDArray[np.float64]:
+    """The flatness of each of the octaves between `BAND_EDGES`, of power spectra `[frames, bins]`; NaN where a band is
+    not heard.
+    """
     loudest = power.sum(axis=1).max()
-    found = []
-    for low, high in pairwise(BAND_EDGES):
+    found = np.full(len(BAND_EDGES) - 1, math.nan)
+    for octave, (low, high) in enumerate(pairwise(BAND_EDGES)):
         first, last = (round(edge * FRAME / sample_rate) for edge in (low, high))
         band = power[:, first : min(last, power.shape[1])]
         heard = band[band.sum(axis=1) > AUDIBLE * loudest] if loudest > 0 and band.shape[1] > 1 else band[:0]
         if len(heard):
             heard = heard + 1e-12 * loudest
-            found.append(float((np.exp(np.log(heard).mean(axis=1)) / heard.mean(axis=1)).mean()))
-    return float(np.mean(found)) if found else math.nan
-
-
-def estimate_tempo(audio: Waveform, sample_rate: int) -> float:
-    """Tempo in BPM of `[C, N]`, octave ambiguous; 0 of a clip in which nothing begins."""
-    return tempo_of_onsets(_onsets(audio, sample_rate), 1 / FLUX_HOP_SECONDS)
-
-
-def _onsets(audio: Waveform, sample_rate: int) -> np.ndarray:
-    """How much begins in each frame: positive differences of log energy in bands, summed, the mean removed."""
-    power = power_spectra(audio, round(FLUX_HOP_SECONDS * sample_rate))
-    edges = np.unique(np.geomspace(40, sample_rate / 2, FLUX_BANDS + 1) * FRAME // sample_rate).astype(int)
-    energy = np.add.reduceat(power, edges[:-1], axis=1)
-    level = np.log(energy + 1e-4 * max(float(energy.max()), 1e-8))
-    flux = np.clip(np.diff(level, axis=0), 0, None).sum(axis=1)
-    return flux - flux.mean()
+            found[octave] = (np.exp(np.log(heard).mean(axis=1)) / heard.mean(axis=1)).mean()
+    return found

@@ -1,0 +1,142 @@
+"""Fitting, renaming and deleting tastes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from adapters.models import Taste
+from datasets_app.building.filters import FilterSpec
+from datasets_app.exceptions import DatasetNotReady
+from datasets_app.models import Dataset
+from datasets_app.report.telling import require_answers
+from generation.models import BaseModel
+from generation.services import model_for
+from text2song.exceptions import Conflict, Forbidden, NotFound, Refused
+from text2song.workers import presence
+from training.exceptions import FitIsRunning
+from training.models import TasteFit
+
+
+def fit_taste(
+    *,
+    actor: User | None,
+    name: str,
+    raters: Sequence[str] = (),
+    filters: Mapping[str, Any] | None = None,
+    dataset: Dataset | None = None,
+    base_model: BaseModel | str | None = None,
+    refit_every: int = 0,
+    seed: int = 0,
+    now: bool = False,
+) -> TasteFit:
+    """Store a fit and wake a worker; with `now` it is done here, by a process that has a presence.
+
+    `raters` (user names) are whose taste it is, everybody's without. People may learn from their own votes and from
+    everybody's; only curators from those of others, by further `filters` or from a dataset. A name that is taken by
+    tastes of the same votes gets the next version. Raises `Forbidden`, `ValidationError` (name), `InvalidFilters`,
+    `FitIsRunning`, `Conflict` (a name of other votes), `UnknownModel`, `ModelNotReady`.
+    """
+    model = base_model if isinstance(base_model, BaseModel) else model_for(base_model)
+    chosen = {**(filters or {}), **({"raters": list(raters)} if raters else {})}
+    _require_may_learn(actor, chosen, dataset)
+    stored = FilterSpec.from_mapping(chosen, Dataset.Kind.PREFERENCE).to_mapping()
+    if dataset is not None:
+        _require_votes(actor, dataset)
+    fit = TasteFit(
+        name=name.strip(),
+        base_model=model,
+        filters=stored,
+        dataset=dataset,
+        refit_every=refit_every,
+        seed=seed,
+        created_by=actor,
+    )
+    fit.full_clean(exclude=["created_by", "filters", "dataset"], validate_constraints=False)
+    _require_same_votes(fit)
+    model.spec()  # raises when the files are not here
+    if now:
+        with presence("command") as worker:
+            fit.be_claimed(worker)
+            _store(fit)
+            _run_here(fit)
+        return fit
+    _store(fit, wake=True)
+    return fit
+
+
+def fit_again(*, actor: User | None, taste: Taste, now: bool = False) -> TasteFit:
+    """Fit a taste anew on the votes that there are by now: a new version of it."""
+    fit = TasteFit.objects.filter(taste=taste).first()
+    return fit_taste(
+        actor=actor,
+        name=taste.name,
+        filters=taste.filters,
+        dataset=fit.dataset if fit else None,
+        base_model=taste.base_model,
+        refit_every=taste.refit_every,
+        now=now,
+    )
+
+
+def delete_taste(*, actor: User, taste: Taste) -> None:
+    """Hide all versions of a taste; what it labelled stays labelled. Raises `Forbidden` and `NotFound`."""
+    if not may_change(actor, taste):
+        raise Forbidden("Only the person who made a taste, or a curator, can delete it.")
+    if not Taste.objects.visible().filter(name=taste.name).update(deleted_at=timezone.now()):
+        raise NotFound("This taste is deleted already.")
+
+
+def may_change(user: User, taste: Taste) -> bool:
+    """Whether `user` may fit it anew or delete it: who made it, and curators."""
+    return bool(user.is_staff or (taste.created_by_id is not None and taste.created_by_id == user.pk))
+
+
+def _require_may_learn(actor: User | None, filters: Mapping[str, Any], dataset: Dataset | None) -> None:
+    if actor is None or actor.is_staff:
+        return
+    others = set(filters) - {"raters"} or filters.get("raters", []) not in ([], [actor.get_username()])
+    if dataset is not None or others:
+        raise Forbidden("You can learn a taste from your own votes, or from everybody's. Curators can choose others.")
+
+
+def _require_votes(actor: User | None, dataset: Dataset) -> None:
+    require_answers(actor, dataset)
+    if dataset.kind != Dataset.Kind.PREFERENCE:
+        raise Refused("A taste learns from comparisons: choose a preference dataset.", fields={"dataset": ["Kind."]})
+    if not dataset.is_ready:
+        raise DatasetNotReady(dataset.name, dataset.state)
+
+
+def _require_same_votes(fit: TasteFit) -> None:
+    """A name stands for one taste: somebody else's votes under it would be a surprise to whoever uses it."""
+    earlier = Taste.objects.filter(name=fit.name).first()
+    if earlier and (earlier.filters, earlier.base_model_id) != (fit.filters, fit.base_model_id):
+        raise Conflict(f"“{fit.name}” is the taste of other votes ({earlier.whose}). Choose another name.")
+
+
+def _store(fit: TasteFit, *, wake: bool = False) -> None:
+    try:
+        with transaction.atomic():
+            fit.save(force_insert=True)
+            if wake:
+                fit.wake_worker()
+    except IntegrityError as error:
+        if TasteFit.objects.unfinished().filter(name=fit.name).exists():
+            raise FitIsRunning(fit.name) from error
+        raise
+
+
+def _run_here(fit: TasteFit) -> None:
+    from generation.engine import EngineCache
+    from training.tastes.fitting import run_fit
+
+    engines = EngineCache()
+    try:
+        run_fit(fit, engines)
+    finally:
+        engines.clear()

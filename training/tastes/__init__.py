@@ -1,0 +1,1 @@
+"""From what people said to a taste: votes gathered, clips heard, a taste fitted, tried and listed."""

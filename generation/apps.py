@@ -5,7 +5,7 @@ class GenerationConfig(AppConfig):
     name = "generation"
 
     def ready(self) -> None:
-        from generation import tasks  # noqa: F401  registers what workers do
+        from generation import receivers, tasks  # noqa: F401  what is asked of it, what its workers do
         from generation.base_models.reading import read_by_model
         from prompts.wording.reading import register_reader
 

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from django.db.models import Aggregate, Count, Max, Q
+import uuid
+
+from django.contrib.auth.models import User
+from django.db.models import Aggregate, Count, Max, Q, QuerySet
 
 from adapters.usage import counts_usage
+from generation.base_models.reading import read_by_model
+from generation.models import Favorite
+from prompts.hearts import Hearts, keep_hearts
+from prompts.models import Prompt
+from prompts.pages.writing import write_on
+from prompts.wording.reading import register_reader
+
+
+class PromptHearts(Hearts):
+    """Those among the favourites."""
+
+    def set_by(self, user: User) -> QuerySet[Favorite, uuid.UUID]:
+        return Favorite.objects.filter(user=user, prompt__isnull=False).values_list("prompt_id", flat=True)
+
+    def on(self, prompt: Prompt) -> int:
+        return Favorite.objects.filter(prompt=prompt).count()
+
+    def take_off(self, prompt: Prompt) -> None:
+        Favorite.objects.filter(prompt=prompt).delete()
+
+
+keep_hearts(PromptHearts())
+register_reader(read_by_model)
+write_on("create")
 
 
 @counts_usage

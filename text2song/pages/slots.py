@@ -1,8 +1,8 @@
 """Named places on pages, filled by the apps above the one whose page it is.
 
 A page knows a place and what it gives to it. It does not know who fills it, so the templates of an app name nothing of
-the apps above. Whoever fills a place registers a function while the studio starts (`feedback/pages/slots.py`,
-`training/pages/slots.py`). The tags of `text2song/pages/slot_tags.py` show a place in a template.
+the apps above. Whoever fills a place registers a function while the studio starts (`slots.py` among the pages of
+generation, feedback and training). The tags of `text2song/pages/slot_tags.py` show a place in a template.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ from text2song.pages.requests import StudioRequest
 class Slot(StrEnum):
     """Places that stand on a page once. A fill gets the request and, by name, what is told here; it returns HTML."""
 
+    PROMPT_HEART = "prompt-heart"
+    """Beside the heading of a `prompt`: a button without words."""
+    PROMPT_PAGE = "prompt-page"
+    """On the page of a `prompt`, below its text."""
     PROMPT_FACTS = "prompt-facts"
-    """Among the facts of a `prompt` with `sample_count` samples: `dt` and `dd`."""
+    """Among the facts of a `prompt`: `dt` and `dd`."""
     ADAPTERS_CHOSEN = "adapters-chosen"
     """In the form that sends chosen adapters as `ids`: buttons."""
     ADAPTER_PAGE = "adapter-page"
@@ -49,6 +53,8 @@ class RowSlot(StrEnum):
 
     PROMPT = "prompt-row"
     """Among the figures of a prompt."""
+    PROMPT_HEART = "prompt-row-heart"
+    """Before the buttons of a prompt: one without words."""
     SAMPLE = "sample-row"
     """Among the figures of a sample, or below its player."""
     JOB = "job-row"

@@ -1,4 +1,6 @@
-"""Templates obey the direction of imports: those of an app name nothing of the apps above it."""
+"""Templates obey the direction of imports: those of an app name nothing of the apps above it, and link to none of
+their pages.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from django.conf import settings
 from django.template import engines
 
 from text2song.pages.slots import RowSlot, Slot
+from text2song.tests.doors import app_of_address
 
 FOLDER = Path(settings.TEMPLATES[0]["DIRS"][0])
 TEMPLATES = [path.relative_to(FOLDER).as_posix() for path in sorted(FOLDER.rglob("*")) if path.is_file()]
@@ -21,6 +24,7 @@ ROOF = ("overview.html", "404.html", "settings/", "components/sidebar.html")
 """Those of the studio as a whole, which is above all apps: they may name everything."""
 LONGEST_LINE = 160
 TAG = re.compile(r"{%-?\s*(include|extends|load)\s+(.+?)\s*%}")
+URL = re.compile(r"""{%-?\s*url\s+["']([^"']+)["']""")
 SLOT = re.compile(r'{%\s*(slot|slot_rows)\s+"([\w-]+)"')
 
 
@@ -32,9 +36,9 @@ def app_of_template(name: str) -> str:
 
 
 def named_in(text: str) -> list[tuple[str, str]]:
-    """What a template includes, extends and loads, each with its app."""
+    """What a template links to, includes, extends and loads, each with its app."""
     libraries = engines["django"].engine.libraries
-    found = []
+    found = [(name, app_of_address(name)) for name in URL.findall(text)]
     for tag, words in TAG.findall(text):
         if tag == "load":
             modules = [(name, libraries.get(name, "")) for name in words.split()]
@@ -73,7 +77,12 @@ def test_a_template_names_nothing_of_the_apps_above_its_own(template):
         ("adapters/made_up.html", "{% include 'training/_adapter_story.html' %}", ["training/_adapter_story.html"]),
         ("components/made_up.html", '{% include "prompts/_reading.html" %}', ["prompts/_reading.html"]),
         ("base.html", "{% load prompt_search %}", ["prompt_search"]),
-        ("overview.html", "{% include 'generation/_player.html' %}", []),
+        ("prompts/made_up.html", "<a href=\"{% url 'job-detail' job.pk %}\">", ["job-detail"]),
+        ("adapters/made_up.html", '{% url "promotion-policy" as policy_url %}', ["promotion-policy"]),
+        ("components/made_up.html", "{% url 'audio-stream' sample_id=sample.pk %}", ["audio-stream"]),
+        ("datasets/made_up.html", "{% url 'api-run-list' %}{% url 'admin:index' %}", ["api-run-list"]),
+        ("training/made_up.html", "{% url 'dataset-detail' pk %}{% url 'overview' %}{% url 'api-schema' %}", []),
+        ("overview.html", "{% url 'jobs' %}{% include 'generation/_player.html' %}", []),
         ("training/made_up.html", '{% load feedback %}{% include "adapters/_measures.html" %}', []),
         ("generation/made_up.html", '{% extends "base.html" %}{% include "prompts/_reading.html" %}', []),
         ("feedback/tests/made_up.html", '{% include "feedback/_panel.html" %}{% load slots static %}', []),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 
+from adapters.usage import usage
 from text2song.models import SoftDeleteQuerySet
 from text2song.work import WorkQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from adapters.base import Base
     from adapters.models import Adapter, AdapterRegistration, Taste
-    from generation.models import BaseModel
 
 
 class AdapterRegistrationQuerySet(WorkQuerySet["AdapterRegistration"]):
@@ -27,14 +28,14 @@ class AdapterQuerySet(SoftDeleteQuerySet["Adapter"]):
         """Adapters new jobs may use."""
         return self.visible().filter(is_active=True)
 
-    def selectable_for(self, base_model: BaseModel) -> Self:
+    def selectable_for(self, base_model: Base) -> Self:
         """Active adapters of this base model as its files are now, its default first, then the newest."""
-        fitting = self.active().filter(base_model=base_model)
+        fitting = self.active().filter(base_model=base_model.pk)
         if base_model.revision:
             fitting = fitting.filter(base_revision__in=("", base_model.revision))
         return fitting.order_by("-is_default", "-created_at", "-id")
 
-    def default_of(self, base_model: BaseModel) -> Any:
+    def default_of(self, base_model: Base) -> Any:
         """The adapter preselected for this base model, or None."""
         return self.selectable_for(base_model).filter(is_default=True).first()
 
@@ -44,13 +45,7 @@ class AdapterQuerySet(SoftDeleteQuerySet["Adapter"]):
 
     def with_usage(self) -> Self:
         """With `sample_count` and `job_count` (deleted and withheld ones left out) and `last_used_at`."""
-        jobs = Q(jobs__deleted_at__isnull=True, jobs__withheld=False)
-        samples = jobs & Q(jobs__samples__deleted_at__isnull=True)
-        return self.annotate(
-            sample_count=Count("jobs__samples", filter=samples, distinct=True),
-            job_count=Count("jobs", filter=jobs, distinct=True),
-            last_used_at=Max("jobs__created_at", filter=jobs),
-        )
+        return self.annotate(**usage())
 
 
 class TasteQuerySet(SoftDeleteQuerySet["Taste"]):
@@ -66,7 +61,7 @@ class TasteQuerySet(SoftDeleteQuerySet["Taste"]):
         later = self.model.objects.visible().filter(name=OuterRef("name"), version__gt=OuterRef("version"))
         return self.visible().filter(~Exists(later))
 
-    def usable_for(self, base_model: BaseModel) -> Self:
+    def usable_for(self, base_model: Base) -> Self:
         """Those that may pick, order and label clips of this base model as its files are now."""
         fitting = self.newest().filter(base_model=base_model, is_usable=True)
         if base_model.revision:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from datasets_app import services
 from datasets_app.models import Dataset, Export
-from text2song.curation import ReadOnlyAdmin
-from text2song.exceptions import DomainError
+from text2song.curation import ReadOnlyAdmin, act
 
 
 class ExportInline(admin.TabularInline):
@@ -59,7 +57,8 @@ class DatasetAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Delete the selected datasets", permissions=["hide"])
     def hide(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
-        self._each(request, queryset, "deleted", lambda d: services.delete_dataset(dataset=d, actor=request.user))
+        done = "Datasets deleted"
+        act(self, request, queryset, lambda d: services.delete_dataset(dataset=d, actor=request.user), done)
 
     @admin.action(description="Export as JSON Lines", permissions=["export"])
     def export_jsonl(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
@@ -73,20 +72,7 @@ class DatasetAdmin(ReadOnlyAdmin):
         def start(dataset: Dataset) -> object:
             return services.start_export(dataset=dataset, file_format=file_format, actor=request.user)
 
-        self._each(request, queryset, "being exported", start)
-
-    def _each(
-        self, request: HttpRequest, queryset: QuerySet[Dataset], done: str, act: Callable[[Dataset], object]
-    ) -> None:
-        count = 0
-        for dataset in queryset:
-            try:
-                act(dataset)
-                count += 1
-            except DomainError as error:
-                self.message_user(request, error.message, messages.ERROR)
-        if count:
-            self.message_user(request, f"{count} dataset(s) {done}.", messages.SUCCESS)
+        act(self, request, queryset, start, "Being exported")
 
 
 @admin.register(Export)

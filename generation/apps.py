@@ -5,8 +5,5 @@ class GenerationConfig(AppConfig):
     name = "generation"
 
     def ready(self) -> None:
-        from generation import tasks  # noqa: F401  registers what workers do
-        from generation.base_models.reading import read_by_model
-        from prompts.wording.reading import register_reader
-
-        register_reader(read_by_model)
+        from generation import receivers, tasks  # noqa: F401
+        from generation.pages import slots  # noqa: F401

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import (
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from generation.models import AudioSample, GenerationJob
+    from prompts.models import Prompt
 
 
 class GenerationJobQuerySet(SoftDeleteQuerySet["GenerationJob"], WorkQuerySet["GenerationJob"]):  # type: ignore[override]  # each makes a manager
@@ -117,6 +120,12 @@ class AudioSampleQuerySet(SoftDeleteQuerySet["AudioSample"]):
         from generation.models import Favorite
 
         return self.annotate(is_favorite=Exists(Favorite.objects.filter(user=user, sample=OuterRef("pk"))))
+
+    def counts_by_prompt(self, prompts: Iterable[Prompt]) -> dict[uuid.UUID, int]:
+        """How many of them were made from each of the prompts, by its primary key."""
+        none = dict.fromkeys((prompt.pk for prompt in prompts), 0)
+        made = self.filter(job__prompt__in=none).order_by().values_list("job__prompt").annotate(n=Count("pk"))
+        return none | dict(made)
 
     def matching(self, words: list[str]) -> Self:
         """Samples whose prompt holds any of `words`."""

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db.models import Case, Count, Exists, Expression, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    Expression,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
+from prompts.hearts import hearts
 from prompts.wording.sameness import text_key
 from text2song.models import SoftDeleteQuerySet
 
@@ -35,12 +47,12 @@ class PromptQuerySet(SoftDeleteQuerySet["Prompt"]):
 
     def with_hearts_of(self, user: User) -> Self:
         """With `is_favorite`: whether the user's heart is on it."""
-        return self.annotate(is_favorite=Exists(user.favorites.filter(prompt=OuterRef("pk"))))
+        has_heart = Q(pk__in=hearts().set_by(user))
+        return self.annotate(is_favorite=ExpressionWrapper(has_heart, output_field=BooleanField()))
 
-    def sample_counts(self) -> dict[uuid.UUID, int]:
-        """How many samples were made from each of these prompts, deleted and withheld ones left out."""
-        alive = Q(jobs__deleted_at__isnull=True, jobs__withheld=False, jobs__samples__deleted_at__isnull=True)
-        return dict(self.order_by().values_list("pk").annotate(n=Count("jobs__samples", filter=alive)))
+    def favorites_of(self, user: User) -> Self:
+        """Those the user's heart is on."""
+        return self.filter(pk__in=hearts().set_by(user))
 
     def outside_suites(self) -> Self:
         """Prompts that may be trained on: none that asks for what a prompt of a frozen suite asks for."""

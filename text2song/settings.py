@@ -128,6 +128,7 @@ TEMPLATES = [
                 "slots": "text2song.pages.slot_tags",
                 "training_format": "training.pages.tags",
                 "workforce": "text2song.pages.tags",
+                "writing": "prompts.pages.writing",
             },
         },
     }

@@ -11,18 +11,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from adapters.base import Base
 from adapters.exceptions import AdapterFilesRefused
 from adapters.files.keeping import sha256_of
 from adapters.files.patterns import resolve
 from adapters.files.unpacking import SMALL_FILE_BYTES, Member, Members
 from adapters.models import CONFIG_FILE, README_FILE, WEIGHTS_FILE
-
-if TYPE_CHECKING:
-    from generation.models import BaseModel
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -80,7 +78,7 @@ class Inspection:
     trained_parameters: int
 
 
-def inspect_heads(members: Members, base_model: BaseModel) -> None:
+def inspect_heads(members: Members, base_model: Base) -> None:
     """Check configuration and header of the weights against `base_model`, without unpacking what follows.
 
     Raises `AdapterFilesRefused`, `ModelNotReady`.
@@ -88,7 +86,7 @@ def inspect_heads(members: Members, base_model: BaseModel) -> None:
     fitting_config(members[CONFIG_FILE].head(SMALL_FILE_BYTES), stated_shapes(members[WEIGHTS_FILE]), base_model)
 
 
-def inspect_folder(folder: Path, base_model: BaseModel) -> Inspection:
+def inspect_folder(folder: Path, base_model: Base) -> Inspection:
     """Check the files in `folder` against `base_model`'s. Raises `AdapterFilesRefused`, `ModelNotReady`."""
     shapes = tensor_shapes(folder / WEIGHTS_FILE)
     config = fitting_config((folder / CONFIG_FILE).read_bytes(), shapes, base_model)
@@ -104,7 +102,7 @@ def inspect_folder(folder: Path, base_model: BaseModel) -> Inspection:
     )
 
 
-def fitting_config(text: bytes, shapes: Shapes, base_model: BaseModel) -> dict[str, Any]:
+def fitting_config(text: bytes, shapes: Shapes, base_model: Base) -> dict[str, Any]:
     """What is kept of adapter_config.json, for weights of these shapes.
 
     Raises `AdapterFilesRefused` unless both describe a LoRA of `base_model`.
@@ -202,7 +200,7 @@ def _is_number(value: object, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
-def _check_base(stated: Mapping[str, Any], base_model: BaseModel) -> None:
+def _check_base(stated: Mapping[str, Any], base_model: Base) -> None:
     """Refuse an adapter that says itself it belongs to another model the studio knows, or to other files of this."""
     named = stated.get("base_model_name_or_path")
     if not isinstance(named, str) or len(named) > LONGEST_NAME or not named.isprintable():
@@ -217,7 +215,7 @@ def _check_base(stated: Mapping[str, Any], base_model: BaseModel) -> None:
         require_revision(revision, base_model)
 
 
-def require_revision(revision: str, base_model: BaseModel) -> None:
+def require_revision(revision: str, base_model: Base) -> None:
     """Raise `AdapterFilesRefused` unless `revision` is that of the base model's files here."""
     if revision != base_model.revision:
         raise AdapterFilesRefused(

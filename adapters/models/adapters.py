@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 import structlog
 from django.conf import settings
@@ -15,13 +15,11 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from adapters import querysets
+from adapters.base import Base
 from adapters.models import names as validators
 from text2song.models import SoftDeleteModel, UUIDModel
 from text2song.queue import Cluster
 from text2song.work import Work
-
-if TYPE_CHECKING:
-    from generation.models import BaseModel
 
 log = structlog.get_logger(__name__)
 
@@ -183,11 +181,11 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
         return self.label
 
     @classmethod
-    def base_models(cls) -> models.QuerySet[BaseModel]:
+    def base_models(cls) -> models.QuerySet[Any]:
         """Those an adapter can belong to: the relation knows them, though their app is above this one."""
         return cls.base_model.get_queryset()  # type: ignore[call-arg]  # its hints may be left out
 
-    def fits(self, base_model: BaseModel) -> bool:
+    def fits(self, base_model: Base) -> bool:
         """Whether it was made for this base model, and for the files that model has now."""
         known_revisions = {self.base_revision, base_model.revision} - {""}
         return self.base_model_id == base_model.pk and len(known_revisions) < 2

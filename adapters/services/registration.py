@@ -11,11 +11,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from adapters.base import Base
 from adapters.exceptions import AdapterExists
 from adapters.files.inspection import inspect_folder, inspect_heads, require_revision
 from adapters.files.keeping import bring_upload, store_files, store_upload
@@ -24,9 +25,6 @@ from adapters.models import CONFIG_FILE, Adapter, AdapterFiles, AdapterRegistrat
 from adapters.models.names import next_version
 from text2song.exceptions import Refused
 from text2song.work import ClaimLost, patiently
-
-if TYPE_CHECKING:
-    from generation.models import BaseModel
 
 NOT_TYPED = ("base_model", "parent", "created_by", *AdapterRegistration.TAKEN_IN)
 SHARED_FIELDS = tuple(field.name for field in AdapterFiles._meta.get_fields())
@@ -69,7 +67,7 @@ def _new_registration(
     actor: User | None,
     name: str,
     version: str,
-    base_model: BaseModel,
+    base_model: Base,
     base_revision: str = "",
     parent: Adapter | None = None,
     source: str = AdapterFiles.Source.UPLOAD,
@@ -81,7 +79,7 @@ def _new_registration(
     registration = AdapterRegistration(
         name=name.strip(),
         version=version.strip(),
-        base_model=base_model,
+        base_model=base_model,  # type: ignore[misc]  # in truth a row
         base_revision=base_model.revision,
         parent=parent,
         source=source,
@@ -150,7 +148,7 @@ def free_version(name: str) -> str:
     return next_version([*taken, *waiting])
 
 
-def _check_parent(parent: Adapter | None, base_model: BaseModel) -> None:
+def _check_parent(parent: Adapter | None, base_model: Base) -> None:
     if parent is not None and (parent.is_deleted or parent.base_model_id != base_model.pk):
         message = f"The parent “{parent.label}” is no adapter of {base_model.display_name}."
         raise Refused(message, fields={"parent": [message]})

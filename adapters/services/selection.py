@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
 
 from django.db.models import F
 
+from adapters.base import Base
 from adapters.exceptions import AdapterDeleted, AdapterInactive, AdapterNotFound, AdapterOfAnotherBase
 from adapters.models import Adapter
-
-if TYPE_CHECKING:
-    from generation.models import BaseModel
 
 NAMED_AT_MOST = 5
 
@@ -31,7 +28,7 @@ def find_adapter(given: str | uuid.UUID) -> Adapter:
     return found
 
 
-def require_selectable(adapter: Adapter, base_model: BaseModel) -> None:
+def require_selectable(adapter: Adapter, base_model: Base) -> None:
     """Raise `AdapterNotSelectable` unless new jobs of `base_model` may use `adapter`; adapters that fit are named."""
     fitting = [other.label for other in Adapter.objects.selectable_for(base_model)[:NAMED_AT_MOST]]
     context = (fitting, base_model.display_name)

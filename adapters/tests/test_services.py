@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from adapters import services
+from adapters import services, usage
 from adapters.exceptions import (
     AdapterDeleted,
     AdapterExists,
@@ -182,3 +182,10 @@ def test_found_by_id_or_by_name_and_version(curator):
 )
 def test_the_next_version(taken, free):
     assert next_version(taken) == free
+
+
+def test_where_nobody_plays_adapters_none_was_ever_used(monkeypatch):
+    monkeypatch.setattr(usage, "_counts", [usage._never_used])
+    AdapterFactory(stored=False)
+    adapter = Adapter.objects.with_usage().get()
+    assert (adapter.sample_count, adapter.job_count, adapter.last_used_at) == (0, 0, None)

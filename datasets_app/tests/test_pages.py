@@ -209,7 +209,8 @@ def test_curators_export_and_delete_in_admin(curator_page: Client) -> None:
     url = reverse("admin:datasets_app_dataset_changelist")
     assert "A dataset" in text(curator_page.get(url))
     assert curator_page.get(reverse("admin:datasets_app_dataset_change", args=[dataset.pk])).status_code == 200
-    curator_page.post(url, {"action": "export_jsonl", "_selected_action": [str(dataset.pk)]})
+    chosen = {"_selected_action": [str(dataset.pk)]}
+    assert "Being exported: 1." in text(curator_page.post(url, {"action": "export_jsonl", **chosen}, follow=True))
     assert Export.objects.get().dataset == dataset
-    curator_page.post(url, {"action": "hide", "_selected_action": [str(dataset.pk)]})
+    assert "Datasets deleted: 1." in text(curator_page.post(url, {"action": "hide", **chosen}, follow=True))
     assert not Dataset.objects.visible().exists()

@@ -51,10 +51,11 @@ def on_job(request: StudioRequest, *, job: GenerationJob, oob: bool = False) -> 
 
 
 @fills(Slot.PROMPT_FACTS)
-def on_prompt(request: StudioRequest, *, prompt: Prompt, sample_count: int) -> SafeString:
+def on_prompt(request: StudioRequest, *, prompt: Prompt) -> SafeString:
     """All that was said about the prompt's samples, in a few words."""
     summary = summaries_of_prompts(reader=request.user, ids=[prompt.pk])[prompt.pk]
-    context = {"prompt": prompt, "summary": summary, "out_of": sample_count}
+    samples = AudioSample.objects.visible().counts_by_prompt([prompt])[prompt.pk]
+    context = {"prompt": prompt, "summary": summary, "out_of": samples}
     return render_to_string("feedback/_on_prompt.html", context, request)
 
 
@@ -96,7 +97,7 @@ def in_job_rows(request: StudioRequest, jobs: Sequence[GenerationJob]) -> dict[U
     return {pk: render_to_string("feedback/_group_summary.html", context) for pk, context in contexts.items()}
 
 
-@fills(RowSlot.PROMPT)
+@fills(RowSlot.PROMPT, order=10)
 def in_prompt_rows(request: StudioRequest, prompts: Sequence[Prompt]) -> dict[UUID, SafeString]:
     """The feedback on a prompt."""
     summaries = summaries_of_prompts(reader=request.user, ids=[prompt.pk for prompt in prompts])

@@ -9,7 +9,7 @@ from typing import Any
 import django_filters as filters
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
@@ -115,9 +115,8 @@ class PromptFilter(filters.FilterSet):
     def filter_words(self, queryset: PromptQuerySet, name: str, value: str) -> PromptQuerySet:
         return queryset.matching(parse_words(value))
 
-    def filter_favorites(self, queryset: QuerySet, name: str, value: bool) -> QuerySet:
-        hearts = self.request.user.favorites.filter(prompt=OuterRef("pk"))
-        return queryset.filter(Exists(hearts)) if value else queryset
+    def filter_favorites(self, queryset: PromptQuerySet, name: str, value: bool) -> PromptQuerySet:
+        return queryset.favorites_of(self.request.user) if value else queryset
 
     def filter_mine(self, queryset: QuerySet, name: str, value: bool) -> QuerySet:
         return queryset.filter(author=self.request.user) if value else queryset

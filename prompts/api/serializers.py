@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.urls import NoReverseMatch, reverse
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from prompts.models import Prompt, PromptSuite, PromptTemplate
@@ -89,34 +87,6 @@ class PromptSerializer(AttributesSerializer):
         model = Prompt
         fields: tuple[str, ...] = ("id", *ATTRIBUTES, "rendered_text", "author", "is_favorite", "created_at")
         read_only_fields = ("id", "rendered_text", "created_at")
-
-
-class PromptSampleSerializer(serializers.Serializer):
-    """A sample made from a prompt, ready to be played."""
-
-    id = strict.UUIDField()
-    job = strict.UUIDField(source="job_id")
-    label = strict.CharField(help_text="A to H, by position in the job.")
-    seed = strict.IntegerField()
-    duration = strict.FloatField(help_text="Seconds")
-    stream_url = serializers.SerializerMethodField()
-    created_at = serializers.DateTimeField()
-
-    @extend_schema_field(strict.CharField())
-    def get_stream_url(self, sample: Any) -> str:
-        try:
-            return reverse("api-audio-stream", args=[sample.pk])
-        except NoReverseMatch:
-            return reverse("audio-stream", args=[sample.pk])
-
-
-class PromptDetailSerializer(PromptSerializer):
-    """One prompt with all samples made from it, the newest job first."""
-
-    samples = PromptSampleSerializer(many=True, read_only=True)
-
-    class Meta(PromptSerializer.Meta):
-        fields = (*PromptSerializer.Meta.fields, "samples")
 
 
 class PreviewSerializer(AttributesSerializer):

@@ -18,7 +18,6 @@ from prompts.api.filters import PromptFilter, PromptSuiteFilter, PromptTemplateF
 from prompts.api.serializers import (
     PreviewAnswerSerializer,
     PreviewSerializer,
-    PromptDetailSerializer,
     PromptSerializer,
     PromptSuiteSerializer,
     PromptTemplateSerializer,
@@ -72,7 +71,7 @@ SUITE_EXAMPLE = OpenApiExample(
 @extend_schema_view(
     list=extend_schema(summary="List and search prompts", description="Newest first; with `q`, the best match first."),
     create=extend_schema(summary="Save a prompt", examples=[PROMPT_EXAMPLE], responses={201: PromptSerializer}),
-    retrieve=extend_schema(summary="A prompt with its samples", responses=PromptDetailSerializer),
+    retrieve=extend_schema(summary="Read a prompt"),
     destroy=extend_schema(
         summary="Delete a prompt",
         description="For its author and curators. Favourites go with it, samples stay; refused in a frozen suite.",
@@ -99,11 +98,6 @@ class PromptViewSet(
 
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = services.create_prompt(actor=self.request.user, **serializer.validated_data)
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        prompt = self.get_object()
-        prompt.samples = [sample for job in prompt.jobs.visible().with_samples() for sample in job.visible_samples]
-        return Response(PromptDetailSerializer(prompt, context=self.get_serializer_context()).data)
 
     def perform_destroy(self, instance: Prompt) -> None:
         services.delete_prompt(actor=self.request.user, prompt=instance)

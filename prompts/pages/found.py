@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
@@ -117,14 +116,6 @@ def recent_searches(request: StudioRequest) -> list[str]:
     if now != recent:
         request.session[RECENT_KEY] = now
     return now
-
-
-def mark_hearts(prompts: Iterable[Prompt], user: User) -> None:
-    """Set `is_favorite` on each prompt, in one query."""
-    prompts = list(prompts)
-    hearts = set(user.favorites.filter(prompt__in=prompts).values_list("prompt_id", flat=True))
-    for prompt in prompts:
-        prompt.is_favorite = prompt.pk in hearts
 
 
 def _in_words(name: str, values: dict[str, Any], raw: Any) -> str:

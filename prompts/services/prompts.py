@@ -15,6 +15,7 @@ from prompts.exceptions import (
     NotYourPrompt,
     PromptInFrozenSuite,
 )
+from prompts.hearts import hearts
 from prompts.models import Prompt, PromptSuite
 from prompts.services.access import first_of, require_curator
 from prompts.wording.validators import is_blank
@@ -74,7 +75,7 @@ def delete_prompt(*, actor: User, prompt: Prompt) -> None:
         if frozen := [suite.name for suite in suites if suite.is_frozen]:
             raise PromptInFrozenSuite(frozen)
         prompt.suite_items.all().delete()
-        prompt.favorites.all().delete()
+        hearts().take_off(prompt)
         prompt.deleted_at = timezone.now()
         prompt.save(update_fields=["deleted_at"])
 

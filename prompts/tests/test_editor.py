@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from prompts.models import Prompt, PromptTemplate
+from prompts.pages import writing
 from prompts.pages.editing import editor_context, group_templates
 from prompts.pages.forms import PromptForm
 from prompts.tests.factories import PromptFactory, PromptTemplateFactory
@@ -284,3 +285,9 @@ def test_save_from_the_editor_without_script(page: Client, user: Any) -> None:
     html = page.post(reverse("template-from-editor"), {"text": "a walk", "role-cello": "primary"}).content.decode()
     assert "a walk</textarea>" in html and 'name="role-cello" value="primary" checked' in html
     assert not PromptTemplate.objects.filter(owner=user).exists()
+
+
+def test_without_a_page_to_write_on_the_history_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert writing.writing_url(draft=1) == "/create/?draft=1"
+    monkeypatch.setattr(writing, "_page", ["prompts"])
+    assert writing.writing_url() == "/prompts/"

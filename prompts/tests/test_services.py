@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from prompts import services
+from prompts import hearts, services
 from prompts.exceptions import (
     NotYourPrompt,
     OnlyCurators,
@@ -118,6 +118,16 @@ def test_a_prompt_of_a_frozen_suite_stays(user: Any) -> None:  # X-04
     assert "Open one" not in refused.value.message
     assert user.favorites.count() == 1
     assert Prompt.objects.visible().count() == 1
+
+
+def test_where_nobody_keeps_hearts_there_are_none(user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt = PromptFactory(author=user)
+    user.favorites.create(prompt=prompt)
+    monkeypatch.setattr(hearts, "_kept", [hearts.Hearts()])
+    assert not Prompt.objects.with_hearts_of(user).get().is_favorite
+    assert not Prompt.objects.favorites_of(user).exists()
+    services.delete_prompt(actor=user, prompt=prompt)
+    assert prompt.is_deleted and user.favorites.exists()
 
 
 def test_only_author_and_curators_delete(user: Any, other_user: Any, curator: Any) -> None:

@@ -1,4 +1,4 @@
-// Synchronous comparison (templates/components/compare.html): all clips run together and one is heard, so switching
+// Synchronous comparison (templates/generation/_compare.html): all clips run together and one is heard, so switching
 // keeps the position. The <audio> of the clip that is heard tells the position in its currentTime.
 
 import { ElementDeck, SampleDeck } from "./deck.js";

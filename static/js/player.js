@@ -1,4 +1,4 @@
-// Players of templates/components/player.html. Each wraps a real <audio>; the waveform comes from stored peaks.
+// Players of templates/generation/_player.html. Each wraps a real <audio>; the waveform comes from stored peaks.
 // Players inside one [data-playlist] (else the page) follow one another, and only one sounds at a time.
 
 import { isTyping } from "./keys.js";

@@ -16,8 +16,9 @@ from generation.api.base_models import BaseModelViewSet
 from generation.api.favorites import FavoriteViewSet
 from generation.api.generate import GenerateViewSet
 from generation.api.jobs import JobViewSet
+from generation.api.prompts import PlayedPromptViewSet
 from generation.api.samples import AudioViewSet
-from prompts.api.views import PromptSuiteViewSet, PromptTemplateViewSet, PromptViewSet
+from prompts.api.views import PromptSuiteViewSet, PromptTemplateViewSet
 from training.api.experiments import ExperimentViewSet
 from training.api.runs import RunViewSet
 from training.promotion.api.views import PromotionViewSet
@@ -33,7 +34,7 @@ class StudioRouter(SimpleRouter):
 
 
 router = StudioRouter()
-router.register("prompts", PromptViewSet, basename="api-prompt")
+router.register("prompts", PlayedPromptViewSet, basename="api-prompt")
 router.register("templates", PromptTemplateViewSet, basename="api-template")
 router.register("suites", PromptSuiteViewSet, basename="api-suite")
 router.register("models", BaseModelViewSet, basename="api-model")

@@ -1,8 +1,8 @@
 """Named places on pages, filled by the apps above the one whose page it is.
 
 A page knows a place and what it gives to it. It does not know who fills it, so the templates of an app name nothing of
-the apps above. Whoever fills a place registers a function while the studio starts (`feedback/pages/slots.py`,
-`training/pages/slots.py`). The tags of `text2song/pages/slot_tags.py` show a place in a template.
+the apps above. Whoever fills a place registers a function while the studio starts (`slots.py` among the pages of
+generation, feedback and training). The tags of `text2song/pages/slot_tags.py` show a place in a template.
 """
 
 from __future__ import annotations
@@ -22,10 +22,18 @@ from text2song.pages.requests import StudioRequest
 class Slot(StrEnum):
     """Places that stand on a page once. A fill gets the request and, by name, what is told here; it returns HTML."""
 
+    PROMPT_HEART = "prompt-heart"
+    """Beside the heading of a `prompt`: a button without words."""
+    PROMPT_PAGE = "prompt-page"
+    """On the page of a `prompt`, below its text."""
     PROMPT_FACTS = "prompt-facts"
-    """Among the facts of a `prompt` with `sample_count` samples: `dt` and `dd`."""
+    """Among the facts of a `prompt`: `dt` and `dd`."""
+    ADAPTERS_PAGE = "adapters-page"
+    """Beside the heading of the list of adapters: links."""
     ADAPTERS_CHOSEN = "adapters-chosen"
     """In the form that sends chosen adapters as `ids`: buttons."""
+    ADAPTER_USABLE = "adapter-usable"
+    """Beside an `adapter` that new jobs may use: a button, `primary` where nothing else is done more often."""
     ADAPTER_PAGE = "adapter-page"
     """On the page of an `adapter` with base model and usage, before its lineage; its `children` and its `versions`."""
     ADAPTERS_COMPARED = "adapters-compared"
@@ -34,6 +42,8 @@ class Slot(StrEnum):
     """On the page of a `sample`, below the player."""
     SAMPLES_COMPARED = "samples-compared"
     """Below `samples` of one prompt that are heard side by side."""
+    DATASET_USABLE = "dataset-usable"
+    """Beside the heading of a `dataset` that is ready: a button."""
     JOB_PAGE = "job-page"
     """On the page of a `job` with its `visible_samples`, below its candidates.
 
@@ -49,6 +59,10 @@ class RowSlot(StrEnum):
 
     PROMPT = "prompt-row"
     """Among the figures of a prompt."""
+    PROMPT_HEART = "prompt-row-heart"
+    """Before the buttons of a prompt: one without words."""
+    ADAPTER = "adapter-row"
+    """In the table of adapters with usage: how many samples were made with it, where any were."""
     SAMPLE = "sample-row"
     """Among the figures of a sample, or below its player."""
     JOB = "job-row"

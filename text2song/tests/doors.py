@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
-from django.core.cache import cache
+from django.core.cache import cache as studio_cache
 from django.urls import URLPattern, get_resolver
 
 
@@ -20,8 +21,19 @@ def patterns(resolver: Any = None, namespace: str = "") -> Iterator[tuple[str, U
             yield from patterns(entry, inner)
 
 
+def app_of_address(name: str) -> str:
+    """The app, or the package, whose view answers at the address of this name; empty for none, and in the admin."""
+    view = _views().get(name)
+    return getattr(view, "cls", view).__module__.partition(".")[0] if view and ":" not in name else ""
+
+
+@cache
+def _views() -> dict[str, Any]:
+    return {name: entry.callback for name, entry in patterns()}
+
+
 def answer_of(client: Any, url: str) -> tuple[int, str]:
-    cache.clear()  # the limit of requests
+    studio_cache.clear()  # the limit of requests
     answer = client.get(url)
     body = b"".join(answer.streaming_content) if answer.streaming else answer.content
     headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())

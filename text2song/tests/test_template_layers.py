@@ -1,4 +1,6 @@
-"""Templates obey the direction of imports: those of an app name nothing of the apps above it."""
+"""Templates obey the direction of imports: those of an app name nothing of the apps above it, and link to none of
+their pages.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from django.conf import settings
 from django.template import engines
 
 from text2song.pages.slots import RowSlot, Slot
+from text2song.tests.doors import app_of_address
 
 FOLDER = Path(settings.TEMPLATES[0]["DIRS"][0])
 TEMPLATES = [path.relative_to(FOLDER).as_posix() for path in sorted(FOLDER.rglob("*")) if path.is_file()]
@@ -17,8 +20,11 @@ LAYERS = ("text2song", "prompts", "adapters", "generation", "feedback", "dataset
 """The lowest first."""
 FOLDERS = {"datasets": "datasets_app"}
 """Apps by the folder of their templates, where its name is another."""
+ROOF = ("overview.html", "404.html", "settings/", "components/sidebar.html")
+"""Those of the studio as a whole, which is above all apps: they may name everything."""
 LONGEST_LINE = 160
 TAG = re.compile(r"{%-?\s*(include|extends|load)\s+(.+?)\s*%}")
+URL = re.compile(r"""{%-?\s*url\s+["']([^"']+)["']""")
 SLOT = re.compile(r'{%\s*(slot|slot_rows)\s+"([\w-]+)"')
 
 
@@ -30,9 +36,9 @@ def app_of_template(name: str) -> str:
 
 
 def named_in(text: str) -> list[tuple[str, str]]:
-    """What a template includes, extends and loads, each with its app."""
+    """What a template links to, includes, extends and loads, each with its app."""
     libraries = engines["django"].engine.libraries
-    found = []
+    found = [(name, app_of_address(name)) for name in URL.findall(text)]
     for tag, words in TAG.findall(text):
         if tag == "load":
             modules = [(name, libraries.get(name, "")) for name in words.split()]
@@ -45,6 +51,8 @@ def named_in(text: str) -> list[tuple[str, str]]:
 
 def reaches_up(template: str, text: str) -> list[str]:
     """What the template names of apps above its own."""
+    if template.startswith(ROOF):
+        return []
     own = LAYERS.index(app_of_template(template))
     return [name for name, app in named_in(text) if app in LAYERS and LAYERS.index(app) > own]
 
@@ -67,8 +75,14 @@ def test_a_template_names_nothing_of_the_apps_above_its_own(template):
         ("generation/made_up.html", "{% load kind from feedback %}", ["feedback"]),
         ("prompts/made_up.html", '{% extends htmx|yesno:"datasets/a.html,base.html" %}', ["datasets/a.html"]),
         ("adapters/made_up.html", "{% include 'training/_adapter_story.html' %}", ["training/_adapter_story.html"]),
-        ("components/made_up.html", '{% include "prompts/_heart.html" %}', ["prompts/_heart.html"]),
+        ("components/made_up.html", '{% include "prompts/_reading.html" %}', ["prompts/_reading.html"]),
         ("base.html", "{% load prompt_search %}", ["prompt_search"]),
+        ("prompts/made_up.html", "<a href=\"{% url 'job-detail' job.pk %}\">", ["job-detail"]),
+        ("adapters/made_up.html", '{% url "promotion-policy" as policy_url %}', ["promotion-policy"]),
+        ("components/made_up.html", "{% url 'audio-stream' sample_id=sample.pk %}", ["audio-stream"]),
+        ("datasets/made_up.html", "{% url 'api-run-list' %}{% url 'admin:index' %}", ["api-run-list"]),
+        ("training/made_up.html", "{% url 'dataset-detail' pk %}{% url 'overview' %}{% url 'api-schema' %}", []),
+        ("overview.html", "{% url 'jobs' %}{% include 'generation/_player.html' %}", []),
         ("training/made_up.html", '{% load feedback %}{% include "adapters/_measures.html" %}', []),
         ("generation/made_up.html", '{% extends "base.html" %}{% include "prompts/_reading.html" %}', []),
         ("feedback/tests/made_up.html", '{% include "feedback/_panel.html" %}{% load slots static %}', []),

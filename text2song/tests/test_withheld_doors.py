@@ -228,7 +228,7 @@ def test_counts_leave_them_out_until_the_test_is_over(judged, user, page):
         adapter = Adapter.objects.visible().with_usage().get(pk=judged.adapter.pk)
         figures = performance(adapter=judged.adapter, reader=user)
         return {
-            "prompts": set(Prompt.objects.all().sample_counts().values()),
+            "prompts": set(AudioSample.objects.visible().counts_by_prompt(Prompt.objects.all()).values()),
             "usage": (adapter.job_count, adapter.sample_count, adapter.last_used_at is None),
             "performance": [(side.generations, side.samples) for side in figures.both],
             "jobs": page.get("/api/v1/jobs/statistics/").json()["states"]["completed"],

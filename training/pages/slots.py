@@ -1,4 +1,4 @@
-"""What training shows on the pages of adapters."""
+"""What training shows on the pages of adapters and datasets."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from adapters.models import Adapter
+from datasets_app.models import Dataset
 from text2song.pages.requests import StudioRequest
 from text2song.pages.slots import Slot, fills
 from training.pages.adapter_losses import side_by_side
 from training.promotion.story import story_of
+
+
+@fills(Slot.ADAPTERS_PAGE)
+def on_adapters(request: StudioRequest) -> SafeString:
+    """The way to what decides about promotion."""
+    return format_html('<a class="button button-quiet" href="{}">Promotion</a>', reverse("promotion-policy"))
+
+
+@fills(Slot.DATASET_USABLE)
+def on_usable_dataset(request: StudioRequest, *, dataset: Dataset) -> SafeString:
+    """The way to an experiment on it."""
+    return render_to_string("training/_train_on.html", {"dataset": dataset})
 
 
 @fills(Slot.ADAPTER_PAGE, order=20)

@@ -11,8 +11,9 @@ from adapters.tests.factories import AdapterFactory
 from generation.tests.factories import BaseModelFactory
 from text2song.tests.html import flat
 from text2song.tests.test_pages import read
-from training.config import TrainingConfig
+from training.config import Method, TrainingConfig
 from training.models import Experiment, TrainingRun
+from training.pages.forms import METHODS
 from training.tests.factories import DatasetFactory, ExperimentFactory, TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,11 @@ def test_the_list_needs_the_same_queries_however_long(page, base, count, django_
     with django_assert_max_num_queries(12):
         html = page.get("/training/").text
     assert f"of {count} experiments" in html
+
+
+def test_every_method_is_offered_in_words():
+    assert list(METHODS) == list(Method)
+    assert all(words.startswith(f"{method}: ") for method, words in METHODS.items())
 
 
 # -- making one --------------------------------------------------------------------------------------------------

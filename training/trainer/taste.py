@@ -343,13 +343,14 @@ def out_of_fold(design: Floats, table: Table, penalty: float) -> Floats:
 
 def _resampled(table: Table, rng: np.random.Generator) -> Floats:
     """Weights of votes when prompts, and raters where there are several, are drawn anew with replacement."""
-    weights = table.weight * _drawn(table.prompt, rng)
+    weights: Floats = table.weight * _drawn(table.prompt, rng)
     return weights * _drawn(table.rater, rng) if len(table.rater_names) > 1 else weights
 
 
 def _drawn(levels: Places, rng: np.random.Generator) -> Floats:
     """How often each level was drawn, smoothly (the Bayesian bootstrap: Rubin, 1981), so that none is lost."""
-    return rng.exponential(size=levels.max() + 1)[levels]
+    drawn: Floats = rng.exponential(size=levels.max() + 1)[levels]
+    return drawn
 
 
 # -- how good it is --------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from generation.api.serializers.base_models import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
 from generation.api.serializers.favorites import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
 from generation.api.serializers.jobs import GenerateSerializer, JobSerializer, JobStatisticsSerializer
+from generation.api.serializers.prompts import PromptDetailSerializer
 from generation.api.serializers.samples import AudioSampleSerializer, ExtendSerializer, VarySerializer
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "JobSerializer",
     "JobStatisticsSerializer",
     "ModelFetchSerializer",
+    "PromptDetailSerializer",
     "VarySerializer",
 ]

@@ -56,7 +56,7 @@ def toggle(request: StudioRequest) -> HttpResponse:
         "label": label,
         "next": next_url(request, "favorites"),
     }
-    return render(request, "components/heart.html", context)
+    return render(request, "generation/_heart.html", context)
 
 
 def _target(values: dict[str, Any]) -> Prompt | AudioSample:

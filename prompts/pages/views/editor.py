@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
@@ -15,6 +14,7 @@ from prompts import services
 from prompts.models import PromptTemplate
 from prompts.pages.editing import editor_context, group_templates, keep_draft, preview_context
 from prompts.pages.forms import ATTRIBUTE_FIELDS, PromptForm
+from prompts.pages.writing import writing_url
 from text2song.pages.requests import StudioRequest
 
 
@@ -30,7 +30,7 @@ def preview(request: StudioRequest) -> HttpResponse:
         context = preview_context(form, data.get("model", "")) | {"bare": data.get("bare")}
         return render(request, "prompts/_preview_answer.html", context)
     keep_draft(request, form.typed_values)
-    return redirect(reverse("create", query={"draft": 1}))
+    return redirect(writing_url(draft=1))
 
 
 def with_addition(data: QueryDict) -> QueryDict:
@@ -59,7 +59,7 @@ def apply_template(request: StudioRequest, template_id: uuid.UUID) -> HttpRespon
     """The editor filled from a template; everything stays editable."""
     template = get_object_or_404(PromptTemplate.objects.available_to(request.user), pk=template_id)
     if not request.htmx:
-        return redirect(reverse("create", query={"template": template.pk}))
+        return redirect(writing_url(template=template.pk))
     values: dict[str, Any] = services.apply_template(template=template)
     duration = values.pop("duration", None)
     context = editor_context(PromptForm(initial=values), request.user, request.GET.get("model", ""))

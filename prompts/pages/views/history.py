@@ -15,8 +15,9 @@ from django_htmx.http import push_url
 
 from prompts import services
 from prompts.exceptions import NotYourPrompt, PromptInFrozenSuite
+from prompts.hearts import hearts
 from prompts.models import Prompt, PromptSuite
-from prompts.pages.found import RECENT_KEY, History, mark_hearts, recent_searches
+from prompts.pages.found import RECENT_KEY, History, recent_searches
 from prompts.wording.reading import read
 from text2song.pages.confirm import confirm_page
 from text2song.pages.requests import StudioRequest
@@ -29,10 +30,6 @@ def prompt_list(request: StudioRequest) -> HttpResponse:
     """All prompts, the newest first; with words, the best match first. A wrong filter is named and finds nothing."""
     history = History(request)
     page = Paginator(history.found, PAGE_SIZE).get_page(request.GET.get("page"))
-    counts = Prompt.objects.filter(pk__in=[prompt.pk for prompt in page]).sample_counts()
-    mark_hearts(page, request.user)
-    for prompt in page:
-        prompt.sample_count = counts.get(prompt.pk, 0)  # type: ignore[attr-defined]  # for the template
     context = {
         "history": history,
         "page": page,
@@ -52,17 +49,11 @@ def clear_searches(request: StudioRequest) -> HttpResponse:
 
 @require_safe
 def prompt_detail(request: StudioRequest, prompt_id: uuid.UUID) -> HttpResponse:
-    """Text, attributes, rendered text and every sample made from the prompt."""
+    """Text, attributes, rendered text, and what apps above know of the prompt."""
     prompt = get_object_or_404(Prompt.objects.visible().with_author(), pk=prompt_id)
-    mark_hearts([prompt], request.user)
-    jobs = list(prompt.jobs.visible().with_samples())
-    samples = [sample for job in jobs for sample in job.visible_samples]
     context = {
         "prompt": prompt,
-        "jobs": jobs,
-        "samples": samples,
         "reading": read(prompt.rendered),
-        "sample_count": len(samples),
         "may_delete": services.may_delete_prompt(actor=request.user, prompt=prompt),
         "suites": prompt.suites.all(),
         "open_suites": PromptSuite.objects.open().exclude(prompts=prompt) if request.user.is_staff else [],
@@ -95,9 +86,8 @@ def prompt_delete(request: StudioRequest, prompt_id: uuid.UUID) -> HttpResponse:
 
 
 def _losses(prompt: Prompt) -> list[str]:
-    hearts = prompt.favorites.count()
     losses = ["The prompt, in the history and in searches"]
-    if hearts:
-        losses.append("1 favourite on it" if hearts == 1 else f"{hearts} favourites on it")
+    if count := hearts().on(prompt):
+        losses.append("1 favourite on it" if count == 1 else f"{count} favourites on it")
     losses += [f"Its place in the suite “{suite.name}”" for suite in prompt.suites.open()]
     return losses

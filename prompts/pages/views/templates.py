@@ -18,6 +18,7 @@ from prompts.exceptions import SystemTemplate
 from prompts.models import PromptTemplate
 from prompts.pages.editing import group_templates, preview_context
 from prompts.pages.forms import ATTRIBUTE_FIELDS, TemplateForm
+from prompts.pages.writing import writing_url
 from text2song.exceptions import DomainError
 from text2song.pages.confirm import confirm_page
 from text2song.pages.requests import StudioRequest
@@ -49,7 +50,7 @@ def template_from_editor(request: StudioRequest) -> HttpResponse:
     sent = TemplateForm(request.POST, instance=_of(request))
     if not sent.text_used:
         messages.error(request, "Write a text first: a template needs one.")
-        return _nothing(request) if request.htmx else redirect("create")
+        return _nothing(request) if request.htmx else redirect(writing_url())
     values = sent.typed_values | {"duration": sent["duration"].value()}
     form = TemplateForm(initial=values | {"category": _category_for(values["style"])}, instance=_of(request))
     return _form_page(request, form, title="Save as template", action=reverse("template-create"))

@@ -225,6 +225,12 @@ class Table:
         """Of each vote's prompt. Prompts take turns in the order in which they come: no later vote changes one."""
         return self.prompt % FOLDS
 
+    def first(self, count: int) -> Table:
+        """The votes before the one at place `count`."""
+        names = ("left", "right", "preference", "weight", "prompt", "rater")
+        cut = {name: getattr(self, name)[:count] for name in names}
+        return replace(self, **cut, groups=self.groups[:count])
+
     def in_group(self, name: str) -> npt.NDArray[np.bool_]:
         return np.array([name in groups for groups in self.groups], dtype=bool)
 
@@ -415,9 +421,9 @@ def predictions_in_order(features: Floats, sizes: Sequence[int], table: Table) -
         before = np.arange(len(table)) < start
         if len(set(table.prompt[before & (table.said != 0)])) < 2:
             continue
-        past = _first(table, start)
+        past = table.first(start)
         space = Space.of(features[past.clips], sizes)
-        design = space.differences(features, _first(table, end))
+        design = space.differences(features, table.first(end))
         if start >= 2 * chosen_at:
             penalty, chosen_at = choose_penalty(design[:start], past), start
         block = np.arange(start, end)
@@ -436,12 +442,6 @@ def _blocks(count: int) -> Iterator[tuple[int, int]]:
         end = start + max(10, start // 8)
         yield start, min(end, count)
         start = end
-
-
-def _first(table: Table, count: int) -> Table:
-    names = ("left", "right", "preference", "weight", "prompt", "rater")
-    cut = {name: getattr(table, name)[:count] for name in names}
-    return replace(table, **cut, groups=table.groups[:count])
 
 
 @dataclass(frozen=True, slots=True)

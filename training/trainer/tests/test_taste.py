@@ -91,7 +91,7 @@ def test_a_rater_who_votes_at_random_makes_no_taste_usable_however_often_one_loo
         world = World(prompts=50, seed=seed)
         table = Table.of(world.votes(200, None))
         margins = predictions_in_order(world.features, [20, 10], table)
-        looks = (Bets.of(margins[:n], taste._first(table, n)).wealth() for n in range(20, 201, 10))
+        looks = (Bets.of(margins[:n], table.first(n)).wealth() for n in range(20, 201, 10))
         fooled += max(looks) >= 1 / taste.ERROR
     assert fooled <= 5
 

@@ -32,7 +32,7 @@ RATING_FILTERS = ("criterion", "min_rating", "max_rating")
 TASTE_SETTINGS = ("taste_share", "taste_pairs")
 """Those that only a taste has."""
 LONGEST_LIST = 500
-MOST_TASTE_PAIRS = 16
+TASTE_SHARE, TASTE_PAIRS, MOST_TASTE_PAIRS = 0.8, 4, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class FilterSpec:
     until: str | None = None
     favorites: bool = False
     taste: str | None = None
-    taste_share: float = 0.8
-    taste_pairs: int = 4
+    taste_share: float = TASTE_SHARE
+    taste_pairs: int = TASTE_PAIRS
 
     @property
     def since_moment(self) -> datetime | None:

@@ -93,6 +93,24 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
         return self.train_rows + self.validation_rows + self.test_rows
 
     @property
+    def labelled(self) -> dict[str, int]:
+        """Rows that no person judged, by the taste that did, as in {“taste anna@3”: 12}; empty until it is built."""
+        return dict(self.statistics.get("labelled", {}).get("judges", {}))
+
+    @property
+    def labelled_rows(self) -> int:
+        return sum(self.labelled.values())
+
+    @property
+    def labelled_in_words(self) -> str:
+        """As in “12 of 40 pairs were labelled by the taste anna@3”; empty where people judged all."""
+        if not self.labelled:
+            return ""
+        were = "was" if self.labelled_rows == 1 else "were"
+        judges = " and the ".join(self.labelled)
+        return f"{self.labelled_rows} of {self.row_count} pairs {were} labelled by the {judges}"
+
+    @property
     def is_imported(self) -> bool:
         """Its rows came in a file, not from the feedback here."""
         return bool(self.imported_from)

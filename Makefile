@@ -19,9 +19,9 @@ run: install  ## Start the studio: web and workers
 	@$(BIN)/python manage.py setup
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" STUDIO_USER="$$(id -un)"; exec $(BIN)/supervisord -c supervisord.conf
 
-demo: install  ## Walk the whole loop without a browser and print the evidence (TASTE=brightness, or your own module:function; SEED=1)
+demo: install  ## Walk the whole loop without a browser and print the evidence (TASTE=brightness, or your own module:function; SEED=1 VOTES=100 LEARN=taste|votes)
 	@$(BIN)/python manage.py setup
-	@$(BIN)/python manage.py demo --taste $(or $(TASTE),brightness) --seed $(or $(SEED),1)
+	@$(BIN)/python manage.py demo --taste $(or $(TASTE),brightness) --seed $(or $(SEED),1) --votes $(or $(VOTES),100) --learn $(or $(LEARN),taste)
 
 test: test-sqlite test-postgres  ## The whole test suite
 

@@ -1,4 +1,5 @@
-"""Prompts, samples, votes, dataset, adapter, blind test: one stage after the other, all through the studio's services.
+"""Prompts, samples, votes, taste, dataset, adapter, blind test: one stage after the other, all through the studio's
+services.
 
 The rater is synthetic and says so: its profile is marked, and so are its votes through it. It judges every clip by one
 measurable taste and errs at random with a stated probability; in the blind test it hears what any rater is sent.
@@ -9,7 +10,8 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +21,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from adapters.models import Adapter
+from adapters.models import Adapter, Taste
+from adapters.models.names import NAME_LENGTH
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
 from feedback.listening_tests.clips import trial_wav
@@ -42,13 +45,15 @@ from prompts.services import create_prompt, create_suite, freeze_suite
 from text2song.workers import presence
 from training.config import Method
 from training.demo.prompts import DemoPrompt, draw_prompts
-from training.demo.tastes import Taste
+from training.demo.tastes import Taste as RaterTaste
 from training.models import Promotion, PromotionPolicy, TrainingRun
 from training.promotion.services import decide_claimed, open_promotion
 from training.quality.guards import Guards
 from training.runs.proposal import proposal
 from training.runs.worker import run_training
 from training.services import create_experiment, create_run
+from training.services.tastes import fit_taste
+from training.tastes.telling import in_lines
 
 RATER = "synthetic-rater"
 OVERALL = "overall"
@@ -56,9 +61,16 @@ LIKED, NOT_LIKED, TOP_SHARE = 5, 2, 0.25
 Say = Callable[[str], None]
 
 
+class Learn(StrEnum):
+    """What the adapter learns from: the votes alone, or what a taste of these votes makes of all the clips."""
+
+    TASTE = "taste"
+    VOTES = "votes"
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything. `seconds` is the length of every clip; two samples make one vote."""
+    """How much of everything. `seconds` is the length of every clip; two samples make one vote, `votes` at most."""
 
     prompts: int = 100
     samples: int = 8
@@ -66,6 +78,12 @@ class Size:
     test_prompts: int = 48
     test_samples: int = 4
     error_rate: float = 0.1
+    votes: int = 100
+
+    @property
+    def most_votes(self) -> int:
+        """Every clip is heard once."""
+        return self.prompts * (self.samples // 2)
 
 
 SAMPLING = PRESET_BY_KEY[DEFAULT_PRESET].sampling
@@ -116,10 +134,11 @@ class Measured:
 class Outcome:
     """What the demo found: the adapter's win rate against its base in the blind test, and what it cost."""
 
-    taste: Taste
+    taste: RaterTaste
     method: Method
     seed: int
     votes: int
+    learned: Taste | None
     promotion: Promotion
     measured: Measured
     seconds: dict[str, float]
@@ -138,6 +157,7 @@ class Outcome:
             "method": self.method.value,
             "seed": self.seed,
             "votes": self.votes,
+            "learned": _learned(self.learned),
             "test_votes": self.promotion.votes,
             "win_rate": self.promotion.win_rate,
             "win_rate_low": self.promotion.win_rate_low,
@@ -158,6 +178,7 @@ class Outcome:
         rows = {
             "Taste of the synthetic rater": self.taste.likes,
             self.judgements: f"{self.votes}",
+            "Taste learned from them": _learned_in_words(self.learned),
             "Adapter": str(found.adapter),
             "Win rate against the base, blind": f"{found.win_rate:.1%} ({interval})",
             "The taste's measure, beside the base's": f"{measured.adapted:.4g}, {measured.base:.4g}: gained {gain}",
@@ -175,13 +196,27 @@ class Demo:
 
     size = Size()
 
-    def __init__(self, *, actor: User, taste: Taste, seed: int, say: Say, method: Method = Method.DPO) -> None:
+    def __init__(
+        self,
+        *,
+        actor: User,
+        taste: RaterTaste,
+        seed: int,
+        say: Say,
+        method: Method = Method.DPO,
+        learn: Learn = Learn.TASTE,
+        votes: int | None = None,
+    ) -> None:
         self.actor, self.taste, self.seed, self.say, self.method = actor, taste, seed, say, method
+        self.learn = learn if method is Method.DPO else Learn.VOTES
+        if votes is not None:
+            self.size = replace(self.size, votes=votes)
         self.model: BaseModel = model_for(None)
         self.rater = synthetic_rater()
         self.rng = np.random.default_rng(seed)
         self.seconds: dict[str, float] = {}
         self.title = f"Demo: {taste.name}, {method}, seed {seed}"
+        self.learned: Taste | None = None
 
     def run(self) -> Outcome:
         """Everything, in order."""
@@ -189,6 +224,8 @@ class Demo:
         samples = self._timed("generate", lambda: self._generate(drawn[: self.size.prompts]))
         judge = self._vote if self.method is Method.DPO else self._rate
         votes = self._timed("vote", lambda: judge(samples))
+        if self.learn is Learn.TASTE:
+            self.learned = self._timed("taste", self._learn)
         dataset = self._timed("dataset", lambda: self._build_dataset(samples))
         run = self._timed("train", lambda: self._train(dataset))
         promotion = self._timed("test", lambda: self._test(run.adapter, drawn[self.size.prompts :]))
@@ -229,13 +266,28 @@ class Demo:
             f"The synthetic rater likes {self.taste.likes}, and errs in {self.size.error_rate:.0%} of its votes ..."
         )
         votes = 0
-        for clips in samples.values():
-            liked = self._liked(clips)
-            for a, b in zip(clips[::2], clips[1::2], strict=True):
+        for place in range(0, self.size.samples - 1, 2):
+            for clips in samples.values():
+                if votes == self.size.votes:
+                    return votes
+                a, b = clips[place : place + 2]
+                liked = self._liked([a, b])
                 winner = self.choice(liked[a], liked[b], "a", "b")
                 prefer(sample_a=a, sample_b=b, winner=winner, rater=self.rater)
                 votes += 1
         return votes
+
+    def _learn(self) -> Taste:
+        """Fit the rater's taste; whether it can be used is for its gate to say."""
+        self.say("Learning the rater's taste from these votes ...")
+        fit = fit_taste(
+            actor=None, name=self.title[:NAME_LENGTH], raters=[RATER], base_model=self.model, seed=self.seed, now=True
+        )
+        if fit.taste is None:
+            raise RuntimeError(fit.error)
+        for line in in_lines(fit.taste):
+            self.say(f"  {line}")
+        return fit.taste
 
     def _rate(self, samples: dict[Prompt, list[AudioSample]]) -> int:
         """Rate every clip: of each prompt the best quarter is liked."""
@@ -262,7 +314,9 @@ class Demo:
     def _build_dataset(self, prompts: Iterable[Prompt]) -> Dataset:
         kind = Dataset.Kind.PREFERENCE if self.method is Method.DPO else Dataset.Kind.SUPERVISED
         self.say(f"Building the {kind} dataset ...")
-        filters = {"raters": [RATER], "prompts": [str(prompt.pk) for prompt in prompts]}
+        filters: dict[str, Any] = {"raters": [RATER], "prompts": [str(prompt.pk) for prompt in prompts]}
+        if self.learned and self.learned.is_usable:
+            filters["taste"] = str(self.learned.pk)
         return create_dataset(actor=self.actor, name=self.title, kind=kind, filters=filters, seed=self.seed, now=True)
 
     def _train(self, dataset: Dataset) -> TrainingRun:
@@ -337,7 +391,7 @@ class Demo:
     def _outcome(self, promotion: Promotion, votes: int) -> Outcome:
         arms = promotion.test.arms.order_by("position")
         measured = Measured.of(*(self._measures(arm) for arm in arms))
-        return Outcome(self.taste, self.method, self.seed, votes, promotion, measured, self.seconds)
+        return Outcome(self.taste, self.method, self.seed, votes, self.learned, promotion, measured, self.seconds)
 
     def _measures(self, arm: Arm) -> dict[UUID, list[float]]:
         clips = AudioSample.objects.filter(job__arm_job__arm=arm).select_related("job")
@@ -345,6 +399,20 @@ class Demo:
         for clip, liked in self._liked(clips).items():
             by_prompt.setdefault(clip.job.prompt_id, []).append(liked)
         return by_prompt
+
+
+def _learned(taste: Taste | None) -> dict[str, Any] | None:
+    """A taste's figures as JSON values."""
+    if taste is None:
+        return None
+    return {"usable": taste.is_usable, **{name: taste.report[name] for name in ("accuracy", "lower", "votes_wanted")}}
+
+
+def _learned_in_words(taste: Taste | None) -> str:
+    if taste is None:
+        return "none, the votes alone"
+    used = "labels pairs nobody heard" if taste.is_usable else "not usable, so the votes alone"
+    return f"{taste.accuracy['value']:.0%} of votes on other prompts predicted; {used}"
 
 
 def synthetic_rater() -> User:

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from text2song.management.commands.setup import FIRST_USER
 from training.config import Method
+from training.demo.loop import Demo, Learn
 from training.demo.tastes import TASTES, UnknownTaste, find_taste
 
 
@@ -30,15 +31,24 @@ class Command(BaseCommand):
             default=Method.DPO.value,
             help="dpo learns from votes on pairs; sft imitates the best rated quarter of the clips",
         )
+        parser.add_argument(
+            "--learn",
+            choices=[learn.value for learn in Learn],
+            default=Learn.TASTE.value,
+            help="taste: a model of the votes labels further pairs, if it can be relied on; votes: the votes alone",
+        )
+        parser.add_argument(
+            "--votes", type=int, default=Demo.size.votes, help="on pairs, for dpo (default: %(default)s)"
+        )
         parser.add_argument("--seed", type=int, default=1, help="other prompts, samples and errors of the rater")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from training.demo.loop import Demo
-
         try:
             taste = find_taste(options["taste"])
         except UnknownTaste as error:
             raise CommandError(str(error)) from error
+        if not 1 <= options["votes"] <= Demo.size.most_votes:
+            raise CommandError(f"Give from 1 to {Demo.size.most_votes} votes: every clip is heard once.")
         actor = get_user_model().objects.filter(username=FIRST_USER).first()
         if actor is None:
             raise CommandError("Run “manage.py setup” first: the demo works as the studio's first user.")
@@ -48,6 +58,8 @@ class Command(BaseCommand):
             seed=options["seed"],
             say=self.stdout.write,
             method=Method(options["method"]),
+            learn=Learn(options["learn"]),
+            votes=options["votes"],
         )
         outcome = demo.run()
         path = settings.DATA_DIR / "demo.json"

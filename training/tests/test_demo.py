@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from django.core.management import CommandError, call_command
 
-from adapters.models import Adapter
+from adapters.models import Adapter, Taste
+from datasets_app.building import machine_labels
 from feedback.models import Preference, RaterProfile, Rating, Trial
 from generation.base_models.catalogue import sync_catalogue
 from generation.sound.files import load_audio_bytes
@@ -20,10 +21,12 @@ from training.demo import loop
 from training.demo.tastes import TASTES
 from training.models import Promotion, TrainingRun
 from training.quality.guards import RULES
+from training.trainer.taste import Report
 
 pytestmark = [pytest.mark.django_db, pytest.mark.worker]
 
 SMALL = loop.Size(prompts=3, samples=2, seconds=2, test_prompts=3, test_samples=2, error_rate=0.0)
+FEW = replace(SMALL, prompts=6, samples=4, seconds=1, votes=10)
 
 
 @pytest.fixture
@@ -54,7 +57,8 @@ def walk(small, tmp_path):
 
 def test_the_loop_closes(walk, monkeypatch, capsys):
     monkeypatch.setattr(loop.Demo, "size", SMALL)
-    told = walk("--taste", "darkness", "--seed", "3")
+    told = walk("--taste", "darkness", "--seed", "3", "--learn", "votes", "--votes", "3")
+    assert told["learned"] is None and not Taste.objects.exists()
     assert told["taste"] == "darkness" and told["seed"] == 3 and told["votes"] == 3
     assert told["method"] == "dpo" and told["test_votes"] == 6
     gain = told["measure"] - told["base_measure"]
@@ -77,6 +81,26 @@ def test_the_loop_closes(walk, monkeypatch, capsys):
     texts = {trial.pair.prompt.rendered_text for trial in counted}
     assert texts.isdisjoint({item.text for item in run.dataset.items.all()}), "the same words under another id"
     assert held_out.isdisjoint(Prompt.objects.outside_suites().values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("is_usable", [True, False])
+def test_a_taste_labels_what_nobody_heard_if_it_can_be_relied_on(walk, monkeypatch, is_usable):
+    monkeypatch.setattr(loop.Demo, "size", FEW)
+    monkeypatch.setattr(Report, "is_usable", is_usable)  # of ten votes it is luck
+    monkeypatch.setattr(machine_labels, "CERTAIN", 0.5)
+    told = walk("--seed", "3", "--votes", "10")
+    taste = Taste.objects.get()
+    assert told["votes"] == 10 and told["learned"]["usable"] is is_usable
+    assert taste.raters == [loop.RATER] and taste.votes == 10
+    items = TrainingRun.objects.get().dataset.items
+    assert items.filter(labelled_by=None).count() == 10
+    assert items.filter(labelled_by=taste).exists() is is_usable
+    assert Preference.objects.filter(source="direct").count() == 10, "a taste never votes"
+
+
+def test_more_votes_than_there_are_clips_are_refused(small):
+    with pytest.raises(CommandError, match="from 1 to 400 votes"):
+        call_command("demo", "--votes", "401")
 
 
 def test_the_loop_closes_on_ratings_too(walk, monkeypatch):

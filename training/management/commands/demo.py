@@ -47,7 +47,7 @@ class Command(BaseCommand):
             taste = find_taste(options["taste"])
         except UnknownTaste as error:
             raise CommandError(str(error)) from error
-        if not 1 <= options["votes"] <= Demo.size.most_votes:
+        if options["votes"] is not None and not 1 <= options["votes"] <= Demo.size.most_votes:
             raise CommandError(f"Give from 1 to {Demo.size.most_votes} votes: every clip is heard once.")
         actor = get_user_model().objects.filter(username=FIRST_USER).first()
         if actor is None:

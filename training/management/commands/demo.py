@@ -37,9 +37,7 @@ class Command(BaseCommand):
             default=Learn.TASTE.value,
             help="taste: a model of the votes labels further pairs, if it can be relied on; votes: the votes alone",
         )
-        parser.add_argument(
-            "--votes", type=int, default=Demo.size.votes, help="on pairs, for dpo (default: %(default)s)"
-        )
+        parser.add_argument("--votes", type=int, help=f"on pairs, for dpo (default: {Demo.size.votes})")
         parser.add_argument("--seed", type=int, default=1, help="other prompts, samples and errors of the rater")
 
     def handle(self, *args: Any, **options: Any) -> None:

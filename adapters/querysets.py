@@ -54,7 +54,8 @@ class TasteQuerySet(SoftDeleteQuerySet["Taste"]):
         shown = self.visible()
         if user.is_staff:
             return shown
-        return shown.filter(Q(filters__raters__isnull=True) | Q(filters__raters=[user.get_username()]))
+        everybodys = Q(filters__raters__isnull=True, filters__dataset__isnull=True)
+        return shown.filter(everybodys | Q(filters__raters=[user.get_username()]))
 
     def newest(self) -> Self:
         """Of each name the last version that was not deleted."""

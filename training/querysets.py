@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import Coalesce, Mod, RowNumber
 from django.utils import timezone
 
@@ -13,14 +14,37 @@ from text2song.work import WorkQuerySet
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from adapters.models import Taste
     from datasets_app.models import Dataset
     from training.models import Experiment, LogLine, MetricPoint, Promotion, TasteFit, TrainingRun
+
+FAILURES_ARE_TOLD = timedelta(days=14)
 
 
 class TasteFitQuerySet(WorkQuerySet["TasteFit"]):
     def visible_to(self, user: User) -> Self:
         """A person's own; all for curators."""
         return self if user.is_staff else self.filter(created_by=user)
+
+    def failed_since(self, taste: Taste) -> Self:
+        """Failed attempts to fit a taste anew, the latest first."""
+        return self.filter(state="failed", name=taste.name, queued_at__gt=taste.created_at).order_by("-queued_at")
+
+    def to_be_told(self) -> Self:
+        """Unfinished ones, and of each name the latest when it failed within the last weeks."""
+        later = self.model.objects.filter(name=OuterRef("name"), created_at__gt=OuterRef("created_at"))
+        recently = timezone.now() - FAILURES_ARE_TOLD
+        failed = Q(state="failed", created_at__gt=recently) & ~Exists(later)
+        return self.filter(Q(state__in=self.model.UNFINISHED) | failed)
+
+    def with_context(self) -> Self:
+        """With everything a list of fits shows; `has_version`: a taste of its name is there."""
+        from adapters.models import Taste
+
+        versions = Taste.objects.visible().filter(name=OuterRef("name"))
+        return self.annotate(has_version=Exists(versions)).select_related(
+            "base_model", "dataset", "created_by", "taste"
+        )
 
 
 class ExperimentQuerySet(QuerySet["Experiment"]):

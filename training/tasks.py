@@ -11,6 +11,7 @@ from text2song.workers import on_worker_start, worker_name
 from training.models import Promotion, TasteFit, TrainingRun
 from training.promotion.services import decide_waiting
 from training.runs import worker
+from training.tastes.refitting import refit_due
 
 
 @task_for(TrainingRun)
@@ -32,6 +33,11 @@ def fit_tastes(fit_id: str) -> None:
     from training.tastes.fitting import fit_waiting
 
     fit_waiting(engines(), worker_name())
+
+
+def refit_tastes() -> None:
+    """Scheduled every five minutes: fit anew the tastes on which enough votes have come in."""
+    refit_due()
 
 
 @on_worker_start

@@ -43,7 +43,7 @@ def validate_name(value: str) -> None:
     if not value.strip() or len(value) > NAME_LENGTH:
         raise ValidationError(NAME_MESSAGE, code="name")
     if not value.isprintable():
-        raise ValidationError("An adapter's name is one line of printable characters.", code="characters")
+        raise ValidationError("A name is one line of printable characters.", code="characters")
 
 
 def validate_characters(value: str) -> None:

@@ -14,6 +14,9 @@ from text2song.models import SoftDeleteModel, UUIDModel
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+DATASET = "dataset"
+"""In `filters`, the id of the dataset whose rows were taken."""
+
 
 def weights_path(taste: Taste, filename: str) -> str:
     """Names come from the claim that fitted it."""
@@ -23,9 +26,10 @@ def weights_path(taste: Taste, filename: str) -> str:
 class Taste(SoftDeleteModel, UUIDModel):
     """A reward model: scores of clips, fitted on the votes of one person, of several, or of all.
 
-    It never votes. `filters` chose the votes, as they choose a dataset's rows; `weights` is a safetensors file and
-    `described` what stands beside it (`generation.engine.taste`); `report` is how good it is. A taste fitted anew is a
-    new version of the same name. *Usable* ones may pick, order and label clips; the others only learn.
+    It never votes. `filters` chose the votes, as they choose a dataset's rows, or name a dataset; `weights` is a
+    safetensors file and `described` what stands beside it (`generation.engine.taste`); `report` is how good it is. A
+    taste fitted anew is a new version of the same name. *Usable* ones may pick, order and label clips; the others only
+    learn.
     """
 
     name = models.CharField(
@@ -73,8 +77,15 @@ class Taste(SoftDeleteModel, UUIDModel):
         return list(self.filters.get("raters", []))
 
     @property
+    def is_of_dataset(self) -> bool:
+        """Whether it learned from the rows of a dataset, which `filters` then names."""
+        return DATASET in self.filters
+
+    @property
     def whose(self) -> str:
-        """As in “anna”, “anna and ben”, “everybody”."""
+        """As in “anna”, “anna and ben”, “everybody”, “a dataset”."""
+        if self.is_of_dataset:
+            return "a dataset"
         names = self.raters
         return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "everybody"
 

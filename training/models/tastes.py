@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 
 from adapters.models import Taste
 from adapters.models import names as validators
+from adapters.models.tastes import DATASET
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from text2song.models import UUIDModel
 from text2song.queue import Cluster
 from text2song.work import Work
 from training import querysets
+
+MOST_REFIT = 100_000
 
 
 class TasteFit(Work, UUIDModel):
@@ -58,3 +61,8 @@ class TasteFit(Work, UUIDModel):
 
     def __str__(self) -> str:
         return f"Fit of {self.name}"
+
+    @property
+    def chosen_by(self) -> dict[str, Any]:
+        """What chose its votes, as its taste keeps it: the filters, or the dataset's id."""
+        return {DATASET: str(self.dataset_id)} if self.dataset_id else self.filters

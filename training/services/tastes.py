@@ -1,4 +1,4 @@
-"""Fitting, renaming and deleting tastes."""
+"""Fitting tastes, fitting them anew, and deleting them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from adapters.models import Taste
+from adapters.models.tastes import DATASET
 from datasets_app.building.filters import FilterSpec
 from datasets_app.exceptions import DatasetNotReady
 from datasets_app.models import Dataset
@@ -20,6 +21,7 @@ from text2song.exceptions import Conflict, Forbidden, NotFound, Refused
 from text2song.workers import presence
 from training.exceptions import FitIsRunning
 from training.models import TasteFit
+from training.models.tastes import MOST_REFIT
 
 
 def fit_taste(
@@ -38,15 +40,16 @@ def fit_taste(
 
     `raters` (user names) are whose taste it is, everybody's without. People may learn from their own votes and from
     everybody's; only curators from those of others, by further `filters` or from a dataset. A name that is taken by
-    tastes of the same votes gets the next version. Raises `Forbidden`, `ValidationError` (name), `InvalidFilters`,
-    `FitIsRunning`, `Conflict` (a name of other votes), `UnknownModel`, `ModelNotReady`.
+    tastes of the same votes gets the next version, if the actor may change these; it stays its maker's. Raises
+    `Forbidden`, `Refused`, `ValidationError` (name), `InvalidFilters`, `DatasetNotReady`, `FitIsRunning`, `Conflict` (a
+    name of other votes), `UnknownModel`, `ModelNotReady`.
     """
     model = base_model if isinstance(base_model, BaseModel) else model_for(base_model)
     chosen = {**(filters or {}), **({"raters": list(raters)} if raters else {})}
     _require_may_learn(actor, chosen, dataset)
     stored = FilterSpec.from_mapping(chosen, Dataset.Kind.PREFERENCE).to_mapping()
     if dataset is not None:
-        _require_votes(actor, dataset)
+        _require_votes(actor, dataset, chosen, refit_every)
     fit = TasteFit(
         name=name.strip(),
         base_model=model,
@@ -57,7 +60,11 @@ def fit_taste(
         created_by=actor,
     )
     fit.full_clean(exclude=["created_by", "filters", "dataset"], validate_constraints=False)
-    _require_same_votes(fit)
+    if refit_every > MOST_REFIT:
+        message = f"Say how many new votes, from 0 (never) to {MOST_REFIT}."
+        raise Refused(message, fields={"refit_every": [message]})
+    if earlier := _earlier(fit, actor):
+        fit.created_by = earlier.created_by
     model.spec()  # raises when the files are not here
     if now:
         with presence("command") as worker:
@@ -70,17 +77,29 @@ def fit_taste(
 
 
 def fit_again(*, actor: User | None, taste: Taste, now: bool = False) -> TasteFit:
-    """Fit a taste anew on the votes that there are by now: a new version of it."""
-    fit = TasteFit.objects.filter(taste=taste).first()
+    """Fit a taste anew on the votes that there are by now: a new version of it, its maker's as before.
+
+    Raises as `fit_taste` does, and `NotFound` when its dataset is gone.
+    """
+    if actor is not None and not may_change(actor, taste):
+        raise Forbidden("Only the person who made a taste, or a curator, can fit it anew.")
     return fit_taste(
         actor=actor,
         name=taste.name,
-        filters=taste.filters,
-        dataset=fit.dataset if fit else None,
+        filters={} if taste.is_of_dataset else taste.filters,
+        dataset=dataset_of(taste) if taste.is_of_dataset else None,
         base_model=taste.base_model,
         refit_every=taste.refit_every,
         now=now,
     )
+
+
+def dataset_of(taste: Taste) -> Dataset:
+    """The dataset it learned from. Raises `NotFound` when it was deleted since."""
+    dataset = Dataset.objects.visible().filter(pk=taste.filters[DATASET]).first()
+    if dataset is None:
+        raise NotFound(f"The dataset that “{taste.name}” learned from was deleted. Learn a taste from another one.")
+    return dataset
 
 
 def delete_taste(*, actor: User, taste: Taste) -> None:
@@ -104,19 +123,41 @@ def _require_may_learn(actor: User | None, filters: Mapping[str, Any], dataset: 
         raise Forbidden("You can learn a taste from your own votes, or from everybody's. Curators can choose others.")
 
 
-def _require_votes(actor: User | None, dataset: Dataset) -> None:
+def _require_votes(actor: User | None, dataset: Dataset, filters: Mapping[str, Any], refit_every: int) -> None:
     require_answers(actor, dataset)
+    if filters:
+        message = "A dataset's rows are taken as they are: choose a dataset, or raters, but not both."
+        raise Refused(message, fields={"dataset": [message]})
     if dataset.kind != Dataset.Kind.PREFERENCE:
-        raise Refused("A taste learns from comparisons: choose a preference dataset.", fields={"dataset": ["Kind."]})
+        message = "A taste learns from comparisons: choose a preference dataset."
+        raise Refused(message, fields={"dataset": [message]})
     if not dataset.is_ready:
         raise DatasetNotReady(dataset.name, dataset.state)
+    if refit_every:
+        message = "A dataset never changes, so there are no new votes to fit it anew on: say 0."
+        raise Refused(message, fields={"refit_every": [message]})
 
 
-def _require_same_votes(fit: TasteFit) -> None:
-    """A name stands for one taste: somebody else's votes under it would be a surprise to whoever uses it."""
-    earlier = Taste.objects.filter(name=fit.name).first()
-    if earlier and (earlier.filters, earlier.base_model_id) != (fit.filters, fit.base_model_id):
-        raise Conflict(f"“{fit.name}” is the taste of other votes ({earlier.whose}). Choose another name.")
+def _earlier(fit: TasteFit, actor: User | None) -> Taste | None:
+    """The newest taste of its name, if one is left; the actor may make the next version.
+
+    A name stands for one taste, even when it was deleted: what it labelled stays labelled, and somebody else's votes
+    under it would be a surprise to whoever uses it.
+    """
+    versions = Taste.objects.filter(name=fit.name).order_by("-version")
+    last = versions.select_related("created_by").first()
+    if last is None:
+        return None
+    if (last.filters, last.base_model_id) != (fit.chosen_by, fit.base_model_id):
+        told = actor is None or actor.is_staff or last.is_of(actor) or last.whose == "everybody"
+        of_whom = f" ({last.whose}, {last.base_model.display_name})" if told else ""
+        message = f"“{fit.name}” is the taste of other votes{of_whom}. Choose another name."
+        raise Conflict(message, fields={"name": [message]})
+    newest = versions.visible().select_related("created_by").first()
+    if newest and actor is not None and not may_change(actor, newest):
+        message = f"“{fit.name}” was made by somebody else. Choose another name."
+        raise Conflict(message, fields={"name": [message]})
+    return newest
 
 
 def _store(fit: TasteFit, *, wake: bool = False) -> None:

@@ -12,7 +12,6 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 
 from adapters.models import Taste
-from datasets_app.building.filters import FilterSpec
 from feedback.models import RaterProfile
 from generation.jobs.hearing import features_of, hear, kinds_for, score
 from generation.models import AudioSample, ClipFeatures
@@ -21,7 +20,7 @@ from text2song.outages import write_refused
 from text2song.work import patiently, raise_if_stopping
 from training.exceptions import NoTaste
 from training.models import TasteFit
-from training.tastes.votes import Said, votes_in, votes_of
+from training.tastes.votes import Said, spec_of, votes_in, votes_of
 
 if TYPE_CHECKING:
     from generation.engine import EngineCache
@@ -38,10 +37,11 @@ def fit_waiting(engines: EngineCache, worker: str) -> None:
 
 def run_fit(fit: TasteFit, engines: EngineCache) -> None:
     """Fit a claimed taste to its end: completed with a taste, or failed with a sentence and nothing half-made."""
-    fit.perform(lambda fit: _fit(fit, engines), _sentence)
+    fit.perform(lambda fit: _fit(fit, engines), sentence_for)
 
 
-def _sentence(error: Exception) -> str:
+def sentence_for(error: Exception) -> str:
+    """What the owner of a fit is told of an error."""
     if isinstance(error, DomainError):
         return error.message
     return write_refused(error, TasteFit.BROKEN)
@@ -51,7 +51,7 @@ def _fit(fit: TasteFit, engines: EngineCache) -> None:
     from training.trainer.taste import NothingToLearn, Vote
     from training.trainer.taste import fit as fit_votes
 
-    said = votes_in(fit.dataset) if fit.dataset else votes_of(_spec(fit))
+    said = votes_in(fit.dataset) if fit.dataset else votes_of(spec_of(fit.filters, fit.base_model.key))
     if not said:
         raise NoTaste("Nobody has compared or rated clips of this model that fit. Judge some under Listen first.")
     features, kinds = _heard(fit, said, engines)
@@ -72,11 +72,6 @@ def _fit(fit: TasteFit, engines: EngineCache) -> None:
         raise NoTaste(str(error)) from error
     taste = _keep(fit, fitted, left_out=len(said) - len(usable))
     score_all(taste)
-
-
-def _spec(fit: TasteFit) -> FilterSpec:
-    """Its filters, of clips that its base model made: others are heard with other ears."""
-    return FilterSpec.stored({**fit.filters, "base_models": [fit.base_model.key]})
 
 
 def _heard(fit: TasteFit, said: Sequence[Said], engines: EngineCache) -> tuple[dict[UUID, dict[str, Any]], list[str]]:
@@ -102,7 +97,7 @@ def _keep(fit: TasteFit, fitted: Fitted, left_out: int) -> Taste:
         name=fit.name,
         base_model=fit.base_model,
         base_revision=fit.base_model.revision,
-        filters=fit.filters,
+        filters=fit.chosen_by,
         refit_every=fit.refit_every,
         created_by=fit.created_by,
         sha256=hashlib.sha256(content).hexdigest(),

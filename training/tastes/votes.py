@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
+from typing import Any
 from uuid import UUID
 
 from datasets_app.building.filters import FilterSpec
@@ -34,6 +35,11 @@ class Said:
     rater: str
     groups: tuple[str, ...]
     weight: float = 1.0
+
+
+def spec_of(filters: Mapping[str, Any], base_model: str) -> FilterSpec:
+    """Filters of votes, on clips that this base model made: others are heard with other ears."""
+    return FilterSpec.stored({**filters, "base_models": [base_model]})
 
 
 def votes_of(spec: FilterSpec) -> list[Said]:

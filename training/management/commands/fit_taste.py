@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from adapters.models import Taste
 from datasets_app.models import Dataset
 from text2song.exceptions import DomainError
 from training.services.tastes import fit_taste
+from training.tastes.telling import in_lines
 
 
 class Command(BaseCommand):
@@ -35,34 +36,18 @@ class Command(BaseCommand):
             )
         except DomainError as error:
             raise CommandError(error.message) from error
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
         if fit.taste is None:
             raise CommandError(fit.error)
-        for line in lines(fit.taste):
+        for line in in_lines(fit.taste):
             self.stdout.write(line)
 
 
 def _dataset(key: str | None) -> Dataset | None:
     if key is None:
         return None
-    dataset = Dataset.objects.visible().filter(pk=key).first()
-    if dataset is None:
-        raise CommandError(f"There is no dataset {key}.")
-    return dataset
-
-
-def lines(taste: Taste) -> list[str]:
-    """What the taste has learned, in words."""
-    report = taste.report
-    share = report["accuracy"]
-    found = [
-        f"{taste.label}: the taste of {taste.whose}, from {report['votes']} votes on {report['prompts']} prompts.",
-        f"It predicts {share['value']:.0%} of votes on prompts held out (95 % interval {share['low']:.0%} to "
-        f"{share['high']:.0%}); chance is 50 %.",
-    ]
-    if taste.is_usable:
-        found.append(f"It can be used: whenever one looks, more than {report['lower']:.0%} is surely right.")
-    elif report["votes_wanted"]:
-        found.append(f"It cannot be used yet. It probably needs about {report['votes_wanted']} more votes.")
-    else:
-        found.append("It cannot be used yet, and nothing tells that more votes of this kind would help.")
-    return found
+    try:
+        return Dataset.objects.visible().get(pk=key)
+    except (Dataset.DoesNotExist, ValidationError) as error:
+        raise CommandError(f"There is no dataset {key}.") from error

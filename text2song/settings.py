@@ -126,6 +126,7 @@ TEMPLATES = [
                 "generation_format": "generation.pages.tags",
                 "prompt_search": "prompts.pages.tags",
                 "slots": "text2song.pages.slot_tags",
+                "taste_format": "training.pages.taste_tags",
                 "training_format": "training.pages.tags",
                 "workforce": "text2song.pages.tags",
                 "writing": "prompts.pages.writing",

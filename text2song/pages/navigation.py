@@ -82,7 +82,14 @@ SECTIONS = (
         ),
     ),
     Section("Datasets", "datasets", "d", "datasets", paths=("/datasets/",)),
-    Section("Adapters", "adapters", "a", "adapters", paths=("/adapters/",)),
+    Section(
+        "Adapters",
+        "adapters",
+        "a",
+        "adapters",
+        paths=("/adapters/",),
+        children=(Section("Tastes", "tastes", paths=("/tastes/",)),),
+    ),
     Section("Training", "training", "r", "training", paths=("/training/",)),
     Section("Jobs", "jobs", "j", "jobs", paths=("/jobs/",)),
     Section(

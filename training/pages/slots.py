@@ -7,7 +7,7 @@ from itertools import chain
 
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from adapters.models import Adapter
@@ -20,8 +20,10 @@ from training.promotion.story import story_of
 
 @fills(Slot.ADAPTERS_PAGE)
 def on_adapters(request: StudioRequest) -> SafeString:
-    """The way to what decides about promotion."""
-    return format_html('<a class="button button-quiet" href="{}">Promotion</a>', reverse("promotion-policy"))
+    """The ways to what decides about promotion, and to what is learned from votes beside adapters."""
+    links = (("tastes", "Tastes"), ("promotion-policy", "Promotion"))
+    html = '<a class="button button-quiet" href="{}">{}</a>'
+    return format_html_join("", html, ((reverse(name), label) for name, label in links))
 
 
 @fills(Slot.DATASET_USABLE)

@@ -215,6 +215,7 @@ def test_only_styles_that_surely_differ_are_told():
         (True, {}, "It can be used"),
         (False, {"votes_wanted": 1240}, "about 1,240 more votes"),
         (False, {"votes_wanted": None}, "nothing tells that more votes of this kind would help"),
+        (False, {"votes_wanted": None, "agreements": AGREEMENTS}, "opposite tastes. Learn one of each"),
         (False, {"votes_wanted": 0}, "still holds one half"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The curators' desk: experiments and runs.
+"""The curators' desk: experiments, runs and tastes.
 
 Nothing here writes a state: actions call the same services as the pages, in the curator's name.
 """
@@ -9,10 +9,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from adapters.models import Taste
+from adapters.querysets import TasteQuerySet
 from text2song.curation import ReadOnlyAdmin, act
 from training import services
-from training.models import Experiment, Promotion, TrainingRun
+from training.models import Experiment, Promotion, TasteFit, TrainingRun
 from training.querysets import ExperimentQuerySet
+from training.services.tastes import delete_taste, fit_again
+from training.tastes.telling import accuracy_in_words, verdict
 
 
 class RunInline(admin.TabularInline):
@@ -117,4 +121,59 @@ class PromotionAdmin(ReadOnlyAdmin):
         (None, {"fields": ("id", "adapter", "opponent", "test", "opened_by", "created_at")}),
         ("Outcome", {"fields": ("outcome", "reason", "decided_at")}),
         ("Decided on", {"fields": ("win_rate", "win_rate_low", "win_rate_high", "votes", "guards")}),
+    )
+
+
+@admin.register(Taste)
+class TasteAdmin(ReadOnlyAdmin):
+    list_display = ("label", "whose", "votes", "foretells", "is_usable", "refit_every", "created_by", "created_at")
+    list_filter = ("is_usable", "base_model", ("deleted_at", admin.EmptyFieldListFilter))
+    list_select_related = ("base_model", "created_by")
+    search_fields = ("id", "name", "created_by__username")
+    date_hierarchy = "created_at"
+    actions = ("fit_anew", "delete_tastes")
+    fieldsets = (
+        (None, {"fields": ("id", "name", "version", "created_by", "created_at", "deleted_at")}),
+        ("Votes", {"fields": ("filters", "votes", "refit_every")}),
+        ("How good it is", {"fields": ("is_usable", "foretells", "told", "report")}),
+        ("Files", {"fields": ("base_model", "base_revision", "weights", "sha256", "described")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> TasteQuerySet:
+        return super().get_queryset(request).with_context()
+
+    @admin.display(description="taste", ordering="name")
+    def label(self, taste: Taste) -> str:
+        return taste.label
+
+    @admin.display(description="foretells")
+    def foretells(self, taste: Taste) -> str:
+        return accuracy_in_words(taste.accuracy)
+
+    @admin.display(description="in words")
+    def told(self, taste: Taste) -> str:
+        return verdict(taste)
+
+    @admin.action(description="Fit anew", permissions=["change"])
+    def fit_anew(self, request: HttpRequest, queryset: QuerySet[Taste]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda taste: fit_again(taste=taste, actor=actor), "Tastes put in the queue")
+
+    @admin.action(description="Delete with all versions; what they labelled stays", permissions=["change"])
+    def delete_tastes(self, request: HttpRequest, queryset: QuerySet[Taste]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda taste: delete_taste(taste=taste, actor=actor), "Tastes deleted")
+
+
+@admin.register(TasteFit)
+class TasteFitAdmin(ReadOnlyAdmin):
+    list_display = ("name", "state", "base_model", "taste", "created_by", "created_at", "finished_at")
+    list_filter = ("state", "base_model")
+    list_select_related = ("base_model", "taste", "created_by")
+    search_fields = ("id", "name", "worker", "error", "created_by__username")
+    date_hierarchy = "created_at"
+    fieldsets = (
+        (None, {"fields": ("id", "name", "created_by", "created_at", "taste")}),
+        ("State", {"fields": ("state", "error", "attempts", "worker", "queued_at", "started_at", "finished_at")}),
+        ("Learns from", {"fields": ("base_model", "filters", "dataset", "refit_every", "seed")}),
     )

@@ -38,8 +38,13 @@ class TasteFitQuerySet(WorkQuerySet["TasteFit"]):
         return self.filter(Q(state__in=self.model.UNFINISHED) | failed)
 
     def with_context(self) -> Self:
-        """With everything a list of fits shows."""
-        return self.select_related("base_model", "dataset", "created_by", "taste")
+        """With everything a list of fits shows; `has_version`: a taste of its name is there."""
+        from adapters.models import Taste
+
+        versions = Taste.objects.visible().filter(name=OuterRef("name"))
+        return self.annotate(has_version=Exists(versions)).select_related(
+            "base_model", "dataset", "created_by", "taste"
+        )
 
 
 class ExperimentQuerySet(QuerySet["Experiment"]):

@@ -19,7 +19,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from safetensors.numpy import save
 
-from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration
+from adapters.models import CONFIG_FILE, WEIGHTS_FILE, Adapter, AdapterRegistration, Taste
 from generation.tests.factories import BaseModelFactory
 from text2song.tests.factories import UserFactory
 
@@ -130,3 +130,65 @@ class AdapterRegistrationFactory(factory.django.DjangoModelFactory):
     sha256 = "0" * 64
     size = 4096
     trained_parameters = 64
+
+
+def share(value: float, low: float, high: float, votes: int = 80, prompts: int = 40) -> dict[str, Any]:
+    """A share of votes as a taste's report has it."""
+    return {"value": value, "low": low, "high": high, "votes": votes, "prompts": prompts}
+
+
+def taste_report(**changes: Any) -> dict[str, Any]:
+    """What a fit says of a taste that foretells seven votes of ten."""
+    return {
+        "votes": 80,
+        "prompts": 40,
+        "raters": 1,
+        "accuracy": share(0.7, 0.62, 0.78),
+        "lower": 0.56,
+        "wealth": 180.0,
+        "votes_wanted": 0,
+        "penalty": 0.1,
+        "calibration_error": 0.04,
+        "groups": {},
+        "by_rater": {},
+        "agreements": [],
+        "left_out": 0,
+        "consistency": None,
+        **changes,
+    }
+
+
+class TasteFactory(factory.django.DjangoModelFactory):
+    """A usable taste of everybody's votes that reads four numbers of a clip; `TasteFactory(stored=False)` has no file.
+
+    Further values go into its report: `TasteFactory(report__votes_wanted=40)`.
+    """
+
+    class Meta:
+        model = Taste
+        skip_postgeneration_save = True
+
+    id = factory.LazyFunction(uuid.uuid4)
+    name = factory.Sequence(lambda n: f"taste-{n}")
+    base_model = factory.SubFactory(BaseModelFactory)
+    base_revision = factory.LazyAttribute(lambda taste: taste.base_model.revision)
+    created_by = factory.SubFactory(UserFactory)
+    filters = factory.LazyFunction(dict)
+    described = factory.LazyFunction(lambda: {"format": 1, "kinds": ["audio-1"], "sizes": [4]})
+    report = factory.Dict(taste_report())
+    sha256 = factory.LazyAttribute(lambda taste: hashlib.sha256(_heads(taste.id)).hexdigest())
+    weights = factory.LazyAttribute(lambda taste: f"tastes/{taste.id}.safetensors")
+    votes = 80
+    is_usable = True
+
+    @factory.post_generation
+    def stored(self: Taste, create: bool, extracted: bool | None, **kwargs: Any) -> None:  # type: ignore[misc]
+        if create and extracted is not False:
+            storages["default"].save(self.weights.name or "", ContentFile(_heads(self.pk)))
+
+
+def _heads(pk: uuid.UUID) -> bytes:
+    random = np.random.default_rng(pk.int % 2**32)
+    ones = np.ones(4, np.float32)
+    heads = random.normal(size=(3, 4)).astype(np.float32)
+    return save({"centre": 0 * ones, "scale": ones, "weights": heads[0], "ensemble": heads[1:]})

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from generation.models import AudioSample, BaseModel, Favorite, GenerationJob, ModelFetch
+from generation.models import AudioSample, BaseModel, ClipScore, Favorite, GenerationJob, ModelFetch
 from prompts.tests.factories import PromptFactory
 from text2song.tests.factories import UserFactory
 
@@ -182,3 +182,14 @@ class FavoriteFactory(factory.django.DjangoModelFactory):
 
     user = factory.SubFactory(UserFactory)
     sample = factory.SubFactory(AudioSampleFactory)
+
+
+class ClipScoreFactory(factory.django.DjangoModelFactory):
+    """What a taste, which is given, makes of a clip."""
+
+    class Meta:
+        model = ClipScore
+
+    sample = factory.SubFactory(AudioSampleFactory)
+    score = 0.5
+    spread = 0.2

@@ -21,6 +21,7 @@ from generation.api.samples import AudioViewSet
 from prompts.api.views import PromptSuiteViewSet, PromptTemplateViewSet
 from training.api.experiments import ExperimentViewSet
 from training.api.runs import RunViewSet
+from training.api.tastes import TasteFitViewSet, TasteViewSet
 from training.promotion.api.views import PromotionViewSet
 
 
@@ -56,6 +57,10 @@ router.register("leaderboard", LeaderboardViewSet, basename="api-leaderboard")
 router.register("experiments", ExperimentViewSet, basename="api-experiment")
 router.register("promotions", PromotionViewSet, basename="api-promotion")
 router.register("runs", RunViewSet, basename="api-run")
+router.register(
+    "tastes/fits", TasteFitViewSet, basename="api-taste-fit"
+)  # before the tastes, among whose ids it stands
+router.register("tastes", TasteViewSet, basename="api-taste")
 router.register("datasets", DatasetViewSet, basename="api-dataset")
 router.register("dataset-exports", ExportViewSet, basename="api-dataset-export")
 

@@ -8,17 +8,17 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import resolve, reverse
 
-from adapters.tests.factories import AdapterFactory
+from adapters.tests.factories import AdapterFactory, TasteFactory, share, taste_report
 from conftest import signed_in
 from datasets_app.tests.factories import built, compared_prompts
 from feedback.listening_tests.tests.listening import running, voted
 from feedback.models import ListeningTest
 from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
-from generation.models import BaseModel
-from generation.tests.factories import AudioSampleFactory, FavoriteFactory, GenerationJobFactory
+from generation.models import AudioSample, BaseModel
+from generation.tests.factories import AudioSampleFactory, ClipScoreFactory, FavoriteFactory, GenerationJobFactory
 from prompts.tests.factories import PromptSuiteFactory, PromptTemplateFactory
 from training.models import Promotion
-from training.tests.factories import ExperimentFactory, TrainingRunFactory, add_lines, add_points
+from training.tests.factories import ExperimentFactory, TasteFitFactory, TrainingRunFactory, add_lines, add_points
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -31,6 +31,7 @@ MUST_BE_REACHED = {
     *("tests", "test-create", "test-detail", "test-listen", "test-results", "leaderboard", "raters", "invitations"),
     *("datasets", "dataset-create", "dataset-detail", "adapters", "adapter-detail", "adapter-upload", "training"),
     *("experiment-new", "experiment-detail", "run-new", "run-detail", "run-compare", "promotion-policy"),
+    *("tastes", "taste-new", "taste-detail", "taste-fit", "taste-delete"),
     *("settings", "models"),
 }
 LINKS = "() => [...document.querySelectorAll('a[href]')].map(link => link.href)"
@@ -69,7 +70,16 @@ def deep_pages(curator: Any) -> list[str]:
     failed = TrainingRunFactory(experiment=experiment, failed=True)
     promotion = Promotion.objects.create(adapter=adapter, opponent=parent, test=over)
     assert promotion.claim("host:1:1") and promotion.end(Promotion.Outcome.DECLINED, "Too few votes.")
+    agreements = [{"rater": "anna", "other": "ben", **share(0.2, 0.1, 0.3)}]
+    groups = {"style: jazz": share(0.9, 0.8, 1.0)}
+    report = taste_report(agreements=agreements, groups=groups, left_out=2, consistency={"same": 4, "repeats": 5})
+    taste = TasteFactory(name="warm", base_model=job.base_model, report=report)
+    for place, clip in enumerate((sample, *AudioSample.objects.visible().exclude(job=job)[:2])):
+        ClipScoreFactory(taste=taste, sample=clip, score=-place)
+    TasteFitFactory(name="warm", base_model=job.base_model, failed=True)
+    waiting = TasteFitFactory(base_model=job.base_model, created_by=curator)
     return [
+        reverse("taste-fit", args=[waiting.pk]),
         reverse("test-results", args=[over.pk]),
         reverse("sample-feedback", args=[sample.pk]),
         f"{reverse('run-compare')}?ids={done.pk}&ids={failed.pk}",

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from adapters.models import DefaultChange
-from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory
+from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory, TasteFactory
 from datasets_app.models import Export
 from feedback.models import Invitation, Note, Preference, Ranking, Rating, SampleTag, Trial
 from feedback.tests.factories import (
@@ -37,7 +37,7 @@ from prompts.tests.factories import PromptFactory, PromptSuiteFactory, PromptTem
 from text2song.api_keys import create_key
 from text2song.tests.factories import UserFactory
 from training.models import Promotion, PromotionPolicy
-from training.tests.factories import DatasetFactory, ExperimentFactory, TrainingRunFactory
+from training.tests.factories import DatasetFactory, ExperimentFactory, TasteFitFactory, TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
 PERSONAL = {"ApiKey", "PromptTemplate", "Favorite", "RaterProfile", "LogEntry", "User_groups", "User_user_permissions"}
@@ -88,6 +88,7 @@ def training_of(user: Any, suite: Any) -> None:
     TrainingRunFactory(experiment=experiment, created_by=user, completed=True)
     adapter = AdapterFactory(created_by=user)
     AdapterRegistrationFactory(created_by=user)
+    TasteFitFactory(created_by=user, state="completed", taste=TasteFactory(created_by=user))
     DefaultChange.objects.create(base_model=adapter.base_model, after=adapter, reason="chosen", actor=user)
     ModelFetchFactory(requested_by=user)
     PromotionPolicy.objects.create(suite=suite, set_by=user)

@@ -13,15 +13,16 @@ import pytest
 from django.db.models import F, QuerySet
 from django.urls import reverse
 
-from adapters.tests.factories import AdapterFactory
+from adapters.models import Taste
+from adapters.tests.factories import AdapterFactory, TasteFactory
 from datasets_app.models import Dataset
 from datasets_app.tests.factories import built
 from feedback.models import Note, Preference, RankingPlace, Rating, SampleTag
 from feedback.services import add_tags, prefer, rank, rate, write_note
 from feedback.services.tags import TagUse
 from feedback.tests.factories import TagFactory
-from generation.models import AudioSample
-from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
+from generation.models import AudioSample, ClipScore
+from generation.tests.factories import AudioSampleFactory, ClipScoreFactory, GenerationJobFactory
 from text2song.tests.doors import answer_of, patterns
 from text2song.tests.factories import UserFactory
 
@@ -48,6 +49,9 @@ def clips() -> list[AudioSample]:
         write_note(sample=sample, rater=olga, text="Splendid.")
     prefer(sample_a=made[0], sample_b=made[1], winner="a", rater=olga)
     rank(samples=made, rater=olga)
+    taste = TasteFactory(base_model=adapter.base_model)
+    for place, sample in enumerate(made):
+        ClipScoreFactory(taste=taste, sample=sample, score=1.5 - place)
     built("supervised", {"min_rating": 4})
     built("preference")
     return made
@@ -62,6 +66,7 @@ def think_the_opposite(clips: list[AudioSample]) -> None:
     for place in RankingPlace.objects.all():  # by way of places nobody has: two clips never share one
         RankingPlace.objects.filter(pk=place.pk).update(place=8 - place.place)
     RankingPlace.objects.update(place=F("place") - 4)
+    ClipScore.objects.update(score=-F("score"))
     for dataset in Dataset.objects.all():
         figures = dataset.statistics
         turned = {"mean_rating": 1.0, "ratings": {"1": 3}, "liked": 0, "margins": {"0.2": 3}, "tags": {"noisy": 3}}
@@ -80,11 +85,15 @@ def addresses(clips: list[AudioSample]) -> list[str]:
         "adapter_id": job.adapter_id,
         "file_format": "wav",
         "key": job.base_model.key,
+        "taste_id": Taste.objects.get().pk,
         "slug": "overall",
         "token": "a-token-nobody-has",
     }
     datasets = list(Dataset.objects.order_by("kind").values_list("pk", flat=True))
-    several = {"dataset_id": datasets, "pk": [job.pk, clips[0].pk, job.prompt_id, job.adapter_id, *datasets]}
+    several = {
+        "dataset_id": datasets,
+        "pk": [job.pk, clips[0].pk, job.prompt_id, job.adapter_id, ids["taste_id"], *datasets],
+    }
     several |= {name: [pk] for name, pk in ids.items()}
     found = []
     for name, pattern in patterns():
@@ -150,5 +159,7 @@ def test_after_judging_it_does(clips, page, user):
         f"/api/v1/datasets/{supervised.pk}/stats/",
         f"/datasets/{supervised.pk}/",
         "/api/v1/feedback/",
+        f"/tastes/{Taste.objects.get().pk}/",
+        f"/api/v1/tastes/{Taste.objects.get().pk}/scores/",
     ):
         assert url in told, url

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
-from adapters.tests.factories import AdapterFactory, tiny_base
+from adapters.tests.factories import AdapterFactory, TasteFactory, tiny_base
 from datasets_app.tests.factories import rated
 from feedback.tests.factories import ListeningTestFactory, RatingFactory, TagFactory, TrialFactory
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, FavoriteFactory, GenerationJobFactory
@@ -97,6 +97,7 @@ def world(curator, settings, monkeypatch):
         "listening-tests": ListeningTestFactory().pk,
         "datasets": DatasetFactory().pk,
         "adapters": AdapterFactory().pk,
+        "tastes": TasteFactory().pk,
         "experiments": ExperimentFactory(created_by=curator).pk,
         "runs": TrainingRunFactory().pk,
         "tags": TagFactory(name="warm").pk,
@@ -214,6 +215,7 @@ def bodies(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "datasets/count/": {"kind": "supervised"},
         "datasets/{id}/export/": {"format": "jsonl"},
         "experiments/": {"name": "mine"},
+        "tastes/": {"name": "mine"},
         "runs/": {"experiment": str(ExperimentFactory().pk)},
         "listening-tests/": {"name": "mine", "suite": str(stage["suite"].pk), "arms": stage["arms"], "duration": 1},
     }

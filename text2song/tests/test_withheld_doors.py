@@ -15,8 +15,8 @@ import pytest
 from django.apps import apps
 from django.urls import reverse
 
-from adapters.models import Adapter
-from adapters.tests.factories import AdapterFactory
+from adapters.models import Adapter, Taste
+from adapters.tests.factories import AdapterFactory, TasteFactory
 from feedback.judgements.performance import performance
 from feedback.listening_tests import pairs
 from feedback.listening_tests.services import creation, lifecycle, trials, votes
@@ -25,7 +25,7 @@ from feedback.listening_tests.tests.listening import HEARD, finish_jobs, let_pas
 from feedback.models import ArmJob, ListeningTest, Preference
 from feedback.services import rate
 from generation.models import AudioSample, Favorite, GenerationJob
-from generation.tests.factories import GenerationJobFactory
+from generation.tests.factories import ClipScoreFactory, GenerationJobFactory
 from prompts.models import Prompt
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song.tests.clients import caller_with_key
@@ -41,6 +41,7 @@ class Hidden:
     test: ListeningTest
     adapter: Adapter
     curator: Any
+    taste: Taste
 
     @property
     def jobs(self) -> list[GenerationJob]:
@@ -67,7 +68,7 @@ def hidden(curator) -> Hidden:
     values = {"duration": 1, "gold_share": 0.0, "repeat_share": 0.0, "seed": 1_234_567_890, "votes_wanted": 1}
     test = creation.create_test(actor=curator, name="Old against new", suite=suite, arms=arms, **values)
     lifecycle.start_test(actor=curator, test=test)
-    return Hidden(test, adapter, curator)
+    return Hidden(test, adapter, curator, TasteFactory(base_model=adapter.base_model))
 
 
 @pytest.fixture
@@ -76,6 +77,8 @@ def judged(hidden) -> Hidden:
     pairs.collect_pairs(hidden.test)
     hidden.test.refresh_from_db()
     assert hidden.test.state == "active" and len(hidden.samples) == 4
+    for place, sample in enumerate(hidden.samples):
+        ClipScoreFactory(taste=hidden.taste, sample=sample, score=place)
     return hidden
 
 
@@ -91,6 +94,7 @@ def ids_for(hidden: Hidden, name: str, parameter: str) -> list[Any]:
         "sample_id": [clip_id],
         "prompt_id": [job.prompt_id],
         "adapter_id": [hidden.adapter.pk],
+        "taste_id": [hidden.taste.pk],
         "test_id": [hidden.test.pk],
         "suite_id": [hidden.test.suite_id],
         "slug": ["overall"],
@@ -99,7 +103,11 @@ def ids_for(hidden: Hidden, name: str, parameter: str) -> list[Any]:
         "token": ["a-token-nobody-has"],
         "app_label": ["generation", "feedback"],
     }
-    several = [job.pk, clip_id, job.prompt_id, hidden.adapter.pk] if parameter in ("pk", "object_id") else [job.pk]
+    several = (
+        [job.pk, clip_id, job.prompt_id, hidden.adapter.pk, hidden.taste.pk]
+        if parameter in ("pk", "object_id")
+        else [job.pk]
+    )
     return known.get(parameter, several)
 
 
@@ -324,7 +332,7 @@ def test_retried_jobs_stay_withheld(hidden, curator):
 
 
 def test_the_migration_withholds_the_jobs_of_open_tests(judged, curator):
-    over = Hidden(ListeningTest.objects.get(pk=judged.test.pk), judged.adapter, curator)
+    over = Hidden(ListeningTest.objects.get(pk=judged.test.pk), judged.adapter, curator, judged.taste)
     GenerationJob.objects.update(withheld=False)
     migration = import_module("feedback.migrations.0004_withhold_open_tests")
     migration.withhold(apps, None)

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
 from adapters.models import KEPT_FILES, Adapter, AdapterRegistration
-from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory
+from adapters.tests.factories import AdapterFactory, AdapterRegistrationFactory, TasteFactory
 from datasets_app.models import Dataset, Export
 from feedback.models import ListeningTest
 from feedback.tests.factories import ListeningTestFactory
@@ -31,9 +31,10 @@ from generation.tests.factories import GenerationJobFactory, ModelFetchFactory
 from text2song import work, workers
 from text2song.models import WorkerPresence
 from text2song.work import ClaimLost, HandedBack, Work
-from training.models import Promotion, TrainingRun
+from training.models import Promotion, TasteFit, TrainingRun
 from training.runs.worker import failure_sentence
-from training.tests.factories import DatasetFactory, TrainingRunFactory
+from training.tastes.fitting import sentence_for
+from training.tests.factories import DatasetFactory, TasteFitFactory, TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
 ME, OTHER, DEAD = "here:1:1", "there:2:2", "dead:3:3"
@@ -80,6 +81,10 @@ def registered() -> dict[str, Any]:
     return {"adapter": AdapterFactory(stored=False)}
 
 
+def fitted() -> dict[str, Any]:
+    return {"taste": TasteFactory(stored=False)}
+
+
 KINDS = [
     Kind(GenerationJob, GenerationJobFactory, sentence_of=lambda job: generation_worker.sentence_for),
     Kind(
@@ -107,6 +112,7 @@ KINDS = [
         results=lambda: {"outcome": "declined", "reason": "Too few votes."},
         sentence_of=lambda promotion: generation_worker.sentence_for,
     ),
+    Kind(TasteFit, TasteFitFactory, results=fitted, sentence_of=lambda fit: sentence_for),
 ]
 
 

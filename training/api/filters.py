@@ -5,10 +5,13 @@ from __future__ import annotations
 import django_filters
 from django.db.models import QuerySet
 
+from adapters.models import Taste
+from adapters.querysets import TasteQuerySet
 from datasets_app.models import Dataset
+from generation.models import BaseModel
 from prompts.api.filters import TruthFilter, WordsFilter
-from training.models import Experiment, TrainingRun
-from training.querysets import ExperimentQuerySet, TrainingRunQuerySet
+from training.models import Experiment, TasteFit, TrainingRun
+from training.querysets import ExperimentQuerySet, TasteFitQuerySet, TrainingRunQuerySet
 
 NO_STATE = {"invalid_choice": "There is no state “%(value)s”."}
 ACTIVE = "active"
@@ -60,3 +63,42 @@ class TrainingRunFilter(django_filters.FilterSet):
 
     def by_state(self, runs: TrainingRunQuerySet, name: str, value: str) -> TrainingRunQuerySet:
         return runs.unfinished() if value == ACTIVE else runs.filter(state=value)
+
+
+class TasteFilter(django_filters.FilterSet):
+    """Tastes by words of their name, base model and whether they can be used; all versions unless told otherwise."""
+
+    q = WordsFilter("name", help_text="Words of the name, all of them.")
+    base_model = django_filters.ModelChoiceFilter(
+        queryset=BaseModel.objects.all(),
+        to_field_name="key",
+        error_messages={"invalid_choice": "There is no model of this key."},
+        help_text="Key of a base model.",
+    )
+    usable = TruthFilter(field_name="is_usable", label="Usable", help_text="true: only those that can be used.")
+    newest = TruthFilter(method="by_newest", label="Newest", help_text="true: of each name the newest version only.")
+
+    class Meta:
+        model = Taste
+        fields: tuple[str, ...] = ()
+
+    def by_newest(self, tastes: TasteQuerySet, name: str, value: bool) -> TasteQuerySet:
+        return tastes.newest() if value else tastes
+
+
+class TasteFitFilter(django_filters.FilterSet):
+    """Fits of tastes by state."""
+
+    state = django_filters.ChoiceFilter(
+        choices=[(ACTIVE, "Active"), *TasteFit.State.choices],
+        method="by_state",
+        error_messages=NO_STATE,
+        help_text="“active” stands for queued and running.",
+    )
+
+    class Meta:
+        model = TasteFit
+        fields: tuple[str, ...] = ()
+
+    def by_state(self, fits: TasteFitQuerySet, name: str, value: str) -> TasteFitQuerySet:
+        return fits.unfinished() if value == ACTIVE else fits.filter(state=value)

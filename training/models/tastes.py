@@ -17,6 +17,8 @@ from text2song.queue import Cluster
 from text2song.work import Work
 from training import querysets
 
+MOST_REFIT = 100_000
+
 
 class TasteFit(Work, UUIDModel):
     """queued -> running -> completed | failed. It hears what has not been heard, fits, tries, and scores every clip.

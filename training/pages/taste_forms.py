@@ -14,9 +14,9 @@ from adapters.models.names import NAME_LENGTH, TASTE_NAME_MESSAGE
 from datasets_app.models import Dataset
 from feedback.models import Preference, Rating
 from generation.models import BaseModel
+from training.models.tastes import MOST_REFIT
 
 MINE, EVERYBODY, RATERS, DATASET = "mine", "everybody", "raters", "dataset"
-MOST_VOTES = 100_000
 USUAL_REFIT = 50
 OFFERED_RATERS = 200
 
@@ -58,7 +58,7 @@ class TasteForm(forms.Form):
         label="Learn again after so many new votes",
         initial=USUAL_REFIT,
         min_value=0,
-        max_value=MOST_VOTES,
+        max_value=MOST_REFIT,
         help_text="It is then fitted anew by itself. 0: never.",
     )
 
@@ -102,7 +102,9 @@ class TasteForm(forms.Form):
 
 def proposed_name(user: User, votes: str) -> str:
     """The user's own name or “everybody”; where that stands for other votes, with a number."""
-    wanted = user.get_username()[: NAME_LENGTH - 4] if votes in (MINE, None) else EVERYBODY if votes == EVERYBODY else ""
+    wanted = (
+        user.get_username()[: NAME_LENGTH - 4] if votes in (MINE, None) else EVERYBODY if votes == EVERYBODY else ""
+    )
     if not wanted:
         return ""
     raters = {"raters": [user.get_username()]} if votes in (MINE, None) else {}

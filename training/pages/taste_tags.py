@@ -65,6 +65,17 @@ def points(value: float) -> str:
 
 
 @register.filter
+def seventy(error: float) -> str:
+    """What comes true of what is foretold with 70 %.
+
+    >>> seventy(0.07), seventy(0.001)
+    ('63 to 77 %', '70 %')
+    """
+    off = round(100 * error)
+    return f"{max(0, 70 - off)} to {min(100, 70 + off)} %" if off else "70 %"
+
+
+@register.filter
 def on_scale(value: float, shift: float = 0) -> str:
     """A share as a place on the drawing's line."""
     return f"{SCALE * value + shift:.1f}"

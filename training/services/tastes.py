@@ -21,6 +21,7 @@ from text2song.exceptions import Conflict, Forbidden, NotFound, Refused
 from text2song.workers import presence
 from training.exceptions import FitIsRunning
 from training.models import TasteFit
+from training.models.tastes import MOST_REFIT
 
 
 def fit_taste(
@@ -59,6 +60,9 @@ def fit_taste(
         created_by=actor,
     )
     fit.full_clean(exclude=["created_by", "filters", "dataset"], validate_constraints=False)
+    if refit_every > MOST_REFIT:
+        message = f"Say how many new votes, from 0 (never) to {MOST_REFIT}."
+        raise Refused(message, fields={"refit_every": [message]})
     if earlier := _earlier(fit, actor):
         fit.created_by = earlier.created_by
     model.spec()  # raises when the files are not here

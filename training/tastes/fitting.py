@@ -37,10 +37,11 @@ def fit_waiting(engines: EngineCache, worker: str) -> None:
 
 def run_fit(fit: TasteFit, engines: EngineCache) -> None:
     """Fit a claimed taste to its end: completed with a taste, or failed with a sentence and nothing half-made."""
-    fit.perform(lambda fit: _fit(fit, engines), _sentence)
+    fit.perform(lambda fit: _fit(fit, engines), sentence_for)
 
 
-def _sentence(error: Exception) -> str:
+def sentence_for(error: Exception) -> str:
+    """What the owner of a fit is told of an error."""
     if isinstance(error, DomainError):
         return error.message
     return write_refused(error, TasteFit.BROKEN)

@@ -25,7 +25,9 @@ def scores_for(reader: User, taste: Taste) -> QuerySet[ClipScore]:
     scores = ClipScore.objects.filter(taste=taste, sample__in=AudioSample.objects.visible().order_by().values("pk"))
     if not (reader.is_staff or taste.is_of(reader)):
         rated = Exists(Rating.objects.filter(sample=OuterRef("sample")))
-        compared = [Exists(Preference.objects.filter(**{side: OuterRef("sample")})) for side in ("sample_a", "sample_b")]
+        compared = [
+            Exists(Preference.objects.filter(**{side: OuterRef("sample")})) for side in ("sample_a", "sample_b")
+        ]
         unjudged = ~Q(rated) & ~Q(compared[0]) & ~Q(compared[1])
         scores = scores.filter(unjudged | Q(sample__in=samples_judged_by(reader)))
     return scores.order_by("-score", "pk")

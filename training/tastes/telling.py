@@ -56,9 +56,14 @@ def verdict(taste: Taste) -> str:
             "It cannot be used yet: chance is ruled out, but the interval of its accuracy still holds one half. A few "
             "votes on further prompts decide it."
         )
+    if any(relation.kind == "opposite" for relation in relations(report)):
+        return (
+            "It cannot be used, and more votes of this kind would not help: some of its raters have opposite tastes. "
+            "Learn one of each of them."
+        )
     return (
-        "It cannot be used, and nothing tells that more votes of this kind would help. Votes on other prompts, on clips "
-        "that differ more, or by raters who agree might."
+        "It cannot be used, and nothing tells that more votes of this kind would help. Votes on other prompts, on "
+        "clips that differ more, or by raters who agree might."
     )
 
 

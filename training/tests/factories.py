@@ -19,7 +19,7 @@ from datasets_app.models import Dataset
 from generation.tests.factories import BaseModelFactory
 from text2song.tests.factories import UserFactory
 from training.config import TrainingConfig
-from training.models import Experiment, LogLine, MetricPoint, TrainingRun
+from training.models import Experiment, LogLine, MetricPoint, TasteFit, TrainingRun
 
 
 class DatasetFactory(factory.django.DjangoModelFactory):
@@ -107,6 +107,25 @@ class TrainingRunFactory(factory.django.DjangoModelFactory):
         """The experiment takes the state its runs imply; `follow=False` leaves it."""
         if create and extracted is not False:
             self.experiment.follow_runs()
+
+
+class TasteFitFactory(factory.django.DjangoModelFactory):
+    """A queued fit of everybody's votes; `failed=True` for one that found nothing to learn."""
+
+    class Meta:
+        model = TasteFit
+
+    class Params:
+        failed = factory.Trait(
+            state=TasteFit.State.FAILED,
+            error="There are 4 votes; a taste needs at least 10 to begin with.",
+            started_at=factory.LazyFunction(_ago),
+            finished_at=factory.LazyFunction(timezone.now),
+        )
+
+    name = factory.Sequence(lambda n: f"taste-{n}")
+    base_model = factory.SubFactory(BaseModelFactory)
+    created_by = factory.SubFactory(UserFactory)
 
 
 def add_points(run: TrainingRun, name: str, values: Iterable[float], *, every: int = 1) -> None:

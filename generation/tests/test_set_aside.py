@@ -322,11 +322,14 @@ def test_pages_in_that_order_repeat_and_leave_out_nothing(page, job):
         for index in range(6):
             sample = AudioSampleFactory(job=other, index=index, stored=False)
             ClipScore.objects.create(taste=job.taste, sample=sample, score=1.0)  # all the same
+    AudioSample.objects.update(created_at=timezone.now())
     seen: list[AudioSample] = []
     for number in (1, 2, 3):
         asked = {"by_taste": str(job.taste_id), "page": number}
         seen += page.get(reverse("library"), asked).context["page"].object_list
     assert len(seen) == len(set(seen)) == 44
+    alike = sorted(seen[1:-1], key=lambda sample: sample.index)
+    assert seen[1:-1] == sorted(alike, key=lambda sample: sample.job_id.hex, reverse=True)
 
 
 def test_only_tastes_that_this_person_may_use_are_offered(page, job):

@@ -67,3 +67,44 @@ class AdapterFilesUnavailable(DomainError):
 
     code = "adapter_files_unavailable"
     status = 503
+
+
+class TasteNotFound(NotFound):
+    code = "taste_not_found"
+
+    def __init__(self, given: object) -> None:
+        super().__init__(f"There is no taste “{given}”.")
+
+
+class TasteNotUsable(Refused):
+    """A job asked for a taste that cannot pick among its clips, or not for this person."""
+
+    code = "taste_not_usable"
+
+    def __init__(self, reason: str, fitting: Sequence[str], base_model: str) -> None:
+        if fitting:
+            advice = f"Tastes that can pick for you: {', '.join(fitting)}."
+        else:
+            advice = f"No taste can pick among clips of {base_model} for you yet; leave it out to keep them all."
+        message = f"{reason} {advice}"
+        super().__init__(message, fields={"taste": [message]})
+
+
+class TasteDeleted(TasteNotUsable):
+    code = "taste_deleted"
+
+
+class TasteOfOthers(TasteNotUsable):
+    code = "taste_of_others"
+
+
+class TasteOfAnotherBase(TasteNotUsable):
+    code = "taste_of_another_base"
+
+
+class TasteNotReady(TasteNotUsable):
+    code = "taste_not_ready"
+
+
+class TasteFilesGone(TasteNotUsable):
+    code = "taste_files_gone"

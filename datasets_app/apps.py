@@ -6,4 +6,4 @@ class DatasetsConfig(AppConfig):
     verbose_name = "Datasets"
 
     def ready(self) -> None:
-        from datasets_app import tasks  # noqa: F401  registers what workers do
+        from datasets_app import receivers, tasks  # noqa: F401  registers what workers do and what is needed

@@ -8,9 +8,13 @@ from django.db.models import QuerySet
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
+from feedback.judgements.summaries import without_feedback
 from feedback.models import Note, Preference, Ranking, RaterProfile, Rating, SampleTag, Trial
 from feedback.services.deletion import forget_samples
+from generation.needed import needs_samples
 from generation.signals import samples_deleted
+
+needs_samples(without_feedback)  # what was judged teaches: tastes, datasets
 
 
 @receiver(samples_deleted, dispatch_uid="feedback.forget_samples")

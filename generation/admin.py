@@ -112,7 +112,7 @@ class SampleInline(admin.TabularInline):
     """The clips of a job, to listen to."""
 
     model = AudioSample
-    fields = ("label", "listen", "seed", "duration", "loudness_lufs", "true_peak_db", "deleted_at")
+    fields = ("label", "listen", "seed", "duration", "loudness_lufs", "true_peak_db", "set_aside_at", "deleted_at")
     readonly_fields = fields
     extra = 0
     can_delete = False
@@ -182,6 +182,7 @@ class GenerationJobAdmin(ReadOnlyAdmin):
                 )
             },
         ),
+        ("Best of n", {"fields": ("taste", "keep", "taste_note")}),
         ("Source", {"fields": ("kind", "source_sample", "prefix_seconds"), "classes": ("collapse",)}),
     )
 
@@ -220,14 +221,19 @@ class AudioSampleAdmin(ReadOnlyAdmin):
         "created_at",
         "deleted_at",
     )
-    list_filter = ("job__base_model", "created_at", ("deleted_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        "job__base_model",
+        "created_at",
+        ("set_aside_at", admin.EmptyFieldListFilter),
+        ("deleted_at", admin.EmptyFieldListFilter),
+    )
     list_select_related = ("job__prompt", "job__base_model", "job__adapter")
     search_fields = ("id", "job__id", "job__prompt__rendered_text", "sha256")
     search_help_text = "Words of the prompt, the id of a sample or its job, or the beginning of one."
     date_hierarchy = "created_at"
-    actions = ("delete_samples",)
+    actions = ("keep_samples", "delete_samples")
     fieldsets = (
-        (None, {"fields": ("id", "job", "label", "listen", "seed", "deleted_at", "created_at")}),
+        (None, {"fields": ("id", "job", "label", "listen", "seed", "set_aside_at", "deleted_at", "created_at")}),
         ("Read", {"fields": ("rendered_text", "lost")}),
         ("Measured", {"fields": ("duration", "sample_rate", "channels", "loudness_lufs", "true_peak_db", "gain_db")}),
         ("Made with", {"fields": ("base_model", "base_revision", "adapter", "adapter_sha256")}),
@@ -264,6 +270,11 @@ class AudioSampleAdmin(ReadOnlyAdmin):
     @admin.display(description="codes file")
     def codes_name(self, sample: AudioSample) -> str:
         return sample.codes_file.name or "-"
+
+    @admin.action(description="Keep after all what was set aside", permissions=["change"])
+    def keep_samples(self, request: HttpRequest, queryset: QuerySet[AudioSample]) -> None:
+        rows = queryset.filter(set_aside_at__isnull=False)
+        act(self, request, rows, lambda s: services.keep_sample(sample=s, actor=request.user), "Samples kept")
 
     @admin.action(description="Delete (hides them)", permissions=["change"])
     def delete_samples(self, request: HttpRequest, queryset: QuerySet[AudioSample]) -> None:

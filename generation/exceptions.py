@@ -102,6 +102,13 @@ class FavoriteExists(Conflict):
         super().__init__("It is among your favourites already.")
 
 
+class NotSetAside(Conflict):
+    code = "not_set_aside"
+
+    def __init__(self) -> None:
+        super().__init__("This sample is kept already.")
+
+
 class StorageUnavailable(DomainError):
     """The audio store refused to read or write."""
 

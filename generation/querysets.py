@@ -29,6 +29,7 @@ from text2song.work import WorkQuerySet
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from adapters.models import Taste
     from generation.models import AudioSample, GenerationJob
     from prompts.models import Prompt
 
@@ -59,12 +60,23 @@ class GenerationJobQuerySet(SoftDeleteQuerySet["GenerationJob"], WorkQuerySet["G
         return self.undeleted().filter(state__in=("queued", "running"))
 
     def with_samples(self) -> Self:
-        """Everything a job card shows, in a fixed number of queries."""
+        """Everything a job card shows, in a fixed number of queries: samples that are kept, and those set aside."""
         from generation.models import AudioSample
 
-        samples = AudioSample.objects.visible().order_by("index")
-        return self.select_related("prompt", "base_model", "adapter", "requested_by", "source_sample").prefetch_related(
-            Prefetch("samples", queryset=samples, to_attr="visible_samples")
+        return self._shown(AudioSample.objects.visible())
+
+    def with_samples_for(self, user: User) -> Self:
+        """As `with_samples`, with the user's hearts on them."""
+        from generation.models import AudioSample
+
+        return self._shown(AudioSample.objects.visible().hearted_by(user))
+
+    def _shown(self, samples: AudioSampleQuerySet) -> Self:
+        in_order = samples.best_first()
+        related = ("prompt", "base_model", "adapter", "taste", "requested_by", "source_sample")
+        return self.select_related(*related).prefetch_related(
+            Prefetch("samples", queryset=in_order.kept(), to_attr="visible_samples"),
+            Prefetch("samples", queryset=in_order.set_aside(), to_attr="set_aside_samples"),
         )
 
     def with_position(self) -> Self:
@@ -110,6 +122,30 @@ class AudioSampleQuerySet(SoftDeleteQuerySet["AudioSample"]):
     def visible(self) -> Self:
         """Samples that may be shown: not deleted themselves, of jobs that are neither deleted nor withheld."""
         return self.undeleted().filter(job__withheld=False)
+
+    def kept(self) -> Self:
+        """Without those that a taste has set aside. Lists and counts of candidates show these."""
+        return self.filter(set_aside_at__isnull=True)
+
+    def set_aside(self) -> Self:
+        """Those a taste has set aside: they can be heard and judged as any other, and stand behind the kept ones."""
+        return self.filter(set_aside_at__isnull=False)
+
+    def best_first(self) -> Self:
+        """By job; those of a finished job with a taste in its order, all others in the order of their making."""
+        settled = When(job__state="completed", job__taste__isnull=False, then=self._score(OuterRef("job__taste")))
+        return self.alias(liked=Case(settled)).order_by("job", F("liked").desc(nulls_last=True), "index")
+
+    def by_taste(self, taste: Taste) -> Self:
+        """Best first by `taste`; those it has not heard come last, the newest first."""
+        liked = F("liked").desc(nulls_last=True)
+        return self.alias(liked=self._score(taste.pk)).order_by(liked, "-created_at", "-job_id", "index")
+
+    @staticmethod
+    def _score(taste: Any) -> Subquery:
+        from generation.models import ClipScore
+
+        return Subquery(ClipScore.objects.filter(sample=OuterRef("pk"), taste=taste).values("score")[:1])
 
     def with_context(self) -> Self:
         """With job, prompt, model and adapter, as every list of samples shows them."""

@@ -36,9 +36,9 @@ write_on("create")
 
 @counts_usage
 def usage_of_adapters() -> dict[str, Aggregate]:
-    """Jobs sent and samples made with them; deleted and withheld ones are left out."""
+    """Jobs sent and samples made with them; deleted and withheld ones, and samples set aside, are left out."""
     jobs = Q(jobs__deleted_at__isnull=True, jobs__withheld=False)
-    samples = jobs & Q(jobs__samples__deleted_at__isnull=True)
+    samples = jobs & Q(jobs__samples__deleted_at__isnull=True, jobs__samples__set_aside_at__isnull=True)
     return {
         "sample_count": Count("jobs__samples", filter=samples, distinct=True),
         "job_count": Count("jobs", filter=jobs, distinct=True),

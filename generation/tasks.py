@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+import structlog
+
 from adapters.models import AdapterRegistration
+from generation import services
 from generation.jobs import worker
 from generation.models import GenerationJob, ModelFetch
 from text2song.work import task_for
@@ -13,6 +16,8 @@ from text2song.workers import on_worker_start, worker_name
 
 if TYPE_CHECKING:
     from generation.engine import EngineCache
+
+log = structlog.get_logger(__name__)
 
 
 @cache
@@ -43,6 +48,12 @@ def fetch_model(fetch_id: str) -> None:
     from generation.base_models.fetching import fetch_waiting
 
     fetch_waiting(worker_name())
+
+
+def forget_set_aside() -> None:
+    """Scheduled every day: delete what tastes have set aside and nobody needed since."""
+    if forgotten := services.forget_set_aside():
+        log.info("set_aside_forgotten", samples=forgotten)
 
 
 @on_worker_start

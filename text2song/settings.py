@@ -330,6 +330,7 @@ GENERATION_BATCH_SAMPLES = env.int("GENERATION_BATCH_SAMPLES", default=16)
 # On the CPU, training leaves a core to generation.
 TRAINING_CPU_THREADS = int(env.str("TRAINING_CPU_THREADS", default="") or max(1, (os.cpu_count() or 2) - 1))
 MAX_ACTIVE_JOBS_PER_USER = env.int("MAX_ACTIVE_JOBS_PER_USER", default=20)
+SET_ASIDE_DAYS = env.int("SET_ASIDE_DAYS", default=14)
 HF_HUB_TIMEOUT = env.int("HF_HUB_TIMEOUT", default=10)
 
 # -- security --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from text2song.models import SoftDeleteModel, UUIDModel
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from adapters.base import Base
+
 DATASET = "dataset"
 """In `filters`, the id of the dataset whose rows were taken."""
 
@@ -98,6 +100,11 @@ class Taste(SoftDeleteModel, UUIDModel):
     def accuracy(self) -> dict[str, Any]:
         """`value`, `low`, `high`: the share of votes on prompts held out that it predicts, with its 95 % interval."""
         return self.report.get("accuracy", {})
+
+    def fits(self, base_model: Base) -> bool:
+        """Whether it hears the clips of this base model as its files are now."""
+        same_files = not base_model.revision or self.base_revision in ("", base_model.revision)
+        return self.base_model_id == base_model.pk and same_files
 
     def is_of(self, user: User) -> bool:
         """Whether it learned from this person's votes alone."""

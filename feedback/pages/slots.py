@@ -39,10 +39,11 @@ def on_compared_samples(request: StudioRequest, *, samples: Sequence[AudioSample
 @fills(Slot.JOB_PAGE)
 def on_job(request: StudioRequest, *, job: GenerationJob, oob: bool = False) -> SafeString:
     """What was said about the job's samples, and everything to say more."""
-    samples = list(job.visible_samples)
+    samples = sorted(job.visible_samples, key=lambda sample: sample.index)  # not in the order of a taste
     context = comparison_context(request, Comparison(samples, request.user)) | {
         "job": job,
         "samples": samples,
+        "out_of": len(samples) + len(job.set_aside_samples),
         "oob": oob,
         "total": summaries_of_jobs(reader=request.user, ids=[job.pk])[job.pk],
         "summaries": summaries_of_samples(reader=request.user, ids=[sample.pk for sample in samples]),

@@ -168,6 +168,10 @@ class AudioFilter(django_filters.FilterSet):
         field_name="job__prompt__mood", choices=[(term.slug, term.label) for term in MOODS]
     )
     favorites = TruthFilter(method="hearted", help_text="true: only those with the caller's heart.")
+    set_aside = TruthFilter(
+        method="set_aside_by_a_taste",
+        help_text="true: only those a taste has set aside; left out, or false: only others.",
+    )
 
     class Meta:
         model = AudioSample
@@ -175,6 +179,9 @@ class AudioFilter(django_filters.FilterSet):
 
     def of_words(self, samples: AudioSampleQuerySet, name: str, value: str) -> QuerySet:
         return samples.matching(parse_words(value))
+
+    def set_aside_by_a_taste(self, samples: AudioSampleQuerySet, name: str, value: bool) -> QuerySet:
+        return samples.set_aside() if value else samples.kept()
 
     def hearted(self, samples: QuerySet, name: str, value: bool) -> QuerySet:
         hearts = Favorite.objects.filter(user=self.request.user, sample=OuterRef("pk"))

@@ -51,6 +51,8 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
 
     def get_queryset(self) -> QuerySet[AudioSample]:
         samples = AudioSample.objects.visible().with_context().hearted_by(self.request.user)
+        if self.action == "list" and "set_aside" not in self.request.query_params:
+            samples = samples.kept()
         return samples.order_by("-created_at", "job", "index")
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
@@ -65,6 +67,18 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     def destroy(self, request: Request, pk: str) -> Response:
         services.delete_sample(sample=self.get_object(), actor=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Keep a sample after all",
+        description="One that a taste has set aside stands among the others of its job again, and is not deleted.",
+        request=None,
+        responses={200: AudioSampleSerializer} | CONFLICT,
+    )
+    @action(detail=True, methods=["post"], **READING)
+    def keep(self, request: Request, pk: str) -> Response:
+        sample = self.get_object()
+        services.keep_sample(sample=sample, actor=request.user)
+        return Response(self.get_serializer(sample).data)
 
     @extend_schema(
         summary="Play a sample",

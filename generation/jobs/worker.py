@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from adapters.files.keeping import local_folder
 from adapters.models import AdapterFiles
+from generation.jobs import best_of
 from generation.jobs.hearing import hear_leftovers
 from generation.jobs.pace import FinishingPace, JobPace
 from generation.jobs.storing import store_result
@@ -35,7 +36,7 @@ WATCH_SECONDS = 0.5
 """How often the database is asked whether jobs were cancelled, and progress is written."""
 
 
-NEEDED = ("base_model", "adapter", "prompt", "source_sample")
+NEEDED = ("base_model", "adapter", "taste", "prompt", "source_sample")
 """What a job is decoded from."""
 
 
@@ -150,16 +151,17 @@ def _decode(engines: EngineCache, jobs: Sequence[GenerationJob], on_progress: Pr
         watch = JobWatch(by_id, specs, engine.finishing, on_progress)
         for result in engine.generate(specs, on_progress=watch.report, should_stop=watch.should_stop):
             began = time.monotonic()
-            store_result(by_id[result.job_id], result)
+            if sample := store_result(by_id[result.job_id], result):
+                best_of.hear_early(by_id[result.job_id], sample, engines)
             watch.finished(result, time.monotonic() - began)
     for job in jobs:
-        _complete(job)
+        _complete(job, engines)
     raise_if_stopping()
 
 
-def _complete(job: GenerationJob) -> None:
+def _complete(job: GenerationJob, engines: EngineCache) -> None:
     """running -> completed, if every clip is there; one that was stopped, cancelled or taken over is not."""
-    if patiently(job.samples.count) == job.num_samples and patiently(job.complete):
+    if patiently(job.samples.count) == job.num_samples and best_of.finish(job, engines):
         log.info("job_completed", job_id=str(job.pk), seconds=job.seconds_taken)
 
 

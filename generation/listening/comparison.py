@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import F
+
 from generation.exceptions import SampleNotFound
 from generation.models import AudioSample
 from text2song.exceptions import Refused
@@ -43,13 +45,14 @@ def _count_message(count: int) -> str:
 
 
 def others_of_prompt(samples: list[AudioSample], limit: int = 24) -> list[AudioSample]:
-    """The newest other samples made from the same words, which may join a comparison."""
+    """The newest other samples made from the same words, which may join a comparison; those set aside come last."""
     same = (
         AudioSample.objects.visible()
         .with_context()
         .filter(job__prompt__rendered_text=samples[0].job.prompt.rendered_text)
     )
-    return list(same.exclude(pk__in=[sample.pk for sample in samples]).order_by("-created_at", "index")[:limit])
+    others = same.exclude(pk__in=[sample.pk for sample in samples])
+    return list(others.order_by(F("set_aside_at").desc(nulls_first=True), "-created_at", "index")[:limit])
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,16 +43,18 @@ def add_filter(further: FurtherFilter) -> None:
 
 
 def find_samples(*, user: User, filters: dict[str, Any]) -> AudioSampleQuerySet:
-    """Visible samples that fit every filter set in `filters` (`LibraryFilter.cleaned_data`), newest first.
+    """Kept samples that fit every filter set in `filters` (`LibraryFilter.cleaned_data`): newest first, or by a taste.
 
     A tempo range leaves out prompts without a tempo. Days are those of the user's time zone, both included.
     """
-    samples = AudioSample.objects.visible().with_context().hearted_by(user)
+    samples = AudioSample.objects.visible().kept().with_context().hearted_by(user)
     for name, value in filters.items():
         if value and name in _FILTERS:
             samples = _FILTERS[name](samples, value)
         elif value and name in FURTHER_FILTERS:
             samples = FURTHER_FILTERS[name].narrow(samples, value, user)
+    if taste := filters.get("by_taste"):
+        return samples.by_taste(taste)
     return samples.order_by("-created_at", "-job_id", "index")
 
 
@@ -108,4 +110,5 @@ _LABELS: dict[str, Callable[[Any], str]] = {
     "date_from": lambda day: f"from {day:%d %b %Y}",
     "date_to": lambda day: f"to {day:%d %b %Y}",
     "heart": lambda _: "Favourites",
+    "by_taste": lambda taste: f"best first for {taste.label}",
 }

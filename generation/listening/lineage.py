@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from generation.models import AudioSample, GenerationJob
 
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """All visible samples of one job, in order, seen from one of them."""
+    """The kept samples of one job in the order of their making, seen from one of them, which may be set aside."""
 
     samples: list[AudioSample]
     previous: AudioSample | None
@@ -18,7 +20,8 @@ class Siblings:
 
 def siblings_of(sample: AudioSample) -> Siblings:
     """The samples of the same job, this one included."""
-    samples = list(AudioSample.objects.visible().filter(job=sample.job_id).order_by("index"))
+    shown = Q(set_aside_at__isnull=True) | Q(pk=sample.pk)
+    samples = list(AudioSample.objects.visible().filter(shown, job=sample.job_id).order_by("index"))
     before = [other for other in samples if other.index < sample.index]
     after = [other for other in samples if other.index > sample.index]
     return Siblings(samples, before[-1] if before else None, after[0] if after else None)

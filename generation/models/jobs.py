@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 MAX_SEED = 2**31 - 1
 MAX_STRENGTH = 1.5
+MAX_SAMPLES = 8
+MAX_SAMPLES_TO_PICK_FROM = 32
+"""How many candidates a job may make: so many to be listened to, and so many when a taste picks from them."""
 OVERLAP_SHARE = 0.4
 """Of each further window, how much repeats the end of the one before: 12 of MusicGen's 30 s, as its authors use."""
 
@@ -64,7 +67,7 @@ class SamplingSettings(models.Model):
     num_samples = models.PositiveSmallIntegerField(
         "samples",
         default=2,
-        validators=[MinValueValidator(1), MaxValueValidator(8)],
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SAMPLES)],
         help_text="How many candidates to make. Sample i uses seed + i.",
     )
     duration = models.PositiveSmallIntegerField(
@@ -103,7 +106,6 @@ class SamplingSettings(models.Model):
     class Meta:
         abstract = True
         constraints = [
-            models.CheckConstraint(condition=models.Q(num_samples__range=(1, 8)), name="%(class)s_num_samples"),
             models.CheckConstraint(
                 condition=models.Q(duration__range=(1, LONG_FORM_MAX_SECONDS)), name="%(class)s_duration"
             ),
@@ -119,6 +121,12 @@ class GenerationDefaults(SamplingSettings):
 
     class Meta(SamplingSettings.Meta):
         verbose_name_plural = "generation defaults"
+        constraints = [
+            *SamplingSettings.Meta.constraints,
+            models.CheckConstraint(
+                condition=models.Q(num_samples__range=(1, MAX_SAMPLES)), name="%(class)s_num_samples"
+            ),
+        ]
 
     def __str__(self) -> str:
         return "Generation defaults"
@@ -167,6 +175,23 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         validators=[validate_finite, MinValueValidator(0.0), MaxValueValidator(MAX_STRENGTH)],
         help_text="How much of the adapter is applied: 0 is the base model, 1 the adapter as trained.",
     )
+    num_samples = models.PositiveSmallIntegerField(
+        "samples",
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SAMPLES_TO_PICK_FROM)],
+        help_text=f"How many candidates to make: up to {MAX_SAMPLES}, or {MAX_SAMPLES_TO_PICK_FROM} when a taste picks "
+        "from them. Sample i uses seed + i.",
+    )
+    taste = models.ForeignKey("adapters.Taste", null=True, blank=True, on_delete=models.PROTECT, related_name="jobs")
+    keep = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="How many of the candidates are kept, the best by the taste; the others are set aside. Empty: all.",
+    )
+    taste_note = models.CharField(
+        max_length=300, blank=True, editable=False, help_text="Why the taste has set nothing aside, if it could not."
+    )
     seed = models.PositiveBigIntegerField(validators=[MaxValueValidator(MAX_SEED)])
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PROMPT)
     source_sample = models.ForeignKey(
@@ -199,13 +224,25 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     objects = querysets.GenerationJobQuerySet.as_manager()
 
     visible_samples: list[AudioSample]
-    """Added by `with_samples`."""
+    """Those that are kept. Added by `with_samples`."""
+    set_aside_samples: list[AudioSample]
+    """Those a taste has set aside. Added by `with_samples`."""
 
     class Meta(SamplingSettings.Meta):
         ordering = ("-created_at", "-id")
         indexes = [models.Index(fields=["state", "queued_at"], name="job_queue")]
         constraints = [
             *SamplingSettings.Meta.constraints,
+            models.CheckConstraint(
+                condition=models.Q(num_samples__range=(1, MAX_SAMPLES))
+                | models.Q(num_samples__range=(1, MAX_SAMPLES_TO_PICK_FROM), taste__isnull=False),
+                name="%(class)s_num_samples",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(keep__isnull=True)
+                | models.Q(taste__isnull=False, keep__gte=1, keep__lt=models.F("num_samples")),
+                name="job_keeps_some",
+            ),
             models.CheckConstraint(condition=models.Q(seed__range=(0, MAX_SEED)), name="job_seed"),
             models.CheckConstraint(
                 condition=models.Q(adapter_strength__range=(0.0, MAX_STRENGTH)), name="job_adapter_strength"

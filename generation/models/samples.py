@@ -31,7 +31,7 @@ class AudioSample(SoftDeleteModel, UUIDModel):
     `codes_file` is an npz with `codes`, `[K, T]` int16: what training uses. `audio_file` is FLAC at about -16 LUFS.
     """
 
-    LABELS: ClassVar[str] = string.ascii_uppercase
+    LETTERS: ClassVar[str] = string.ascii_uppercase
 
     job = models.ForeignKey(GenerationJob, on_delete=models.CASCADE, related_name="samples")
     index = models.PositiveSmallIntegerField()
@@ -55,6 +55,13 @@ class AudioSample(SoftDeleteModel, UUIDModel):
     gain_db = models.FloatField(default=0.0, help_text="Gain applied to the codec's output.")
     sha256 = models.CharField(max_length=64)
     size = models.PositiveIntegerField(help_text="Bytes of the stored audio")
+    set_aside_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=True,
+        help_text="When a taste left it out of the best; empty for what is kept.",
+    )
 
     objects = querysets.AudioSampleQuerySet.as_manager()
 
@@ -70,8 +77,13 @@ class AudioSample(SoftDeleteModel, UUIDModel):
 
     @property
     def label(self) -> str:
-        """A to H, by position in the job."""
-        return self.LABELS[self.index]
+        """A to Z, then AA to ZZ, by position in the job."""
+        round_, letter = divmod(self.index, len(self.LETTERS))
+        return (self.LETTERS[round_ - 1] if round_ else "") + self.LETTERS[letter]
+
+    @property
+    def is_set_aside(self) -> bool:
+        return self.set_aside_at is not None
 
     @property
     def short_id(self) -> str:

@@ -9,7 +9,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from adapters.models import Adapter
+from adapters.services.tastes import usable_tastes
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
+from generation.models.jobs import MAX_SAMPLES
 from generation.pages.forms import VALUE_FIELDS
 from generation.pages.job_cards import cards_for
 from prompts.models import Prompt
@@ -60,12 +62,28 @@ def initial_settings(request: StudioRequest, job: GenerationJob | None) -> dict[
     settings["model"] = model.key if model else ""
     settings["adapter"] = str(adapter.pk) if adapter else ""
     settings["adapter_strength"] = job.adapter_strength if job else 1.0
+    settings |= picked_before(request.user, model, job)
     if template_id := request.GET.get("template"):
         template = find_template(actor=request.user, template_id=template_id)
         settings["duration"] = (template and apply_template(template=template).get("duration")) or settings["duration"]
     if model and not settings["long_form"]:
         settings["duration"] = min(settings["duration"], model.max_duration)
     return settings
+
+
+def picked_before(user: User, model: BaseModel | None, job: GenerationJob | None) -> dict[str, Any]:
+    """Taste, `keep` and how many were made: of `job`, else of the user's last one, whose choice is remembered.
+
+    In place of a taste fitted anew stands its last version. Where it cannot be used now, as many are made as people
+    listen to.
+    """
+    last = job or GenerationJob.objects.visible().filter(requested_by=user, kind=GenerationJob.Kind.PROMPT).first()
+    if last is None or last.taste is None:
+        return {}
+    taste = usable_tastes(user, model).filter(name=last.taste.name).first() if model else None
+    if taste is None:
+        return {"num_samples": min(last.num_samples, MAX_SAMPLES)} if job else {}
+    return {"taste": str(taste.pk), "keep": last.keep, "num_samples": last.num_samples}
 
 
 def asked_adapter(request: StudioRequest) -> Adapter | None:

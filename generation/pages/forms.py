@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.http import QueryDict
 
-from adapters.exceptions import AdapterNotFound, AdapterNotSelectable
-from adapters.models import Adapter
+from adapters.exceptions import AdapterNotFound, AdapterNotSelectable, TasteNotFound, TasteNotUsable
+from adapters.models import Adapter, Taste
 from adapters.services.selection import find_adapter, require_selectable
+from adapters.services.tastes import find_taste, require_usable
 from generation.exceptions import ModelNotReady, UnknownModel
+from generation.jobs.best_of import refusals
 from generation.jobs.duration_plan import DurationPlan, plan_duration
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.jobs.presets import PRESET_BY_KEY, PRESETS, SAMPLING_KEYS, preset_of
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
-from generation.models.jobs import MAX_SEED, SAMPLING_FIELDS
+from generation.models.jobs import MAX_SAMPLES, MAX_SAMPLES_TO_PICK_FROM, MAX_SEED, SAMPLING_FIELDS
+from generation.pages.selects import AdapterSelect, ModelSelect, TasteSelect
 
 VALUE_FIELDS = tuple(name for name in SAMPLING_FIELDS if name != "preset")
 STEPS = {"adapter_strength": "0.05", "temperature": "0.05", "top_p": "0.05", "guidance_scale": "0.1"}
@@ -55,37 +58,6 @@ class SamplingForm(forms.ModelForm):
         formfield_callback = bounded
 
 
-class ModelSelect(forms.Select):
-    """Base models with their limits on the options, for the page's script."""
-
-    models: Mapping[str, BaseModel] = {}
-
-    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        option = super().create_option(name, value, *args, **kwargs)
-        if model := self.models.get(str(value)):
-            option["attrs"]["data-limit"] = model.max_duration
-        return option
-
-
-class AdapterSelect(forms.Select):
-    """Adapters with what each requires on the options; those that do not fit the chosen model cannot be chosen."""
-
-    adapters: Mapping[str, Adapter] = {}
-    base_model: BaseModel | None = None
-
-    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        option = super().create_option(name, value, *args, **kwargs)
-        if adapter := self.adapters.get(str(value)):
-            option["attrs"] |= {"data-model": adapter.base_model.key, "data-fits": option["label"]}
-            option["attrs"]["data-requires"] = f"{option['label']} — requires {adapter.base_model.display_name}"
-            if adapter.is_default:
-                option["attrs"]["data-default"] = True
-            if self.base_model is None or not adapter.fits(self.base_model):
-                option["attrs"]["disabled"] = True
-                option["label"] = option["attrs"]["data-requires"]
-        return option
-
-
 class GenerationForm(SamplingForm):
     """The Create page's settings. `values` is what `make_music` takes.
 
@@ -93,7 +65,7 @@ class GenerationForm(SamplingForm):
     in the fields counts. So choosing a preset works without a script, and so does changing a value by hand.
     """
 
-    OWN_FIELDS = ("adapter", "adapter_strength", "duration", "seed")
+    OWN_FIELDS = ("adapter", "adapter_strength", "duration", "seed", "taste", "keep")
 
     preset = forms.ChoiceField(
         choices=GenerationJob.Preset.choices, required=False, widget=forms.RadioSelect, label="Preset"
@@ -132,12 +104,29 @@ class GenerationForm(SamplingForm):
         help_text="The same seed and settings make the same music again. Empty: a new one each time.",
     )
 
+    taste = forms.CharField(
+        required=False,
+        label="Picked by",
+        widget=TasteSelect(attrs={"autocomplete": "off"}),
+        empty_value=None,
+    )
+    keep = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="Keep the best",
+        error_messages=dict.fromkeys(("invalid", "min_value"), "Keep must be a whole number from 1, or empty for all."),
+        widget=forms.NumberInput(
+            attrs={"placeholder": "all", "step": 1, "max": MAX_SAMPLES_TO_PICK_FROM - 1, "autocomplete": "off"}
+        ),
+    )
+
     class Meta(SamplingForm.Meta):
         model = GenerationJob
         fields = tuple(name for name in VALUE_FIELDS if name != "duration")
         formfield_callback = bounded
 
-    def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: QueryDict | None = None, *, user: User, **kwargs: Any) -> None:
+        self.user = user
         self.models = {model.key: model for model in BaseModel.objects.all()}
         self.active = next((model for model in self.models.values() if model.is_active), None)
         super().__init__(self._with_preset(data), **kwargs)
@@ -146,15 +135,33 @@ class GenerationForm(SamplingForm):
         widget.choices = [(key, model_label(model)) for key, model in self.models.items()]
         self.fields["duration"].widget.attrs["max"] = self.duration_limit
         self._offer_adapters()
+        self._offer_tastes()
+        self._limit_samples()
 
     def _offer_adapters(self) -> None:
         offered = [adapter for adapter in Adapter.objects.active().with_context() if self._may_be_chosen(adapter)]
         widget, model = self.fields["adapter"].widget, self.chosen_model
-        widget.adapters = {str(adapter.pk): adapter for adapter in offered}
+        widget.offered = {str(adapter.pk): adapter for adapter in offered}
         widget.base_model = model
         offered.sort(key=lambda adapter: not (model and adapter.fits(model)))
         labels = [(str(a.pk), f"{a.label} (default)" if a.is_default else a.label) for a in offered]
         widget.choices = [("", "None (base model)"), *labels]
+
+    def _offer_tastes(self) -> None:
+        usable = Taste.objects.visible_to(self.user).newest().filter(is_usable=True).with_context().order_by("name")
+        offered = [taste for taste in usable if taste.fits(taste.base_model)]
+        widget = self.fields["taste"].widget
+        widget.offered = {str(taste.pk): taste for taste in offered}
+        widget.base_model = self.chosen_model
+        widget.choices = [("", "Nobody: keep all"), *((str(taste.pk), taste.name) for taste in offered)]
+
+    def _limit_samples(self) -> None:
+        """Without a taste there may be as many as people listen to; a script lifts the limit with the choice."""
+        limits = {"data-most": MAX_SAMPLES, "data-most-picked": MAX_SAMPLES_TO_PICK_FROM}
+        fewer = bounded(GenerationDefaults._meta.get_field("num_samples"))
+        if fewer is not None and not self["taste"].value():
+            self.fields["num_samples"] = fewer
+        self.fields["num_samples"].widget.attrs |= limits
 
     def _may_be_chosen(self, adapter: Adapter) -> bool:
         """Not one whose base has other files now: no choice of model would make it fit."""
@@ -189,6 +196,14 @@ class GenerationForm(SamplingForm):
         except AdapterNotFound as error:
             raise ValidationError(error.message, code=error.code) from error
 
+    def clean_taste(self) -> Taste | None:
+        if not (given := self.cleaned_data["taste"]):
+            return None
+        try:
+            return find_taste(given)
+        except TasteNotFound as error:
+            raise ValidationError(error.message, code=error.code) from error
+
     def clean_adapter_strength(self) -> float:
         strength = self.cleaned_data["adapter_strength"]
         return 1.0 if strength is None else strength
@@ -202,11 +217,28 @@ class GenerationForm(SamplingForm):
                 require_selectable(cleaned["adapter"], model)
             except AdapterNotSelectable as error:
                 self.add_error("adapter", error.message)
+        self._clean_best_of(model)
         if model is not None and duration is not None:
             plan = plan_duration(model, duration, long_form=cleaned["long_form"])
             if plan.level == "over":
                 self.add_error("duration", plan.refusal)
         return cleaned
+
+    def _clean_best_of(self, model: BaseModel | None) -> None:
+        """A number of clips to keep stands there without a taste, too, and says nothing then."""
+        cleaned = self.cleaned_data
+        taste = cleaned.get("taste")
+        if taste is None:
+            cleaned["keep"] = None
+        elif model is not None:
+            try:
+                require_usable(taste, model, self.user)
+            except TasteNotUsable as error:
+                self.add_error("taste", error.message)
+        if "num_samples" in cleaned and "taste" in cleaned:
+            wrong = refusals(num_samples=cleaned["num_samples"], keep=cleaned.get("keep"), has_taste=taste is not None)
+            for name, sentences in wrong.items():
+                self.add_error(name, sentences)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -224,8 +256,28 @@ class GenerationForm(SamplingForm):
     @property
     def has_fitting_adapter(self) -> bool:
         """Whether any adapter can be chosen with the model standing in the form."""
-        model = self.chosen_model
-        return model is not None and any(a.fits(model) for a in self.fields["adapter"].widget.adapters.values())
+        return self.fields["adapter"].widget.has_fitting
+
+    most_picked_from = MAX_SAMPLES_TO_PICK_FROM
+
+    @property
+    def has_tastes(self) -> bool:
+        """Whether this person may use any taste, of whatever model."""
+        return bool(self.fields["taste"].widget.offered)
+
+    @property
+    def has_fitting_taste(self) -> bool:
+        """Whether any taste can pick among clips of the model standing in the form."""
+        return self.fields["taste"].widget.has_fitting
+
+    @property
+    def picked(self) -> tuple[int, int] | None:
+        """How many are made and how many of them are kept, as it stands in the form; None where nothing is picked."""
+        try:
+            made, kept = int(self["num_samples"].value()), int(self["keep"].value())
+        except (TypeError, ValueError):
+            return None
+        return (made, kept) if self["taste"].value() and 1 <= kept < made <= MAX_SAMPLES_TO_PICK_FROM else None
 
     @property
     def has_sampling_errors(self) -> bool:

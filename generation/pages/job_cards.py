@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib.auth.models import User
-from django.db.models import Prefetch, QuerySet
 
-from generation.models import AudioSample, GenerationJob
+from generation.models import GenerationJob
+from generation.querysets import GenerationJobQuerySet
 
 
-def cards_for(user: User, jobs: QuerySet[GenerationJob]) -> list[GenerationJob]:
-    """The jobs with everything a card shows: `visible_samples` with the user's hearts, `place`, `may_manage`."""
-    samples = AudioSample.objects.visible().hearted_by(user).order_by("index")
-    related = jobs.select_related("prompt", "base_model", "adapter", "requested_by", "source_sample").prefetch_related(
-        Prefetch("samples", queryset=samples, to_attr="visible_samples")  # type: ignore[no-redef]  # as the model says
-    )
-    return rows_for(user, related)
+def cards_for(user: User, jobs: GenerationJobQuerySet) -> list[GenerationJob]:
+    """The jobs with everything a card shows: their samples with the user's hearts, `place`, `may_manage`."""
+    return rows_for(user, jobs.with_samples_for(user))
 
 
 def rows_for(user: User, jobs: Iterable[GenerationJob]) -> list[GenerationJob]:

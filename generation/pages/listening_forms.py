@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from adapters.models import Adapter
+from adapters.models import Adapter, Taste
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.listening.library import FURTHER_FILTERS
 from generation.models import AudioSample, BaseModel, Favorite
+from generation.models.jobs import MAX_SAMPLES
 from prompts.wording.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
 
 _INSTRUMENT_CHOICES = [
@@ -51,9 +53,18 @@ class LibraryFilter(forms.Form):
     date_from = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     date_to = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     heart = forms.BooleanField(label="Favourites only", required=False)
+    by_taste = forms.ModelChoiceField(
+        label="Order",
+        queryset=Taste.objects.none(),
+        required=False,
+        empty_label="Newest first",
+        error_messages={"invalid_choice": "There is no such taste that you can use."},
+    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["by_taste"].queryset = Taste.objects.visible_to(user).newest().filter(is_usable=True)
+        self.fields["by_taste"].label_from_instance = lambda taste: f"Best first for {taste.label}"
         for name, further in FURTHER_FILTERS.items():
             self.fields[name] = further.field()
 
@@ -77,7 +88,7 @@ class ExtendForm(forms.Form):
     """How much to add to a clip, and in how many versions."""
 
     seconds = forms.IntegerField(label="Add seconds", min_value=1)
-    num_samples = forms.IntegerField(label="Versions", min_value=1, max_value=8, initial=2)
+    num_samples = forms.IntegerField(label="Versions", min_value=1, max_value=MAX_SAMPLES, initial=2)
 
     def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="extend_%s", **kwargs)
@@ -92,7 +103,7 @@ class VaryForm(forms.Form):
     """How much of a clip's beginning its relatives keep, and how many there shall be."""
 
     keep_seconds = forms.FloatField(label="Keep the first seconds", min_value=0.1)
-    num_samples = forms.IntegerField(label="Variations", min_value=1, max_value=8, initial=3)
+    num_samples = forms.IntegerField(label="Variations", min_value=1, max_value=MAX_SAMPLES, initial=3)
 
     def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="vary_%s", **kwargs)

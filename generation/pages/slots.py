@@ -28,10 +28,12 @@ def heart_of_prompt(request: StudioRequest, *, prompt: Prompt) -> SafeString:
 
 @fills(Slot.PROMPT_PAGE)
 def on_prompt(request: StudioRequest, *, prompt: Prompt) -> SafeString:
-    """Every sample made from it, the newest job first."""
+    """Every sample made from it, the newest job first; those set aside behind the others."""
     jobs = list(GenerationJob.objects.visible().filter(prompt=prompt).with_samples())
     samples = [sample for job in jobs for sample in job.visible_samples]
-    return render_to_string("generation/_on_prompt.html", {"prompt": prompt, "jobs": jobs, "samples": samples}, request)
+    everything = [*samples, *(sample for job in jobs for sample in job.set_aside_samples)]
+    context = {"prompt": prompt, "jobs": jobs, "samples": samples, "everything": everything}
+    return render_to_string("generation/_on_prompt.html", context, request)
 
 
 @fills(Slot.ADAPTER_USABLE)
@@ -46,7 +48,7 @@ def on_usable_adapter(request: StudioRequest, *, adapter: Adapter, primary: bool
 @fills(RowSlot.PROMPT)
 def in_prompt_rows(request: StudioRequest, prompts: Sequence[Prompt]) -> dict[UUID, SafeString]:
     """How many samples were made from a prompt."""
-    counts = AudioSample.objects.visible().counts_by_prompt(prompts)
+    counts = AudioSample.objects.visible().kept().counts_by_prompt(prompts)
     return {pk: format_html("<span>{} sample{}</span>", n, "" if n == 1 else "s") for pk, n in counts.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django import template
+from django.conf import settings
 
 from generation.models import AudioSample
 
@@ -30,6 +31,18 @@ def seconds(value: float | None) -> str:
 def indices(samples: Iterable[AudioSample]) -> str:
     """The indices of samples as a poll sends them: "0-1-3"."""
     return "-".join(str(sample.index) for sample in samples)
+
+
+@register.filter
+def as_made(samples: Iterable[AudioSample]) -> list[AudioSample]:
+    """Samples of a job in the order of their making, for whoever is to judge them: a taste's order would tell."""
+    return sorted(samples, key=lambda sample: sample.index)
+
+
+@register.simple_tag
+def set_aside_days() -> int:
+    """After how many days a sample that was set aside goes; 0 for never."""
+    return settings.SET_ASIDE_DAYS
 
 
 @register.filter

@@ -20,6 +20,7 @@ urlpatterns = [
     path("samples/<uuid:sample_id>/", samples.sample_detail, name="sample-detail"),
     path("samples/<uuid:sample_id>/extend/", samples.extend, name="sample-extend"),
     path("samples/<uuid:sample_id>/vary/", samples.vary, name="sample-vary"),
+    path("samples/<uuid:sample_id>/keep/", samples.keep, name="sample-keep"),
     path("samples/<uuid:sample_id>/delete/", samples.delete, name="sample-delete"),
     path("audio/<uuid:sample_id>/stream/", sound.stream, name="audio-stream"),
     path("audio/<uuid:sample_id>/download/<slug:file_format>/", sound.download, name="audio-download"),

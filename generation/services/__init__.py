@@ -12,6 +12,7 @@ from generation.services.favorites import add_favorite, annotate_favorite, toggl
 from generation.services.jobs import cancel_job, delete_job, requeue_job, retry_job
 from generation.services.music import make_music
 from generation.services.samples import delete_sample, extend_sample, vary_sample
+from generation.services.set_aside import forget_set_aside, keep_sample
 
 __all__ = [
     "activate_model",
@@ -23,6 +24,8 @@ __all__ = [
     "delete_job",
     "delete_sample",
     "extend_sample",
+    "forget_set_aside",
+    "keep_sample",
     "make_music",
     "model_for",
     "remove_model",

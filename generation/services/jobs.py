@@ -23,6 +23,8 @@ def retry_job(*, job: GenerationJob, actor: User) -> GenerationJob:
         base_model=job.base_model,
         adapter=job.adapter,
         adapter_strength=job.adapter_strength,
+        taste=job.taste,
+        keep=job.keep,
         seed=job.seed,
         kind=job.kind,
         source_sample=job.source_sample,

@@ -13,9 +13,11 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from adapters.models import Adapter
+from adapters.models import Adapter, Taste
 from adapters.services.selection import find_adapter, require_selectable
+from adapters.services.tastes import find_taste, require_usable
 from generation.exceptions import ActiveJobQuota, DurationOverLimit, IdempotencyKeyReused, SampleNotFound
+from generation.jobs.best_of import refusals
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.jobs.presets import SAMPLING_KEYS, Preset, preset_of
 from generation.models import AudioSample, BaseModel, GenerationJob
@@ -32,6 +34,7 @@ class JobSettings(TypedDict, total=False):
     """What else is chosen for a job. What is left out is as the fields of `GenerationJob` say."""
 
     num_samples: int
+    keep: int | None
     long_form: bool
     temperature: float
     top_k: int
@@ -50,6 +53,7 @@ def make_music(
     base_model: BaseModel | str | None = None,
     preset: Preset | None = None,
     adapter: Adapter | UUID | str | None = None,
+    taste: Taste | UUID | str | None = None,
     source_sample: AudioSample | UUID | str | None = None,
     duration: int | None = None,
     seed: int | None = None,
@@ -65,13 +69,16 @@ def make_music(
     - `base_model`: one or its key. Without, it is the source sample's, the preset's choice, or the active one.
     - `preset`: sets what is drawn from; values given beside it win.
     - `adapter`: one, its id, or `NAME@VERSION`. `source_sample`: one, or its id.
+    - `taste`: who puts the clips in order: one, its id, `NAME` (its last version) or `NAME@VERSION`. With it there may
+      be more of them, and of `num_samples` only the `keep` best are kept, the others set aside.
     - `duration`: seconds; without, 10 or the model's limit if that is less. `seed`: drawn at random without.
     - `idempotency_key`: sent again by the same actor, it gives the first job, and nothing is stored.
       `idempotency_digest` is of the request: with another one the key is refused.
     - `in_queue`: False for a caller that runs the job in its own process: no quota is asked and no worker woken.
 
     Raises `ValidationError` (values out of range), `NotFound`, `UnknownModel`, `DurationOverLimit`, `ModelNotReady`,
-    `AdapterNotFound`, `AdapterNotSelectable`, `ActiveJobQuota`, `IdempotencyKeyReused`, `Conflict`, `Refused`.
+    `AdapterNotFound`, `AdapterNotSelectable`, `TasteNotFound`, `TasteNotUsable`, `ActiveJobQuota`,
+    `IdempotencyKeyReused`, `Conflict`, `Refused`.
     """
     with transaction.atomic():
         if earlier := _first_of_key(actor, idempotency_key, idempotency_digest):
@@ -83,6 +90,7 @@ def make_music(
             requested_by=actor,
             base_model=model,
             adapter=find_adapter(adapter) if isinstance(adapter, UUID | str) else adapter,
+            taste=find_taste(taste) if isinstance(taste, UUID | str) else taste,
             source_sample=source,
             prompt=_usable_prompt(actor, prompt),
             duration=min(DEFAULT_SECONDS, model.max_duration) if duration is None else duration,
@@ -139,13 +147,18 @@ def _chosen_model(model: BaseModel | str | None, preset: Preset | None, source: 
 def _complete(job: GenerationJob) -> None:
     """Check a job that is not stored yet, and write what follows from its other values."""
     _check_duration(job)
-    job.full_clean(exclude=["prompt", "base_model", "adapter", "requested_by"], validate_constraints=False)
+    exclude = ["prompt", "base_model", "adapter", "taste", "requested_by"]
+    job.full_clean(exclude=exclude, validate_constraints=False)
+    if wrong := refusals(num_samples=job.num_samples, keep=job.keep, has_taste=job.taste is not None):
+        raise ValidationError(wrong)
     job.preset = preset_of({key: getattr(job, key) for key in SAMPLING_KEYS})
     _check_source(job)
     if job.adapter is None:
         job.adapter_strength = 1.0  # says nothing without an adapter, and shall not differ between equal jobs
     else:
         require_selectable(job.adapter, job.base_model)
+    if job.taste is not None:
+        require_usable(job.taste, job.base_model, job.requested_by)
     job.base_model.spec()  # raises when the files are not here
 
 

@@ -21,7 +21,10 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
+from adapters.models import Taste
+from generation.jobs.hearing import kinds_for
 from generation.models import AudioSample, BaseModel, ClipScore, Favorite, GenerationJob, ModelFetch
+from generation.sound.features import NAMES
 from prompts.tests.factories import PromptFactory
 from text2song.tests.factories import UserFactory
 
@@ -193,3 +196,47 @@ class ClipScoreFactory(factory.django.DjangoModelFactory):
     sample = factory.SubFactory(AudioSampleFactory)
     score = 0.5
     spread = 0.2
+
+
+def heads_bytes(kinds: list[str], sizes: list[int], likes: int) -> bytes:
+    """A taste that likes clips by one of their numbers, counted over all kinds."""
+    from generation.engine.taste import TasteHeads
+
+    width = sum(sizes)
+    weights = np.zeros(width)
+    weights[likes] = 1.0
+    heads = TasteHeads(tuple(kinds), tuple(sizes), np.zeros(width), np.ones(width), weights, np.stack([weights] * 2))
+    return heads.to_bytes()
+
+
+class TasteFactory(factory.django.DjangoModelFactory):
+    """A usable taste of everybody's, with files. It likes clips by the first number that the base model hears.
+
+    `hidden` is how many those are: 4 with `FakeEngine`. `raters=["anna"]` makes it hers; `stored=False` has no files.
+    """
+
+    class Meta:
+        model = Taste
+        skip_postgeneration_save = True
+
+    class Params:
+        raters: Any = None
+        hidden = 4
+
+    name = factory.Sequence(lambda n: f"taste-{n}")
+    base_model = factory.SubFactory(BaseModelFactory)
+    base_revision = factory.LazyAttribute(lambda taste: taste.base_model.revision)
+    filters = factory.LazyAttribute(lambda taste: {"raters": taste.raters} if taste.raters else {})
+    described = factory.LazyAttribute(
+        lambda taste: {"format": 1, "kinds": kinds_for(taste.base_model), "sizes": [len(NAMES), taste.hidden]}
+    )
+    sha256 = factory.Sequence(lambda n: f"{n:064x}")
+    votes = 200
+    is_usable = True
+
+    @factory.post_generation
+    def stored(self: Taste, create: bool, extracted: bool | None, **kwargs: Any) -> None:  # type: ignore[misc]
+        if create and extracted is not False:
+            content = heads_bytes(self.described["kinds"], self.described["sizes"], likes=len(NAMES))
+            self.weights.save(f"{self.pk}.safetensors", ContentFile(content), save=False)
+            self.save()

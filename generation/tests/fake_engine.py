@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from generation.jobs.pace import FinishingPace
-from generation.specs import ModelSpec, Progress, SampleResult, SampleSpec
+from generation.specs import Codes, Features, ModelSpec, Progress, SampleResult, SampleSpec
 
 RATE = 16_000
 FRAME_RATE = 50.0
@@ -19,7 +19,13 @@ FRAME_RATE = 50.0
 class FakeEngine:
     """Decodes in `steps` steps; `before_step(step)` lets a test interfere, e.g. cancel a job or raise."""
 
-    def __init__(self, steps: int = 4, before_step: Callable[[int], None] = lambda step: None) -> None:
+    def __init__(
+        self,
+        steps: int = 4,
+        before_step: Callable[[int], None] = lambda step: None,
+        before_hearing: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.before_hearing = before_hearing
         self.steps = steps
         self.before_step = before_step
         self.batches: list[list[SampleSpec]] = []
@@ -45,6 +51,11 @@ class FakeEngine:
         for spec in specs:
             if spec.job_id not in stopped and not should_stop(spec.job_id):
                 yield self._result(spec)
+
+    def hear(self, text: str, codes: Codes) -> Features:
+        """Four numbers; the first is the mean of the codes, so that a test knows which clip a taste likes."""
+        self.before_hearing()
+        return np.array([codes.mean() / 512, codes.std() / 512, 0.0, 1.0], dtype=np.float32)
 
     def _result(self, spec: SampleSpec) -> SampleResult:
         frames = round(spec.duration * FRAME_RATE)

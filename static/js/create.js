@@ -47,17 +47,45 @@ function followLimit(form) {
   slider.value = field(form, "duration").value;
 }
 
-/** Adapters that require another model cannot be chosen; in place of one that no longer fits stands the default. */
+/** Adapters and tastes that require another model cannot be chosen; in place of one that no longer fits stands the default. */
 function followModel(form) {
-  const select = field(form, "adapter");
+  offerFitting(form, field(form, "adapter"));
+  const tastes = field(form, "taste");
+  if (!tastes) return;
+  const fitting = offerFitting(form, tastes);
+  form.querySelector("[data-best-of]").hidden = !fitting;
+  form.querySelector("[data-no-taste]").hidden = fitting;
+  followTaste(form);
+}
+
+/** True when any of the select's options fits the chosen model. */
+function offerFitting(form, select) {
   const model = field(form, "model").value;
-  const adapters = [...select.options].filter((option) => option.value);
-  for (const option of adapters) {
+  const options = [...select.options].filter((option) => option.value);
+  for (const option of options) {
     option.disabled = option.dataset.model !== model;
     option.textContent = option.disabled ? option.dataset.requires : option.dataset.fits;
   }
   if (!select.selectedOptions[0] || select.selectedOptions[0].disabled) {
-    select.value = adapters.find((option) => !option.disabled && "default" in option.dataset)?.value ?? "";
+    select.value = options.find((option) => !option.disabled && "default" in option.dataset)?.value ?? "";
+  }
+  return options.some((option) => !option.disabled);
+}
+
+const MADE = 16;
+const KEPT = 4;
+
+/** With a taste there may be many candidates; the first choice of one proposes how many. */
+function followTaste(form) {
+  const tastes = field(form, "taste");
+  if (!tastes) return;
+  const [made, kept] = [field(form, "num_samples"), field(form, "keep")];
+  const most = Number(tastes.value ? made.dataset.mostPicked : made.dataset.most);
+  made.max = most;
+  if (Number(made.value) > most) made.value = most;
+  if (tastes.value && !kept.value) {
+    kept.value = KEPT;
+    if (Number(made.value) <= KEPT * 2) made.value = MADE;
   }
 }
 
@@ -77,6 +105,7 @@ document.addEventListener("change", (event) => {
   if (event.target.name === "preset") applyPreset(form, event.target);
   if (event.target.name === "model") recognisePreset(form);
   if (event.target.name === "model") followModel(form);
+  if (event.target.name === "taste") followTaste(form);
   if (["model", "long_form"].includes(event.target.name)) followLimit(form);
 });
 

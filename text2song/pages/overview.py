@@ -95,7 +95,7 @@ def status(workforce: Workforce) -> Status:
     return Status(
         active_jobs=GenerationJob.objects.visible().unfinished().count(),
         jobs_url=_jobs_url("active"),
-        waiting=summaries.without_feedback(AudioSample.objects.visible().order_by()).count(),
+        waiting=summaries.without_feedback(AudioSample.objects.visible().kept().order_by()).count(),
         waiting_url=_waiting_url(),
         standing_still=_standing_still(workforce),
         jobs_move=not workforce.crews["generation"].stands_still,
@@ -114,7 +114,7 @@ def figures(reader: User) -> Figures:
     """Totals of everything that is not deleted, as `reader` may see it."""
     unfinished = Count("pk", filter=Q(state__in=GenerationJob.UNFINISHED))
     jobs = GenerationJob.objects.visible().order_by().aggregate(total=Count("pk"), active=unfinished)
-    samples = AudioSample.objects.visible().order_by()
+    samples = AudioSample.objects.visible().kept().order_by()
     music = samples.aggregate(total=Count("pk"), seconds=Sum("duration"))
     return Figures(
         generations=jobs["total"],
@@ -217,4 +217,4 @@ def next_step(totals: Figures, workforce: Workforce) -> NextStep | None:
 
 def newest_samples(limit: int = 3) -> list[AudioSample]:
     """The samples finished last, newest first, with job, prompt and model."""
-    return list(AudioSample.objects.visible().with_context().order_by("-created_at", "index")[:limit])
+    return list(AudioSample.objects.visible().kept().with_context().order_by("-created_at", "index")[:limit])

@@ -188,6 +188,7 @@ def test_the_admin_does_not_have_them(judged, curator_page):
 
 JOB_DOORS = ["job-detail", "job-card", "job-delete"]
 SAMPLE_DOORS = ["sample-detail", "sample-delete", "audio-stream", "audio-spectrogram", "sample-feedback"]
+SAMPLE_ACTIONS = ["sample-extend", "sample-vary", "sample-tags", "sample-note"]
 
 
 @pytest.mark.parametrize("who", ["rater", "curator"])
@@ -195,7 +196,7 @@ def test_a_withheld_clip_answers_as_one_that_does_not_exist(judged, who, page, c
     client = {"rater": page, "curator": curator_page}[who]
     job, clip = judged.jobs[0], judged.samples[0]
     doors = [(name, job.pk) for name in (*JOB_DOORS, "job-cancel", "job-retry")]
-    doors += [(name, clip.pk) for name in (*SAMPLE_DOORS, "sample-extend", "sample-vary", "sample-tags", "sample-note")]
+    doors += [(name, clip.pk) for name in (*SAMPLE_DOORS, "sample-keep", *SAMPLE_ACTIONS)]
     for name, pk in doors:
         for method in ("get", "post"):
             ask = getattr(client, method)
@@ -214,6 +215,7 @@ def test_a_script_gets_nothing_by_sending_either(judged, user, curator):
             ("delete", f"generate/{job.pk}/", None),
             ("get", f"audio/{clip.pk}/", None),
             ("delete", f"audio/{clip.pk}/", None),
+            ("post", f"audio/{clip.pk}/keep/", None),
             ("post", "favorites/", {"sample": str(clip.pk)}),
             ("post", "feedback/", {"kind": "rating", "sample": str(clip.pk), "scores": {"overall": 3}}),
             ("post", "feedback/", {"kind": "note", "sample": str(clip.pk), "text": "Which is it?"}),

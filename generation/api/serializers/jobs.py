@@ -13,6 +13,7 @@ from generation.api.serializers.references import (
     ModelReferenceSerializer,
     PromptReferenceSerializer,
     SampleReferenceSerializer,
+    TasteReferenceSerializer,
 )
 from generation.models import GenerationJob
 from prompts.api.serializers import InstrumentsField, MoodField, ReadingSerializer, StyleField, TempoField
@@ -41,6 +42,10 @@ ATTRIBUTES = ("text", "style", "mood", "tempo", "primary_instruments", "secondar
                 "adapter": "9b1d6a0e-52a8-4c3e-8a43-2f8d0c1f7f10",
                 "adapter_strength": 0.8,
             },
+        ),
+        OpenApiExample(
+            "The best of many",
+            {"text": "calm piano at dusk", "model": "studio-tiny", "num_samples": 16, "taste": "anna", "keep": 4},
         ),
         OpenApiExample(
             "Continuing a sample",
@@ -81,6 +86,13 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
         allow_null=True,
         help_text="Id of an active adapter of this model; the base model alone without.",
     )
+    taste = strict.CharField(
+        required=False,
+        allow_null=True,
+        max_length=200,
+        help_text="Who picks the best: id of a taste, `NAME` (its last version) or `NAME@VERSION`. It has to be usable "
+        "for this model, and yours or everybody's.",
+    )
     preset = strict.CharField(
         required=False,
         help_text="draft, balanced or best set model and sampling; values given beside it win. custom sets nothing.",
@@ -95,6 +107,8 @@ class GenerateSerializer(StrictFieldsMixin, serializers.ModelSerializer):
             "model",
             "adapter",
             "adapter_strength",
+            "taste",
+            "keep",
             "preset",
             "num_samples",
             "duration",
@@ -166,11 +180,20 @@ class JobSerializer(WorkSerializer):
     adapter = AdapterReferenceSerializer(
         read_only=True, allow_null=True, help_text="The adapter it is made with; null is the base model."
     )
+    taste = TasteReferenceSerializer(read_only=True, allow_null=True, help_text="Who picks the best.")
     reading = ReadingSerializer(
         source="reading_told", read_only=True, help_text="What the model reads of the prompt, or has read."
     )
     sample_ids = serializers.SerializerMethodField()
-    samples = SampleReferenceSerializer(source="visible_samples", many=True, read_only=True)
+    samples = SampleReferenceSerializer(
+        source="visible_samples",
+        many=True,
+        read_only=True,
+        help_text="Those that are kept; of a completed job with a taste in its order, best first.",
+    )
+    set_aside = SampleReferenceSerializer(
+        source="set_aside_samples", many=True, read_only=True, help_text="Those a taste has left out of the best."
+    )
     requested_by = strict.CharField(source="requested_by.username", default=None, read_only=True)
 
     class Meta:
@@ -189,11 +212,15 @@ class JobSerializer(WorkSerializer):
             "notice",
             "sample_ids",
             "samples",
+            "set_aside",
             "prompt",
             "reading",
             "model",
             "adapter",
             "adapter_strength",
+            "taste",
+            "keep",
+            "taste_note",
             "kind",
             "source_sample",
             "prefix_seconds",

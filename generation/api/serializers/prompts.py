@@ -16,7 +16,7 @@ class PromptSampleSerializer(serializers.Serializer):
 
     id = strict.UUIDField()
     job = strict.UUIDField(source="job_id")
-    label = strict.CharField(help_text="A to H, by position in the job.")
+    label = strict.CharField(help_text="A to Z, then AA, by position in the job.")
     seed = strict.IntegerField()
     duration = strict.FloatField(help_text="Seconds")
     stream_url = serializers.SerializerMethodField()

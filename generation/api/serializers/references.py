@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from adapters.models import Adapter
+from adapters.models import Adapter, Taste
 from generation.models import AudioSample, BaseModel
 from prompts.api.serializers import InstrumentsField, MoodField, StyleField
 from prompts.models import Prompt
@@ -55,6 +55,15 @@ class AdapterReferenceSerializer(serializers.ModelSerializer):
 
     def get_name(self, adapter: Adapter) -> str:
         return "Deleted Adapter" if adapter.is_deleted else adapter.name
+
+
+class TasteReferenceSerializer(serializers.ModelSerializer):
+    """A taste where something else is the subject."""
+
+    class Meta:
+        model = Taste
+        fields = ("id", "name", "version")
+        read_only_fields = fields
 
 
 class AudioLinks(serializers.Serializer):

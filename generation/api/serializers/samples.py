@@ -13,6 +13,7 @@ from generation.api.serializers.references import (
 )
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.models import AudioSample, GenerationJob
+from generation.models.jobs import MAX_SAMPLES
 from prompts.api.serializers import ReadingSerializer
 from text2song.api import fields as strict
 from text2song.api.serializers import StrictSerializer
@@ -53,6 +54,9 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
     reading = ReadingSerializer(read_only=True, help_text="What the model read, and what it did not.")
     settings = SampleSettingsSerializer(source="job", read_only=True)
     is_favorite = strict.BooleanField(read_only=True, help_text="Whether the caller set a heart.")
+    set_aside = strict.BooleanField(
+        source="is_set_aside", read_only=True, help_text="Whether a taste left it out of the best of its job."
+    )
     codes_url = serializers.SerializerMethodField(help_text="The codes as npz: `codes`, `[K, T]` int16.")
 
     class Meta:
@@ -80,6 +84,7 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
             "sha256",
             "size",
             "is_favorite",
+            "set_aside",
             "stream_url",
             "download_urls",
             "codes_url",
@@ -98,7 +103,9 @@ class ExtendSerializer(StrictSerializer):
     seconds = strict.IntegerField(
         default=5, min_value=1, max_value=LONG_FORM_MAX_SECONDS - 1, help_text="How much to add."
     )
-    num_samples = strict.IntegerField(default=1, min_value=1, max_value=8, help_text="1 to 8 candidates.")
+    num_samples = strict.IntegerField(
+        default=1, min_value=1, max_value=MAX_SAMPLES, help_text=f"1 to {MAX_SAMPLES} candidates."
+    )
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Three relatives", {"keep_seconds": 2.0, "num_samples": 3})])
@@ -111,4 +118,6 @@ class VarySerializer(StrictSerializer):
         max_value=LONG_FORM_MAX_SECONDS,
         help_text="How much of the beginning to keep; a quarter of the clip when left out.",
     )
-    num_samples = strict.IntegerField(default=3, min_value=1, max_value=8, help_text="1 to 8 relatives.")
+    num_samples = strict.IntegerField(
+        default=3, min_value=1, max_value=MAX_SAMPLES, help_text=f"1 to {MAX_SAMPLES} relatives."
+    )

@@ -14,11 +14,14 @@ from django.db import transaction
 
 from generation.jobs import worker
 from generation.models import AudioSample, GenerationJob
+from generation.models.jobs import MAX_SAMPLES, MAX_SAMPLES_TO_PICK_FROM
 from generation.services import make_music, model_for
 from generation.sound.files import load_audio_bytes, load_codes, pack_codes
 from prompts.coach.advice import remarks_on
 from text2song.exceptions import DomainError
 from text2song.workers import presence
+
+SAMPLES_HELP = f"1 to {MAX_SAMPLES}, or to {MAX_SAMPLES_TO_PICK_FROM} with --taste"
 
 
 class Command(BaseCommand):
@@ -31,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--tempo", type=int, help="BPM")
         parser.add_argument("--instrument", action="append", default=[], help="primary instrument; may be repeated")
         parser.add_argument("--secondary-instrument", action="append", default=[], help="may be repeated")
-        parser.add_argument("--samples", type=int, default=1, help="1 to 8")
+        parser.add_argument("--samples", type=int, default=1, help=SAMPLES_HELP)
         parser.add_argument("--duration", type=int, help="seconds (default: 10, or the model's limit)")
         parser.add_argument("--long-form", action=argparse.BooleanOptionalAction, default=False)
         parser.add_argument("--seed", type=int, help="sample i uses seed + i (default: random)")
@@ -42,6 +45,10 @@ class Command(BaseCommand):
         parser.add_argument("--model", help="key of a base model (default: the active one)")
         parser.add_argument("--adapter", metavar="NAME@VERSION", help="adapter of the model, by name or id")
         parser.add_argument("--strength", type=float, default=1.0, help="of the adapter, 0 to 1.5 (default: 1)")
+        parser.add_argument("--taste", metavar="NAME[@VERSION]", help="who picks the best, by name or id")
+        parser.add_argument(
+            "--keep", type=int, help="how many of the samples the taste keeps (default: all, in its order)"
+        )
         parser.add_argument("--source-sample", help="id of a sample to continue or vary")
         parser.add_argument("--prefix-seconds", type=float, help="how much of the source to keep")
         parser.add_argument("--kind", choices=GenerationJob.Kind.values, default=GenerationJob.Kind.PROMPT)
@@ -61,8 +68,9 @@ class Command(BaseCommand):
             except DomainError as error:
                 raise CommandError(error.message) from error
             self._run(job)
-        for sample in job.samples.order_by("index"):
+        for sample in job.samples.kept().best_first():
             self._write(sample, options["out"])
+        self._tell_of_the_others(job)
 
     def _claimed_job(self, options: dict[str, Any], name: str) -> GenerationJob:
         """Store the prompt and a job that is this process's from the start, so that no worker ever sees it waiting."""
@@ -73,6 +81,7 @@ class Command(BaseCommand):
                 base_model=model_for(options["model"]),
                 adapter=options["adapter"] or None,
                 adapter_strength=options["strength"],
+                taste=options["taste"] or None,
                 num_samples=options["samples"],
                 duration=options["duration"] or None,
                 in_queue=False,
@@ -95,6 +104,12 @@ class Command(BaseCommand):
         if job.state != GenerationJob.State.COMPLETED:
             raise CommandError(job.error or f"The job ended {job.state}.")
 
+    def _tell_of_the_others(self, job: GenerationJob) -> None:
+        if job.taste_note:
+            self.stderr.write(job.taste_note)
+        if others := job.samples.set_aside().count():
+            self.stderr.write(f"{others} set aside; the page of {job} has them.")
+
     def _write(self, sample: AudioSample, folder: Path) -> None:
         path = folder / f"{sample.job.short_id}-{sample.label}.flac"
         path.write_bytes(load_audio_bytes(sample))
@@ -111,6 +126,7 @@ _PROMPT = {
     "secondary_instruments": "secondary_instrument",
 }
 _SAME_NAME = (
+    "keep",
     "long_form",
     "temperature",
     "top_k",

@@ -31,7 +31,7 @@ def create(request: StudioRequest) -> HttpResponse:
         return _submit(request)
     job = find_job(request.GET.get("job", ""))
     prompt_form = PromptForm(initial=values_of(job.prompt)) if job else form_for(request)
-    form = GenerationForm(initial=initial_settings(request, job))
+    form = GenerationForm(initial=initial_settings(request, job), user=request.user)
     prompt = job.prompt if job else earlier_prompt(request.GET.get("prompt", ""))
     context = _context(request, prompt_form, form, str(prompt.pk) if prompt else "")
     context["jobs"] = recent_jobs(request.user, prompt)
@@ -39,7 +39,7 @@ def create(request: StudioRequest) -> HttpResponse:
 
 
 def _submit(request: StudioRequest) -> HttpResponse:
-    prompt_form, form = PromptForm(request.POST), GenerationForm(request.POST)
+    prompt_form, form = PromptForm(request.POST), GenerationForm(request.POST, user=request.user)
     prompt_id = request.POST.get("prompt_id", "")
     if all([prompt_form.is_valid(), form.is_valid()]):  # both are asked, so that every mistake shows at once
         try:
@@ -67,7 +67,9 @@ def _created(request: StudioRequest, job: GenerationJob) -> HttpResponse:
     job = cards_for(request.user, GenerationJob.objects.filter(pk=job.pk))[0]
     context = {"job": job, "view": "create", "token": uuid4().hex, "prompt_id": job.prompt_id}
     if request.POST.get("refused"):  # the form still shows what was wrong before
-        context |= _context(request, PromptForm(request.POST), GenerationForm(request.POST), str(job.prompt_id))
+        context |= _context(
+            request, PromptForm(request.POST), GenerationForm(request.POST, user=request.user), str(job.prompt_id)
+        )
     response = render(request, "generation/_created.html", context)
     return trigger_client_event(response, "job-created", {"id": str(job.pk)})
 
@@ -76,6 +78,7 @@ def _context(request: StudioRequest, prompt_form: PromptForm, form: GenerationFo
     return editor_context(prompt_form, request.user, form["model"].value() or "") | {
         "form": form,
         "plan": form.plan,
+        "picked": form.picked,
         "token": uuid4().hex,
         "prompt_id": prompt_id,
     }
@@ -94,4 +97,5 @@ def _key(request: StudioRequest) -> str:
 @require_safe
 def plan(request: StudioRequest) -> HttpResponse:
     """How the duration in the form's fields will be made: its windows, a warning, or that it is over the limit."""
-    return render(request, "generation/_plan.html", {"plan": GenerationForm(request.GET).plan})
+    form = GenerationForm(request.GET, user=request.user)
+    return render(request, "generation/_plan.html", {"plan": form.plan, "picked": form.picked})

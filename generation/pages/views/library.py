@@ -18,8 +18,8 @@ PAGE_SIZE = 20
 
 @require_safe
 def library(request: StudioRequest) -> HttpResponse:
-    """Samples, newest first, that fit the filters in the query string. A wrong filter is named and finds nothing."""
-    form = LibraryFilter(request.GET)
+    """Samples that fit the filters in the query string, newest first or by a taste. A wrong filter finds nothing."""
+    form = LibraryFilter(request.GET, user=request.user)
     valid = form.is_valid()
     samples = find_samples(user=request.user, filters=form.cleaned_data) if valid else AudioSample.objects.none()
     page = Paginator(samples, PAGE_SIZE).get_page(request.GET.get("page"))
@@ -29,7 +29,7 @@ def library(request: StudioRequest) -> HttpResponse:
         "page": page,
         "chips": chips,
         "words": parse_words(form.cleaned_data.get("q", "")),
-        "narrowed": sum(chip["name"] != "q" for chip in chips),
-        "has_samples": bool(page.paginator.count) or AudioSample.objects.visible().exists(),
+        "narrowed": sum(chip["name"] not in ("q", "by_taste") for chip in chips),
+        "has_samples": bool(page.paginator.count) or AudioSample.objects.visible().kept().exists(),
     }
     return render(request, "generation/library.html", context, status=200 if valid else 400)

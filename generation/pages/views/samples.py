@@ -19,11 +19,12 @@ from generation.listening.replay import replay_body, replay_command, replay_warn
 from generation.models import AudioSample
 from generation.pages.listening_forms import ExtendForm, VaryForm
 from generation.pages.sample_facts import codes_shape
-from generation.services import delete_sample, extend_sample, vary_sample
+from generation.services import delete_sample, extend_sample, keep_sample, vary_sample
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
 from text2song.pages.requests import StudioRequest
+from text2song.pages.safe_redirect import redirect_back
 
 _SHOWN = ("job__prompt", "job__base_model", "job__adapter", "job__requested_by", "job__source_sample__job")
 
@@ -62,6 +63,20 @@ def vary(request: StudioRequest, sample_id: UUID) -> HttpResponse:
         else:
             return redirect("job-detail", job_id=job.pk)
     return _page(request, sample, vary_form=form)
+
+
+@require_POST
+def keep(request: StudioRequest, sample_id: UUID) -> HttpResponse:
+    """Keep a sample after all that a taste has set aside."""
+    sample = _sample(request, sample_id)
+    try:
+        keep_sample(sample=sample, actor=request.user)
+        messages.success(request, f"Sample {sample.label} is kept.")
+    except Forbidden as error:
+        raise PermissionDenied(error.message) from error
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect_back(request, "library")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

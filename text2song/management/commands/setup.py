@@ -22,6 +22,11 @@ EVERY_MINUTE = {"schedule_type": Schedule.MINUTES, "minutes": 1}
 SCHEDULES = {
     "sweep-listening-tests": {"func": "feedback.tasks.sweep", **EVERY_MINUTE},
     "refit-tastes": {"func": "training.tasks.refit_tastes", "schedule_type": Schedule.MINUTES, "minutes": 5},
+    "forget-set-aside": {
+        "func": "generation.tasks.forget_set_aside",
+        "schedule_type": Schedule.DAILY,
+        "minutes": None,
+    },
     "prune": {"func": "text2song.tasks.prune", "schedule_type": Schedule.DAILY, "minutes": None},
 }
 """What goes on by itself. Taking up the work of dead workers is no part of it: every worker does."""

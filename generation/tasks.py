@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from adapters.models import AdapterRegistration
 from generation.jobs import worker
+from generation.jobs.hearing import hear_leftovers
 from generation.models import GenerationJob, ModelFetch
+from text2song.queue import enqueue
 from text2song.work import task_for
 from text2song.workers import on_worker_start, worker_name
 
@@ -43,6 +46,12 @@ def fetch_model(fetch_id: str) -> None:
     from generation.base_models.fetching import fetch_waiting
 
     fetch_waiting(worker_name())
+
+
+def hear_clips(encoder_id: str) -> None:
+    """Hear the clips that an encoder has not heard, while no job waits; what is too much for once is sent on."""
+    if hear_leftovers(engines()):
+        enqueue("generation.tasks.hear_clips", UUID(encoder_id), cluster="generation")
 
 
 @on_worker_start

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from generation.models import AudioSample, BaseModel, Favorite, GenerationJob, ModelFetch
+from generation.models import AudioSample, BaseModel, Encoder, Favorite, GenerationJob, ModelFetch
 from prompts.tests.factories import PromptFactory
 from text2song.tests.factories import UserFactory
 
@@ -60,6 +60,22 @@ class BaseModelFactory(factory.django.DjangoModelFactory):
         if create and extracted is not False:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "config.json").write_text("{}")
+
+
+class EncoderFactory(factory.django.DjangoModelFactory):
+    """An encoder in the registry; nothing is in its folder."""
+
+    class Meta:
+        model = Encoder
+
+    key = factory.Sequence(lambda n: f"ears-{n}")
+    display_name = factory.Sequence(lambda n: f"Ears {n}")
+    path = factory.LazyAttribute(lambda encoder: str(settings.MODELS_DIR / "encoders" / encoder.key))
+    architecture = "HubertModel"
+    sample_rate = SAMPLE_RATE
+    size = 4_000_000
+    licence = "mit"
+    revision = factory.LazyAttribute(lambda encoder: hashlib.sha256(encoder.key.encode()).hexdigest())
 
 
 class ModelFetchFactory(factory.django.DjangoModelFactory):

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adapters.models import Taste
 from datasets_app.models import Dataset
+from generation.jobs.hearing import kind_in_words
 from text2song.exceptions import DomainError
 from training.services.tastes import fit_taste
 
@@ -58,6 +59,10 @@ def lines(taste: Taste) -> list[str]:
         f"{taste.label}: the taste of {taste.whose}, from {report['votes']} votes on {report['prompts']} prompts.",
         f"It predicts {share['value']:.0%} of votes on prompts held out (95 % interval {share['low']:.0%} to "
         f"{share['high']:.0%}); chance is 50 %.",
+    ]
+    found += [
+        f"Left out: {kind_in_words(each['kind'])}, known of {each['clips']} of {each['of']} judged clips."
+        for each in report.get("kinds_left_out", [])
     ]
     if taste.is_usable:
         found.append(f"It can be used: whenever one looks, more than {report['lower']:.0%} is surely right.")

@@ -1,4 +1,4 @@
-"""The curators' desk: models and their fetches, jobs, samples, hearts, defaults.
+"""The curators' desk: models, encoders and their fetches, jobs, samples, hearts, defaults.
 
 Nothing here writes a state: actions call the same services as the pages, in the curator's name.
 """
@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from generation import services
-from generation.models import AudioSample, BaseModel, Favorite, GenerationDefaults, GenerationJob, ModelFetch
+from generation.models import AudioSample, BaseModel, Encoder, Favorite, GenerationDefaults, GenerationJob, ModelFetch
 from prompts.coach.advice import remarks_on
 from text2song.curation import ReadOnlyAdmin, StudioAdmin, act
 
@@ -78,6 +78,56 @@ class BaseModelAdmin(StudioAdmin):
     def remove(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
         done = "Models removed; their files stay"
         act(self, request, queryset, lambda m: services.remove_model(model=m, actor=request.user), done)
+
+
+@admin.register(Encoder)
+class EncoderAdmin(StudioAdmin):
+    """Names can be written here; encoders come from folders under Settings › Models › Encoders."""
+
+    list_display = ("display_name", "key", "architecture", "sample_rate", "licence", "is_active", "problem")
+    list_filter = ("is_active", "architecture")
+    search_fields = ("key", "display_name", "path", "architecture")
+    actions = ("activate", "deactivate", "remove")
+    fields = (
+        ("display_name", "key"),
+        "licence",
+        ("path", "revision"),
+        ("architecture", "sample_rate", "size"),
+        ("is_active", "problem"),
+        "created_at",
+    )
+    readonly_fields = (
+        "key",
+        "path",
+        "revision",
+        "architecture",
+        "sample_rate",
+        "size",
+        "is_active",
+        "problem",
+        "created_at",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False  # the action “Remove” takes what it heard along
+
+    @admin.action(description="Hear clips with them", permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
+        done = "Encoders activated"
+        act(self, request, queryset, lambda e: services.activate_encoder(encoder=e, actor=request.user), done)
+
+    @admin.action(description="Hear no further clips with them", permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
+        done = "Encoders deactivated"
+        act(self, request, queryset, lambda e: services.deactivate_encoder(encoder=e, actor=request.user), done)
+
+    @admin.action(description="Remove, and what they heard", permissions=["change"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
+        done = "Encoders removed; their files stay"
+        act(self, request, queryset, lambda e: services.remove_encoder(encoder=e, actor=request.user), done)
 
 
 @admin.register(ModelFetch)

@@ -69,6 +69,14 @@ class ModelExists(Conflict):
         super().__init__(message, fields={"path": [message]})
 
 
+class EncoderExists(Conflict):
+    code = "encoder_exists"
+
+    def __init__(self, name: str, folder: str) -> None:
+        message = f"This encoder is in the studio already: it is {name}, whose files are in {folder}."
+        super().__init__(message, fields={"path": [message]})
+
+
 class ModelFolderRefused(Refused):
     code = "broken_model_folder"
 

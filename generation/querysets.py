@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import (
@@ -17,6 +18,7 @@ from django.db.models import (
     OuterRef,
     Prefetch,
     Q,
+    QuerySet,
     Subquery,
     When,
 )
@@ -30,8 +32,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from adapters.models import Taste
-    from generation.models import AudioSample, GenerationJob
+    from generation.models import AudioSample, Encoder, GenerationJob
     from prompts.models import Prompt
+
+
+MOST_ATTEMPTS = 3
+"""After which a clip that cannot be heard is left alone, unless somebody needs it."""
+PAUSE = timedelta(hours=1)
+"""Between two attempts: a store that is away for a while costs no clip its last one."""
 
 
 class GenerationJobQuerySet(SoftDeleteQuerySet["GenerationJob"], WorkQuerySet["GenerationJob"]):  # type: ignore[override]  # each makes a manager
@@ -147,6 +155,15 @@ class AudioSampleQuerySet(SoftDeleteQuerySet["AudioSample"]):
 
         return Subquery(ClipScore.objects.filter(sample=OuterRef("pk"), taste=taste).values("score")[:1])
 
+    def unheard(self, kind: str) -> Self:
+        """Those without features of this kind that may be tried now."""
+        from generation.models import ClipFeatures, HearingFailure
+
+        clip = OuterRef("pk")
+        hopeless = Q(attempts__gte=MOST_ATTEMPTS) | Q(tried_at__gt=timezone.now() - PAUSE)
+        failures = HearingFailure.objects.filter(hopeless, sample=clip, kind=kind)
+        return self.filter(~Exists(ClipFeatures.objects.filter(sample=clip, kind=kind)), ~Exists(failures))
+
     def with_context(self) -> Self:
         """With job, prompt, model and adapter, as every list of samples shows them."""
         return self.select_related("job", "job__prompt", "job__base_model", "job__adapter")
@@ -169,3 +186,9 @@ class AudioSampleQuerySet(SoftDeleteQuerySet["AudioSample"]):
         for word in words:
             found |= Q(job__prompt__rendered_text__icontains=word)
         return self.filter(found) if words else self
+
+
+class EncoderQuerySet(QuerySet["Encoder"]):
+    def listening(self) -> Self:
+        """Those that clips are heard with: active, and not known to be unreadable; in a fixed order."""
+        return self.filter(is_active=True, problem="").order_by("key")

@@ -35,6 +35,16 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """An audio encoder whose folder is on this machine. `revision` is the hash of its content; `label` names it."""
+
+    key: str
+    path: str
+    revision: str
+    label: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AdapterSpec:
     """A PEFT LoRA folder on this machine, applied at `strength` (0 leaves the base unchanged, 1 as trained).
 

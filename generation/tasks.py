@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import structlog
 
 from adapters.models import AdapterRegistration
 from generation import services
 from generation.jobs import worker
+from generation.jobs.hearing import hear_leftovers
 from generation.models import GenerationJob, ModelFetch
+from text2song.queue import enqueue
 from text2song.work import task_for
 from text2song.workers import on_worker_start, worker_name
 
@@ -54,6 +57,12 @@ def forget_set_aside() -> None:
     """Scheduled every day: delete what tastes have set aside and nobody needed since."""
     if forgotten := services.forget_set_aside():
         log.info("set_aside_forgotten", samples=forgotten)
+
+
+def hear_clips(encoder_id: str) -> None:
+    """Hear the clips that an encoder has not heard, while no job waits; what is too much for once is sent on."""
+    if hear_leftovers(engines()):
+        enqueue("generation.tasks.hear_clips", UUID(encoder_id), cluster="generation")
 
 
 @on_worker_start

@@ -48,7 +48,7 @@ def inspect_model_folder(path: str | Path) -> ModelFacts:
     folder = Path(path)
     if not folder.is_dir():
         raise BrokenModelFolder(f"There is no folder “{folder}”.")
-    config = _read_json(folder / CONFIG)
+    config = read_json(folder / CONFIG)
     _check_family(config)
     files = weight_files(folder)
     shapes = tensor_shapes(files)
@@ -69,7 +69,7 @@ def content_revision(path: str | Path) -> str:
     digest = hashlib.sha256()
     for file in sorted([*chosen, *weight_files(folder)], key=lambda f: f.name):
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        for piece in _pieces(file):
+        for piece in pieces(file):
             digest.update(piece)
     return digest.hexdigest()
 
@@ -89,7 +89,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _shards(folder: Path) -> list[Path]:
-    names = _read_json(folder / INDEX).get("weight_map")
+    names = read_json(folder / INDEX).get("weight_map")
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
         raise BrokenModelFolder(f"“{INDEX}” does not list any weight files.")
     shards = sorted(set(names.values()))
@@ -103,7 +103,7 @@ def _shards(folder: Path) -> list[Path]:
     return [folder / name for name in shards]
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise BrokenModelFolder(f"The folder has no “{file.name}”.")
     if file.stat().st_size > LARGEST_JSON_BYTES:
@@ -163,7 +163,7 @@ def _check_tokenizer(folder: Path) -> None:
         )
     for name in (TOKENIZER, "tokenizer_config.json"):
         if (folder / name).is_file():
-            _read_json(folder / name)
+            read_json(folder / name)
 
 
 def _facts(folder: Path, config: dict[str, Any], shapes: dict[str, list[int]], weights_bytes: int) -> ModelFacts:
@@ -231,12 +231,12 @@ def _window_frames(folder: Path, decoder: dict[str, Any], delay: int, frame_rate
     room = _whole(decoder, "max_position_embeddings", 2048) - delay
     if room < 1:
         raise BrokenModelFolder("The decoder has no position left for music: “max_position_embeddings” is too small.")
-    settings = _read_json(folder / GENERATION_CONFIG) if (folder / GENERATION_CONFIG).is_file() else {}
+    settings = read_json(folder / GENERATION_CONFIG) if (folder / GENERATION_CONFIG).is_file() else {}
     stated = 0 if settings.get("max_length") is None else _whole(settings, "max_length", 0, least=0)
     return min(stated if stated >= SHORTEST_WINDOW_FRAMES else int(MUSICGEN_SECONDS * frame_rate), room)
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def pieces(file: Path) -> Iterator[bytes]:
     with file.open("rb") as stream:
         while piece := stream.read(READ_SIZE):
             yield piece

@@ -9,8 +9,9 @@ delay       the pattern in which codebooks lag behind one another
 clip        one clip while it is made, window by window
 text        from a prompt to what the decoder attends to
 codec       from codes to sound and back
+encoder     what audio encoders beside the base make of a clip
+memory      what is loaded and kept
 hidden      what the base makes of a clip that is there
-taste       from what is heard in clips to how much they are liked
 adapters    from a folder to changes of weights, and whether they change anything
 loading     from a folder to a model that is whole
 
@@ -24,11 +25,14 @@ import os
 # OpenMP reads this once, when torch loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from generation.engine.encoder import Encoder, EncoderCache
 from generation.engine.engine import Engine, EngineCache
 from generation.engine.exceptions import AdapterError, EngineError, InvalidSpec, ModelLoadError, NotFinite, OutOfMemory
 
 __all__ = [
     "AdapterError",
+    "Encoder",
+    "EncoderCache",
     "Engine",
     "EngineCache",
     "EngineError",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 
 import psutil
@@ -16,9 +14,11 @@ from generation.engine.clip import Clip, check_spec, decoding_steps, plan_window
 from generation.engine.codec import Codec
 from generation.engine.decoder import QUANTA, row_quantum
 from generation.engine.delay import codebook_delays
+from generation.engine.encoder import EncoderCache
 from generation.engine.exceptions import OutOfMemory
 from generation.engine.hidden import HiddenStates
 from generation.engine.loading import choose_device, choose_dtype, load_model
+from generation.engine.memory import LoadedCache, is_memory_failure
 from generation.engine.text import TextEncoder
 from generation.engine.weights import DecoderWeights, read_weights
 from generation.jobs.pace import FinishingPace
@@ -106,7 +106,7 @@ class Engine:
         try:
             return self._hidden.of(text, codes)
         except RuntimeError as error:
-            if not _is_memory_failure(error):
+            if not is_memory_failure(error):
                 raise
             raise OutOfMemory("The device ran out of memory while a clip was heard. Use a smaller model.") from error
 
@@ -181,7 +181,7 @@ class Engine:
             texts = {clip.spec.text: text_encoder.encode(clip.spec.text) for clip in clips}
             yield from Batch(weights, self._layout, clips, texts).run(monitor)
         except RuntimeError as error:
-            if not _is_memory_failure(error):
+            if not is_memory_failure(error):
                 raise
             fewer = "fewer samples at a time, " if len(clips) > 1 else ""
             raise OutOfMemory(
@@ -223,44 +223,22 @@ def _compatible(first: Clip, other: Clip) -> bool:
     return first.adapters == other.adapters and first.context.shape[1] == other.context.shape[1]
 
 
-def _is_memory_failure(error: RuntimeError) -> bool:
-    """A GPU raises its own class; the CPU allocator a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+class EngineCache(LoadedCache[ModelSpec, Engine]):
+    """Engines owned by one worker process, by exactly their model (key, path and revision), and encoders beside them.
 
-
-class EngineCache:
-    """Engines owned by one worker process, the least recently used leaving first.
-
-    With the default `capacity` of 1 the old model is freed before the new one is loaded.
+    Before a model is loaded the encoders leave: both at once may be too much for the device.
     """
 
     def __init__(self, capacity: int = 1, make: Callable[[ModelSpec], Engine] = Engine) -> None:
-        if capacity < 1:
-            raise ValueError("The cache must hold at least one engine.")
-        self._capacity = capacity
-        self._make = make
-        self._engines: OrderedDict[ModelSpec, Engine] = OrderedDict()
+        super().__init__(capacity, make)
+        self.encoders = EncoderCache()
 
-    def __len__(self) -> int:
-        return len(self._engines)
-
-    def get(self, model: ModelSpec) -> Engine:
-        """The engine of exactly this model (key, path and revision), loaded if need be. Raises ModelLoadError."""
-        if model not in self._engines:
-            while len(self._engines) >= self._capacity:
-                self.evict(next(iter(self._engines)))
-            self._engines[model] = self._make(model)
-        self._engines.move_to_end(model)
-        return self._engines[model]
-
-    def evict(self, model: ModelSpec) -> None:
-        """Forget one engine and give its memory back; nothing happens if it is not held."""
-        if self._engines.pop(model, None) is not None:
-            gc.collect()
-            if torch.cuda.is_initialized():
-                torch.cuda.empty_cache()
+    def load(self, spec: ModelSpec) -> Engine:
+        """Raises ModelLoadError."""
+        self.encoders.clear()
+        return super().load(spec)
 
     def clear(self) -> None:
-        """Forget all engines."""
-        for model in list(self._engines):
-            self.evict(model)
+        """Forget all engines and encoders."""
+        self.encoders.clear()
+        super().clear()

@@ -20,6 +20,11 @@ DEPTHS = (0.25, 0.5, 0.75, 1.0)
 """Of the decoder's layers, those that are read."""
 
 
+def layers_read(count: int) -> list[int]:
+    """Which of the states after each of `count` layers (and before the first, place 0) are read."""
+    return [max(1, round(depth * count)) for depth in DEPTHS]
+
+
 class HiddenStates:
     """Reads clips with the base's decoder, no adapter on it. `delays` and `pad` are those of generation."""
 
@@ -33,8 +38,7 @@ class HiddenStates:
     ) -> None:
         self._decoder, self._texts, self._delays, self._pad = model.decoder, texts, delays, pad
         self._most_frames = most_frames
-        layers = model.decoder.config.num_hidden_layers
-        self._layers = [max(1, round(depth * layers)) for depth in DEPTHS]
+        self._layers = layers_read(model.decoder.config.num_hidden_layers)
 
     @torch.inference_mode()
     def of(self, text: str, codes: Codes) -> npt.NDArray[np.float32]:

@@ -69,7 +69,7 @@ def load_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Loa
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
+def no_progress_bars() -> Iterator[None]:
     """A worker's log is no terminal."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
@@ -81,7 +81,7 @@ def _no_progress_bars() -> Iterator[None]:
 
 
 def _read_model(spec: ModelSpec) -> MusicgenForConditionalGeneration:
-    with _no_progress_bars():
+    with no_progress_bars():
         model, report = MusicgenForConditionalGeneration.from_pretrained(
             spec.path, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
@@ -99,13 +99,19 @@ def _read_model(spec: ModelSpec) -> MusicgenForConditionalGeneration:
 
 def _require_finite(spec: ModelSpec, model: MusicgenForConditionalGeneration) -> None:
     """Raise ModelLoadError for weights that are no numbers, or that are too large for the precision they play in."""
+    if found := not_finite_in(model):
+        raise ModelLoadError(
+            f"The weights of model “{spec.key}” hold numbers that are not finite as {found}: it would make noise. "
+            f"Its files are damaged, or its training went wrong. {spec.remedy}".rstrip()
+        )
+
+
+def not_finite_in(model: torch.nn.Module) -> str:
+    """The first weights that hold anything but numbers, as in “float32, in “head.weight””; empty when all do."""
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            precision = str(tensor.dtype).removeprefix("torch.")
-            raise ModelLoadError(
-                f"The weights of model “{spec.key}” hold numbers that are not finite as {precision}, in “{name}”: it "
-                f"would make noise. Its files are damaged, or its training went wrong. {spec.remedy}".rstrip()
-            )
+            return f"{str(tensor.dtype).removeprefix('torch.')}, in “{name}”"
+    return ""
 
 
 def _unknown_decoder_tensors(path: str, model: MusicgenForConditionalGeneration) -> set[str]:

@@ -6,30 +6,43 @@ Hearing is a convenience: what cannot be heard now is heard by the next one who 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 import structlog
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
 
 from adapters.exceptions import AdapterFilesUnavailable
 from adapters.models import Taste
 from generation.errors import InvalidSpec
-from generation.models import AudioSample, BaseModel, ClipFeatures, ClipScore, GenerationJob
+from generation.models import (
+    AudioSample,
+    BaseModel,
+    ClipFeatures,
+    ClipScore,
+    Encoder,
+    GenerationJob,
+    HearingFailure,
+)
+from generation.models.encoders import ENCODER_PREFIX
 from generation.sound.features import REVISION as AUDIO_REVISION
 from generation.sound.features import describe
 from generation.sound.files import load_audio_bytes, load_codes
 from generation.sound.processing import read_flac
 from generation.sound.taste import FORMAT, TasteHeads
-from generation.specs import Features
+from generation.specs import Features, Waveform
 from text2song.exceptions import DomainError
 from text2song.outages import is_database_away
 from text2song.work import raise_if_stopping
 from text2song.workers import is_stopping
 
 if TYPE_CHECKING:
+    from generation.engine import Encoder as LoadedEncoder
     from generation.engine import EngineCache
 
 log = structlog.get_logger(__name__)
@@ -48,47 +61,139 @@ def hidden_kind(base_model: BaseModel) -> str:
 
 
 def kinds_for(base_model: BaseModel) -> list[str]:
-    """The features that clips of this base model have, in the order in which a taste reads them."""
-    return [AUDIO, hidden_kind(base_model)]
+    """The features that clips of this base model have, in the order in which a taste reads them.
+
+    The first is heard of every clip; the others are optional, those of encoders most of all.
+    """
+    return [AUDIO, hidden_kind(base_model), *(encoder.kind for encoder in Encoder.objects.listening())]
+
+
+def kind_in_words(kind: str) -> str:
+    """As in “the encoder “clap””, to go on from “Left out: ”."""
+    if kind == AUDIO:
+        return "the sound itself"
+    name = kind.split(":")[1] if kind.count(":") > 1 else kind
+    return f"the encoder “{name}”" if kind.startswith(ENCODER_PREFIX) else f"what {name} makes of a clip"
+
+
+def why_deaf(taste: Taste) -> str:
+    """Why `taste` can score no new clips, in a sentence; empty when all encoders that it listens with are here."""
+    wanted = [kind for kind in taste.kinds if kind.startswith(ENCODER_PREFIX)]
+    encoders = {encoder.kind: encoder for encoder in Encoder.objects.all()} if wanted else {}
+    for kind in wanted:
+        encoder = encoders.get(kind)
+        if encoder is None:
+            state, remedy = "was removed", "Add it again"
+        elif not encoder.is_active:
+            state, remedy = "is not active", "Activate it"
+        elif encoder.problem:
+            state, remedy = "cannot be loaded", "Repair its files and activate it"
+        else:
+            continue
+        named = encoder.display_name if encoder else kind.split(":")[1]
+        return (
+            f"{taste.label} listens with the encoder “{named}”, which {state}, so it scores no new clips. "
+            f"{remedy}, or fit the taste anew."
+        )
+    return ""
+
+
+def readers_of(encoder: Encoder) -> list[Taste]:
+    """Tastes, of each name the newest, that listen with this encoder."""
+    return [taste for taste in Taste.objects.newest().order_by("name") if encoder.kind in taste.kinds]
 
 
 def hear(samples: Iterable[AudioSample], engines: EngineCache) -> int:
     """Compute the features that `samples` lack (with their jobs and base models); returns of how many clips.
 
-    A clip that cannot be read is left out and logged. Raises `HandedBack` when this process is asked to end.
+    What cannot be read is left out, noted and logged, each kind for itself. Raises `HandedBack` when this process is
+    asked to end.
     """
-    heard = 0
-    for sample in samples:
-        raise_if_stopping()
+    clips = list(samples)
+    lacking = partial(_lacking, kinds_of(clip.pk for clip in clips))
+    heard: set[UUID] = set()
+    for sample in lacking(clips, AUDIO):
+        if _attempt(sample, AUDIO, partial(_measured, sample)):
+            heard.add(sample.pk)
+    for sample in clips:
+        kind = hidden_kind(sample.job.base_model)
+        known = sample.base_revision == sample.job.base_model.revision
+        if known and lacking([sample], kind) and _attempt(sample, kind, partial(_made_of, sample, engines)):
+            heard.add(sample.pk)
+    for encoder in Encoder.objects.listening():
+        heard |= _hear_with(encoder, lacking(clips, encoder.kind), engines)
+    return len(heard)
+
+
+def _lacking(have: Mapping[UUID, Collection[str]], clips: Iterable[AudioSample], kind: str) -> list[AudioSample]:
+    return [clip for clip in clips if kind not in have[clip.pk]]
+
+
+def _sound(sample: AudioSample) -> tuple[Waveform, int]:
+    return read_flac(load_audio_bytes(sample))
+
+
+def _measured(sample: AudioSample) -> Features:
+    return describe(*_sound(sample))
+
+
+def _heard_by(ears: LoadedEncoder, sample: AudioSample) -> Features:
+    return ears.hear(*_sound(sample))
+
+
+def _made_of(sample: AudioSample, engines: EngineCache) -> Features:
+    return engines.get(sample.job.base_model.spec()).hear(sample.rendered_text, load_codes(sample))
+
+
+def _hear_with(encoder: Encoder, clips: Sequence[AudioSample], engines: EngineCache) -> set[UUID]:
+    """An encoder that cannot be loaded is noted, and disturbs no other hearing."""
+    ears = _loaded(encoder, engines) if clips else None
+    if ears is None:
+        return set()
+    return {sample.pk for sample in clips if _attempt(sample, encoder.kind, partial(_heard_by, ears, sample), encoder)}
+
+
+def _loaded(encoder: Encoder, engines: EngineCache) -> LoadedEncoder | None:
+    """The encoder, if need be in the room that base models had."""
+    from generation.engine import EngineError, OutOfMemory
+
+    try:
         try:
-            heard += _hear(sample, engines)
-        except Exception as error:
-            if is_database_away(error):
-                raise
-            expected = isinstance(error, DomainError)
-            log.warning("clip_not_heard", sample_id=str(sample.pk), error=repr(error), exc_info=not expected)
-    return heard
+            return engines.encoders.get(encoder.spec())
+        except OutOfMemory:
+            engines.clear()
+            return engines.encoders.get(encoder.spec())
+    except EngineError as error:
+        log.warning("encoder_not_loaded", encoder=encoder.key, error=str(error))
+        encoder.cannot_be_loaded(str(error))
+        return None
 
 
-def _hear(sample: AudioSample, engines: EngineCache) -> bool:
-    model = sample.job.base_model
-    missing = set(kinds_for(model)) - set(sample.features.values_list("kind", flat=True))
-    if sample.base_revision != model.revision:
-        missing.discard(hidden_kind(model))
-    vectors: dict[str, Features] = {}
-    if AUDIO in missing:
-        vectors[AUDIO] = describe(*read_flac(load_audio_bytes(sample)))
-    if hidden_kind(model) in missing:
-        engine = engines.get(model.spec())
-        vectors[hidden_kind(model)] = engine.hear(sample.rendered_text, load_codes(sample))
-    ClipFeatures.objects.bulk_create(
-        [
-            ClipFeatures(sample=sample, kind=kind, vector=np.ascontiguousarray(vector, "<f4").tobytes())
-            for kind, vector in vectors.items()
-        ],
-        ignore_conflicts=True,
-    )
-    return bool(vectors)
+def _attempt(sample: AudioSample, kind: str, listen: Callable[[], Features], encoder: Encoder | None = None) -> bool:
+    """Store what `listen` hears, or note that it could not; what a removed `encoder` heard is not stored."""
+    raise_if_stopping()
+    try:
+        vector = np.ascontiguousarray(listen(), "<f4").tobytes()
+    except Exception as error:
+        if is_database_away(error):
+            raise
+        expected = isinstance(error, DomainError)
+        log.warning("clip_not_heard", sample_id=str(sample.pk), kind=kind, error=repr(error), exc_info=not expected)
+        _note_failure(sample, kind)
+        return False
+    with transaction.atomic():
+        if encoder and not Encoder.objects.select_for_update(no_key=True).filter(pk=encoder.pk).exists():
+            return False
+        ClipFeatures.objects.bulk_create([ClipFeatures(sample=sample, kind=kind, vector=vector)], ignore_conflicts=True)
+        HearingFailure.objects.filter(sample=sample, kind=kind).delete()
+    return True
+
+
+def _note_failure(sample: AudioSample, kind: str) -> None:
+    _, is_new = HearingFailure.objects.get_or_create(sample=sample, kind=kind)
+    if not is_new:
+        again = HearingFailure.objects.filter(sample=sample, kind=kind)
+        again.update(attempts=F("attempts") + 1, tried_at=timezone.now())
 
 
 def hear_and_score(samples: Collection[AudioSample], engines: EngineCache) -> None:
@@ -104,16 +209,45 @@ def hear_and_score(samples: Collection[AudioSample], engines: EngineCache) -> No
             score(taste, ids)
 
 
-def hear_leftovers(engines: EngineCache) -> None:
-    """While no job waits, hear clips that have not been heard yet, the newest first."""
+def hear_leftovers(engines: EngineCache) -> bool:
+    """While no job waits, hear clips that lack what is heard by now, the newest first; returns whether some are left.
+
+    A clip that cannot be heard is passed over for an hour, and for good after three attempts.
+    """
     passed: set[UUID] = set()
-    while len(passed) < MOST_LEFT_OVER and not is_stopping() and not GenerationJob.objects.waiting().exists():
-        unheard = AudioSample.objects.undeleted().exclude(features__kind=AUDIO).exclude(pk__in=passed)
-        some = list(unheard.select_related("job__base_model").order_by("-created_at")[:AT_ONCE])
-        if not some:
-            return
+    while not is_stopping() and not GenerationJob.objects.waiting().exists():
+        some = _unheard(passed)
+        if not some or len(passed) >= MOST_LEFT_OVER:
+            return bool(some)
         passed |= {sample.pk for sample in some}
         hear_and_score(some, engines)
+    return False
+
+
+def _unheard(passed: Collection[UUID]) -> list[AudioSample]:
+    """Up to `AT_ONCE` clips that lack a kind: of all clips' kinds, then of each model's own ears."""
+    clips = AudioSample.objects.undeleted().select_related("job__base_model").order_by("-created_at")
+    wanted = [(kind, clips) for kind in (AUDIO, *(encoder.kind for encoder in Encoder.objects.listening()))]
+    wanted += [
+        (hidden_kind(model), clips.filter(job__base_model=model, base_revision=model.revision))
+        for model in BaseModel.objects.all()
+        if model.is_ready
+    ]
+    for kind, those in wanted:
+        if found := list(those.unheard(kind).exclude(pk__in=passed)[:AT_ONCE]):
+            return found
+    return []
+
+
+def kinds_of(samples: Iterable[UUID]) -> dict[UUID, set[str]]:
+    """What was heard of each of `samples`."""
+    found: dict[UUID, set[str]] = {pk: set() for pk in samples}
+    ids = list(found)
+    for start in range(0, len(ids), 500):
+        rows = ClipFeatures.objects.filter(sample__in=ids[start : start + 500])
+        for pk, kind in rows.values_list("sample", "kind").iterator():
+            found[pk].add(kind)
+    return found
 
 
 def features_of(samples: Collection[UUID], kinds: Collection[str]) -> dict[UUID, dict[str, Features]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from django.db import models
+from django.utils import timezone
 
 from adapters.models import Taste
 from generation.models.samples import AudioSample
@@ -27,6 +28,21 @@ class ClipFeatures(models.Model):
     @property
     def numbers(self) -> npt.NDArray[np.float32]:
         return np.frombuffer(self.vector, dtype="<f4")
+
+
+class HearingFailure(models.Model):
+    """A kind of numbers that could not be had of a clip. It is tried again, but neither at once nor for ever."""
+
+    sample = models.ForeignKey(AudioSample, on_delete=models.CASCADE, related_name="hearing_failures")
+    kind = models.CharField(max_length=160)
+    attempts = models.PositiveSmallIntegerField(default=1)
+    tried_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sample", "kind"], name="hearing_fails_once_per_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.sample_id}, {self.attempts} times"
 
 
 class ClipScore(models.Model):

@@ -360,6 +360,22 @@ class FolderForm(forms.Form):
     )
 
 
+class EncoderForm(forms.Form):
+    """An audio encoder in a folder of the server."""
+
+    path = forms.CharField(
+        max_length=500,
+        label="Folder",
+        widget=forms.TextInput(attrs={"placeholder": "/models/clap", "spellcheck": "false"}),
+        help_text="Absolute path on the server, of a folder with config.json, safetensors weights and "
+        "preprocessor_config.json.",
+        error_messages={"required": "Give the folder's absolute path."},
+    )
+    display_name = forms.CharField(
+        max_length=100, required=False, label="Name", help_text="The folder's own name if left empty."
+    )
+
+
 def model_label(model: BaseModel) -> str:
     """A model as a choice: its name, whether it is the active one, and whether its files are here."""
     label = f"{model.display_name} (Active)" if model.is_active else model.display_name

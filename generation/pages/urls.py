@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from generation.api import sound
-from generation.pages.views import compare, create, defaults, favorites, jobs, library, models, samples
+from generation.pages.views import compare, create, defaults, encoders, favorites, jobs, library, models, samples
 
 urlpatterns = [
     path("create/", create.create, name="create"),
@@ -31,6 +31,11 @@ urlpatterns = [
     path("favorites/<uuid:favorite_id>/note/", favorites.note, name="favorite-note"),
     path("settings/models/", models.model_list, name="models"),
     path("settings/models/add-folder/", models.add_folder, name="model-add-folder"),
+    path("settings/models/encoders/", encoders.encoder_list, name="encoders"),
+    path("settings/models/encoders/add/", encoders.add, name="encoder-add"),
+    path("settings/models/encoders/<slug:key>/activate/", encoders.activate, name="encoder-activate"),
+    path("settings/models/encoders/<slug:key>/deactivate/", encoders.deactivate, name="encoder-deactivate"),
+    path("settings/models/encoders/<slug:key>/remove/", encoders.remove, name="encoder-remove"),
     path("settings/models/<slug:key>/activate/", models.activate, name="model-activate"),
     path("settings/models/<slug:key>/fetch/", models.fetch, name="model-fetch"),
     path("settings/models/<slug:key>/card/", models.model_card, name="model-card"),

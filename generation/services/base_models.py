@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils.text import slugify
 
 from generation.base_models.catalogue import known_model
@@ -31,7 +31,7 @@ def model_for(key: str | None) -> BaseModel:
 
 def activate_model(*, model: BaseModel, actor: User) -> None:
     """Make `model` the one new jobs use. Raises `ModelNotReady` when its files are missing."""
-    _curators_only(actor)
+    curators_only(actor)
     model.activate()
 
 
@@ -49,7 +49,7 @@ def add_folder_model(
     used; `of_its_own` says that it is another one, such as a fine-tuned one. `max_duration` may be shorter than the
     window the folder names, never longer. Raises `ModelFolderRefused`, `ModelExists`.
     """
-    _curators_only(actor)
+    curators_only(actor)
     if not Path(path).is_absolute():
         raise ModelFolderRefused("Give the folder's absolute path.", fields={"path": ["Give the absolute path."]})
     try:
@@ -95,7 +95,7 @@ def _refuse_twice(folder: Path, revision: str) -> None:
 
 def _new_model(folder: Path, facts: ModelFacts, revision: str, name: str, max_duration: int) -> BaseModel:
     model = BaseModel(
-        key=_free_key(name),
+        key=free_key(BaseModel, name, "model"),
         display_name=name,
         source=BaseModel.Source.FOLDER,
         location=str(folder),
@@ -122,7 +122,7 @@ def remove_model(*, model: BaseModel, actor: User) -> None:
 
     A known hub model that the folder had become is listed still, as one whose files are not here.
     """
-    _curators_only(actor)
+    curators_only(actor)
     if not model.is_removable:
         raise Refused("Only models added from a local folder can be removed.")
     if model.is_active:
@@ -140,7 +140,7 @@ def remove_model(*, model: BaseModel, actor: User) -> None:
 
 def request_fetch(*, model: BaseModel, actor: User) -> ModelFetch:
     """Queue the fetching of a hub model's files. Raises `FetchInProgress` while one is under way."""
-    _curators_only(actor)
+    curators_only(actor)
     if model.source != BaseModel.Source.HUB:
         raise Refused(f"{model.display_name} is not a hub model; there is nothing to fetch.")
     if model.is_ready:
@@ -157,18 +157,20 @@ def request_fetch(*, model: BaseModel, actor: User) -> ModelFetch:
 
 def cancel_fetch(*, fetch: ModelFetch, actor: User) -> None:
     """Stop a fetch; what is here already is kept for the next one."""
-    _curators_only(actor)
+    curators_only(actor)
     fetch.cancel()
 
 
-def _free_key(name: str) -> str:
-    base = slugify(name)[:70] or "model"
+def free_key(model: type[models.Model], name: str, otherwise: str) -> str:
+    """A key made of `name` that no row of `model` has; of `otherwise` for a name without letters."""
+    base = slugify(name)[:70] or otherwise
     key, number = base, 2
-    while BaseModel.objects.filter(key=key).exists():
+    while model._default_manager.filter(key=key).exists():
         key, number = f"{base}-{number}", number + 1
     return key
 
 
-def _curators_only(actor: User) -> None:
+def curators_only(actor: User) -> None:
+    """Raise `Forbidden` for others."""
     if not actor.is_staff:
         raise Forbidden("Only curators can change models.")

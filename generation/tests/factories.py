@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from adapters.models import Taste
 from generation.jobs.hearing import kinds_for
-from generation.models import AudioSample, BaseModel, ClipScore, Favorite, GenerationJob, ModelFetch
+from generation.models import AudioSample, BaseModel, ClipScore, Encoder, Favorite, GenerationJob, ModelFetch
 from generation.sound.features import NAMES
 from prompts.tests.factories import PromptFactory
 from text2song.tests.factories import UserFactory
@@ -63,6 +63,22 @@ class BaseModelFactory(factory.django.DjangoModelFactory):
         if create and extracted is not False:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "config.json").write_text("{}")
+
+
+class EncoderFactory(factory.django.DjangoModelFactory):
+    """An encoder in the registry; nothing is in its folder."""
+
+    class Meta:
+        model = Encoder
+
+    key = factory.Sequence(lambda n: f"ears-{n}")
+    display_name = factory.Sequence(lambda n: f"Ears {n}")
+    path = factory.LazyAttribute(lambda encoder: str(settings.MODELS_DIR / "encoders" / encoder.key))
+    architecture = "HubertModel"
+    sample_rate = SAMPLE_RATE
+    size = 4_000_000
+    licence = "mit"
+    revision = factory.LazyAttribute(lambda encoder: hashlib.sha256(encoder.key.encode()).hexdigest())
 
 
 class ModelFetchFactory(factory.django.DjangoModelFactory):
@@ -200,7 +216,7 @@ class ClipScoreFactory(factory.django.DjangoModelFactory):
 
 def heads_bytes(kinds: list[str], sizes: list[int], likes: int) -> bytes:
     """A taste that likes clips by one of their numbers, counted over all kinds."""
-    from generation.engine.taste import TasteHeads
+    from generation.sound.taste import TasteHeads
 
     width = sum(sizes)
     weights = np.zeros(width)

@@ -13,6 +13,7 @@ from feedback.api.performance import AdapterPerformanceViewSet
 from feedback.api.vocabulary import CriterionViewSet, TagViewSet
 from feedback.listening_tests.api.views import LeaderboardViewSet, ListeningTestViewSet, TrialViewSet
 from generation.api.base_models import BaseModelViewSet
+from generation.api.encoders import EncoderViewSet
 from generation.api.favorites import FavoriteViewSet
 from generation.api.generate import GenerateViewSet
 from generation.api.jobs import JobViewSet
@@ -39,6 +40,7 @@ router.register("prompts", PlayedPromptViewSet, basename="api-prompt")
 router.register("templates", PromptTemplateViewSet, basename="api-template")
 router.register("suites", PromptSuiteViewSet, basename="api-suite")
 router.register("models", BaseModelViewSet, basename="api-model")
+router.register("encoders", EncoderViewSet, basename="api-encoder")
 router.register("generate", GenerateViewSet, basename="api-generate")
 router.register("jobs", JobViewSet, basename="api-job")
 router.register("audio", AudioViewSet, basename="api-audio")

@@ -15,7 +15,13 @@ from feedback.listening_tests.tests.listening import running, voted
 from feedback.models import ListeningTest
 from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
 from generation.models import AudioSample, BaseModel
-from generation.tests.factories import AudioSampleFactory, ClipScoreFactory, FavoriteFactory, GenerationJobFactory
+from generation.tests.factories import (
+    AudioSampleFactory,
+    ClipScoreFactory,
+    EncoderFactory,
+    FavoriteFactory,
+    GenerationJobFactory,
+)
 from prompts.tests.factories import PromptSuiteFactory, PromptTemplateFactory
 from training.models import Promotion
 from training.tests.factories import ExperimentFactory, TasteFitFactory, TrainingRunFactory, add_lines, add_points
@@ -32,7 +38,7 @@ MUST_BE_REACHED = {
     *("datasets", "dataset-create", "dataset-detail", "adapters", "adapter-detail", "adapter-upload", "training"),
     *("experiment-new", "experiment-detail", "run-new", "run-detail", "run-compare", "promotion-policy"),
     *("tastes", "taste-new", "taste-detail", "taste-fit", "taste-delete"),
-    *("settings", "models"),
+    *("settings", "models", "encoders"),
 }
 LINKS = "() => [...document.querySelectorAll('a[href]')].map(link => link.href)"
 
@@ -61,6 +67,9 @@ def deep_pages(curator: Any) -> list[str]:
     ListeningTest.objects.filter(pk=over.pk).update(state="completed")
 
     BaseModel.objects.filter(pk=job.base_model_id).update(is_active=True)
+    EncoderFactory()
+    EncoderFactory(is_active=False)
+    EncoderFactory(problem="Its files are damaged.")
     experiment = ExperimentFactory(created_by=curator, base_model=job.base_model, dataset=dataset)
     parent = AdapterFactory(name="warm", base_model=job.base_model)
     adapter = AdapterFactory(name="warmer", base_model=job.base_model, parent=parent)

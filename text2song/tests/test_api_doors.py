@@ -43,6 +43,7 @@ AGAIN_ACCEPTED: dict[str, str] = {
 ELSEWHERE: dict[str, str] = {
     "adapters/": "adapters/tests/test_api.py",
     "models/": "generation/tests/test_known_models.py",
+    "encoders/": "generation/tests/test_encoders.py",
     "promotions/": "training/promotion/tests/test_promotion.py",
     "listening-tests/{id}/reopen/": "feedback/listening_tests/tests/test_life.py: only a completed test is reopened",
     "trials/{token}/heard/": "feedback/listening_tests/tests/test_api.py",

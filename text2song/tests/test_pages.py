@@ -32,6 +32,7 @@ LISTS = (
     "settings-keys",
     "settings-generation",
     "models",
+    "encoders",
     "compare",
     "api-docs",
     "training",

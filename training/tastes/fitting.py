@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.core.files.base import ContentFile
 
 from adapters.models import Taste
 from feedback.models import RaterProfile
-from generation.jobs.hearing import features_of, hear, kinds_for, score
+from generation.jobs.hearing import features_of, hear, kinds_for, kinds_of, score
 from generation.models import AudioSample, ClipFeatures
 from text2song.exceptions import DomainError
 from text2song.outages import write_refused
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from training.trainer.taste import Fitted, Report, Share
 
 SCORED_AT_ONCE = 500
+ALMOST_ALL = 0.9
+"""Of the clips that were judged, how many must have all kinds that a taste reads: votes on the others are lost."""
 
 
 def fit_waiting(engines: EngineCache, worker: str) -> None:
@@ -54,11 +56,11 @@ def _fit(fit: TasteFit, engines: EngineCache) -> None:
     said = votes_in(fit.dataset) if fit.dataset else votes_of(spec_of(fit.filters, fit.base_model.key))
     if not said:
         raise NoTaste("Nobody has compared or rated clips of this model that fit. Judge some under Listen first.")
-    features, kinds = _heard(fit, said, engines)
+    features, kinds, kinds_left_out = _heard(fit, said, engines)
     usable = [vote for vote in said if vote.left in features and vote.right in features]
     if not usable:
         raise NoTaste("None of the clips that were judged can be read any more: their audio or codes are gone.")
-    from generation.engine.taste import join_all
+    from generation.sound.taste import join_all
 
     places = {pk: place for place, pk in enumerate(features)}
     votes = [
@@ -70,28 +72,48 @@ def _fit(fit: TasteFit, engines: EngineCache) -> None:
         fitted = fit_votes(join_all(kinds, list(features.values())), sizes, votes, seed=fit.seed)
     except NothingToLearn as error:
         raise NoTaste(str(error)) from error
-    taste = _keep(fit, fitted, left_out=len(said) - len(usable))
+    taste = _keep(fit, fitted, {"left_out": len(said) - len(usable), "kinds_left_out": kinds_left_out})
     score_all(taste)
 
 
-def _heard(fit: TasteFit, said: Sequence[Said], engines: EngineCache) -> tuple[dict[UUID, dict[str, Any]], list[str]]:
-    """Features of the clips that were judged, and the kinds that all but a few of them have."""
+def _heard(
+    fit: TasteFit, said: Sequence[Said], engines: EngineCache
+) -> tuple[dict[UUID, dict[str, Any]], list[str], list[dict[str, Any]]]:
+    """Features of the clips that were judged, their kinds, and the kinds that too few clips have."""
     ids = list(dict.fromkeys(pk for vote in said for pk in (vote.left, vote.right)))
     kinds = kinds_for(fit.base_model)
     samples = AudioSample.objects.filter(pk__in=ids, job__base_model=fit.base_model)
     have = features_of(ids, kinds)
     missing = samples.exclude(pk__in=list(have)).select_related("job__base_model")
     hear(list(missing), engines)
-    found = features_of(ids, kinds)
-    if len(found) < len(ids) / 2 and len(kinds) > 1:
-        # Most clips were made with other files of the model: what needs no model is still heard of all.
-        kinds = kinds[:1]
-        found = features_of(samples.values_list("pk", flat=True), kinds)
-    return found, kinds
+    found = kinds_of(samples.values_list("pk", flat=True))
+    kept = in_common(list(found.values()), kinds)
+    left_out = [
+        {"kind": kind, "clips": sum(kind in of for of in found.values()), "of": len(ids)}
+        for kind in kinds
+        if kind not in kept
+    ]
+    return features_of(list(found), kept), kept, left_out
 
 
-def _keep(fit: TasteFit, fitted: Fitted, left_out: int) -> Taste:
-    """Store the files, then list the taste as the next version of its name; all of it or nothing."""
+def in_common(clips: Sequence[Collection[str]], kinds: Sequence[str]) -> list[str]:
+    """Those of `kinds` that almost all of the clips have together, in their order, by the kinds that each clip has.
+
+    As long as too few have all of them, the kind that the fewest have is given up, of several the last. The first is
+    never: it is heard of every clip that can be read.
+    """
+    kept = list(kinds)
+    counts = {kind: sum(kind in of for of in clips) for kind in kinds}
+    while len(kept) > 1 and sum(all(kind in of for kind in kept) for of in clips) < ALMOST_ALL * counts[kinds[0]]:
+        kept.remove(min(reversed(kept[1:]), key=counts.__getitem__))
+    return kept
+
+
+def _keep(fit: TasteFit, fitted: Fitted, told: Mapping[str, Any]) -> Taste:
+    """Store the files, then list the taste as the next version of its name; all of it or nothing.
+
+    `told` goes into its report: `left_out` counts votes that could not be used, `kinds_left_out` names features.
+    """
     content = fitted.heads.to_bytes()
     taste = Taste(
         name=fit.name,
@@ -102,7 +124,7 @@ def _keep(fit: TasteFit, fitted: Fitted, left_out: int) -> Taste:
         created_by=fit.created_by,
         sha256=hashlib.sha256(content).hexdigest(),
         described=fitted.heads.to_mapping(),
-        report={**to_mapping(fitted.report), "left_out": left_out, "consistency": _consistency(fit)},
+        report={**to_mapping(fitted.report), **told, "consistency": _consistency(fit)},
         votes=fitted.report.votes,
         is_usable=fitted.report.is_usable,
     )

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProcessor, PreTrainedTokenizerFast
+from transformers import ClapProcessor, PreTrainedTokenizerFast
 
-RATE = 16_000
+from generation.engine.tests.encoders import CLAP_RATE as RATE
+from generation.engine.tests.encoders import clap_extractor, clap_model
+
 PITCHES = {"a low tone": (100, 300), "a high tone": (2000, 4000)}
 
 
@@ -27,11 +29,8 @@ def _processor() -> ClapProcessor:
     ends = [("<s>", 0), ("</s>", 2)]
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=ends)
     special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    extractor = ClapFeatureExtractor(
-        sampling_rate=RATE, hop_length=320, max_length_s=1, frequency_max=8000, truncation="rand_trunc"
-    )
     return ClapProcessor(
-        feature_extractor=extractor, tokenizer=PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+        feature_extractor=clap_extractor(), tokenizer=PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
     )
 
 
@@ -39,11 +38,7 @@ def save_listener(folder: Path) -> Path:
     """A folder with a model that tells low from high."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    text = {"vocab_size": 8, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    text |= {"intermediate_size": 32, "max_position_embeddings": 32, "pad_token_id": 1}
-    audio = {"spec_size": 64, "window_size": 4, "patch_embeds_hidden_size": 16, "hidden_size": 32}
-    audio |= {"depths": [1, 1], "num_attention_heads": [2, 2], "num_hidden_layers": 2}
-    model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=16)).eval()
+    model = clap_model()
     processor, pick = _processor(), np.random.default_rng(0)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     norm = model.audio_model.audio_encoder.batch_norm

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
-from torchaudio.functional import resample
 from transformers import ClapModel, ClapProcessor
 
+from generation.engine.encoder import windows
 from generation.engine.exceptions import ModelLoadError
 from generation.engine.loading import choose_device
 from generation.specs import Waveform
@@ -55,5 +55,4 @@ class Clap:
     def _windows(self, audio: Waveform, sample_rate: int) -> list[np.ndarray]:
         """The mono clip in pieces that the model hears whole: it would take a random part of anything longer."""
         extractor = self.processor.feature_extractor
-        mono = resample(torch.from_numpy(audio.mean(axis=0)), sample_rate, extractor.sampling_rate)
-        return [window.numpy() for window in mono.split(extractor.nb_max_samples)]
+        return windows(audio, sample_rate, extractor.sampling_rate, extractor.nb_max_samples)

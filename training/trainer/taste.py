@@ -23,7 +23,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from generation.engine.taste import EXTREME, TasteHeads
+from generation.sound.taste import EXTREME, TasteHeads
 
 Floats = npt.NDArray[np.floating]
 Places = npt.NDArray[np.intp]

@@ -38,7 +38,7 @@ def model_card(request: StudioRequest, key: str) -> HttpResponse:
 def activate(request: StudioRequest, key: str) -> HttpResponse:
     """Make it the model new jobs use."""
     model = _model(key)
-    _do(request, services.activate_model, model=model, done=f"{model.display_name} is the active model now.")
+    do(request, services.activate_model, model=model, done=f"{model.display_name} is the active model now.")
     return redirect("models")
 
 
@@ -46,7 +46,7 @@ def activate(request: StudioRequest, key: str) -> HttpResponse:
 def fetch(request: StudioRequest, key: str) -> HttpResponse:
     """Queue the fetching of a hub model's files; the page may be left meanwhile."""
     model = _model(key)
-    _do(request, services.request_fetch, model=model)
+    do(request, services.request_fetch, model=model)
     return _card(request, model) if request.htmx else redirect(f"{reverse('models')}#model-{key}")
 
 
@@ -55,7 +55,7 @@ def cancel_fetch(request: StudioRequest, fetch_id: UUID) -> HttpResponse:
     """Stop a fetch; what is here already is kept for the next one."""
     found = get_object_or_404(ModelFetch.objects.select_related("base_model"), pk=fetch_id)
     model = found.base_model
-    _do(request, services.cancel_fetch, fetch=found, done=f"Fetching {model.display_name} was cancelled.")
+    do(request, services.cancel_fetch, fetch=found, done=f"Fetching {model.display_name} was cancelled.")
     return _card(request, model) if request.htmx else redirect(f"{reverse('models')}#model-{model.key}")
 
 
@@ -85,7 +85,7 @@ def remove(request: StudioRequest, key: str) -> HttpResponse:
     if not request.user.is_staff:
         raise PermissionDenied("Only curators can change models.")
     if request.method == "POST":
-        _do(request, services.remove_model, model=model, done=f"{model.display_name} was removed.")
+        do(request, services.remove_model, model=model, done=f"{model.display_name} was removed.")
         return redirect("models")
     return confirm_page(
         request,
@@ -97,7 +97,7 @@ def remove(request: StudioRequest, key: str) -> HttpResponse:
     )
 
 
-def _do(request: StudioRequest, service: Any, *, done: str = "", **arguments: Any) -> None:
+def do(request: StudioRequest, service: Any, *, done: str = "", **arguments: Any) -> None:
     """Call a service for the user: its refusal becomes a message, a missing right a 403."""
     try:
         service(actor=request.user, **arguments)

@@ -183,7 +183,7 @@ def test_its_certainty_is_borne_out():
     scores = fitted.heads.score(other.features)
     left, right = np.arange(0, 1600, 4), np.arange(1, 1600, 4)
     margin, spread = scores.margin(left, right)
-    from generation.engine.taste import preference
+    from generation.sound.taste import preference
 
     told = preference(np.abs(margin), spread)
     true = np.sign(margin) == np.sign(other.liking()[left] - other.liking()[right])

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save
 
 from generation.engine import InvalidSpec
-from generation.engine.taste import TasteHeads, preference
+from generation.sound.taste import TasteHeads, preference
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """MusicGen in pure PyTorch: loading, decoding, adapters. Imports torch, and nothing of Django.
 
+What is offered here is loaded when it is asked for, so that `taste` and `exceptions` load no torch.
+
 engine      specs in, clips out; what is decoded together; engines kept between jobs
 batch       the decode loop, its progress, and the jobs that stop
 decoder     one pass of the decoder, and its caches
@@ -18,14 +20,26 @@ One step of decoding is `Batch._step` in `batch`, `BatchDecoder.step` in `decode
 `Sampler.draw` in `sampling`.
 """
 
+from __future__ import annotations
+
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 # Threads that wait for one another shall sleep, not spin: on shared cores spinning slows decoding several times over.
 # OpenMP reads this once, when torch loads it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from generation.engine.engine import Engine, EngineCache
-from generation.engine.exceptions import AdapterError, EngineError, InvalidSpec, ModelLoadError, NotFinite, OutOfMemory
+if TYPE_CHECKING:
+    from generation.engine.engine import Engine, EngineCache
+    from generation.engine.exceptions import (
+        AdapterError,
+        EngineError,
+        InvalidSpec,
+        ModelLoadError,
+        NotFinite,
+        OutOfMemory,
+    )
 
 __all__ = [
     "AdapterError",
@@ -37,3 +51,10 @@ __all__ = [
     "NotFinite",
     "OutOfMemory",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "engine" if name in ("Engine", "EngineCache") else "exceptions"
+    return getattr(import_module(f"{__name__}.{home}"), name)

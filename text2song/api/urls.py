@@ -9,6 +9,7 @@ from adapters.api.views import AdapterViewSet, RegistrationViewSet
 from datasets_app.api.views import DatasetViewSet, ExportViewSet
 from feedback.api.comparisons import PreferenceViewSet, RankingViewSet
 from feedback.api.judgements import FeedbackViewSet
+from feedback.api.listening import ListenViewSet
 from feedback.api.performance import AdapterPerformanceViewSet
 from feedback.api.vocabulary import CriterionViewSet, TagViewSet
 from feedback.listening_tests.api.views import LeaderboardViewSet, ListeningTestViewSet, TrialViewSet
@@ -49,6 +50,7 @@ router.register("adapters", AdapterPerformanceViewSet, basename="api-adapter-per
 router.register("adapter-registrations", RegistrationViewSet, basename="api-adapter-registration")
 router.register("favorites", FavoriteViewSet, basename="api-favorite")
 router.register("feedback", FeedbackViewSet, basename="api-feedback")
+router.register("listen", ListenViewSet, basename="api-listen")
 router.register("preferences", PreferenceViewSet, basename="api-preference")
 router.register("rankings", RankingViewSet, basename="api-ranking")
 router.register("tags", TagViewSet, basename="api-tag")

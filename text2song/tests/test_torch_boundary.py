@@ -23,6 +23,7 @@ from text2song.wsgi import application
 from django.test import Client
 from django.urls import get_resolver
 get_resolver().url_patterns
+import training.trainer.asking  # what pages ask
 client = Client(SERVER_NAME="localhost")
 assert client.get("/healthz").status_code == 200
 assert client.get("/sign-in/").status_code == 200

@@ -274,13 +274,13 @@ class Space:
     basis: Floats
 
     @classmethod
-    def of(cls, features: Floats, sizes: Sequence[int]) -> Space:
-        """As the clips `[N, D]` are spread; no vote is asked."""
+    def of(cls, features: Floats, sizes: Sequence[int], most: int = COMPONENTS) -> Space:
+        """As the clips `[N, D]` are spread; no vote is asked. Of each kind `most` components are kept."""
         centre, scale = features.mean(0), features.std(0)
         scale = np.where(scale > 1e-6 * (1 + np.abs(centre)), scale, np.inf)
         standard = np.clip((features - centre) / scale, -EXTREME, EXTREME)
         edges = np.cumsum([0, *sizes])
-        parts = [_components(standard[:, start:end]) for start, end in pairwise(edges)]
+        parts = [_components(standard[:, start:end], most) for start, end in pairwise(edges)]
         basis = np.zeros((features.shape[1], sum(part.shape[1] for part in parts)))
         column = 0
         for (start, end), part in zip(pairwise(edges), parts, strict=True):
@@ -291,15 +291,31 @@ class Space:
 
     def differences(self, features: Floats, table: Table) -> Floats:
         """`[n, P]`, of the left clip from the right one."""
-        standard = np.clip((features - self.centre) / self.scale, -EXTREME, EXTREME) @ self.basis
-        return standard[table.left] - standard[table.right]
+        points = self.points(features)
+        return points[table.left] - points[table.right]
+
+    def points(self, features: Floats) -> Floats:
+        """Clips `[N, D]` in this space, `[N, P]`."""
+        points: Floats = np.clip((features - self.centre) / self.scale, -EXTREME, EXTREME) @ self.basis
+        return points
 
 
-def _components(standard: Floats) -> Floats:
+def _components(standard: Floats, most: int) -> Floats:
     """The first principal components as columns, scaled so that clips have variance 1 in all of them together."""
-    values, vectors = np.linalg.eigh(np.cov(standard, rowvar=False).reshape(standard.shape[1], -1))
-    kept = vectors[:, -min(COMPONENTS, len(standard) - 1) :]
-    return kept / math.sqrt(max(float(values[-kept.shape[1] :].sum()), 1e-9))
+    kept = min(most, len(standard) - 1)
+    values, vectors = _principal(standard - standard.mean(0), max(1, kept))
+    return vectors / math.sqrt(max(float(values.sum()), 1e-9))
+
+
+def _principal(centred: Floats, kept: int) -> tuple[Floats, Floats]:
+    """Variances and directions of `[N, D]`, by whichever of the two square matrices is the smaller."""
+    clips, width = centred.shape
+    if clips >= width:
+        values, vectors = np.linalg.eigh(centred.T @ centred / max(1, clips - 1))
+        return values[-kept:], vectors[:, -kept:]
+    values, sides = np.linalg.eigh(centred @ centred.T / max(1, clips - 1))
+    values, sides = np.maximum(values[-kept:], 0), sides[:, -kept:]
+    return values, centred.T @ sides / np.sqrt(np.maximum(values * max(1, clips - 1), 1e-12))
 
 
 # -- fitting ---------------------------------------------------------------------------------------------------------
@@ -324,6 +340,15 @@ def _head(
         if size < 1e-4:
             break
     return head
+
+
+def posterior(design: Floats, table: Table, penalty: float) -> tuple[Floats, Floats]:
+    """The head `[P]`, and the precision `[P, P]` with which votes and penalty tell it (Laplace's approximation)."""
+    head = _head(design, table, penalty)
+    chance = 0.5 * (1 + np.tanh(design @ head / 2))
+    precision = (design * (table.weight * chance * (1 - chance))[:, None]).T @ design
+    precision[np.diag_indices_from(precision)] += penalty
+    return head, precision
 
 
 def choose_penalty(design: Floats, table: Table) -> float:

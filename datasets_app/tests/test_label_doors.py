@@ -172,6 +172,7 @@ def test_the_page_says_whose_the_rows_are_to_everybody_and_how_sure_to_curators(
         assert "8 of 14 pairs were labelled by the taste anna@1, and judged by nobody." in shown
         assert ("What the taste labelled" in shown) is is_told
     assert "<dd>anna@1</dd>" in shown
+    assert "8 by a taste" in flat(page.get(reverse("datasets")).text)
 
 
 def test_a_dataset_of_people_says_nothing_of_tastes(curator_page: Client) -> None:

@@ -155,6 +155,16 @@ def test_a_taste_labels_at_most_its_share_of_the_rows(base: BaseModel, share: fl
     assert max(texts.values()) - min(texts.values()) <= 1 and len(texts) == min(most, 5)
 
 
+def test_where_room_is_short_every_text_has_its_surest_pair_before_any_has_two(base: BaseModel) -> None:
+    judged = [clips(2, base_model=base) for _ in range(3)]
+    for pair in judged:
+        prefer(*pair)
+    unjudged = [*heard_prompts(1, base, (6, 5.9, -5.9, -6)), *heard_prompts(2, base, (1, -1))]
+    spec = FilterSpec.from_mapping({"taste": str(taste(base).pk), "taste_share": 0.5}, "preference")
+    found = labels_for(spec, seed_that_trains_on([*judged, *unjudged])).pairs
+    assert sorted(pair.asked for pair in found) == sorted(map(text, unjudged))
+
+
 def test_without_a_judged_pair_labels_have_to_be_wanted_alone(base: BaseModel) -> None:
     heard_prompts(1, base)
     anna = taste(base)
@@ -187,6 +197,13 @@ def test_a_pair_whose_chosen_clip_is_much_noisier_is_left_out(base: BaseModel) -
     heard(made[0], -2, noise=0.31)
     heard(made[1], 2, noise=0.2)
     assert named(taste(base)) == {(made[1].pk, made[0].pk)}
+
+
+def test_a_pair_far_apart_is_left_out_though_others_make_up_for_it(base: BaseModel) -> None:
+    made = noisy, quiet = heard_prompts(2, base, (2, -2))
+    heard(noisy[0], 2, noise=0.31)
+    heard(quiet[0], 2, noise=0.02)
+    assert [pair.asked for pair in labels_for(alone(taste(base)), seed_that_trains_on(made)).pairs] == [text(quiet)]
 
 
 def test_chosen_clips_are_on_the_whole_no_noisier_than_the_guard_allows(base: BaseModel) -> None:
@@ -223,16 +240,19 @@ def test_what_guards_watch_is_not_taught(base: BaseModel, facts: dict[str, float
 
 
 def test_a_pair_whose_chosen_clip_lost_the_tempo_asked_for_is_left_out_when_built(base: BaseModel) -> None:
-    (made,) = heard_prompts(1, base, (2, 1.9, -2))
+    (made,) = heard_prompts(1, base, (2, 1.9, -1.9, -2))
     Prompt.objects.filter(pk=made[0].job.prompt_id).update(tempo=120)
-    for sample, tempo in zip(made, (75, 120, 120), strict=True):
+    for sample, tempo in zip(made, (75, 120, 120, 75), strict=True):
         sample.audio_file.save(f"clicks-{sample.pk}.flac", ContentFile(clicks(tempo)))
     anna = taste(base)
-    assert len(labels_for(alone(anna)).pairs) == 2
+    assert len(labels_for(alone(anna)).pairs) == 4
     dataset = built("preference", {"taste": str(anna.pk), "taste_share": 1})
-    assert [item.chosen.sample for item in dataset.items.all()] == [made[1]]
+    lost, kept, also_kept, also_lost = made
+    found = {(item.chosen.sample, item.rejected.sample) for item in dataset.items.all()}
+    assert found == {(lost, also_lost), (kept, also_kept), (kept, also_lost)}
     rule = next(rule for rule in dataset.statistics["labels"]["watched"] if rule["key"] == "tempo")
-    assert rule["left_out"] == 1 and rule["without"]["chosen"] == 0.5 and rule["with"]["chosen"] == 1.0
+    assert rule["left_out"] == 1 and rule["without"]["chosen"] == 0.5
+    assert rule["with"]["chosen"] == pytest.approx(2 / 3, abs=1e-5)
 
 
 # -- which tastes ----------------------------------------------------------------------------------------------------

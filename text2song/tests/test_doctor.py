@@ -257,7 +257,9 @@ def test_workers_that_hang_and_work_that_waits():
 
 @with_database
 def test_a_schedule_that_is_missing_changed_or_overdue():
-    assert told(work.schedule())[1] == "Not as it should be in the schedule: sweep-listening-tests, prune."
+    assert (
+        told(work.schedule())[1] == "Not as it should be in the schedule: sweep-listening-tests, sweep-rounds, prune."
+    )
     call_command("setup")
     assert told(work.schedule())[0] == "ok"
     Schedule.objects.filter(name="prune").update(next_run=timezone.now() - 20 * MINUTE)

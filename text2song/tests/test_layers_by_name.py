@@ -128,7 +128,9 @@ def test_only_adapters_refer_to_a_table_above_their_own() -> None:
         for field in model._meta.get_fields()
         if field.is_relation and field.concrete and is_above(app, field.related_model._meta.app_label)
     }
-    assert drawn == {f"adapters.{name}.base_model" for name in ("Adapter", "AdapterRegistration", "DefaultChange", "Taste")}
+    assert drawn == {
+        f"adapters.{name}.base_model" for name in ("Adapter", "AdapterRegistration", "DefaultChange", "Taste")
+    }
 
 
 def test_names_that_are_alike_are_still_there() -> None:

@@ -21,6 +21,7 @@ FIRST_USER = "studio"
 EVERY_MINUTE = {"schedule_type": Schedule.MINUTES, "minutes": 1}
 SCHEDULES = {
     "sweep-listening-tests": {"func": "feedback.tasks.sweep", **EVERY_MINUTE},
+    "sweep-rounds": {"func": "training.tasks.sweep_rounds", **EVERY_MINUTE},
     "prune": {"func": "text2song.tasks.prune", "schedule_type": Schedule.DAILY, "minutes": None},
 }
 """What goes on by itself. Taking up the work of dead workers is no part of it: every worker does."""

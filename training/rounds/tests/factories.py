@@ -1,0 +1,112 @@
+"""Rounds for tests, at whatever step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.models import Taste
+from feedback.services import prefer
+from generation.models import AudioSample, BaseModel, GenerationJob
+from generation.tests.factories import AudioSampleFactory, BaseModelFactory
+from prompts.models import Prompt
+from prompts.tests.factories import PromptFactory
+from text2song.work import Work
+from training.models import Round, TasteFit
+from training.rounds.pairs import next_pair
+from training.rounds.progress import advance
+from training.rounds.services import start_round
+
+USABLE = {
+    "votes": 60,
+    "prompts": 6,
+    "raters": 1,
+    "accuracy": {"value": 0.8, "low": 0.7, "high": 0.88, "right": 48, "of": 60},
+    "lower": 0.65,
+    "votes_wanted": 0,
+}
+
+
+def base() -> BaseModel:
+    """The active base model."""
+    return BaseModel.objects.filter(is_active=True).first() or BaseModelFactory(key="tiny", is_active=True)
+
+
+def own_prompts(owner: Any, count: int = 10) -> list[Prompt]:
+    return [
+        PromptFactory(author=owner, text=f"a tune, number {number} of {owner.get_username()}")
+        for number in range(count)
+    ]
+
+
+def begun(owner: Any, **values: Any) -> Round:
+    """A round that has sent its jobs: of ten prompts four are taught with and six are held out."""
+    base()
+    if not Prompt.objects.filter(author=owner).exists():
+        own_prompts(owner)
+    return start_round(actor=owner, **{"votes_wanted": 4, "clips_per_prompt": 2, **values})
+
+
+def end(work: Work, **values: Any) -> None:
+    """As a worker would leave it, long ago."""
+    type(work)._base_manager.filter(pk=work.pk).update(**values)
+
+
+def make_clips(round_: Round) -> Round:
+    """Let workers make all that it sends, until it has all."""
+    while Round.objects.get(pk=round_.pk).step == "making":
+        for job in round_.jobs.filter(state="queued"):
+            GenerationJob.objects.filter(pk=job.pk).update(state="running")
+            for index in range(job.num_samples):
+                AudioSampleFactory(job=job, index=index)
+            complete(job)
+        if not advance(round_.pk).is_under_way:
+            break
+    return Round.objects.get(pk=round_.pk)
+
+
+def complete(job: GenerationJob) -> None:
+    from django.utils import timezone
+
+    now = timezone.now()
+    end(job, state="completed", started_at=now, finished_at=now)
+
+
+def judge(round_: Round, votes: int | None = None, winner: str = "a") -> Round:
+    """Its owner votes on what they are asked, until nothing more is asked."""
+    given = 0
+    while (votes is None or given < votes) and (pair := next_pair(round_)):
+        prefer(sample_a=pair[0], sample_b=pair[1], winner=winner, rater=round_.owner)
+        given += 1
+        if advance(round_.pk).step != "judging":
+            break
+    return Round.objects.get(pk=round_.pk)
+
+
+def taste_of(round_: Round, *, usable: bool = True, **values: Any) -> Taste:
+    return Taste.objects.create(
+        **{
+            "name": round_.owner_name,
+            "version": Taste.objects.filter(name=round_.owner_name).count() + 1,
+            "base_model": round_.base_model,
+            "filters": {"raters": [round_.owner_name]},
+            "weights": "tastes/none.safetensors",
+            "sha256": "0" * 64,
+            "votes": 60,
+            "report": USABLE if usable else USABLE | {"votes_wanted": 40, "lower": 0.49},
+            "is_usable": usable,
+            "created_by": round_.owner,
+            **values,
+        }
+    )
+
+
+def fitted(round_: Round, *, usable: bool = True) -> Round:
+    """Let the fit that it waits for end with a taste."""
+    fit = Round.objects.get(pk=round_.pk).fit
+    assert fit is not None
+    end(fit, state=TasteFit.State.COMPLETED, taste=taste_of(round_, usable=usable))
+    return advance(round_.pk)
+
+
+def clips(round_: Round) -> list[AudioSample]:
+    return list(AudioSample.objects.filter(job__in=round_.jobs.all()).order_by("job", "index"))

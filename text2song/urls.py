@@ -32,6 +32,7 @@ urlpatterns = [
     path("adapters/", include("adapters.pages.urls")),
     path("datasets/", include("datasets_app.pages.urls")),
     path("training/", include("training.pages.urls")),
+    path("teach/", include("training.rounds.pages.urls")),
     path("healthz", login_not_required(health.healthz), name="healthz"),
     path("readyz", login_not_required(health.readyz), name="readyz"),
     path("metrics", login_not_required(health.metrics), name="metrics"),

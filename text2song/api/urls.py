@@ -22,6 +22,7 @@ from prompts.api.views import PromptSuiteViewSet, PromptTemplateViewSet
 from training.api.experiments import ExperimentViewSet
 from training.api.runs import RunViewSet
 from training.promotion.api.views import PromotionViewSet
+from training.rounds.api.views import RoundViewSet
 
 
 class StudioRouter(SimpleRouter):
@@ -55,6 +56,7 @@ router.register("trials", TrialViewSet, basename="api-trial")
 router.register("leaderboard", LeaderboardViewSet, basename="api-leaderboard")
 router.register("experiments", ExperimentViewSet, basename="api-experiment")
 router.register("promotions", PromotionViewSet, basename="api-promotion")
+router.register("rounds", RoundViewSet, basename="api-round")
 router.register("runs", RunViewSet, basename="api-run")
 router.register("datasets", DatasetViewSet, basename="api-dataset")
 router.register("dataset-exports", ExportViewSet, basename="api-dataset-export")

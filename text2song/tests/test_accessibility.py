@@ -18,6 +18,8 @@ from generation.models import BaseModel
 from generation.tests.factories import AudioSampleFactory, FavoriteFactory, GenerationJobFactory
 from prompts.tests.factories import PromptSuiteFactory, PromptTemplateFactory
 from training.models import Promotion
+from training.rounds.services import cancel_round
+from training.rounds.tests.factories import begun, fitted, judge, make_clips, score
 from training.tests.factories import ExperimentFactory, TrainingRunFactory, add_lines, add_points
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -31,6 +33,7 @@ MUST_BE_REACHED = {
     *("tests", "test-create", "test-detail", "test-listen", "test-results", "leaderboard", "raters", "invitations"),
     *("datasets", "dataset-create", "dataset-detail", "adapters", "adapter-detail", "adapter-upload", "training"),
     *("experiment-new", "experiment-detail", "run-new", "run-detail", "run-compare", "promotion-policy"),
+    *("rounds", "round-new", "round-detail", "round-judge"),
     *("settings", "models"),
 }
 LINKS = "() => [...document.querySelectorAll('a[href]')].map(link => link.href)"
@@ -69,11 +72,20 @@ def deep_pages(curator: Any) -> list[str]:
     failed = TrainingRunFactory(experiment=experiment, failed=True)
     promotion = Promotion.objects.create(adapter=adapter, opponent=parent, test=over)
     assert promotion.claim("host:1:1") and promotion.end(Promotion.Outcome.DECLINED, "Too few votes.")
+    lead_a_round(curator)
     return [
         reverse("test-results", args=[over.pk]),
         reverse("sample-feedback", args=[sample.pk]),
         f"{reverse('run-compare')}?ids={done.pk}&ids={failed.pk}",
     ]
+
+
+def lead_a_round(curator: Any) -> None:
+    """One that is over, with all there is to tell, and one whose pairs wait."""
+    understood = fitted(judge(make_clips(begun(curator, by_itself=False))))
+    score(understood)
+    cancel_round(actor=curator, round_=understood)
+    make_clips(begun(curator))
 
 
 @pytest.mark.slow

@@ -36,6 +36,8 @@ LISTS = (
     "api-docs",
     "training",
     "experiment-new",
+    "rounds",
+    "round-new",
 )
 PUBLIC = {"sign-in", "sign-out", "healthz", "readyz", "metrics"}
 

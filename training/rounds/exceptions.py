@@ -10,8 +10,8 @@ class TooFewPrompts(Refused):
 
     def __init__(self, fresh: int, wanted: int) -> None:
         message = (
-            f"Of these prompts {fresh} can be held out to judge on, because nothing was trained on them yet; that is too "
-            f"few. Choose {wanted} or more prompts of which at least 6 are new, or choose a frozen suite to be judged on."
+            f"Of these prompts {fresh} can be held out to judge on, as nothing was trained on them yet; that is too "
+            f"few. Choose {wanted} or more prompts of which at least 6 are new, or a frozen suite to be judged on."
         )
         super().__init__(message, fields={"suite": [message]})
 

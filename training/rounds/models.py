@@ -163,6 +163,11 @@ class Round(UUIDModel):
         return self.state == self.State.ACTIVE
 
     @property
+    def asks_its_owner(self) -> bool:
+        """Whether nothing happens until its owner listens."""
+        return self.is_under_way and self.step in (self.Step.JUDGING, self.Step.TESTING)
+
+    @property
     def taste(self) -> Taste | None:
         """What was fitted on its owner's votes."""
         return self.fit.taste if self.fit else None

@@ -9,11 +9,11 @@ from functools import cached_property
 from itertools import combinations
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from feedback.models import Preference
 from feedback.models.judgements import set_key
+from feedback.querysets import PreferenceQuerySet
 from generation.models import AudioSample
+from generation.querysets import AudioSampleQuerySet
 from training.rounds.models import Round
 
 
@@ -35,8 +35,8 @@ def choose(open_pairs: Sequence[Pair], given: Sequence[Pair]) -> Pair | None:
     """The pair to ask about next, of those that are not judged yet; `given` are. None when there is none.
 
     The one function to replace by a choice that knows what votes would tell. This one spreads them: the prompt with the
-    fewest votes first, of it the clips that were compared least; what is equal then is in an order that looks random and
-    is the same each time, so that a page can be loaded again.
+    fewest votes first, of it the clips that were compared least; what is equal then is in an order that looks random
+    and is the same each time, so that a page can be loaded again.
     """
     prompts = Counter(pair.prompt for pair in given)
     clips = Counter(clip for pair in given for clip in (pair.left, pair.right))
@@ -83,12 +83,12 @@ def _sided(prompt: UUID, one: UUID, other: UUID) -> Pair:
     return Pair(prompt, other, one) if swapped else Pair(prompt, one, other)
 
 
-def clips_of(round_: Round) -> QuerySet[AudioSample]:
+def clips_of(round_: Round) -> AudioSampleQuerySet:
     """Its clips that can be heard."""
     return AudioSample.objects.visible().filter(job__in=round_.jobs.filter(state="completed").order_by().values("pk"))
 
 
-def answers(round_: Round) -> QuerySet[Preference]:
+def answers(round_: Round) -> PreferenceQuerySet:
     """What its owner said of its clips, wherever they said it."""
     if round_.owner_id is None:
         return Preference.objects.none()

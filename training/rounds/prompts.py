@@ -1,4 +1,4 @@
-"""What a round is for: a person's own prompts, or prompts drawn from the studio's templates; and what it is judged on."""
+"""What a round is for: somebody's own prompts, or some drawn from the templates; and what it is judged on."""
 
 from __future__ import annotations
 

@@ -48,8 +48,10 @@ def start_round(
     """Begin a round for the actor's own taste; its clips are on their way when this returns.
 
     `prompts` are what it is for; without, `drawn` so many from the templates, else all that the actor wrote. Without a
-    frozen `suite` it is judged on that of their last round, and in the first on a part of the prompts, held out. Raises `RoundUnderWay`, `NothingToMake`,
-    `TooFewPrompts`, `Refused` (a suite, a budget or pairs that do not suffice) and `ValidationError`.
+    frozen `suite` it is judged on that of their last round, and in the first on a part of the prompts, held out.
+
+    Raises `RoundUnderWay`, `NothingToMake`, `TooFewPrompts`, `Refused` (a suite, a budget or pairs that do not suffice)
+    and `ValidationError`.
     """
     model = base_model or model_for(None)
     with transaction.atomic():

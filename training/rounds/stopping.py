@@ -11,8 +11,9 @@ from training.services import cancel_run
 
 
 def cut_off(round_: Round) -> None:
-    """Cancel its jobs and its run as far as they go on: checkpoints stay. A fit, a dataset and a test come to their end:
-    the first two are short, and half a test tells nothing.
+    """Cancel its jobs and its run as far as they go on: checkpoints stay.
+
+    A fit, a dataset and a test come to their end: the first two are short, and half a test tells nothing.
     """
     owner = round_.owner
     if owner is None:

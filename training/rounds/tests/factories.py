@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.models import Taste
 from feedback.services import prefer
-from generation.models import AudioSample, BaseModel, GenerationJob
+from generation.models import AudioSample, BaseModel, ClipScore, GenerationJob
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory
 from prompts.models import Prompt
 from prompts.tests.factories import PromptFactory
@@ -110,3 +110,10 @@ def fitted(round_: Round, *, usable: bool = True) -> Round:
 
 def clips(round_: Round) -> list[AudioSample]:
     return list(AudioSample.objects.filter(job__in=round_.jobs.all()).order_by("job", "index"))
+
+
+def score(round_: Round, taste: Taste | None = None) -> None:
+    """Let the taste like each clip better than the one before."""
+    taste = taste or round_.taste
+    rows = [ClipScore(sample=clip, taste=taste, score=float(place)) for place, clip in enumerate(clips(round_))]
+    ClipScore.objects.bulk_create(rows)

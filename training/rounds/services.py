@@ -161,21 +161,21 @@ def go_on(
     *,
     actor: User,
     round_: Round,
-    source: str = "",
+    trains_on: str = "",
     max_clips: int | None = None,
     max_minutes: int | None = None,
 ) -> Round:
     """Do what it waits for: begin the next step, try again what failed, or end a pause; with more budget where given.
 
-    `source` says what it trains on ("taste" or "votes"), once it is known what it understood. Raises `RoundIsOver`,
+    `trains_on` says what it trains on ("taste" or "votes"), once it is known what it understood. Raises `RoundIsOver`,
     `NotNow`, `ValidationError` (budget).
     """
     with _changing(actor, round_, "continued") as current:
         current.max_clips = current.max_clips if max_clips is None else max_clips
         current.max_minutes = current.max_minutes if max_minutes is None else max_minutes
         current.clean_fields(exclude=[f.name for f in Round._meta.fields if f.name not in ("max_clips", "max_minutes")])
-        if source:
-            choose_source(current, source)
+        if trains_on:
+            choose_source(current, trains_on)
         if current.state != State.ACTIVE:
             forget_failure(current)
         current.state, current.told, current.agreed = State.ACTIVE, "", True

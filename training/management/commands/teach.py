@@ -27,7 +27,7 @@ class Command(BaseCommand):
         does.add_argument("--advance", action="store_true", help="begin what it waits to begin, or try again")
         does.add_argument("--pause", action="store_true", help="begin nothing more")
         does.add_argument("--cancel", action="store_true", help="end it; what was made stays")
-        parser.add_argument("--source", choices=Round.Source.values, default="", help="what it trains on")
+        parser.add_argument("--trains-on", choices=Round.Source.values, default="", help="what it trains on")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = get_user_model().objects.filter(username=options["user"]).first()
@@ -37,8 +37,8 @@ class Command(BaseCommand):
         if round_ is None:
             raise CommandError(f"{user} has no round yet. Begin one under “Teach the studio”.")
         try:
-            if options["advance"] or options["source"]:
-                round_ = go_on(actor=user, round_=round_, source=options["source"])
+            if options["advance"] or options["trains_on"]:
+                round_ = go_on(actor=user, round_=round_, trains_on=options["trains_on"])
             elif options["pause"]:
                 round_ = pause_round(actor=user, round_=round_)
             elif options["cancel"]:

@@ -116,7 +116,7 @@ class RoundStartSerializer(StrictSerializer):
 class AdvanceSerializer(StrictSerializer):
     """What a round waits for; all may be left out."""
 
-    source = strict.ChoiceField(
+    trains_on = strict.ChoiceField(
         required=False, choices=Round.Source.choices, help_text="What it trains on, at the step “understood”."
     )
     max_clips = strict.IntegerField(required=False, min_value=1, max_value=100_000)

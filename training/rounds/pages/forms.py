@@ -121,6 +121,6 @@ class MoreVotesForm(forms.Form):
 class GoOnForm(forms.Form):
     """What it trains on, or more budget; all may be left out."""
 
-    source = forms.ChoiceField(required=False, choices=[("", ""), *Round.Source.choices])
+    trains_on = forms.ChoiceField(required=False, choices=[("", ""), *Round.Source.choices])
     max_clips = forms.IntegerField(label="Clips at most", required=False, min_value=1, max_value=100_000)
     max_minutes = forms.IntegerField(label="Minutes of work at most", required=False, min_value=1, max_value=100_000)

@@ -41,7 +41,7 @@ def own_prompts(owner: Any, count: int = 10) -> list[Prompt]:
 def begun(owner: Any, **values: Any) -> Round:
     """A round that has sent its jobs: of ten prompts four are taught with and six are held out."""
     base()
-    if not Prompt.objects.filter(author=owner).exists():
+    if Prompt.objects.filter(author=owner).count() < 10:
         own_prompts(owner)
     return start_round(actor=owner, **{"votes_wanted": 4, "clips_per_prompt": 2, **values})
 

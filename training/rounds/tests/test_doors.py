@@ -147,7 +147,7 @@ def test_it_tells_what_it_understood_and_offers_more_votes(page, user):
     best, worst = clips(round_)[-1], clips(round_)[0]
     assert html.index(f"player-{best.pk}") < html.index(f"player-{worst.pk}")
     assert "Train on this taste" not in html and "Train on your votes alone" in html
-    assert page.post(address("round-go-on", round_), {"source": "taste"}).status_code == 302
+    assert page.post(address("round-go-on", round_), {"trains_on": "taste"}).status_code == 302
     assert Round.objects.get().step == "understood"
     page.post(address("round-more", round_), {"votes": "x"})
     assert Round.objects.get().step == "understood"
@@ -295,7 +295,7 @@ def test_a_round_goes_through_the_api(user):
     assert (told["step"], told["state"], told["votes"], told["clips"]) == ("fitting", "waiting", 10, 20)
     assert client.post(f"{url}advance/", {}).json()["state"] == "active"
     assert client.post(f"{url}pause/").json()["state"] == "paused"
-    assert client.post(f"{url}advance/", {"source": "taste"}).json()["code"] == "not_now"
+    assert client.post(f"{url}advance/", {"trains_on": "taste"}).json()["code"] == "not_now"
     assert client.post(f"{url}more/", {"votes": 0}).status_code == 400
     assert client.post(f"{url}cancel/").json()["state"] == "cancelled"
     assert client.post(f"{url}cancel/").json()["code"] == "round_over"
@@ -338,7 +338,7 @@ def test_the_command_shows_and_advances(user, capsys):
     assert Round.objects.get().fit is not None
     call_command("teach", user="rita", pause=True)
     with pytest.raises(CommandError, match="is chosen when"):
-        call_command("teach", user="rita", source="votes")
+        call_command("teach", user="rita", trains_on="votes")
     go_on(actor=user, round_=round_)
     pause_round(actor=user, round_=round_)
     call_command("teach", user="rita", cancel=True)

@@ -211,10 +211,10 @@ def test_a_taste_that_is_not_usable_waits_for_its_owner(user, judged):
     fitted(judged, usable=False)
     round_ = at(judged, "understood", "waiting")
     with pytest.raises(NotNow, match="cannot be relied on yet"):
-        go_on(actor=user, round_=round_, source="taste")
+        go_on(actor=user, round_=round_, trains_on="taste")
     go_on(actor=user, round_=round_)
     at(judged, "understood", "waiting")
-    go_on(actor=user, round_=round_, source="votes")
+    go_on(actor=user, round_=round_, trains_on="votes")
     assert "taste" not in at(judged, "building").dataset.filters
 
 
@@ -311,7 +311,7 @@ def test_step_by_step_it_asks_before_each(user):
     go_on(actor=user, round_=round_)
     fitted(round_)
     at(round_, "understood", "waiting")
-    go_on(actor=user, round_=round_, source="taste")
+    go_on(actor=user, round_=round_, trains_on="taste")
     assert at(round_, "building").dataset
     built(round_)
     assert at(round_, "training", "waiting").run is None

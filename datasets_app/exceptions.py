@@ -23,6 +23,25 @@ class NoRows(Refused):
         super().__init__(f"No {of_kind} fits these filters, so there is nothing to build. Widen them, or judge more.")
 
 
+class TasteNotUsable(Refused):
+    """A taste that cannot label pairs."""
+
+    code = "taste_not_usable"
+
+    def __init__(self, problem: str) -> None:
+        message = f"taste: {problem}"
+        super().__init__(message, fields={"taste": [message]})
+
+
+class NothingLabelled(Refused):
+    """A taste that labels no pair under these filters."""
+
+    code = "nothing_labelled"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, fields={"taste": [reason]})
+
+
 class InvalidRow(Refused):
     """A file to import holds something that is no row of a dataset."""
 

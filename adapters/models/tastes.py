@@ -24,7 +24,7 @@ class Taste(SoftDeleteModel, UUIDModel):
     """A reward model: scores of clips, fitted on the votes of one person, of several, or of all.
 
     It never votes. `filters` chose the votes, as they choose a dataset's rows; `weights` is a safetensors file and
-    `described` what stands beside it (`generation.engine.taste`); `report` is how good it is. A taste fitted anew is a
+    `described` what stands beside it (`generation.sound.taste`); `report` is how good it is. A taste fitted anew is a
     new version of the same name. *Usable* ones may pick, order and label clips; the others only learn.
     """
 

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from datasets_app.building.filters import LONGEST_LIST, NO_ADAPTER
+from datasets_app.building.filters import LONGEST_LIST, MOST_TASTE_PAIRS, NO_ADAPTER
 from datasets_app.formats.training_command import training_command
 from datasets_app.models import MAX_SEED, NAME_LENGTH, Dataset, Export
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
@@ -32,6 +32,9 @@ FILTERS: dict[str, dict[str, Any]] = {
     "since": MOMENT,
     "until": MOMENT,
     "favorites": {"type": "boolean"},
+    "taste": {"type": "string", "format": "uuid"},
+    "taste_share": {"type": "number", "exclusiveMinimum": 0, "minimum": 0, "maximum": 1},
+    "taste_pairs": {"type": "integer", "minimum": 1, "maximum": MOST_TASTE_PAIRS},
 }
 
 
@@ -47,7 +50,9 @@ class FiltersField(serializers.JSONField):
 
 FILTERS_HELP = (
     "All optional: criterion, min_rating, max_rating (supervised only), required_tags, excluded_tags, prompts, "
-    "adapters (ids, or “none”), base_models (keys), raters (user names), min_rater_weight, since, until, favorites."
+    "adapters (ids, or “none”), base_models (keys), raters (user names), min_rater_weight, since, until, favorites. "
+    "For preferences, taste (an id) adds pairs that nobody judged, labelled by it: at most taste_share of all rows "
+    "(0.8; 1 allows them alone) and taste_pairs of a text (4)."
 )
 
 
@@ -56,6 +61,7 @@ class ChoiceOfRowsSerializer(StrictSerializer):
 
     kind = strict.ChoiceField(choices=Dataset.Kind.choices)
     filters = FiltersField(required=False, default=dict, help_text=FILTERS_HELP)
+    seed = strict.IntegerField(min_value=0, max_value=MAX_SEED, default=0, help_text="Of the splits.")
 
 
 class NewDatasetSerializer(ChoiceOfRowsSerializer):
@@ -63,7 +69,6 @@ class NewDatasetSerializer(ChoiceOfRowsSerializer):
 
     name = strict.CharField(max_length=NAME_LENGTH)
     description = strict.CharField(max_length=5000, required=False, allow_blank=True, default="")
-    seed = strict.IntegerField(min_value=0, max_value=MAX_SEED, default=0)
 
 
 class CountSerializer(serializers.Serializer):
@@ -71,6 +76,11 @@ class CountSerializer(serializers.Serializer):
 
     count = strict.IntegerField(allow_null=True, help_text="null: told only as fewer than `fewer_than`.")
     fewer_than = strict.IntegerField(allow_null=True)
+    labelled = strict.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="With a taste: how many of `count` it labels; null where that would tell how many are judged.",
+    )
 
 
 class ReadinessSerializer(serializers.Serializer):
@@ -135,6 +145,9 @@ class DatasetSerializer(WorkSerializer):
     url = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField(help_text="0 to 1")
     row_count = strict.IntegerField(read_only=True)
+    labelled = serializers.DictField(
+        child=strict.IntegerField(), read_only=True, help_text="Rows that no person judged, by the taste that did."
+    )
     splits = serializers.SerializerMethodField(help_text="Rows of each split.")
     filters = serializers.SerializerMethodField(help_text="What chose the rows; null for raters.")
     created_by = strict.CharField(source="created_by.username", default=None, read_only=True)
@@ -157,6 +170,7 @@ class DatasetSerializer(WorkSerializer):
             "imported_from",
             "seed",
             "row_count",
+            "labelled",
             "splits",
             "content_hash",
             "training_commands",
@@ -217,6 +231,15 @@ class DatasetStatisticsSerializer(serializers.Serializer):
     consistency = strict.FloatField(required=False, allow_null=True, help_text="Share of triads with an order.")
     circles = serializers.JSONField(
         required=False, allow_null=True, help_text="Circular triads: each id preferred to the next."
+    )
+    labelled = serializers.JSONField(
+        required=False, help_text="Where a taste labelled rows: how many, how many people judged, by taste, by split."
+    )
+    labels = serializers.JSONField(
+        required=False,
+        allow_null=True,
+        help_text="Its accuracy on people's votes, how sure it was, and what the rules on noise, loudness, tempo, "
+        "silence and clipping left out, with the means over chosen and rejected clips without and with them.",
     )
     raters = strict.IntegerField(required=False, allow_null=True)
     answers = strict.IntegerField(required=False, allow_null=True)

@@ -112,11 +112,13 @@ class DatasetViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixi
     )
     @action(detail=False, methods=["post"])
     def count(self, request: Request) -> Response:
+        body = _body(ChoiceOfRowsSerializer, request)
         try:
-            count = services.preview(actor=request.user, **_body(ChoiceOfRowsSerializer, request))
+            found = services.preview_parts(actor=request.user, **body)
         except InvalidFilters as error:
             raise _in_filters(error) from error
-        return Response({"count": count, "fewer_than": FEWEST_TOLD if count is None else None})
+        told = {"count": found.rows, "fewer_than": FEWEST_TOLD if found.rows is None else None}
+        return Response(told | ({"labelled": found.labelled} if body["filters"].get("taste") else {}))
 
     @extend_schema(
         summary="See whether the feedback suffices for a first dataset",

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from datasets_app.building.filters import FilterSpec
+from datasets_app.building.machine_labels import Label, Labels, labels_for
 from datasets_app.building.selection import TOLERANCE, rows
 from datasets_app.building.splits import assign_splits
 from datasets_app.building.writing import Writer, seal
@@ -37,19 +38,32 @@ def build(dataset: Dataset) -> bool:
 def _build(dataset: Dataset) -> None:
     spec = FilterSpec.stored(dataset.filters)
     found = rows(dataset.kind, spec)
-    text_keys = sorted(found.order_by().values_list("asked", flat=True).distinct())
+    labels = labels_for(spec, dataset.seed) if spec.taste else None
+    labelled = _by_text(labels)
+    text_keys = sorted({*found.order_by().values_list("asked", flat=True).distinct(), *labelled})
     if not text_keys:
         raise NoRows(ROW_NOUNS[dataset.kind])
-    writer = Writer(dataset)
+    writer = Writer(dataset, labels.taste if labels else None)
     writer.clear()
-    dataset.count(0, found.count())
+    dataset.count(0, found.count() + sum(map(len, labelled.values())))
     dataset.refresh_from_db()
     splits = assign_splits(text_keys, dataset.seed)
     for some in _batches(text_keys, TEXTS_AT_ONCE):
         batch = list(rows(dataset.kind, _asking(spec, some)))
-        samples = _samples(batch)
-        writer.write([_row(values, samples, splits) for values in batch], {pk: s.sample for pk, s in samples.items()})
-    seal(dataset)
+        pairs = [pair for text in some for pair in labelled.get(text, [])]
+        samples = _samples(_named(batch) | {s.sample for pair in pairs for s in (pair.chosen, pair.rejected)})
+        made: list[Row] = [_row(values, samples, splits) for values in batch]
+        if labels:
+            made += [_labelled_row(pair, labels.judge, samples, splits) for pair in pairs]
+        writer.write(made, {pk: s.sample for pk, s in samples.items()})
+    seal(dataset, labels.to_mapping() if labels else None)
+
+
+def _by_text(labels: Labels | None) -> dict[str, list[Label]]:
+    found: dict[str, list[Label]] = defaultdict(list)
+    for pair in labels.pairs if labels else []:
+        found[pair.asked].append(pair)
+    return found
 
 
 def _asking(spec: FilterSpec, text_keys: list[str]) -> FilterSpec:
@@ -86,9 +100,12 @@ class _Sample:
         )
 
 
-def _samples(batch: Sequence[Mapping[str, Any]]) -> dict[UUID, _Sample]:
-    """The samples of pooled rows, with their prompts, models, adapters, tags and notes, in three queries."""
-    ids = {values[name] for values in batch for name in ("sample_id", "low", "high") if name in values}
+def _named(batch: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    return {values[name] for values in batch for name in ("sample_id", "low", "high") if name in values}
+
+
+def _samples(ids: set[UUID]) -> dict[UUID, _Sample]:
+    """These samples, with their prompts, models, adapters, tags and notes, in three queries."""
     tags: dict[UUID, set[str]] = defaultdict(set)
     uses = SampleTag.objects.filter(sample__in=ids).trusted().order_by()
     for sample_id, name in uses.values_list("sample_id", "tag__name"):
@@ -106,19 +123,24 @@ def _row(values: Mapping[str, Any], samples: Mapping[UUID, _Sample], splits: Map
     if "sample_id" in values:
         rated = samples[values["sample_id"]]
         rating = min(5.0, max(1.0, round(values["rating"], DECIMALS)))
-        shared = _shared(values, rated.sample, splits, values["weight"], values["votes"])
+        shared = _shared(rated.sample, splits, values["weight"], values["votes"])
         return SupervisedRow(**shared, sample=rated.freeze(), rating=rating)
     won, lost = ("high", "low") if values["high_weight"] > values["low_weight"] + TOLERANCE else ("low", "high")
     weight = values["low_weight"] + values["high_weight"] + values["tie_weight"]
     margin = max(0.0, values[f"{won}_weight"] - values[f"{lost}_weight"]) / weight
     chosen, rejected = samples[values[won]], samples[values[lost]]
-    shared = _shared(values, chosen.sample, splits, weight, sum(values[name] for name in ANSWERS))
+    shared = _shared(chosen.sample, splits, weight, sum(values[name] for name in ANSWERS))
     return PreferenceRow(**shared, chosen=chosen.freeze(), rejected=rejected.freeze(), margin=round(margin, DECIMALS))
 
 
-def _shared(
-    values: Mapping[str, Any], sample: AudioSample, splits: Mapping[str, str], weight: float, votes: int
-) -> dict[str, Any]:
+def _labelled_row(pair: Label, judge: str, samples: Mapping[UUID, _Sample], splits: Mapping[str, str]) -> PreferenceRow:
+    """A row that a taste labelled: no vote, and weighing less than one the less sure the taste is."""
+    chosen, rejected = samples[pair.chosen.sample], samples[pair.rejected.sample]
+    shared = _shared(chosen.sample, splits, pair.margin, 0)
+    return PreferenceRow(**shared, chosen=chosen.freeze(), rejected=rejected.freeze(), margin=pair.margin, judge=judge)
+
+
+def _shared(sample: AudioSample, splits: Mapping[str, str], weight: float, votes: int) -> dict[str, Any]:
     prompt = sample.job.prompt
     return {
         "split": splits[prompt.text_key],

@@ -14,7 +14,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from adapters.models import Adapter
-from datasets_app.exceptions import InvalidFilters
+from datasets_app.building.taste_choice import require_usable
+from datasets_app.exceptions import InvalidFilters, TasteNotUsable
 from feedback.judgements.tag_names import normal_name
 from feedback.models import Criterion, Tag
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
@@ -28,7 +29,10 @@ NO_ADAPTER = "none"
 """In place of an adapter's id: clips of the base model alone."""
 RATING_FILTERS = ("criterion", "min_rating", "max_rating")
 """Those that only supervised datasets have."""
+TASTE_SETTINGS = ("taste_share", "taste_pairs")
+"""Those that only a taste has."""
 LONGEST_LIST = 500
+TASTE_SHARE, TASTE_PAIRS, MOST_TASTE_PAIRS = 0.8, 4, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,9 @@ class FilterSpec:
     Ratings are limited after they are pooled over raters. `raters` (user names), `min_rater_weight`, `since` and
     `until` choose the answers that are pooled; `prompts`, `adapters`, `base_models`, tags and `favorites` (somebody's
     heart is on it) the clips. Empty means no limit.
+
+    `taste` (an id) adds pairs that nobody judged and of whose order that taste is sure: at most `taste_pairs` of a
+    text, and at most `taste_share` of all rows; 1 lets a dataset be made of them alone.
     """
 
     criterion: str = "overall"
@@ -53,6 +60,9 @@ class FilterSpec:
     since: str | None = None
     until: str | None = None
     favorites: bool = False
+    taste: str | None = None
+    taste_share: float = TASTE_SHARE
+    taste_pairs: int = TASTE_PAIRS
 
     @property
     def since_moment(self) -> datetime | None:
@@ -111,6 +121,7 @@ def _contradictions(read: Mapping[str, Any], kind: str, problems: Mapping[str, s
         for name in RATING_FILTERS:
             if name in read:
                 found[name] = f"{name}: a preference dataset is made of comparisons; ratings do not filter it."
+    found |= _of_taste(read, kind, problems)
     low, high = read.get("min_rating"), read.get("max_rating")
     if low is not None and high is not None and low > high:
         found.setdefault("max_rating", f"max_rating: the highest rating ({high:g}) is below the lowest ({low:g}).")
@@ -122,6 +133,19 @@ def _contradictions(read: Mapping[str, Any], kind: str, problems: Mapping[str, s
         if spec.since_moment > spec.until_moment:  # type: ignore[operator]  # both are given
             found["until"] = "until: the last day is before the first."
     return found
+
+
+def _of_taste(read: Mapping[str, Any], kind: str, problems: Mapping[str, str]) -> dict[str, str]:
+    names = [name for name in ("taste", *TASTE_SETTINGS) if name in read]
+    if kind == "supervised":
+        return {name: f"{name}: a taste labels pairs; choose a preference dataset." for name in names}
+    if "taste" not in read:
+        return {} if "taste" in problems else {name: f"{name}: choose a taste too." for name in names}
+    try:
+        require_usable(read["taste"], read.get("base_models", ()))
+    except TasteNotUsable as error:
+        return {"taste": error.message}
+    return {}
 
 
 # -- reading values ------------------------------------------------------------------------------------------------
@@ -140,6 +164,29 @@ def _number(low: float, high: float) -> Callable[[Any], float]:
         return number
 
     return read
+
+
+def _share(value: Any) -> float:
+    share = _number(0.0, 1.0)(value)
+    if not share:
+        raise _Wrong("must be above 0; leave the taste out for no labels of it.")
+    return share
+
+
+def _pairs(value: Any) -> int:
+    pairs = _number(1, MOST_TASTE_PAIRS)(value)
+    if pairs != int(pairs):
+        raise _Wrong(f"give a whole number from 1 to {MOST_TASTE_PAIRS}.")
+    return int(pairs)
+
+
+def _taste(value: Any) -> str:
+    """Its id, in the way it is stored; whether it may label is asked once all is read."""
+    names = _names(value)
+    try:
+        return str(uuid.UUID(names[0]))
+    except (IndexError, ValueError) as error:
+        raise _Wrong("give the id of a taste.") from error
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -239,5 +286,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "since": _moment,
     "until": _moment,
     "favorites": _truth,
+    "taste": _taste,
+    "taste_share": _share,
+    "taste_pairs": _pairs,
 }
 _DEFAULTS: dict[str, Any] = {spec.name: spec.default for spec in fields(FilterSpec)}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
 
+from adapters.models import Taste
 from datasets_app.exceptions import InvalidRow
 from datasets_app.formats.rows import ClipRow, Row, canonical
 from datasets_app.models import Clip, Dataset, DatasetItem
@@ -22,11 +24,12 @@ from text2song.work import patiently
 class Writer:
     """Writes rows of a claimed dataset one batch after another, each in a transaction in which it is still claimed.
 
-    Raises `ClaimLost` where it is not.
+    `taste` labelled those of the rows that have a judge. Raises `ClaimLost` where it is not.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, taste: Taste | None = None) -> None:
         self.dataset = dataset
+        self.taste = taste
         self.position = 0
 
     def clear(self) -> None:
@@ -56,6 +59,7 @@ class Writer:
                     row,
                     [clips[clip.sample_id] for clip in row.clips],
                     prompts.get(row.prompt_id),
+                    self.taste,
                 )
                 for index, row in enumerate(rows)
             )
@@ -91,9 +95,12 @@ def _require_one_sound(rows: Sequence[Row], clips: Mapping[UUID, Clip]) -> None:
             raise InvalidRow(f"The clip {clip.sample_id} has other codes in another row.")
 
 
-def seal(dataset: Dataset) -> bool:
-    """building -> ready, with content hash and report; False when the claim was lost."""
-    made = report(dataset)
+def seal(dataset: Dataset, labels: Mapping[str, Any] | None = None) -> bool:
+    """building -> ready, with content hash and report; False when the claim was lost.
+
+    `labels` is what the report tells of a taste's labels beside their number.
+    """
+    made = report(dataset, labels)
     rows = {f"{name}_rows": split["rows"] for name, split in made["splits"].items()}
     results = {"content_hash": content_hash(dataset), "statistics": made, **rows}
     return patiently(lambda: dataset.complete(**results))

@@ -51,8 +51,19 @@ def card(dataset: Dataset) -> str:
         "splits": [(value, getattr(dataset, f"{value}_rows")) for value in DatasetItem.Split.values],
         "filters": json.dumps(dataset.filters, indent=2, sort_keys=True, ensure_ascii=False),
         "command": training_command(dataset, elsewhere=True),
+        "accuracy": _accuracy(dataset),
     }
     return render_to_string("datasets/card.md", context)
+
+
+def _accuracy(dataset: Dataset) -> str:
+    found = dataset.statistics.get("labels", {}).get("accuracy")
+    if not found or found["value"] is None:
+        return "How well it predicts people is not known here."
+    return (
+        f"It predicts {found['value']:.0%} of people's votes on prompts it did not learn from "
+        f"(95 % interval {found['low']:.0%} to {found['high']:.0%})."
+    )
 
 
 class _Tables:
@@ -60,7 +71,7 @@ class _Tables:
 
     def __init__(self, dataset: Dataset, folder: Path) -> None:
         self.folder = folder
-        self.schema = schema(dataset.kind)
+        self.schema = schema(dataset.kind, labelled=bool(dataset.labelled))
         self.paths: list[Path] = []
         self.writers: dict[str, Any] = {}
         self.waiting: dict[str, list[dict[str, Any]]] = {}
@@ -108,8 +119,8 @@ def table_row(item: DatasetItem) -> dict[str, Any]:
     return values
 
 
-def schema(kind: str) -> pyarrow.Schema:
-    """Columns of a kind, and which of them `datasets` decodes as audio."""
+def schema(kind: str, *, labelled: bool = False) -> pyarrow.Schema:
+    """Columns of a kind, and which of them `datasets` decodes as audio; `judge` is there only where a taste was one."""
     import pyarrow as pa
 
     clip = {
@@ -133,7 +144,8 @@ def schema(kind: str) -> pyarrow.Schema:
     else:
         pair = {name: pa.struct(clip | {"tags": tags}) for name in ("chosen", "rejected")}
         audio = [_audio_column(name) for name in pair]
-        columns |= {"margin": pa.float64(), **pair, **dict.fromkeys(audio, sound)}
+        judge = {"judge": pa.string()} if labelled else {}
+        columns |= {"margin": pa.float64(), **judge, **pair, **dict.fromkeys(audio, sound)}
     features = {name: {"_type": "Audio"} for name in audio}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema(columns, metadata=metadata)

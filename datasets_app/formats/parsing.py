@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from datasets_app.exceptions import InvalidRow
-from datasets_app.formats.rows import ClipRow, PreferenceRow, Row, SupervisedRow, codes_digest
+from datasets_app.formats.rows import JUDGE_LENGTH, ClipRow, PreferenceRow, Row, SupervisedRow, codes_digest
 from feedback.models.judgements import NOTE_LENGTH, TAG_LENGTH
 from generation.specs import Codes
 
@@ -48,15 +48,29 @@ def parse_row(values: Any) -> Row:
         "asked": reader.text("asked", empty=True) if reader.values.get("asked") is not None else "",
         "text": reader.text("text"),
         "weight": reader.number("weight", above=0.0),
-        "votes": reader.whole("votes", low=1, high=2**31 - 1) if "votes" in reader.values else 1,
+        "votes": _votes(reader),
     }
     if "sample" in reader.values:
+        if _judge(reader):
+            raise InvalidRow("judge must be left out of a rated clip; only pairs are labelled by a taste.")
         tags = reader.words("tags")
         return SupervisedRow(**shared, sample=_clip(reader, "sample", tags), rating=reader.number("rating", 1.0, 5.0))
     chosen, rejected = _clip(reader, "chosen"), _clip(reader, "rejected")
     if chosen.sample_id == rejected.sample_id:
         raise InvalidRow("chosen and rejected are the same clip.")
-    return PreferenceRow(**shared, chosen=chosen, rejected=rejected, margin=reader.number("margin", 0.0, 1.0))
+    margin = reader.number("margin", 0.0, 1.0)
+    return PreferenceRow(**shared, chosen=chosen, rejected=rejected, margin=margin, judge=_judge(reader))
+
+
+def _votes(reader: _Reader) -> int:
+    """None of people where a machine labelled the row: anything else would count it as their answer."""
+    if _judge(reader):
+        return reader.whole("votes", low=0, high=0)
+    return reader.whole("votes", low=1, high=2**31 - 1) if "votes" in reader.values else 1
+
+
+def _judge(reader: _Reader) -> str:
+    return reader.text("judge", longest=JUDGE_LENGTH) if reader.values.get("judge") is not None else ""
 
 
 def _clip(row: _Reader, name: str, tags: tuple[str, ...] | None = None) -> ClipRow:

@@ -1,9 +1,10 @@
 """The rows of datasets as they are exported, imported and trained on: the one format, free of the database.
 
 A row is one JSON object. Both kinds have `id, split, prompt_id, prompt, asked, text, weight, votes`; supervised ones
-`sample, rating, tags`, preferences `chosen, rejected, margin`. `asked` is the whole prompt in words, `text` what the
-model read of it; rows of earlier releases lack `asked`. A clip has `sample_id, audio, codes, seed, duration,
-sample_rate, model, base_revision, adapter`, where there are any `notes`, and in preferences `tags`.
+`sample, rating, tags`, preferences `chosen, rejected, margin`, and `judge` where no person judged. `asked` is the whole
+prompt in words, `text` what the model read of it; rows of earlier releases lack `asked`. A clip has `sample_id, audio,
+codes, seed, duration, sample_rate, model, base_revision, adapter`, where there are any `notes`, and in preferences
+`tags`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from prompts.wording.sameness import text_key
 
 ROWS = uuid.UUID("7f0a2c5e-9d3b-5c8a-9a53-6d1b7c6a4e21")
 """Namespace of the rows' ids."""
+JUDGE_LENGTH = 240
 DECIMALS = 6
 """Kept of weights, ratings and margins, so that the order of a sum does not show."""
 
@@ -100,11 +102,16 @@ class SupervisedRow(_Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreferenceRow(_Judged):
-    """Two clips of one prompt, and by how much the first was preferred: 0 (they are equal) <= `margin` <= 1."""
+    """Two clips of one prompt, and by how much the first was preferred: 0 (they are equal) <= `margin` <= 1.
+
+    `judge` is empty for what people judged, else as in “taste anna@3”: then `votes` is 0, and `margin` is 2 p - 1 with
+    p the probability that the taste gives the chosen clip.
+    """
 
     chosen: ClipRow
     rejected: ClipRow
     margin: float
+    judge: str = ""
 
     @property
     def clips(self) -> tuple[ClipRow, ...]:
@@ -132,7 +139,8 @@ def to_json(row: Row) -> dict[str, Any]:
         "votes": row.votes,
     }
     if isinstance(row, PreferenceRow):
-        return shared | {"chosen": row.chosen.to_json(), "rejected": row.rejected.to_json(), "margin": row.margin}
+        pair = {"chosen": row.chosen.to_json(), "rejected": row.rejected.to_json(), "margin": row.margin}
+        return shared | pair | ({"judge": row.judge} if row.judge else {})
     clip = row.sample.to_json()
     tags = clip.pop("tags")
     return shared | {"sample": clip, "rating": row.rating, "tags": tags}

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.core.validators import MinLengthValidator, RegexValidator
 from django.db import models
 
+from adapters.models import Taste
 from datasets_app import querysets
 from datasets_app.exceptions import DatasetIsImmutable
-from datasets_app.formats.rows import ClipRow, PreferenceRow, Row, SupervisedRow, row_id
+from datasets_app.formats.rows import JUDGE_LENGTH, ClipRow, PreferenceRow, Row, SupervisedRow, row_id
 from datasets_app.models.building import Build, BuildQuerySet
 from generation.models import AudioSample
 from generation.sound.files import load_codes
@@ -90,6 +91,24 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
     @property
     def row_count(self) -> int:
         return self.train_rows + self.validation_rows + self.test_rows
+
+    @property
+    def labelled(self) -> dict[str, int]:
+        """Rows that no person judged, by the taste that did, as in {“taste anna@3”: 12}; empty until it is built."""
+        return dict(self.statistics.get("labelled", {}).get("judges", {}))
+
+    @property
+    def labelled_rows(self) -> int:
+        return sum(self.labelled.values())
+
+    @property
+    def labelled_in_words(self) -> str:
+        """As in “12 of 40 pairs were labelled by the taste anna@3”; empty where people judged all."""
+        if not self.labelled:
+            return ""
+        were = "was" if self.labelled_rows == 1 else "were"
+        judges = " and the ".join(self.labelled)
+        return f"{self.labelled_rows} of {self.row_count} pairs {were} labelled by the {judges}"
 
     @property
     def is_imported(self) -> bool:
@@ -221,6 +240,9 @@ class DatasetItem(DatasetPart):
     `weight` is the evidence: the reliabilities of those who judged, summed. `votes` counts their answers. `margin` is
     the difference of the two clips' shares of the evidence, 0 where they are equal. `text` is what the model was given,
     `asked` the whole prompt in words (empty in rows of earlier releases); rows with one `text_key` ask for the same.
+
+    A pair that a taste labelled has no votes, and `judge` says so wherever it goes; `labelled_by` is that taste where
+    the dataset was built here.
     """
 
     class Split(models.TextChoices):
@@ -245,6 +267,10 @@ class DatasetItem(DatasetPart):
     chosen = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.CASCADE, related_name="chosen_items")
     rejected = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.CASCADE, related_name="rejected_items")
     margin = models.FloatField(null=True, blank=True)
+    judge = models.CharField(max_length=JUDGE_LENGTH, blank=True, help_text="As in “taste anna@3”; empty for people.")
+    labelled_by = models.ForeignKey(
+        Taste, null=True, blank=True, on_delete=models.PROTECT, related_name="labelled_items"
+    )
 
     objects = querysets.DatasetItemQuerySet.as_manager()
 
@@ -258,7 +284,15 @@ class DatasetItem(DatasetPart):
             models.UniqueConstraint(fields=["dataset", "position"], name="one_row_per_position"),
             models.UniqueConstraint(fields=["dataset", "row_id"], name="a_row_once_per_dataset"),
             models.CheckConstraint(condition=models.Q(split__in=("train", "validation", "test")), name="item_split"),
-            models.CheckConstraint(condition=models.Q(weight__gt=0, votes__gte=1), name="item_has_evidence"),
+            models.CheckConstraint(
+                condition=models.Q(weight__gt=0) & (models.Q(votes__gte=1) | ~models.Q(judge="")),
+                name="item_has_evidence",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(judge="", labelled_by__isnull=True)
+                | (~models.Q(judge="") & models.Q(votes=0, rating__isnull=True)),
+                name="item_of_a_taste_is_no_vote",
+            ),
             models.CheckConstraint(
                 condition=models.Q(
                     sample__isnull=False,
@@ -310,11 +344,19 @@ class DatasetItem(DatasetPart):
             assert self.rating is not None
             return SupervisedRow(**shared, sample=clips[0], rating=self.rating)
         assert self.margin is not None
-        return PreferenceRow(**shared, chosen=clips[0], rejected=clips[1], margin=self.margin)
+        return PreferenceRow(**shared, chosen=clips[0], rejected=clips[1], margin=self.margin, judge=self.judge)
 
     @classmethod
-    def from_row(cls, dataset: Dataset, position: int, row: Row, clips: list[Clip], prompt: Prompt | None) -> Any:
-        """An item that is not stored yet; `clips` are those of the row, stored."""
+    def from_row(
+        cls,
+        dataset: Dataset,
+        position: int,
+        row: Row,
+        clips: list[Clip],
+        prompt: Prompt | None,
+        taste: Taste | None = None,
+    ) -> Any:
+        """An item that is not stored yet; `clips` are those of the row, stored. `taste` is whose a judge is."""
         item = cls(
             dataset=dataset,
             position=position,
@@ -333,6 +375,7 @@ class DatasetItem(DatasetPart):
             item.sample, item.rating = clips[0], row.rating
         else:
             (item.chosen, item.rejected), item.margin = clips, row.margin
+            item.judge, item.labelled_by = row.judge, taste if row.judge else None
         return item
 
 

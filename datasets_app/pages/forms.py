@@ -6,14 +6,22 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
-from adapters.models import Adapter
-from datasets_app.building.filters import ANY_CRITERION, NO_ADAPTER, RATING_FILTERS
+from adapters.models import Adapter, Taste
+from datasets_app.building.filters import (
+    ANY_CRITERION,
+    MOST_TASTE_PAIRS,
+    NO_ADAPTER,
+    RATING_FILTERS,
+    TASTE_PAIRS,
+    TASTE_SETTINGS,
+    TASTE_SHARE,
+)
 from datasets_app.building.selection import LIKED_FROM
 from datasets_app.models import MAX_SEED, NAME_LENGTH, NAME_MESSAGE, Dataset
 from feedback.models import Criterion, Preference, Rating, Tag
-from generation.models import BaseModel
+from generation.models import AudioSample, BaseModel
 from prompts.models import Prompt
 
 OFFERED_PROMPTS = 200
@@ -71,6 +79,26 @@ class DatasetForm(forms.Form):
     )
     since, until = _day("Judged from"), _day("to")
     favorites = forms.BooleanField(label="Only favourites", required=False)
+    taste = forms.ChoiceField(
+        label="Taste",
+        required=False,
+        help_text="It labels pairs nobody judged, where it is at least 75 % sure. They are marked as its own wherever "
+        "they go, and no test or promotion counts them.",
+    )
+    taste_share = forms.FloatField(
+        label="Most of the rows it may label",
+        required=False,
+        initial=TASTE_SHARE,
+        help_text="Above 0, up to 1: 0.8 is four of its rows to one of people's, 1 allows its rows alone.",
+        widget=forms.NumberInput(attrs={"min": 0.05, "max": 1, "step": 0.05}),
+    )
+    taste_pairs = forms.IntegerField(
+        label="Most pairs of a text",
+        required=False,
+        initial=TASTE_PAIRS,
+        help_text="Its surest ones: 4 are the best two clips against the worst two.",
+        widget=forms.NumberInput(attrs={"min": 1, "max": MOST_TASTE_PAIRS}),
+    )
     seed = forms.IntegerField(
         label="Seed of the splits",
         initial=0,
@@ -91,6 +119,8 @@ class DatasetForm(forms.Form):
         "since",
         "until",
         "favorites",
+        "taste",
+        *TASTE_SETTINGS,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -98,35 +128,51 @@ class DatasetForm(forms.Form):
         criteria = list(Criterion.objects.values_list("slug", "name"))
         tags = [(tag.name, tag.spoken) for tag in Tag.objects.canonical()]
         adapters = [(str(adapter.pk), adapter.label) for adapter in Adapter.objects.visible()]
+        tastes = _tastes()
         choices: dict[str, list[tuple[str, str]]] = {
             "criterion": [*criteria, (ANY_CRITERION, "All criteria together")],
             "required_tags": tags,
             "excluded_tags": tags,
-            "prompts": _judged_prompts(),
+            "prompts": _prompts(or_heard=bool(tastes)),
             "base_models": list(BaseModel.objects.values_list("key", "display_name")),
             "adapters": [(NO_ADAPTER, "None: the base model alone"), *adapters],
             "raters": _raters(),
+            "taste": [("", "None: only what people judged"), *tastes],
         }
         for name, offered in choices.items():
             self.fields[name].choices = offered
         self.fields["criterion"].initial = "overall"
+        self.has_tastes = bool(tastes)
 
     @property
     def filters(self) -> dict[str, Any]:
         """What `FilterSpec.from_mapping` reads; what does not belong to the kind is left out, as the page hides it."""
-        names = [n for n in self.FILTERS if self._is_supervised or n not in RATING_FILTERS]
-        return {name: self.cleaned_data[name] for name in names if self.cleaned_data.get(name)}
+        sent = {name: self.cleaned_data.get(name) for name in self.FILTERS}
+        given = {name: value for name, value in sent.items() if value not in (None, "", []) and value is not False}
+        hidden = ("taste",) if self._is_supervised else RATING_FILTERS
+        unused = TASTE_SETTINGS if self._is_supervised or "taste" not in given else ()
+        return {name: value for name, value in given.items() if name not in (*hidden, *unused)}
 
     @property
     def _is_supervised(self) -> bool:
         return self.cleaned_data.get("kind") == Dataset.Kind.SUPERVISED
 
 
-def _judged_prompts() -> list[tuple[str, str]]:
-    """The newest prompts whose clips somebody judged, and that may be trained on."""
-    rated = Rating.objects.visible().filter(sample__job__prompt=OuterRef("pk"))
-    compared = Preference.objects.visible().filter(sample_a__job__prompt=OuterRef("pk"))
-    prompts = Prompt.objects.visible().outside_suites().filter(Exists(rated) | Exists(compared))
+def _tastes() -> list[tuple[str, str]]:
+    """Those that may label clips of some model as its files are now, the newest version of each."""
+    found = [
+        t for model in BaseModel.objects.all() for t in Taste.objects.usable_for(model).select_related("base_model")
+    ]
+    return [(str(t.pk), f"{t.label}: {t.whose}, {t.base_model.display_name}") for t in found]
+
+
+def _prompts(*, or_heard: bool) -> list[tuple[str, str]]:
+    """The newest prompts whose clips somebody judged, or a taste could, and that may be trained on."""
+    wanted = Q(Exists(Rating.objects.visible().filter(sample__job__prompt=OuterRef("pk"))))
+    wanted |= Q(Exists(Preference.objects.visible().filter(sample_a__job__prompt=OuterRef("pk"))))
+    if or_heard:
+        wanted |= Q(Exists(AudioSample.objects.visible().filter(job__prompt=OuterRef("pk"), features__isnull=False)))
+    prompts = Prompt.objects.visible().outside_suites().filter(wanted)
     return [(str(prompt.pk), str(prompt)) for prompt in prompts[:OFFERED_PROMPTS]]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.models import Taste
 from datasets_app.models import Dataset
 from generation.models import AudioSample
 
@@ -36,10 +37,12 @@ class Chart:
 def charts(dataset: Dataset, figures: Mapping[str, Any]) -> list[Chart]:
     """Distributions of a built dataset, those without any count, and those not told, left out."""
     margins, ratings, tags = (figures.get(name) or {} for name in ("margins", "ratings", "tags"))
+    sure = (figures.get("labels") or {}).get("margins", {})
     found = [
         ("Rows per split", dict(dataset.splits)),
         ("Ratings", {f"{star} ★": count for star, count in ratings.items()}),
         ("Margins", {f"up to {edge}": count for edge, count in margins.items()}),
+        ("Margins of the taste's pairs", {f"up to {edge}": count for edge, count in sure.items()}),
         ("Tags", {name.replace("_", " "): count for name, count in tags.items()}),
         ("Base models", figures["models"]),
         ("Adapters", {name or "None": count for name, count in figures["adapters"].items()}),
@@ -66,8 +69,14 @@ def filters_in_words(dataset: Dataset) -> list[tuple[str, str]]:
     if dataset.is_imported:
         return [("Imported from", dataset.imported_from)]
     chosen = dataset.filters.items()
-    words = [(name.replace("_", " ").capitalize(), _words(value)) for name, value in chosen]
+    words = [(name.replace("_", " ").capitalize(), _words(_named(name, value))) for name, value in chosen]
     return words or [("Filters", "None: everything that was judged")]
+
+
+def _named(name: str, value: Any) -> Any:
+    """A taste by its name; other filters say by themselves what they are."""
+    taste = Taste.objects.filter(pk=value).first() if name == "taste" else None
+    return taste.label if taste else value
 
 
 def _words(value: Any) -> str:

@@ -39,6 +39,20 @@ def _enough_pairs(figures: Mapping[str, Any]) -> str:
     return ""
 
 
+def _labelled(figures: Mapping[str, Any]) -> str:
+    """What machine labels are worth, and what the held-out figures of a training then mean."""
+    labelled = figures.get("labelled")
+    if not labelled:
+        return ""
+    share = figures["labels"].get("accuracy", {}).get("value")
+    right = "" if share is None else f", which predicts {share:.0%} of people's votes on prompts it did not learn from"
+    judges = " and ".join(labelled["judges"])
+    told = f"{labelled['rows']} of {figures['rows']} pairs were labelled by the {judges}{right}, and judged by nobody."
+    if labelled["splits"]["validation"]:
+        return f"{told} So were {labelled['splits']['validation']} of those held out: figures on them are the taste's."
+    return told
+
+
 def _held_out(figures: Mapping[str, Any]) -> str:
     empty = [name for name in ("validation", "test") if not figures["splits"][name]["rows"]]
     if not empty:
@@ -108,6 +122,7 @@ def _duplicates(figures: Mapping[str, Any]) -> str:
 
 
 _RULES: tuple[Callable[[Mapping[str, Any]], str], ...] = (
+    _labelled,
     _held_out,
     _variety,
     _several_models,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -24,12 +24,15 @@ MARGIN_STEPS = 5
 
 @dataclass(slots=True)
 class _Tally:
-    """What is counted row by row."""
+    """What is counted row by row; what a taste labelled is counted apart: `machine` by judge, `sure` by margin."""
 
     rows: Counter[str] = field(default_factory=Counter)
     prompts: Counter[str] = field(default_factory=Counter)
     ratings: Counter[int] = field(default_factory=Counter)
     margins: Counter[int] = field(default_factory=Counter)
+    machine: Counter[str] = field(default_factory=Counter)
+    machine_splits: Counter[str] = field(default_factory=Counter)
+    sure: Counter[int] = field(default_factory=Counter)
     rating_sum: float = 0.0
     liked: int = 0
     equal: int = 0
@@ -46,16 +49,27 @@ class _Tally:
                 self.ratings[int(item.rating + 0.5)] += 1
                 self.rating_sum += item.rating
                 self.liked += item.rating >= LIKED_FROM
+            elif item.judge:
+                self.machine[item.judge] += 1
+                self.machine_splits[item.split] += 1
+                self.sure[_step(item)] += 1
             else:
                 self.equal += item.margin == 0.0
-                self.margins[min(MARGIN_STEPS - 1, int((item.margin or 0.0) * MARGIN_STEPS))] += 1
-        pairs = (item.clips for item in items if item.margin)
+                self.margins[_step(item)] += 1
+        pairs = (item.clips for item in items if item.margin and not item.judge)
         edges = [(chosen.sample_key, rejected.sample_key) for chosen, rejected in pairs]
         self.circles.add(edges, SHOWN_CIRCLES)
 
 
-def report(dataset: Dataset) -> dict[str, Any]:
-    """Everything D-08 and D-09 ask for; the rows are read one text at a time. Prompts that ask for the same are one."""
+def _step(item: DatasetItem) -> int:
+    return min(MARGIN_STEPS - 1, int((item.margin or 0.0) * MARGIN_STEPS))
+
+
+def report(dataset: Dataset, labels: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Everything D-08 and D-09 ask for; the rows are read one text at a time. Prompts that ask for the same are one.
+
+    `labels` is what is told of a taste's labels beside what their rows tell.
+    """
     tally = _Tally()
     for _, items in groupby(_items(dataset), key=lambda item: item.text_key):
         tally.add_prompt(list(items))
@@ -69,6 +83,7 @@ def report(dataset: Dataset) -> dict[str, Any]:
         **_of_clips(dataset),
         **(_of_ratings(tally) if dataset.kind == Dataset.Kind.SUPERVISED else _of_pairs(tally)),
         **_of_answers(dataset),
+        **_of_labels(tally, labels),
     }
     return figures | {"recommendations": advice(dataset.kind, figures)}
 
@@ -107,13 +122,31 @@ def _of_ratings(tally: _Tally) -> dict[str, Any]:
 def _of_pairs(tally: _Tally) -> dict[str, Any]:
     circles = tally.circles
     return {
-        "margins": {f"{(step + 1) / MARGIN_STEPS:g}": tally.margins[step] for step in range(MARGIN_STEPS)},
+        "margins": _by_step(tally.margins),
         "equal_pairs": tally.equal,
         "triads": circles.triads,
         "circular_triads": circles.circular,
         "consistency": None if circles.consistency is None else round(circles.consistency, 4),
         "circles": [[str(clip) for clip in circle] for circle in circles.listed],
     }
+
+
+def _by_step(margins: Counter[int]) -> dict[str, int]:
+    return {f"{(step + 1) / MARGIN_STEPS:g}": margins[step] for step in range(MARGIN_STEPS)}
+
+
+def _of_labels(tally: _Tally, labels: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`labelled`: how many rows a taste labelled and which; `labels`: how sure it was, and what the rules left out."""
+    if not tally.machine:
+        return {}
+    rows = tally.machine.total()
+    labelled = {
+        "rows": rows,
+        "judged": tally.rows.total() - rows,
+        "judges": dict(sorted(tally.machine.items())),
+        "splits": {value: tally.machine_splits[value] for value in DatasetItem.Split.values},
+    }
+    return {"labelled": labelled, "labels": {"margins": _by_step(tally.sure), **(labels or {})}}
 
 
 # -- the answers behind the rows ---------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ ANSWERS = (
     "raters",
     "answers",
     "agreement",
+    "labels",
     "recommendations",
 )
 """Figures of the report that are made of answers; the others are of clips and prompts."""

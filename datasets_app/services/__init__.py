@@ -6,6 +6,7 @@ from datasets_app.services.datasets import (
     may_change,
     new_dataset,
     preview,
+    preview_parts,
     start_export,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "may_change",
     "new_dataset",
     "preview",
+    "preview_parts",
     "start_export",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,7 +12,8 @@ from django.utils import timezone
 
 from datasets_app.building.builder import ROW_NOUNS, build
 from datasets_app.building.filters import FilterSpec
-from datasets_app.building.selection import count_rows, told
+from datasets_app.building.machine_labels import Counted, counted
+from datasets_app.building.selection import told
 from datasets_app.dependents import users_of
 from datasets_app.exceptions import DatasetInUse, DatasetNotFound, DatasetNotReady, NoRows
 from datasets_app.models import Dataset, Export
@@ -36,13 +38,14 @@ def create_dataset(
     """Store a dataset and wake a worker to build it; with `now` it is built here, by a process that has a presence.
 
     Raises `Forbidden` (curators only: what fits which filters tells what others answered), `ValidationError` (name,
-    kind, seed), `InvalidFilters`, and `NoRows` when nothing fits the filters; nothing is stored then.
+    kind, seed), `InvalidFilters`, and `NoRows` when nothing fits the filters; with a taste `NothingLabelled` when it
+    has nothing to label, and `AdapterFilesUnavailable`. Nothing is stored then.
     """
     require_curator(actor, "build a dataset")
     dataset = new_dataset(actor=actor, name=name, kind=kind, description=description, seed=seed)
     spec = FilterSpec.from_mapping(filters or {}, dataset.kind)
     dataset.filters = spec.to_mapping()
-    dataset.rows_total = count_rows(dataset.kind, spec)
+    dataset.rows_total = counted(dataset.kind, spec, seed).rows
     if not dataset.rows_total:
         raise NoRows(ROW_NOUNS[dataset.kind])
     if now:
@@ -64,14 +67,44 @@ def new_dataset(*, actor: User | None, name: str, kind: str, description: str = 
     return dataset
 
 
-def preview(*, actor: User | None, kind: str, filters: Mapping[str, Any]) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Rows a dataset would have; None where they are only said to be fewer than `FEWEST_TOLD`.
+
+    `judged` are those of people, `labelled` those of a taste.
+    """
+
+    judged: int | None
+    labelled: int | None
+
+    @property
+    def rows(self) -> int | None:
+        """All of them, where that tells no more of the parts."""
+        return None if self.judged is None or self.labelled is None else self.judged + self.labelled
+
+
+def preview(*, actor: User | None, kind: str, filters: Mapping[str, Any], seed: int = 0) -> int | None:
     """How many rows a dataset would have; None for fewer than `FEWEST_TOLD`, unless the studio itself asks.
 
     Raises `InvalidFilters`, and `Forbidden`: counts are for curators only, like all that chooses rows. A least count
-    alone would not do, since the difference of two large counts is the answer on one clip.
+    alone would not do, since the difference of two large counts is the answer on one clip. With a taste it raises as
+    `create_dataset` does; which texts it may label depends on `seed`.
     """
+    return preview_parts(actor=actor, kind=kind, filters=filters, seed=seed).rows
+
+
+def preview_parts(*, actor: User | None, kind: str, filters: Mapping[str, Any], seed: int = 0) -> Preview:
+    """As `preview`, the rows of people and of a taste apart."""
     require_curator(actor, "count what a dataset would hold")
-    return told(actor, count_rows(kind, FilterSpec.from_mapping(filters, kind)))
+    spec = FilterSpec.from_mapping(filters, kind)
+    return _told(actor, counted(kind, spec, seed), spec)
+
+
+def _told(actor: User | None, found: Counted, spec: FilterSpec) -> Preview:
+    """Of so few judged pairs that they are not counted out, a share of all rows would be the count."""
+    judged = told(actor, found.judged)
+    hidden = judged is None and spec.taste_share < 1
+    return Preview(judged, None if hidden else found.labelled)
 
 
 def may_change(user: User, dataset: Dataset) -> bool:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+from django.core.files.base import ContentFile
+
+from adapters.models import Taste
 from datasets_app.building.splits import assign_splits
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
 from feedback.models import Preference
 from feedback.tests.factories import PreferenceFactory, RaterProfileFactory, RatingFactory
-from generation.models import AudioSample
+from generation.jobs.hearing import AUDIO
+from generation.models import AudioSample, BaseModel, ClipFeatures
+from generation.sound.features import NAMES
+from generation.sound.taste import TasteHeads
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
 from text2song.tests.factories import UserFactory
 
@@ -70,6 +78,13 @@ def seed_with_every_split(made: Iterable[list[AudioSample]]) -> int:
     return next(seed for seed in range(1000) if len(set(assign_splits(keys, seed).values())) == 3)
 
 
+def seed_that_trains_on(made: Iterable[list[AudioSample]], held_out: int = 0) -> int:
+    """A seed that holds out the first `held_out` of these prompts for validation and trains on all others."""
+    keys = [of_prompt[0].job.prompt.text_key for of_prompt in made]
+    wanted = ["validation"] * held_out + ["train"] * (len(keys) - held_out)
+    return next(seed for seed in range(100_000) if [assign_splits(keys, seed)[key] for key in keys] == wanted)
+
+
 def seed_with_other_splits(made: Iterable[list[AudioSample]]) -> int:
     """A seed that splits these prompts in another way than seed 0."""
     keys = [of_prompt[0].job.prompt.text_key for of_prompt in made]
@@ -86,3 +101,52 @@ def built(kind: str = "supervised", filters: Mapping[str, Any] | None = None, **
         Dataset.objects.filter(pk=dataset.pk).update(created_by=made_by)
         dataset.refresh_from_db()
     return dataset
+
+
+LIKED = NAMES.index("pulse")
+FLATNESS = [NAMES.index(name) for name in NAMES if name.startswith("flatness_")]
+
+
+def taste(base_model: BaseModel, spread: float = 0.0, **values: Any) -> Taste:
+    """A usable taste that likes what `heard` says of a clip, in log-odds; `spread` is how far its ensemble differs."""
+    size = len(NAMES)
+    weights = np.zeros(size)
+    weights[LIKED] = 1.0
+    ensemble = np.stack([weights * (1 + spread), weights * (1 - spread)])
+    heads = TasteHeads((AUDIO,), (size,), np.zeros(size), np.ones(size), weights, ensemble)
+    content = heads.to_bytes()
+    made = Taste(
+        **{
+            "name": "anna",
+            "version": Taste.objects.filter(name=values.get("name", "anna")).count() + 1,
+            "base_model": base_model,
+            "base_revision": base_model.revision,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "described": heads.to_mapping(),
+            "report": {"accuracy": {"value": 0.8, "low": 0.7, "high": 0.9}, "calibration_error": 0.04},
+            "votes": 80,
+            "is_usable": True,
+        }
+        | values
+    )
+    made.weights.save(f"{made.pk}.safetensors", ContentFile(content), save=False)
+    made.save()
+    return made
+
+
+def heard(sample: AudioSample, liked: float, noise: float = 0.2) -> AudioSample:
+    """Features as a worker finds them: how much a `taste` likes it, and how noisy it is."""
+    numbers = np.zeros(len(NAMES), dtype="<f4")
+    numbers[LIKED], numbers[FLATNESS] = liked, noise
+    ClipFeatures.objects.update_or_create(sample=sample, kind=AUDIO, defaults={"vector": numbers.tobytes()})
+    return sample
+
+
+def heard_prompts(prompts: int, base: BaseModel, liked: Iterable[float] = (2, 1, -1, -2)) -> list[list[AudioSample]]:
+    """Clips of several prompts, best first, that nobody judged and a taste of `base` can score."""
+    scores = list(liked)
+    made = [clips(len(scores), base_model=base, seed=5000 + 10 * n) for n in range(prompts)]
+    for of_prompt in made:
+        for sample, score in zip(of_prompt, scores, strict=True):
+            heard(sample, score)
+    return made

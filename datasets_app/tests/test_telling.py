@@ -15,7 +15,7 @@ from datasets_app.models import Dataset, Export
 from datasets_app.report.telling import ANSWERS, may_read_answers, statistics_for
 from datasets_app.services.imports import import_dataset
 from datasets_app.tasks import write_exports
-from datasets_app.tests.factories import built, compared_prompts, rated
+from datasets_app.tests.factories import built, compared_prompts, heard_prompts, rated, seed_that_trains_on, taste
 from feedback.services import prefer, rate
 from text2song.exceptions import Forbidden
 from text2song.tests.clients import caller_with_key
@@ -166,9 +166,13 @@ def test_one_clip_not_judged_keeps_all_of_it(user: Any) -> None:
 def test_every_figure_of_a_report_is_known_to_be_an_answer_or_not(curator: Any) -> None:
     """A new figure has to be thought about."""
     rated([5])
-    compared_prompts(1)
-    figures = set(built("supervised").statistics) | set(built("preference").statistics)
+    judged = compared_prompts(1)
+    anna = taste(judged[0][0].job.base_model)
+    seed = seed_that_trains_on([*judged, *heard_prompts(1, anna.base_model)])
+    labelled = built("preference", {"taste": str(anna.pk), "taste_share": 1}, seed=seed)
+    figures = set(built("supervised").statistics) | set(labelled.statistics)
     facts = {"rows", "splits", "prompts", "largest_prompt", "clips", "seconds", "models", "adapters", "duplicates"}
+    facts.add("labelled")
     assert figures == facts | set(ANSWERS)
     assert statistics_for(curator, built())["answers_told"]
 

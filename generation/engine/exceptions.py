@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from generation.errors import EngineError, InvalidSpec
 
-class EngineError(Exception):
-    """Base of all errors raised on purpose by the engine."""
+__all__ = ["AdapterError", "EngineError", "InvalidSpec", "ModelLoadError", "NotFinite", "OutOfMemory"]
 
 
 class ModelLoadError(EngineError):
@@ -13,10 +13,6 @@ class ModelLoadError(EngineError):
 
 class AdapterError(EngineError):
     """An adapter folder cannot be applied to this model."""
-
-
-class InvalidSpec(EngineError):
-    """A sample specification that this model cannot fulfil."""
 
 
 class OutOfMemory(EngineError):

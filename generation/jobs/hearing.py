@@ -16,11 +16,13 @@ import structlog
 
 from adapters.exceptions import AdapterFilesUnavailable
 from adapters.models import Taste
+from generation.errors import InvalidSpec
 from generation.models import AudioSample, BaseModel, ClipFeatures, ClipScore, GenerationJob
 from generation.sound.features import REVISION as AUDIO_REVISION
 from generation.sound.features import describe
 from generation.sound.files import load_audio_bytes, load_codes
 from generation.sound.processing import read_flac
+from generation.sound.taste import FORMAT, TasteHeads
 from generation.specs import Features
 from text2song.exceptions import DomainError
 from text2song.outages import is_database_away
@@ -29,7 +31,6 @@ from text2song.workers import is_stopping
 
 if TYPE_CHECKING:
     from generation.engine import EngineCache
-    from generation.engine.taste import TasteHeads
 
 log = structlog.get_logger(__name__)
 
@@ -153,8 +154,6 @@ def score(taste: Taste, samples: Collection[UUID]) -> int:
 
 def heads_of(taste: Taste) -> TasteHeads:
     """The taste's files, read. Raises `AdapterFilesUnavailable`."""
-    from generation.engine.exceptions import InvalidSpec
-
     try:
         return _heads(taste.weights.name or "", taste.sha256, tuple(taste.kinds), tuple(taste.described["sizes"]))
     except InvalidSpec as error:
@@ -167,8 +166,6 @@ def heads_of(taste: Taste) -> TasteHeads:
 
 @lru_cache(maxsize=8)
 def _heads(name: str, sha256: str, kinds: tuple[str, ...], sizes: tuple[int, ...]) -> TasteHeads:
-    from generation.engine.taste import FORMAT, TasteHeads
-
     with Taste._meta.get_field("weights").storage.open(name, "rb") as file:
         stored = file.read()
     described: Mapping[str, object] = {"format": FORMAT, "kinds": kinds, "sizes": sizes}

@@ -12,6 +12,9 @@ from generation.models.jobs import GenerationJob
 from prompts.wording.reading import Reading
 from text2song.models import SoftDeleteModel, UUIDModel
 
+SILENT_LUFS = -50.0
+"""Below it, before loudness is matched, a clip is as good as nothing."""
+
 
 def audio_path(sample: AudioSample, filename: str) -> str:
     """Names come from the claim that made the clip, and are opaque: nobody learns job, model or prompt from one."""
@@ -73,6 +76,21 @@ class AudioSample(SoftDeleteModel, UUIDModel):
     @property
     def short_id(self) -> str:
         return str(self.pk)[:8]
+
+    @property
+    def own_loudness(self) -> float | None:
+        """LUFS of the codec's output, before it was brought to the usual loudness; None for silence."""
+        return None if self.loudness_lufs is None else self.loudness_lufs - self.gain_db
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the codec's output was as good as nothing."""
+        return self.own_loudness is None or self.own_loudness < SILENT_LUFS
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether the codec's output went past full scale."""
+        return self.true_peak_db is not None and self.true_peak_db - self.gain_db > 0.0
 
     @property
     def reading(self) -> Reading:

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-SILENT_LUFS = -50.0
-
 
 @dataclass(frozen=True, slots=True)
 class Figure:

@@ -17,7 +17,7 @@ from generation.sound.noise import noise
 from generation.sound.processing import read_flac
 from generation.sound.tempo import estimate_tempo, same_tempo
 from generation.specs import AdapterSpec, Codes, ModelSpec, SamplingSpec
-from training.quality.guards import SILENT_LUFS, Figure, Guards
+from training.quality.guards import Figure, Guards
 from training.quality.likeness import across_prompts, other_texts, within_prompts
 from training.specs import PlayedClip
 
@@ -44,22 +44,12 @@ class Heard:
         return cls(
             sample=sample,
             codes=load_codes(sample),
-            silent=float(is_silent(sample)),
-            clipped=float(is_clipped(sample)),
+            silent=float(sample.is_silent),
+            clipped=float(sample.is_clipped),
             tempo=math.nan if wanted is None else float(same_tempo(estimate_tempo(audio, rate), wanted)),
-            loudness=math.nan if sample.loudness_lufs is None else sample.loudness_lufs - sample.gain_db,
+            loudness=math.nan if sample.own_loudness is None else sample.own_loudness,
             noise=noise(audio, rate),
         )
-
-
-def is_silent(sample: AudioSample) -> bool:
-    """Whether the codec's output, before it was brought to the usual loudness, was as good as nothing."""
-    return sample.loudness_lufs is None or sample.loudness_lufs - sample.gain_db < SILENT_LUFS
-
-
-def is_clipped(sample: AudioSample) -> bool:
-    """Whether the codec's output went past full scale."""
-    return sample.true_peak_db is not None and sample.true_peak_db - sample.gain_db > 0.0
 
 
 def measure(

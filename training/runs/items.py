@@ -78,7 +78,11 @@ def _pair(row: PreferenceRow) -> PreferencePair:
     `feedback.statistics.reliability`), so a vote for the chosen clip is one with that label, a vote against it one with
     (1 - r) / 2, a tie one with 1/2. Their mean is 1/2 + (a - b) / (2 n), with a and b the reliabilities behind either
     clip and n the votes. Reliability is in the label, and not in the weight again.
+
+    A pair that a taste labelled has no votes: its label is the taste's probability, and it weighs less than one vote.
     """
+    if row.judge:
+        return PreferencePair(row.text, _codes(row.chosen), _codes(row.rejected), row.weight, (1 + row.margin) / 2)
     lead = min(1.0, row.weight * row.margin / row.votes)
     return PreferencePair(row.text, _codes(row.chosen), _codes(row.rejected), row.votes, (1 + lead) / 2)
 

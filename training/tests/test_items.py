@@ -15,11 +15,14 @@ from datasets_app.tests.factories import (
     built,
     clips,
     compared_prompts,
+    heard_prompts,
     prefer,
     rated,
     rated_prompts,
     rater,
+    seed_that_trains_on,
     seed_with_every_split,
+    taste,
 )
 from generation.sound.files import load_codes
 from training.config import Method
@@ -143,3 +146,35 @@ def test_a_dataset_that_is_not_built_is_refused() -> None:
     dataset = create_dataset(actor=None, name="Waiting", kind="supervised")
     with pytest.raises(DatasetNotReady):
         load_items(dataset, Method.SFT)
+
+
+# -- what a taste labelled -----------------------------------------------------------------------------------------
+
+
+def test_a_label_of_a_taste_is_its_own_probability_and_weighs_less_than_a_vote() -> None:
+    judged = compared_prompts(1)
+    base = judged[0][0].job.base_model
+    made = heard_prompts(1, base, (1, -1))
+    filters = {"taste": str(taste(base).pk)}
+    dataset = built("preference", filters, seed=seed_that_trains_on([*judged, *made]))
+    pairs = {item.weight: item for item in load_items(dataset, Method.DPO).training}
+    sure = 1 / (1 + np.exp(-2.0))
+    assert sorted(pairs) == [pytest.approx(2 * sure - 1, abs=1e-5), 1]
+    label = next(item for weight, item in pairs.items() if weight < 1)
+    assert label.preference == pytest.approx(sure, abs=1e-5)
+    assert np.array_equal(label.chosen, load_codes(made[0][0]))
+    ranked = load_items(dataset, Method.RANKING).training
+    assert sorted(item.weight for item in ranked) == sorted(pairs)
+
+
+def test_labels_are_the_same_read_from_a_file(tmp_path: Path) -> None:
+    judged = compared_prompts(1)
+    base = judged[0][0].job.base_model
+    seed = seed_that_trains_on([*judged, *heard_prompts(1, base)])
+    dataset = built("preference", {"taste": str(taste(base).pk), "taste_share": 1}, seed=seed)
+    write_file(dataset, "jsonl", tmp_path / "rows.jsonl")
+
+    def told(source: Any) -> list[tuple[float, float]]:
+        return sorted((item.weight, item.preference) for item in load_items(source, Method.DPO).training)
+
+    assert told(dataset) == told(tmp_path / "rows.jsonl")

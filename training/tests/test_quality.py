@@ -18,7 +18,7 @@ from generation.tests.factories import AudioSampleFactory
 from training.demo.tastes import brightness
 from training.quality.guards import RULES, Figure, Guards
 from training.quality.likeness import across_prompts, difference, within_prompts
-from training.quality.measuring import Heard, is_clipped, is_silent, sound_figures
+from training.quality.measuring import Heard, sound_figures
 
 RATE = 16_000
 RNG = np.random.default_rng(5)
@@ -105,13 +105,13 @@ def test_silence_and_clipping_are_those_before_loudness_was_matched():
     from generation.tests.factories import AudioSampleFactory
 
     sound = AudioSampleFactory.build(loudness_lufs=-16.0, true_peak_db=-3.0, gain_db=2.0)
-    assert not is_silent(sound) and not is_clipped(sound)
+    assert not sound.is_silent and not sound.is_clipped
     sound.gain_db = 40.0
-    assert is_silent(sound)
+    assert sound.is_silent
     sound.gain_db = -6.0
-    assert is_clipped(sound)
+    assert sound.is_clipped
     sound.loudness_lufs = sound.true_peak_db = None
-    assert is_silent(sound) and not is_clipped(sound)
+    assert sound.is_silent and not sound.is_clipped
 
 
 @pytest.mark.django_db

@@ -93,10 +93,12 @@ def _count(actor: User, form: DatasetForm) -> dict[str, Any]:
     if wrong:
         return {"error": " ".join(str(message) for errors in wrong.values() for message in errors)}
     try:
-        rows = services.preview(actor=actor, kind=form.cleaned_data["kind"], filters=form.filters)
+        kind, seed = form.cleaned_data["kind"], form.cleaned_data.get("seed") or 0
+        found = services.preview_parts(actor=actor, kind=kind, filters=form.filters, seed=seed)
     except DomainError as error:
         return {"error": error.message}
-    return {"rows": rows, "fewer_than": FEWEST_TOLD}
+    parts = {"judged": found.judged, "labelled": found.labelled} if form.filters.get("taste") else {}
+    return {"rows": found.rows, "fewer_than": FEWEST_TOLD, **parts}
 
 
 @require_POST

@@ -1,0 +1,37 @@
+"""Which tastes may label pairs, and why another one may not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from adapters.models import Taste
+from datasets_app.exceptions import TasteNotUsable
+
+
+def require_usable(taste_id: str, base_models: Collection[str] = ()) -> Taste:
+    """The taste with this id. Raises `TasteNotUsable`, which says what is wrong with it: it is unknown, deleted, not
+    good enough, of other files than are here, or hears none of `base_models` (keys; any without).
+    """
+    try:
+        taste = Taste.objects.select_related("base_model").filter(pk=UUID(taste_id)).first()
+    except ValueError as error:
+        raise TasteNotUsable("give the id of a taste.") from error
+    if taste is None:
+        raise TasteNotUsable(f"there is no taste “{taste_id[:80]}”.")
+    if problem := _problem(taste, base_models):
+        raise TasteNotUsable(problem)
+    return taste
+
+
+def _problem(taste: Taste, base_models: Collection[str]) -> str:
+    model = taste.base_model
+    if taste.is_deleted:
+        return f"the taste “{taste.label}” is deleted. Choose another one."
+    if not taste.is_usable:
+        return f"the taste “{taste.label}” cannot be relied on yet: it needs more votes. Choose another one."
+    if base_models and model.key not in base_models:
+        return f"the taste “{taste.label}” hears clips of {model.key} only, which the base models leave out."
+    if taste.base_revision and model.revision and taste.base_revision != model.revision:
+        return f"the taste “{taste.label}” heard with other files of {model.key} than are here now. Fit it anew."
+    return ""

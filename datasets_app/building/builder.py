@@ -38,7 +38,7 @@ def build(dataset: Dataset) -> bool:
 def _build(dataset: Dataset) -> None:
     spec = FilterSpec.stored(dataset.filters)
     found = rows(dataset.kind, spec)
-    labels = labels_for(spec, dataset.seed) if spec.taste else None
+    labels = labels_for(spec, dataset.seed, listen=True) if spec.taste else None
     labelled = _by_text(labels)
     text_keys = sorted({*found.order_by().values_list("asked", flat=True).distinct(), *labelled})
     if not text_keys:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -30,7 +30,10 @@ from feedback.models import Preference
 from generation.jobs.hearing import AUDIO, features_of, heads_of
 from generation.models import AudioSample
 from generation.sound.features import NAMES
+from generation.sound.files import load_audio_bytes
+from generation.sound.processing import read_flac
 from generation.sound.taste import preference
+from generation.sound.tempo import estimate_tempo, same_tempo
 from generation.specs import Features
 from text2song.models import SoftDeleteQuerySet
 
@@ -102,8 +105,11 @@ def counted(kind: str, spec: FilterSpec, seed: int = 0) -> Counted:
     return Counted(count_rows(kind, spec), labelled)
 
 
-def labels_for(spec: FilterSpec, seed: int = 0) -> Labels:
-    """The pairs that the taste of `spec` labels, the surest of each text first.
+def labels_for(spec: FilterSpec, seed: int = 0, *, listen: bool = False) -> Labels:
+    """The pairs that the taste of `spec` labels.
+
+    `listen` also reads the sound of clips whose prompts ask for a tempo, to leave out pairs that would teach to lose
+    it; that takes its time, so that what is only counted may be a few pairs more.
 
     Texts that are held out for validation are labelled only where people judged too few of them, those for tests never.
     Raises `TasteNotUsable`, `AdapterFilesUnavailable`, and `NothingLabelled` with the reason why there is no pair.
@@ -113,6 +119,10 @@ def labels_for(spec: FilterSpec, seed: int = 0) -> Labels:
     room = _room(spec, judged.total())
     found = list(_candidates(spec, taste, _labelled_texts(spec, taste, judged, seed)))
     free, kept = (_within(room, [pair for chosen in found for pair in chosen[side]]) for side in (0, 1))
+    if listen:
+        tempos = _tempos({sound.sample for pair in (*free, *kept) for sound in (pair.chosen, pair.rejected)})
+        free, kept = ([_in_tempo(pair, tempos) for pair in side] for side in (free, kept))
+        kept = [pair for pair in kept if is_allowed(pair)]
     if not kept or not (pairs := balanced(kept)):
         raise NothingLabelled(_why_none(taste, free))
     return Labels(taste, pairs, free)
@@ -210,6 +220,24 @@ def _sound(sample: AudioSample, audio: Features) -> Sound:
         clipped=float(sample.is_clipped),
         loudness=math.nan if sample.own_loudness is None else sample.own_loudness,
     )
+
+
+def _tempos(samples: Collection[UUID]) -> dict[UUID, float]:
+    """Whether clips keep the tempo that their prompts ask for, 0 or 1, of those of which one is asked."""
+    asked = AudioSample.objects.filter(pk__in=samples, job__prompt__tempo__isnull=False)
+    found = {}
+    for sample in asked.select_related("job__prompt").defer("peaks").order_by("pk").iterator(chunk_size=100):
+        assert sample.job.prompt.tempo is not None
+        heard = estimate_tempo(*read_flac(load_audio_bytes(sample)))
+        found[sample.pk] = float(same_tempo(heard, sample.job.prompt.tempo))
+    return found
+
+
+def _in_tempo(pair: Label, tempos: Mapping[UUID, float]) -> Label:
+    chosen, rejected = (
+        replace(sound, tempo=tempos.get(sound.sample, math.nan)) for sound in (pair.chosen, pair.rejected)
+    )
+    return replace(pair, chosen=chosen, rejected=rejected)
 
 
 def _judged_among(samples: Collection[UUID]) -> set[frozenset[UUID]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
+from django.core.files.base import ContentFile
 
 from adapters.models import Taste
 from datasets_app import services
@@ -28,6 +32,7 @@ from datasets_app.tests.factories import (
 from feedback.models import Preference
 from generation.models import AudioSample, BaseModel, ClipFeatures
 from generation.tests.factories import BaseModelFactory
+from prompts.models import Prompt
 from prompts.tests.factories import PromptSuiteFactory
 from text2song.exceptions import Forbidden
 from text2song.tests.factories import UserFactory
@@ -49,6 +54,18 @@ def alone(anna: Taste, **filters: Any) -> FilterSpec:
 def named(anna: Taste, **filters: Any) -> set[tuple[Any, Any]]:
     """Chosen and rejected of the pairs it labels, where there is one text alone."""
     return {(pair.chosen.sample, pair.rejected.sample) for pair in labels_for(alone(anna, **filters)).pairs}
+
+
+def clicks(tempo: int, sample_rate: int = 8000, seconds: int = 10) -> bytes:
+    """FLAC of a click on every beat."""
+    audio = np.zeros(sample_rate * seconds)
+    for beat in range(int(seconds * tempo / 60)):
+        start = int(beat * 60 / tempo * sample_rate)
+        click = audio[start : start + 400]
+        click += 0.5 * np.sin(np.arange(len(click)) * 0.9) * np.exp(-np.arange(len(click)) / 80)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, audio, sample_rate, format="FLAC")
+    return buffer.getvalue()
 
 
 def text(of_prompt: list[AudioSample]) -> str:
@@ -197,6 +214,19 @@ def test_what_guards_watch_is_not_taught(base: BaseModel, facts: dict[str, float
     assert {pair.chosen.sample for pair in found.pairs} == {made[1].pk}
     rules = {rule["key"]: rule for rule in found.to_mapping()["watched"]}
     assert rules[key]["left_out"] == 1 and rules["noise"]["left_out"] == 0
+
+
+def test_a_pair_whose_chosen_clip_lost_the_tempo_asked_for_is_left_out_when_built(base: BaseModel) -> None:
+    (made,) = heard_prompts(1, base, (2, 1.9, -2))
+    Prompt.objects.filter(pk=made[0].job.prompt_id).update(tempo=120)
+    for sample, tempo in zip(made, (75, 120, 120), strict=True):
+        sample.audio_file.save(f"clicks-{sample.pk}.flac", ContentFile(clicks(tempo)))
+    anna = taste(base)
+    assert len(labels_for(alone(anna)).pairs) == 2
+    dataset = built("preference", {"taste": str(anna.pk), "taste_share": 1})
+    assert [item.chosen.sample for item in dataset.items.all()] == [made[1]]
+    rule = next(rule for rule in dataset.statistics["labels"]["watched"] if rule["key"] == "tempo")
+    assert rule["left_out"] == 1 and rule["without"]["chosen"] == 0.5 and rule["with"]["chosen"] == 1.0
 
 
 # -- which tastes ----------------------------------------------------------------------------------------------------

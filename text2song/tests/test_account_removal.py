@@ -36,8 +36,8 @@ from generation.tests.factories import (
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory, PromptTemplateFactory
 from text2song.api_keys import create_key
 from text2song.tests.factories import UserFactory
-from training.models import Promotion, PromotionPolicy
-from training.rounds.tests.factories import begun
+from training.models import Promotion, PromotionPolicy, TasteFit
+from training.rounds.tests.factories import begun, taste_of
 from training.tests.factories import DatasetFactory, ExperimentFactory, TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +74,8 @@ def one_of_everything(user: Any) -> Any:
     TrialFactory(rater=user, pair=ClipPairFactory(test=test))
     Invitation.objects.create(created_by=user, expires_at=timezone.now() + timedelta(days=1))
     training_of(user, suite)
-    begun(user)
+    round_ = begun(user)
+    TasteFit.objects.create(name="rita", base_model=round_.base_model, created_by=user, taste=taste_of(round_))
     create_key(user=user, name="laptop")
     content = ContentType.objects.get_for_model(user)
     LogEntry.objects.create(user=user, content_type=content, object_id="1", action_flag=CHANGE)

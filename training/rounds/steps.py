@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 
 from adapters.models import Taste
-from datasets_app.building.filters import FilterSpec
+from datasets_app.exceptions import NothingLabelled
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
 from generation.models import GenerationJob
@@ -33,8 +32,6 @@ from training.services.tastes import fit_taste
 
 Step, State = Round.Step, Round.State
 AT_WORK = ("queued", "running", "completed")
-LABELS_BY_TASTE = any(spec.name == "taste" for spec in fields(FilterSpec))
-"""Whether datasets can hold pairs that a taste labelled."""
 
 
 def do_step(round_: Round) -> None:
@@ -173,17 +170,25 @@ def _understand(round_: Round) -> None:
 def _build(round_: Round) -> None:
     if round_.dataset is None:
         if _may_begin(round_, "Building the dataset"):
-            round_.dataset = create_dataset(
-                actor=actor_of(round_),
-                name=round_.title,
-                kind=Dataset.Kind.PREFERENCE,
-                filters=filters_of(round_),
-                description=f"Made by a round of “Teach the studio” from {round_.get_trains_on_display()}.",
-            )
+            round_.dataset = _new_dataset(round_)
         return
     _raise_if_failed(round_.dataset)
     if round_.dataset.is_ready:
         round_.go_to(Step.TRAINING)
+
+
+def _new_dataset(round_: Round) -> Dataset:
+    """With the taste's labels where it has any to add: one that adds none is no reason to stop."""
+    made: dict[str, Any] = {"actor": actor_of(round_), "name": round_.title, "kind": Dataset.Kind.PREFERENCE}
+    by = "Made by a round of “Teach the studio” from"
+    if round_.trains_on == Round.Source.TASTE:
+        try:
+            description = f"{by} {round_.get_trains_on_display()}."
+            return create_dataset(filters=filters_of(round_), description=description, **made)
+        except NothingLabelled as error:
+            round_.trains_on, round_.told = Round.Source.VOTES, f"It trains on your votes alone: {error.message}"
+    description = f"{by} {round_.get_trains_on_display()}. {round_.told}".strip()
+    return create_dataset(filters=filters_of(round_), description=description, **made)
 
 
 def filters_of(round_: Round) -> dict[str, Any]:
@@ -194,7 +199,7 @@ def filters_of(round_: Round) -> dict[str, Any]:
         "prompts": [str(pk) for pk in prompts.values_list("pk", flat=True)],
         "base_models": [round_.base_model.key],
     }
-    if round_.trains_on == Round.Source.TASTE and round_.taste and LABELS_BY_TASTE:
+    if round_.trains_on == Round.Source.TASTE and round_.taste:
         chosen["taste"] = str(round_.taste.pk)
     return chosen
 

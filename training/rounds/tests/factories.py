@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.models import Taste
+from datasets_app.tests.factories import taste
 from feedback.services import prefer
 from generation.models import AudioSample, BaseModel, ClipScore, GenerationJob
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory
@@ -32,10 +33,7 @@ def base() -> BaseModel:
 
 
 def own_prompts(owner: Any, count: int = 10) -> list[Prompt]:
-    return [
-        PromptFactory(author=owner, text=f"a tune, number {number} of {owner.get_username()}")
-        for number in range(count)
-    ]
+    return [PromptFactory(author=owner, text=f"a tune, number {number} of {owner.pk}") for number in range(count)]
 
 
 def begun(owner: Any, **values: Any) -> Round:
@@ -83,21 +81,14 @@ def judge(round_: Round, votes: int | None = None, winner: str = "a") -> Round:
 
 
 def taste_of(round_: Round, *, usable: bool = True, **values: Any) -> Taste:
-    return Taste.objects.create(
-        **{
-            "name": round_.owner_name,
-            "version": Taste.objects.filter(name=round_.owner_name).count() + 1,
-            "base_model": round_.base_model,
-            "filters": {"raters": [round_.owner_name]},
-            "weights": "tastes/none.safetensors",
-            "sha256": "0" * 64,
-            "votes": 60,
-            "report": USABLE if usable else USABLE | {"votes_wanted": 40, "lower": 0.49},
-            "is_usable": usable,
-            "created_by": round_.owner,
-            **values,
-        }
-    )
+    said = {
+        "name": round_.owner_name,
+        "filters": {"raters": [round_.owner_name]},
+        "report": USABLE if usable else USABLE | {"votes_wanted": 40, "lower": 0.49},
+        "is_usable": usable,
+        "created_by": round_.owner,
+    }
+    return taste(round_.base_model, **said | values)
 
 
 def fitted(round_: Round, *, usable: bool = True) -> Round:
@@ -112,8 +103,9 @@ def clips(round_: Round) -> list[AudioSample]:
     return list(AudioSample.objects.filter(job__in=round_.jobs.all()).order_by("job", "index"))
 
 
-def score(round_: Round, taste: Taste | None = None) -> None:
+def score(round_: Round, by: Taste | None = None) -> None:
     """Let the taste like each clip better than the one before."""
-    taste = taste or round_.taste
-    rows = [ClipScore(sample=clip, taste=taste, score=float(place)) for place, clip in enumerate(clips(round_))]
+    rows = [
+        ClipScore(sample=clip, taste=by or round_.taste, score=float(place)) for place, clip in enumerate(clips(round_))
+    ]
     ClipScore.objects.bulk_create(rows)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from adapters.models import Adapter
 from adapters.tests.factories import AdapterFactory
 from datasets_app.models import Dataset
+from datasets_app.tests.factories import heard
 from feedback.models import ListeningTest
 from generation.models import AudioSample, GenerationJob
 from prompts.models import Prompt, PromptSuite
@@ -39,6 +40,12 @@ def judged(user) -> Round:
 def understood(judged) -> Round:
     """Its taste is usable and its dataset waits to be built."""
     return fitted(judged)
+
+
+def heard_all(round_: Round) -> None:
+    """Workers have heard its clips, and a taste is sure of any two of them."""
+    for place, clip in enumerate(clips(round_)):
+        heard(clip, 3.0 * (place % 4))
 
 
 def built(round_: Round) -> Round:
@@ -199,12 +206,21 @@ def test_a_fit_that_fails_is_told_and_made_again(user, judged):
     assert at(judged, "fitting").fit.state == "queued" and TasteFit.objects.count() == 2
 
 
-def test_a_usable_taste_goes_on_by_itself(understood):
-    round_ = at(understood, "building")
+def test_a_usable_taste_goes_on_by_itself_and_labels_the_pairs_nobody_judged(user):
+    round_ = make_clips(begun(user, clips_per_prompt=4))
+    heard_all(round_)
+    fitted(judge(round_))
+    round_ = at(round_, "building")
     assert round_.trains_on == "taste" and round_.dataset.kind == "preference" and round_.dataset.created_by is None
     filters = round_.dataset.filters
     assert filters["raters"] == ["rita"] and len(filters["prompts"]) == 4
-    assert ("taste" in filters) == steps.LABELS_BY_TASTE
+    assert filters["taste"] == str(round_.taste.pk) and round_.dataset.rows_total > 4
+
+
+def test_a_taste_that_labels_nothing_leaves_the_votes_and_says_so(understood):
+    round_ = at(understood, "building")
+    assert round_.trains_on == "votes" and "taste" not in round_.dataset.filters
+    assert "votes alone" in round_.told and round_.told in round_.dataset.description
 
 
 def test_a_taste_that_is_not_usable_waits_for_its_owner(user, judged):

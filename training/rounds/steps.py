@@ -17,6 +17,9 @@ from adapters.models import Taste
 from datasets_app.exceptions import NothingLabelled
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
+from feedback.listening_tests.services.lifecycle import close_test, failed_jobs, retry_failed
+from feedback.listening_tests.services.trials import rater_progress
+from feedback.models import ListeningTest
 from generation.models import GenerationJob
 from generation.services import make_music
 from text2song.work import Work
@@ -243,6 +246,18 @@ def _test(round_: Round) -> None:
     if not promotion.is_open:
         round_.go_to(Step.DECIDED)
         round_.finish(State.COMPLETED, promotion.reason)
+    elif promotion.test.is_open:
+        _see_to(round_, promotion.test)
+
+
+def _see_to(round_: Round, test: ListeningTest) -> None:
+    """Tell when clips of the test were not made. It ends when its owner has judged all there is: who may look at the
+    evidence after each vote may stop at any."""
+    if lost := failed_jobs(test):
+        raise StepFailed(f"Clips of the blind test could not be made. {lost[0].error}".strip())
+    progress = rater_progress(rater=_owner(round_), test=test)
+    if test.state == ListeningTest.State.ACTIVE and 0 < progress.total <= progress.judged:
+        close_test(actor=actor_of(round_), test=test)
 
 
 def _open_test(round_: Round) -> Promotion:
@@ -278,8 +293,15 @@ def forget_failure(round_: Round) -> None:
         round_.dataset = None
     elif round_.step == Step.TRAINING and round_.run:
         _again(round_, round_.run)
-    elif round_.step == Step.TESTING and round_.promotion and round_.promotion.outcome == "withdrawn":
+    elif round_.step == Step.TESTING and round_.promotion:
+        _test_again(round_, round_.promotion)
+
+
+def _test_again(round_: Round, promotion: Promotion) -> None:
+    if promotion.outcome == Promotion.Outcome.WITHDRAWN:
         round_.promotion = None
+    elif promotion.test.is_open:
+        retry_failed(actor=actor_of(round_), test=promotion.test)
 
 
 def _again(round_: Round, run: TrainingRun) -> None:

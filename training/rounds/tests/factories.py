@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from adapters.models import Taste
+from adapters.tests.factories import AdapterFactory
 from datasets_app.tests.factories import taste
 from feedback.services import prefer
 from generation.models import AudioSample, BaseModel, ClipScore, GenerationJob
@@ -63,8 +66,6 @@ def make_clips(round_: Round) -> Round:
 
 
 def complete(job: GenerationJob) -> None:
-    from django.utils import timezone
-
     now = timezone.now()
     end(job, state="completed", started_at=now, finished_at=now)
 
@@ -109,3 +110,29 @@ def score(round_: Round, by: Taste | None = None) -> None:
         ClipScore(sample=clip, taste=by or round_.taste, score=float(place)) for place, clip in enumerate(clips(round_))
     ]
     ClipScore.objects.bulk_create(rows)
+
+
+def at(round_: Round, step: str, state: str = "active") -> Round:
+    """The round as it is stored, which must stand there."""
+    stored = Round.objects.with_context().get(pk=round_.pk)
+    assert (stored.step, stored.state) == (step, state), stored.told
+    return stored
+
+
+def built(round_: Round) -> Round:
+    """Let the dataset that it waits for be built."""
+    dataset = Round.objects.get(pk=round_.pk).dataset
+    assert dataset is not None
+    end(dataset, state="ready", built_at=timezone.now(), content_hash="0" * 64, train_rows=4)
+    return advance(round_.pk)
+
+
+def trained(round_: Round) -> Round:
+    """Let its run end with an adapter."""
+    run = Round.objects.get(pk=round_.pk).run
+    assert run is not None
+    parent = round_.goes_on_from
+    adapter = AdapterFactory(base_model=round_.base_model, parent=parent)
+    done = {"state": "completed", "step": 3, "total_steps": 3, "finished_at": timezone.now(), "adapter": adapter}
+    end(run, **done)
+    return advance(round_.pk)

@@ -9,58 +9,40 @@ from adapters.models import Adapter
 from adapters.tests.factories import AdapterFactory
 from datasets_app.models import Dataset
 from datasets_app.tests.factories import heard
-from feedback.models import ListeningTest
+from feedback.listening_tests.pairs import collect_pairs
+from feedback.listening_tests.tests.listening import finish_jobs, voted
+from feedback.models import ArmJob, ListeningTest
 from generation.models import AudioSample, GenerationJob
 from prompts.models import Prompt, PromptSuite
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song.exceptions import Refused
 from training.models import Experiment, Promotion, Round, TasteFit, TrainingRun
 from training.rounds import steps
-from training.rounds.exceptions import NotNow, OverBudget, RoundIsOver, RoundUnderWay, TooFewPrompts
+from training.rounds.exceptions import NotNow, RoundIsOver, RoundUnderWay, TooFewPrompts
 from training.rounds.progress import advance, sweep
 from training.rounds.services import cancel_round, give_more_votes, go_on, pause_round, start_round
-from training.rounds.tests.factories import base, begun, clips, end, fitted, judge, make_clips, own_prompts, taste_of
+from training.rounds.tests.factories import (
+    at,
+    base,
+    begun,
+    built,
+    clips,
+    end,
+    fitted,
+    judge,
+    make_clips,
+    own_prompts,
+    taste_of,
+    trained,
+)
 
 pytestmark = pytest.mark.django_db
-
-
-def at(round_: Round, step: str, state: str = "active") -> Round:
-    """The round as it is stored, which must stand there."""
-    stored = Round.objects.with_context().get(pk=round_.pk)
-    assert (stored.step, stored.state) == (step, state), stored.told
-    return stored
-
-
-@pytest.fixture
-def judged(user) -> Round:
-    return judge(make_clips(begun(user)))
-
-
-@pytest.fixture
-def understood(judged) -> Round:
-    """Its taste is usable and its dataset waits to be built."""
-    return fitted(judged)
 
 
 def heard_all(round_: Round) -> None:
     """Workers have heard its clips, and a taste is sure of any two of them."""
     for place, clip in enumerate(clips(round_)):
         heard(clip, 3.0 * (place % 4))
-
-
-def built(round_: Round) -> Round:
-    dataset = Round.objects.get(pk=round_.pk).dataset
-    end(dataset, state="ready", built_at=timezone.now(), content_hash="0" * 64, train_rows=4)
-    return advance(round_.pk)
-
-
-def trained(round_: Round) -> Round:
-    run = Round.objects.get(pk=round_.pk).run
-    parent = round_.goes_on_from
-    adapter = AdapterFactory(base_model=round_.base_model, parent=parent)
-    done = {"state": "completed", "step": 3, "total_steps": 3, "finished_at": timezone.now(), "adapter": adapter}
-    end(run, **done)
-    return advance(round_.pk)
 
 
 # -- beginning -------------------------------------------------------------------------------------------------------
@@ -304,6 +286,36 @@ def test_a_test_that_was_withdrawn_is_opened_again(user, understood):
     assert at(understood, "testing").promotion not in (None, first)
 
 
+def test_clips_of_the_test_that_fail_are_told_and_made_again(user, understood):
+    trained(built(understood))
+    job = ArmJob.objects.first().job
+    end(job, state="failed", error="The disk is full.", finished_at=timezone.now())
+    sweep()
+    assert "The disk is full." in at(understood, "testing", "failed").told
+    go_on(actor=user, round_=understood)
+    at(understood, "testing")
+    job.refresh_from_db()
+    assert job.state == "queued" and Promotion.objects.count() == 1
+
+
+def test_the_test_ends_when_its_owner_has_judged_all_there_is(user, understood):
+    trained(built(understood))
+    test = at(understood, "testing").promotion.test
+    finish_jobs(test)
+    collect_pairs(test)
+    pairs = list(test.pairs.filter(kind="regular"))
+    ListeningTest.objects.filter(pk=test.pk).update(votes_wanted=len(pairs) + 5, gold_share=0.0, repeat_share=0.0)
+    for pair in pairs[:-1]:
+        voted(pair, winner="x", rater=user)
+    sweep()
+    test.refresh_from_db()
+    assert test.state == "active", "one pair is left"
+    voted(pairs[-1], winner="x", rater=user)
+    sweep()
+    test.refresh_from_db()
+    assert test.state == "completed"
+
+
 def test_what_the_owner_did_by_hand_is_taken(user, understood):
     from training.promotion.services import open_promotion
 
@@ -314,100 +326,6 @@ def test_what_the_owner_did_by_hand_is_taken(user, understood):
     mine = open_promotion(adapter=run.adapter, actor=None, policy=understood.policy)
     go_on(actor=user, round_=understood)
     assert at(understood, "testing").promotion == mine
-
-
-# -- step by step, pause, cancel, budget -------------------------------------------------------------------------------
-
-
-def test_step_by_step_it_asks_before_each(user):
-    round_ = judge(make_clips(begun(user, by_itself=False)))
-    assert at(round_, "fitting", "waiting").fit is None
-    sweep()
-    assert at(round_, "fitting", "waiting").fit is None
-    go_on(actor=user, round_=round_)
-    fitted(round_)
-    at(round_, "understood", "waiting")
-    go_on(actor=user, round_=round_, trains_on="taste")
-    assert at(round_, "building").dataset
-    built(round_)
-    assert at(round_, "training", "waiting").run is None
-    go_on(actor=user, round_=round_)
-    trained(round_)
-    assert at(round_, "testing", "waiting").promotion is None
-    go_on(actor=user, round_=round_)
-    assert at(round_, "testing").promotion
-
-
-def test_a_pause_begins_nothing_and_what_was_under_way_is_found(user, judged):
-    pause_round(actor=user, round_=judged)
-    fitted(judged)
-    assert at(judged, "fitting", "paused").dataset is None
-    go_on(actor=user, round_=judged)
-    assert at(judged, "building").dataset
-
-
-def test_cancelling_stops_jobs_and_keeps_what_was_made(user):
-    round_ = begun(user)
-    done = round_.jobs.first()
-    end(done, state="completed", finished_at=timezone.now())
-    cancel_round(actor=user, round_=round_)
-    assert at(round_, "making", "cancelled").finished_at
-    assert sorted(round_.jobs.values_list("state", flat=True)) == ["cancelled"] * 3 + ["completed"]
-    sweep()
-    at(round_, "making", "cancelled")
-
-
-def test_cancelling_stops_training(user, understood):
-    built(understood)
-    cancel_round(actor=user, round_=understood)
-    assert TrainingRun.objects.get().state == "cancelled" and Dataset.objects.get().is_ready
-
-
-def test_time_that_is_used_up_stops_training_which_goes_on_with_more(user, understood):
-    run = at(built(understood), "training").run
-    end(run, seconds=3 * 3600.0, checkpoints={"last": "x"})
-    Round.objects.filter(pk=understood.pk).update(max_minutes=60)
-    sweep()
-    round_ = at(understood, "training", "paused")
-    assert "60 minutes" in round_.told and TrainingRun.objects.get().state == "cancelled"
-    go_on(actor=user, round_=round_)
-    at(understood, "training", "paused")
-    go_on(actor=user, round_=round_, max_minutes=600)
-    at(understood, "training")
-    assert TrainingRun.objects.get().state == "queued", "it is resumed"
-
-
-def test_clips_past_the_budget_are_not_made(user, judged):
-    fitted(judged, usable=False)
-    Round.objects.filter(pk=judged.pk).update(max_clips=10)
-    give_more_votes(actor=user, round_=judged, votes=10)
-    round_ = at(judged, "making", "paused")
-    assert "may make 10" in round_.told and round_.jobs.count() == 4
-    go_on(actor=user, round_=round_, max_clips=100)
-    assert at(judged, "making").jobs.count() == 8
-
-
-def test_a_test_past_the_budget_is_not_opened(user, understood):
-    Round.objects.filter(pk=understood.pk).update(max_clips=20)
-    trained(built(understood))
-    assert "The blind test takes 48 more clips" in at(understood, "testing", "paused").told
-    assert not Promotion.objects.exists()
-    go_on(actor=user, round_=understood, max_clips=100)
-    assert at(understood, "testing").promotion
-
-
-def test_jobs_that_run_at_once_count_once(user):
-    from datetime import timedelta
-
-    from training.rounds.budget import require_minutes, spent
-
-    round_ = begun(user)
-    now = timezone.now()
-    round_.jobs.update(state="completed", started_at=now - timedelta(minutes=30), finished_at=now)
-    assert spent(round_).minutes == pytest.approx(30)
-    round_.max_minutes = 30
-    with pytest.raises(OverBudget, match="used up"):
-        require_minutes(round_)
 
 
 # -- once, whatever happens ------------------------------------------------------------------------------------------

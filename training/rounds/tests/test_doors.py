@@ -94,7 +94,13 @@ def test_a_form_that_is_refused_says_why_and_keeps_what_was_typed(page, user):
 
 
 def test_pairs_are_judged_one_after_the_other(page, user):
-    round_ = make_clips(begun(user))
+    round_ = begun(user)
+    assert address("round-judge", round_) not in words(page.get(address("round-detail", round_))), (
+        "there is no clip yet"
+    )
+    assert page.get(address("round-judge", round_)).url == address("round-detail", round_)
+    make_clips(round_)
+    assert address("round-judge", round_) in words(page.get(address("round-detail", round_)))
     seen = set()
     for left in (3, 2, 1, 0):
         html = words(page.get(address("round-judge", round_)))
@@ -160,7 +166,9 @@ def test_a_failure_is_told_with_a_button_that_tries_again(page, user):
     end(round_.jobs.first(), state="failed", error="The disk is full.", finished_at=timezone.now())
     advance(round_.pk)
     html = words(page.get(address("round-detail", round_)))
-    assert "The disk is full." in html and "Try again" in html
+    assert (
+        "The disk is full." in html and "Try again" in html and "hx-get" not in html.split('id="round-status"')[1][:400]
+    )
     page.post(address("round-go-on", round_))
     assert Round.objects.get().state == "active"
 

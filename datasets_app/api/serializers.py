@@ -33,7 +33,7 @@ FILTERS: dict[str, dict[str, Any]] = {
     "until": MOMENT,
     "favorites": {"type": "boolean"},
     "taste": {"type": "string", "format": "uuid"},
-    "taste_share": {"type": "number", "exclusiveMinimum": 0, "minimum": 0, "maximum": 1},
+    "taste_share": {"type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": 1},
     "taste_pairs": {"type": "integer", "minimum": 1, "maximum": MOST_TASTE_PAIRS},
 }
 

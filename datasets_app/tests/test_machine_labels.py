@@ -81,6 +81,12 @@ def test_the_best_two_clips_of_a_text_stand_against_the_worst_two(base: BaseMode
     assert named(taste(base)) == {(a, b) for a in (first, second) for b in (fourth, fifth)}
 
 
+def test_no_clip_is_in_more_pairs_than_the_root_of_their_number(base: BaseModel) -> None:
+    (made,) = heard_prompts(1, base, (3, 1, 0.5, -3))
+    first, second, third, fourth = (sample.pk for sample in made)
+    assert named(taste(base)) == {(first, fourth), (second, fourth), (first, third)}
+
+
 def test_a_text_has_at_most_so_many_pairs(base: BaseModel) -> None:
     made = heard_prompts(2, base)
     anna, seed = taste(base), seed_that_trains_on(made)

@@ -113,6 +113,12 @@ class RoundStartSerializer(StrictSerializer):
         return found
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Train on the votes alone", {"trains_on": "votes"}, request_only=True),
+        OpenApiExample("More time", {"max_minutes": 480}, request_only=True),
+    ]
+)
 class AdvanceSerializer(StrictSerializer):
     """What a round waits for; all may be left out."""
 
@@ -123,6 +129,7 @@ class AdvanceSerializer(StrictSerializer):
     max_minutes = strict.IntegerField(required=False, min_value=1, max_value=100_000)
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Fifty", {"votes": 50}, request_only=True)])
 class MoreVotesSerializer(StrictSerializer):
     """Further votes."""
 

@@ -33,6 +33,7 @@ urlpatterns = [
     path("datasets/", include("datasets_app.pages.urls")),
     path("training/", include("training.pages.urls")),
     path("tastes/", include("training.pages.taste_urls")),
+    path("teach/", include("training.rounds.pages.urls")),
     path("healthz", login_not_required(health.healthz), name="healthz"),
     path("readyz", login_not_required(health.readyz), name="readyz"),
     path("metrics", login_not_required(health.metrics), name="metrics"),

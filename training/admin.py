@@ -13,8 +13,9 @@ from adapters.models import Taste
 from adapters.querysets import TasteQuerySet
 from text2song.curation import ReadOnlyAdmin, act
 from training import services
-from training.models import Experiment, Promotion, TasteFit, TrainingRun
+from training.models import Experiment, Promotion, Round, TasteFit, TrainingRun
 from training.querysets import ExperimentQuerySet
+from training.rounds.services import cancel_round, go_on, pause_round
 from training.services.tastes import delete_taste, fit_again
 from training.tastes.telling import accuracy_in_words, verdict
 
@@ -177,3 +178,34 @@ class TasteFitAdmin(ReadOnlyAdmin):
         ("State", {"fields": ("state", "error", "attempts", "worker", "queued_at", "started_at", "finished_at")}),
         ("Learns from", {"fields": ("base_model", "filters", "dataset", "refit_every", "seed")}),
     )
+
+
+@admin.register(Round)
+class RoundAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "step", "state", "votes_wanted", "base_model", "created_at", "finished_at")
+    list_filter = ("state", "step", "base_model")
+    search_fields = ("id", "owner__username", "told")
+    date_hierarchy = "created_at"
+    list_select_related = ("owner", "base_model")
+    actions = ("go_on", "pause", "cancel")
+    fieldsets = (
+        (None, {"fields": ("id", "owner", "number", "base_model", "goes_on_from", "suite", "created_at")}),
+        ("State", {"fields": ("step", "state", "told", "by_itself", "updated_at", "finished_at")}),
+        ("Chosen", {"fields": ("votes_wanted", "clips_per_prompt", "batches", "seconds", "max_clips", "max_minutes")}),
+        ("Made", {"fields": ("fit", "trains_on", "dataset", "run", "promotion", "earlier_taste")}),
+    )
+
+    @admin.action(description="Go on, or try again", permissions=["change"])
+    def go_on(self, request: HttpRequest, queryset: QuerySet[Round]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda round_: go_on(actor=actor, round_=round_), "Rounds that go on")
+
+    @admin.action(description="Pause", permissions=["change"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[Round]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda round_: pause_round(actor=actor, round_=round_), "Rounds paused")
+
+    @admin.action(description="Cancel; what was made stays", permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Round]) -> None:
+        actor = request.user
+        act(self, request, queryset, lambda round_: cancel_round(actor=actor, round_=round_), "Rounds cancelled")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from adapters.models import Taste
     from datasets_app.models import Dataset
-    from training.models import Experiment, LogLine, MetricPoint, Promotion, TasteFit, TrainingRun
+    from training.models import Experiment, LogLine, MetricPoint, Promotion, Round, TasteFit, TrainingRun
 
 FAILURES_ARE_TOLD = timedelta(days=14)
 
@@ -125,3 +125,21 @@ class PromotionQuerySet(WorkQuerySet["Promotion"]):
         return self.annotate(vote_count=counted).select_related(
             "adapter__base_model", "opponent", "test__suite", "opened_by", "adapter__created_by", "adapter__parent"
         )
+
+
+class RoundQuerySet(QuerySet["Round"]):
+    def unfinished(self) -> Self:
+        return self.filter(state__in=self.model.UNFINISHED)
+
+    def under_way(self) -> Self:
+        """Those that go on by themselves, the one that was looked at longest ago first."""
+        return self.filter(state="active").order_by("updated_at", "pk")
+
+    def visible_to(self, reader: User) -> Self:
+        """A person's own; all for curators."""
+        return self if reader.is_staff else self.filter(owner=reader)
+
+    def with_context(self) -> Self:
+        """With everything a list of rounds shows."""
+        related = ("owner", "base_model", "goes_on_from", "suite", "fit__taste", "dataset", "earlier_taste")
+        return self.select_related(*related, "run__adapter__base_model", "promotion__test", "promotion__opponent")

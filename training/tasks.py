@@ -10,6 +10,7 @@ from text2song.work import task_for
 from text2song.workers import on_worker_start, worker_name
 from training.models import Promotion, TasteFit, TrainingRun
 from training.promotion.services import decide_waiting
+from training.rounds.progress import sweep
 from training.runs import worker
 from training.tastes.refitting import refit_due
 
@@ -18,12 +19,14 @@ from training.tastes.refitting import refit_due
 def run_training(run_id: str) -> None:
     """Train all runs that wait, one after the other."""
     worker.drain(worker_name())
+    sweep()
 
 
 @task_for(Promotion)
 def decide_promotions(promotion_id: str) -> None:
     """Decide all promotions whose tests are over."""
     decide_waiting(worker_name())
+    sweep()
 
 
 @task_for(TasteFit)
@@ -33,6 +36,12 @@ def fit_tastes(fit_id: str) -> None:
     from training.tastes.fitting import fit_waiting
 
     fit_waiting(engines(), worker_name())
+    sweep()
+
+
+def sweep_rounds() -> None:
+    """Scheduled every minute: let rounds go on whose clips or datasets are done, or whose worker died."""
+    sweep()
 
 
 def refit_tastes() -> None:

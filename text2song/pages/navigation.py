@@ -44,6 +44,7 @@ class Link:
 
 SECTIONS = (
     Section("Overview", "overview", "o", "overview"),
+    Section("Teach the studio", "rounds", "", "book", paths=("/teach/",)),
     Section(
         "Create",
         "create",

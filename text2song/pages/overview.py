@@ -15,7 +15,7 @@ from feedback.pages.library_filter import NAME, WAITING
 from generation.models import AudioSample, GenerationJob
 from text2song.pages.navigation import url_or_empty
 from text2song.workforce import Workforce
-from training.models import TrainingRun
+from training.models import Round, TrainingRun
 
 STANDS = {"default": "The queue", "generation": "Generation", "training": "Training"}
 """What stands still when nobody does the work of a cluster."""
@@ -187,13 +187,15 @@ def _adapters() -> Station:
     )
 
 
-def next_step(totals: Figures, workforce: Workforce) -> NextStep | None:
-    """What to do now: see why work stands still, write a first prompt, watch what runs, look at a failure, or listen to
-    the newest candidates.
+def next_step(totals: Figures, workforce: Workforce, reader: User | None = None) -> NextStep | None:
+    """What to do now: see why work stands still, go on with the reader's round, write a first prompt, watch what runs,
+    look at a failure, or listen to the newest candidates.
     """
     if workforce.standing_still:
         workers = f"{url_or_empty('settings')}#workers"
         return NextStep(_standing_still(workforce), workforce.notice, workers, "See the workers", is_notice=True)
+    if reader is not None and (waiting := _round_of(reader)):
+        return waiting
     newest = GenerationJob.objects.visible().select_related("prompt").first()
     create = url_or_empty("create")
     if newest is None:
@@ -213,6 +215,15 @@ def next_step(totals: Figures, workforce: Workforce) -> NextStep | None:
     if newest.state == GenerationJob.State.COMPLETED:
         return NextStep("Listen to the newest candidates", f"“{newest.prompt}”", page, "Listen")
     return NextStep("Try another prompt", "The newest job was cancelled; the prompt is kept.", create, "Write a prompt")
+
+
+def _round_of(reader: User) -> NextStep | None:
+    """Their round under “Teach the studio”, if it waits for them."""
+    mine = Round.objects.unfinished().filter(owner=reader).first()
+    if mine is None or (mine.is_under_way and not mine.asks_its_owner):
+        return None
+    text = f"{mine.get_step_display()}. {mine.told}".strip()
+    return NextStep(f"Round {mine.number} waits for you", text, url_or_empty("round-detail", mine.pk), "Go on")
 
 
 def newest_samples(limit: int = 3) -> list[AudioSample]:

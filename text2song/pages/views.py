@@ -18,27 +18,28 @@ from text2song.outages import outage_behind
 from text2song.pages import overview as loop
 from text2song.pages.requests import StudioRequest
 from text2song.refusals import say_outage
-from text2song.workforce import Workforce, workforce_of
+from text2song.workforce import workforce_of
 
 
 @require_safe
 def overview(request: StudioRequest) -> HttpResponse:
     """The loop with live counts, the next useful action, and the newest samples."""
     totals = loop.figures(request.user)
-    context = _loop_context(totals, workforce_of(request)) | {"newest": loop.newest_samples(), "figures": totals}
+    context = _loop_context(request, totals) | {"newest": loop.newest_samples(), "figures": totals}
     return render(request, "overview.html", context)
 
 
 @require_safe
 def overview_loop(request: StudioRequest) -> HttpResponse:
     """The loop and the next action alone, for polling while jobs run."""
-    return render(request, "_loop.html", _loop_context(loop.figures(request.user), workforce_of(request)))
+    return render(request, "_loop.html", _loop_context(request, loop.figures(request.user)))
 
 
-def _loop_context(totals: loop.Figures, workforce: Workforce) -> dict[str, Any]:
+def _loop_context(request: StudioRequest, totals: loop.Figures) -> dict[str, Any]:
+    workforce = workforce_of(request)
     stations = loop.stations(totals, workforce)
     active = any(station.at_work for station in stations) or bool(workforce.standing_still)
-    return {"stations": stations, "next_step": loop.next_step(totals, workforce), "active": active}
+    return {"stations": stations, "next_step": loop.next_step(totals, workforce, request.user), "active": active}
 
 
 @require_safe

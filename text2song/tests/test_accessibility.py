@@ -24,6 +24,8 @@ from generation.tests.factories import (
 )
 from prompts.tests.factories import PromptSuiteFactory, PromptTemplateFactory
 from training.models import Promotion
+from training.rounds.services import cancel_round
+from training.rounds.tests.factories import begun, fitted, judge, make_clips, score
 from training.tests.factories import ExperimentFactory, TasteFitFactory, TrainingRunFactory, add_lines, add_points
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -38,6 +40,7 @@ MUST_BE_REACHED = {
     *("datasets", "dataset-create", "dataset-detail", "adapters", "adapter-detail", "adapter-upload", "training"),
     *("experiment-new", "experiment-detail", "run-new", "run-detail", "run-compare", "promotion-policy"),
     *("tastes", "taste-new", "taste-detail", "taste-fit", "taste-delete"),
+    *("rounds", "round-new", "round-detail", "round-judge"),
     *("settings", "models", "encoders"),
 }
 LINKS = "() => [...document.querySelectorAll('a[href]')].map(link => link.href)"
@@ -87,12 +90,21 @@ def deep_pages(curator: Any) -> list[str]:
         ClipScoreFactory(taste=taste, sample=clip, score=-place)
     TasteFitFactory(name="warm", base_model=job.base_model, failed=True)
     waiting = TasteFitFactory(base_model=job.base_model, created_by=curator)
+    lead_a_round(curator)
     return [
         reverse("taste-fit", args=[waiting.pk]),
         reverse("test-results", args=[over.pk]),
         reverse("sample-feedback", args=[sample.pk]),
         f"{reverse('run-compare')}?ids={done.pk}&ids={failed.pk}",
     ]
+
+
+def lead_a_round(curator: Any) -> None:
+    """One that is over, with all there is to tell, and one whose pairs wait."""
+    understood = fitted(judge(make_clips(begun(curator, by_itself=False))))
+    score(understood)
+    cancel_round(actor=curator, round_=understood)
+    make_clips(begun(curator))
 
 
 @pytest.mark.slow

@@ -37,6 +37,7 @@ from prompts.tests.factories import PromptFactory, PromptSuiteFactory, PromptTem
 from text2song.api_keys import create_key
 from text2song.tests.factories import UserFactory
 from training.models import Promotion, PromotionPolicy
+from training.rounds.tests.factories import begun
 from training.tests.factories import DatasetFactory, ExperimentFactory, TasteFitFactory, TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,7 @@ def one_of_everything(user: Any) -> Any:
     TrialFactory(rater=user, pair=ClipPairFactory(test=test))
     Invitation.objects.create(created_by=user, expires_at=timezone.now() + timedelta(days=1))
     training_of(user, suite)
+    begun(user)
     create_key(user=user, name="laptop")
     content = ContentType.objects.get_for_model(user)
     LogEntry.objects.create(user=user, content_type=content, object_id="1", action_flag=CHANGE)

@@ -18,7 +18,9 @@ from feedback.tests.factories import ListeningTestFactory, RatingFactory, TagFac
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, FavoriteFactory, GenerationJobFactory
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory, PromptTemplateFactory
 from text2song.tests.clients import caller
+from text2song.tests.factories import UserFactory
 from text2song.tests.test_api_conventions import in_shape
+from training.rounds.tests.factories import begun
 from training.tests.factories import DatasetFactory, ExperimentFactory, TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +36,8 @@ AGAIN_ACCEPTED: dict[str, str] = {
     "datasets/count/": "stores nothing",
     "datasets/{id}/export/": "the export that is there is answered again",
     "experiments/": "names of experiments may repeat",
+    "rounds/{id}/advance/": "one that goes on is looked at again, and nothing is done twice",
+    "rounds/{id}/more/": "the votes wanted are counted from those given",
     "runs/": "another run of the experiment",
     "listening-tests/": "names of tests may repeat",
     "trials/{token}/heard/": "what was heard counts once",
@@ -100,6 +104,7 @@ def world(curator, settings, monkeypatch):
         "adapters": AdapterFactory().pk,
         "tastes": TasteFactory().pk,
         "experiments": ExperimentFactory(created_by=curator).pk,
+        "rounds": begun(UserFactory()).pk,
         "runs": TrainingRunFactory().pk,
         "tags": TagFactory(name="warm").pk,
         "feedback": RatingFactory(rater=curator, sample=sample).pk,
@@ -217,6 +222,9 @@ def bodies(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "datasets/{id}/export/": {"format": "jsonl"},
         "experiments/": {"name": "mine"},
         "tastes/": {"name": "mine"},
+        "rounds/": {"drawn": 4, "votes_wanted": 4, "clips_per_prompt": 2},
+        "rounds/{id}/advance/": {},
+        "rounds/{id}/more/": {"votes": 1},
         "runs/": {"experiment": str(ExperimentFactory().pk)},
         "listening-tests/": {"name": "mine", "suite": str(stage["suite"].pk), "arms": stage["arms"], "duration": 1},
     }

@@ -29,6 +29,7 @@ from text2song.doctor.clock import compare
 from text2song.doctor.configuration import configuration
 from text2song.doctor.examination import Examination, carry_out
 from text2song.doctor.finding import Finding, ok, warning
+from text2song.management.commands.setup import SCHEDULES
 from text2song.models import WorkerPresence
 from text2song.workforce import CLUSTERS
 
@@ -257,9 +258,8 @@ def test_workers_that_hang_and_work_that_waits():
 
 @with_database
 def test_a_schedule_that_is_missing_changed_or_overdue():
-    assert (
-        told(work.schedule())[1] == "Not as it should be in the schedule: sweep-listening-tests, refit-tastes, prune."
-    )
+    missing = ", ".join(SCHEDULES)
+    assert told(work.schedule())[1] == f"Not as it should be in the schedule: {missing}."
     call_command("setup")
     assert told(work.schedule())[0] == "ok"
     Schedule.objects.filter(name="prune").update(next_run=timezone.now() - 20 * MINUTE)

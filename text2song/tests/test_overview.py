@@ -120,5 +120,5 @@ def test_the_overview_costs_the_same_for_many_samples(page, django_assert_max_nu
         job = GenerationJobFactory(completed=True)
         for index in range(2):
             AudioSampleFactory(job=job, index=index)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         page.get(reverse("overview"))

@@ -39,6 +39,8 @@ LISTS = (
     "experiment-new",
     "tastes",
     "taste-new",
+    "rounds",
+    "round-new",
 )
 PUBLIC = {"sign-in", "sign-out", "healthz", "readyz", "metrics"}
 

@@ -3,6 +3,7 @@
 from training.models.experiments import NAME_LENGTH, NAME_MESSAGE, Experiment, LogLine, MetricPoint, TrainingRun
 from training.models.tastes import TasteFit
 from training.promotion.models import Promotion, PromotionPolicy
+from training.rounds.models import Round
 
 __all__ = [
     "NAME_LENGTH",
@@ -12,6 +13,7 @@ __all__ = [
     "MetricPoint",
     "Promotion",
     "PromotionPolicy",
+    "Round",
     "TasteFit",
     "TrainingRun",
 ]

@@ -53,7 +53,7 @@ def _submit(test: ListeningTest, arm: Arm, prompt: Prompt, position: int) -> Gen
     )
 
 
-def close_test(*, actor: User, test: ListeningTest) -> ListeningTest:
+def close_test(*, actor: User | None, test: ListeningTest) -> ListeningTest:
     """End it with the votes it has; jobs that still wait or run are cancelled."""
     require_curator(actor, "close a listening test")
     with transaction.atomic():
@@ -93,7 +93,7 @@ def delete_test(*, actor: User, test: ListeningTest) -> None:
         test.save(update_fields=["deleted_at"])
 
 
-def retry_failed(*, actor: User, test: ListeningTest) -> int:
+def retry_failed(*, actor: User | None, test: ListeningTest) -> int:
     """Put failed and cancelled jobs of an open test back in the queue; returns how many."""
     require_curator(actor, "retry a test's jobs")
     if not test.is_open:
@@ -115,7 +115,7 @@ def failed_jobs(test: ListeningTest) -> list[GenerationJob]:
     return list(jobs.select_related("prompt", "base_model", "adapter").order_by("created_at", "id"))
 
 
-def _cancel_jobs(test: ListeningTest, actor: User) -> None:
+def _cancel_jobs(test: ListeningTest, actor: User | None) -> None:
     for job in GenerationJob.objects.unfinished().filter(arm_job__arm__test=test):
         with contextlib.suppress(JobIsFinished):
             cancel_job(job=job, actor=actor)

@@ -27,6 +27,7 @@ SCHEDULES = {
         "schedule_type": Schedule.DAILY,
         "minutes": None,
     },
+    "sweep-rounds": {"func": "training.tasks.sweep_rounds", **EVERY_MINUTE},
     "prune": {"func": "text2song.tasks.prune", "schedule_type": Schedule.DAILY, "minutes": None},
 }
 """What goes on by itself. Taking up the work of dead workers is no part of it: every worker does."""

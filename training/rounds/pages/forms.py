@@ -1,0 +1,126 @@
+"""Forms of “Teach the studio”."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth.models import User
+
+from prompts.models import Prompt, PromptSuite
+from training.models import Round
+from training.rounds.models import VOTES
+from training.rounds.prompts import own_prompts
+
+OWN, PICKED, DRAWN = "own", "picked", "drawn"
+MOST_OFFERED = 60
+"""Prompts to pick from; of more all are taken, or some are drawn."""
+
+
+class RoundForm(forms.Form):
+    """What for, how much listening, and what it may use by itself."""
+
+    source = forms.ChoiceField(
+        label="What for",
+        choices=(
+            (DRAWN, "Prompts drawn from the templates"),
+            (OWN, "All prompts I wrote"),
+            (PICKED, "Prompts of mine that I pick below"),
+        ),
+        widget=forms.RadioSelect,
+    )
+    drawn = forms.IntegerField(
+        label="How many to draw", required=False, min_value=4, max_value=150, initial=24, help_text="4 to 150."
+    )
+    prompts = forms.ModelMultipleChoiceField(
+        label="Prompts",
+        queryset=Prompt.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "One of these prompts is gone, or is in a suite: %(value)s."},
+    )
+    suite = forms.ModelChoiceField(
+        label="Judged on",
+        queryset=PromptSuite.objects.exclude(frozen_at__isnull=True),
+        required=False,
+        help_text="The new adapter is tested blind on these prompts; nothing is trained on them.",
+        error_messages={"invalid_choice": "This suite cannot be chosen: it is gone, or still open."},
+    )
+    votes_wanted = forms.TypedChoiceField(
+        label="Votes you give", choices=[(n, str(n)) for n in VOTES], coerce=int, initial=100
+    )
+    clips_per_prompt = forms.TypedChoiceField(
+        label="Clips of each prompt", choices=[(n, str(n)) for n in (2, 3, 4, 6, 8)], coerce=int, initial=4
+    )
+    max_clips = forms.IntegerField(
+        label="Clips at most", min_value=1, max_value=100_000, initial=400, help_text="Those of the blind test too."
+    )
+    max_minutes = forms.IntegerField(
+        label="Minutes of work at most",
+        min_value=1,
+        max_value=100_000,
+        initial=240,
+        help_text="What workers take for clips, taste, dataset and training. Then it stops and says so.",
+    )
+    by_itself = forms.BooleanField(
+        label="Go from step to step by itself",
+        required=False,
+        initial=True,
+        help_text="Without, it asks you before each step.",
+    )
+
+    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = own_prompts(owner)
+        self.own_count = mine.count()
+        offered = mine.values_list("pk", flat=True)[:MOST_OFFERED]
+        prompts = self.fields["prompts"]
+        assert isinstance(prompts, forms.ModelMultipleChoiceField)
+        prompts.queryset = Prompt.objects.filter(pk__in=list(offered))
+        suite = self.fields["suite"]
+        assert isinstance(suite, forms.ModelChoiceField)
+        last = Round.objects.filter(owner=owner).select_related("suite").order_by("-number").first()
+        suite.empty_label = f"That of your last round: {last.suite}" if last else "Some of the prompts, held out"
+        self.fields["source"].initial = OWN if self.own_count >= 10 else DRAWN
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("source") == DRAWN and not values.get("drawn") and "drawn" not in self.errors:
+            self.add_error("drawn", "Say how many prompts to draw.")
+        if values.get("source") == PICKED and not values.get("prompts") and "prompts" not in self.errors:
+            self.add_error("prompts", "Pick the prompts, or choose another source.")
+        return values
+
+    def chosen(self) -> dict[str, Any]:
+        """As `start_round` takes them."""
+        values = dict(self.cleaned_data)
+        source = values.pop("source")
+        values["prompts"] = list(values["prompts"]) if source == PICKED else None
+        values["drawn"] = values["drawn"] if source == DRAWN else 0
+        return values
+
+
+class VoteForm(forms.Form):
+    """The pair that an answer is about; the answer itself is read by `PreferenceForm`."""
+
+    sample_a = forms.UUIDField()
+    sample_b = forms.UUIDField()
+
+    @property
+    def pair(self) -> list[UUID]:
+        return [self.cleaned_data["sample_a"], self.cleaned_data["sample_b"]]
+
+
+class MoreVotesForm(forms.Form):
+    """How many further votes."""
+
+    votes = forms.IntegerField(label="More votes", min_value=1, max_value=2000, initial=50)
+
+
+class GoOnForm(forms.Form):
+    """What it trains on, or more budget; all may be left out."""
+
+    trains_on = forms.ChoiceField(required=False, choices=[("", ""), *Round.Source.choices])
+    max_clips = forms.IntegerField(label="Clips at most", required=False, min_value=1, max_value=100_000)
+    max_minutes = forms.IntegerField(label="Minutes of work at most", required=False, min_value=1, max_value=100_000)

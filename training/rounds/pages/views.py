@@ -1,0 +1,221 @@
+"""“Teach the studio”: rounds, one of them step by step, and the pairs it asks its owner about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from feedback.pages.forms import PreferenceForm
+from text2song.exceptions import DomainError, Forbidden
+from text2song.pages.confirm import confirm_page
+from text2song.pages.forms import add_refusal
+from text2song.pages.requests import StudioRequest
+from training.models import Round
+from training.rounds.budget import spent
+from training.rounds.pages.forms import GoOnForm, MoreVotesForm, RoundForm, VoteForm
+from training.rounds.pairs import next_pair, open_count
+from training.rounds.services import (
+    cancel_round,
+    give_more_votes,
+    go_on,
+    may_change,
+    pause_round,
+    start_round,
+    vote,
+)
+from training.rounds.stopping import left_by
+from training.rounds.story import agreement, how_far, stages, told, understood
+
+PER_PAGE = 20
+
+
+@require_safe
+def rounds(request: StudioRequest) -> HttpResponse:
+    """The one under way, what came of the others, and the way to a new one."""
+    listed = Round.objects.visible_to(request.user).with_context().order_by("-created_at", "-id")
+    page = Paginator(listed, PER_PAGE).get_page(request.GET.get("page"))
+    mine = Round.objects.unfinished().filter(owner=request.user).with_context().first()
+    rows = [told(round_, request.user) for round_ in page]
+    return render(request, "training/rounds/list.html", {"page": page, "rows": rows, "mine": mine})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: StudioRequest) -> HttpResponse:
+    """Choose what for, how much listening, and a budget; then it begins."""
+    form = RoundForm(request.POST if request.method == "POST" else None, owner=request.user)
+    if form.is_valid():
+        try:
+            round_ = start_round(actor=request.user, **form.chosen())
+        except (DomainError, ValidationError) as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, "Your clips are on their way. You can leave this page and come back.")
+            return redirect("round-detail", round_id=round_.pk)
+    return render(request, "training/rounds/new.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@require_safe
+def detail(request: StudioRequest, round_id: UUID) -> HttpResponse:
+    """Where it stands, what each step made, and what can be done."""
+    round_ = _round(request, round_id)
+    context = _context(request, round_) | {
+        "understood": understood(round_),
+        "agreement": agreement(round_),
+        "story": told(round_, request.user),
+        "more_form": MoreVotesForm(),
+    }
+    return render(request, "training/rounds/detail.html", context)
+
+
+@require_safe
+def status(request: StudioRequest, round_id: UUID) -> HttpResponse:
+    """Where it stands alone, for polling; the whole page anew once it is at another step."""
+    round_ = _round(request, round_id)
+    if request.GET.get("seen", _seen(round_)) != _seen(round_) and request.htmx:
+        return HttpResponseClientRefresh()
+    return render(request, "training/rounds/_status.html", _context(request, round_))
+
+
+def _context(request: StudioRequest, round_: Round) -> dict[str, Any]:
+    return {
+        "round": round_,
+        "seen": _seen(round_),
+        "stages": stages(round_),
+        "how_far": how_far(round_),
+        "spent": spent(round_),
+        "may_change": may_change(request.user, round_),
+        "is_mine": round_.owner_id == request.user.pk,
+    }
+
+
+def _seen(round_: Round) -> str:
+    return f"{round_.step}-{round_.state}"
+
+
+def _round(request: StudioRequest, round_id: UUID) -> Round:
+    """One that the reader may know of: their own, and any for curators."""
+    return get_object_or_404(Round.objects.visible_to(request.user).with_context(), pk=round_id)
+
+
+# -- judging ---------------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def judge(request: StudioRequest, round_id: UUID) -> HttpResponse:
+    """One pair at a time, until the votes are given. Nothing is told of what a taste makes of the two."""
+    round_ = _round(request, round_id)
+    if round_.owner_id != request.user.pk:
+        raise PermissionDenied("A round learns the taste of its owner: only they judge its pairs.")
+    form, pair = None, next_pair(round_)
+    if request.method == "POST":
+        form, done = _voted(request, round_)
+        if done:
+            return done
+    if pair is None or round_.step not in (Round.Step.MAKING, Round.Step.JUDGING) or not round_.is_unfinished:
+        return redirect("round-detail", round_id=round_.pk)
+    choices = [(str(clip.pk), f"Clip {number}") for number, clip in enumerate(pair, 1)]
+    context = _context(request, round_) | {
+        "samples": list(pair),
+        "form": form or PreferenceForm(choices=choices),
+        "open": open_count(round_),
+    }
+    return render(request, "training/rounds/judge.html", context, status=400 if form else 200)
+
+
+def _voted(request: StudioRequest, round_: Round) -> tuple[PreferenceForm | None, HttpResponse | None]:
+    """The form with its errors, or the way to the next pair."""
+    named = VoteForm(request.POST)
+    if not named.is_valid():
+        messages.error(request, "This form names no pair. Judge the one that is shown.")
+        return None, redirect("round-judge", round_id=round_.pk)
+    form = PreferenceForm(request.POST, choices=[(str(pk), "Clip") for pk in named.pair])
+    if not form.is_valid():
+        return form, None
+    values = form.cleaned_data
+    try:
+        after = vote(
+            actor=request.user,
+            round_=round_,
+            first=values["sample_a"],
+            second=values["sample_b"],
+            winner=values["winner"],
+            strength=values["strength"],
+        )
+    except DomainError as error:
+        add_refusal(form, error)
+        return form, None
+    over = after.step not in (Round.Step.MAKING, Round.Step.JUDGING)
+    if over:
+        messages.success(request, "Thank you: these are all the votes it needs now.")
+    return None, redirect("round-detail" if over else "round-judge", round_id=round_.pk)
+
+
+# -- what its owner decides ------------------------------------------------------------------------------------------
+
+
+@require_POST
+def proceed(request: StudioRequest, round_id: UUID) -> HttpResponse:
+    """Begin what is next, try again, or end a pause."""
+    return _do(request, round_id, GoOnForm(request.POST), go_on, "It goes on.")
+
+
+@require_POST
+def more(request: StudioRequest, round_id: UUID) -> HttpResponse:
+    """Give more votes before it is trained."""
+    return _do(request, round_id, MoreVotesForm(request.POST), give_more_votes, "Listen to more pairs.")
+
+
+@require_POST
+def pause(request: StudioRequest, round_id: UUID) -> HttpResponse:
+    """Begin nothing more."""
+    return _do(request, round_id, forms.Form(request.POST), pause_round, "Paused.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel(request: StudioRequest, round_id: UUID) -> HttpResponse:
+    """Ask, naming what stays, and end it."""
+    round_ = _round(request, round_id)
+    if not may_change(request.user, round_):
+        raise PermissionDenied("Only the person whose round it is, or a curator, can cancel it.")
+    if request.method == "POST":
+        return _do(request, round_id, forms.Form(request.POST), cancel_round, "The round was cancelled.")
+    kept = left_by(round_)
+    return confirm_page(
+        request,
+        title=f"Cancel round {round_.number}?",
+        text=f"What works for it now is stopped. What was made stays{': ' if kept else '.'}{', '.join(kept)}",
+        confirm_label="Cancel the round",
+        cancel_url=reverse("round-detail", args=[round_.pk]),
+    )
+
+
+def _do(
+    request: StudioRequest, round_id: UUID, form: forms.Form, service: Callable[..., Round], done: str
+) -> HttpResponse:
+    """Call a service for the user: its refusal becomes a message, a missing right a 403."""
+    round_ = _round(request, round_id)
+    if not form.is_valid():
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+        return redirect("round-detail", round_id=round_.pk)
+    try:
+        after = service(actor=request.user, round_=round_, **form.cleaned_data)
+        if after.state in (Round.State.FAILED, Round.State.PAUSED) and service is not pause_round:
+            messages.error(request, after.told)
+        else:
+            messages.success(request, done)
+    except Forbidden as error:
+        raise PermissionDenied(error.message) from error
+    except (DomainError, ValidationError) as error:
+        messages.error(request, error.message if isinstance(error, DomainError) else " ".join(error.messages))
+    return redirect("round-detail", round_id=round_.pk)

@@ -1,0 +1,231 @@
+"""What a round has come to, to be read: its steps, what its taste understood, and whether it agrees with new votes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+
+from feedback.judgements.performance import duel_between
+from feedback.listening_tests.services.results import Duel, percent
+from feedback.models import Preference
+from feedback.statistics.proportions import wilson_interval
+from generation.models import AudioSample, ClipScore
+from training.models import Round
+from training.quality.guards import Guards
+from training.rounds.pairs import answers, clips_of, votes_given
+
+Step, State = Round.Step, Round.State
+JUDGED_BY_EAR = (Step.MAKING, Step.JUDGING)
+"""Steps at which nothing is told that a taste says: its owner is about to judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step in words: `state` is done, now, later or left (by a round that is over)."""
+
+    step: str
+    label: str
+    state: str
+
+
+def stages(round_: Round) -> list[Stage]:
+    """All steps in order."""
+    order = Step.values
+    here = order.index(round_.step)
+    now = "now" if round_.is_unfinished else "done" if round_.state == State.COMPLETED else "left"
+
+    def state(place: int) -> str:
+        if place == here:
+            return now
+        return "done" if place < here else "later" if round_.is_unfinished else "left"
+
+    return [Stage(step, label, state(place)) for place, (step, label) in enumerate(Step.choices)]
+
+
+# -- how far it is -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HowFar:
+    """`done` of `total` of the step under way."""
+
+    done: int
+    total: int
+    noun: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.done} of {self.total} {self.noun}"
+
+    @property
+    def percent(self) -> int:
+        return int(100 * min(1.0, self.done / self.total)) if self.total else 0
+
+
+def how_far(round_: Round) -> HowFar | None:
+    """Clips, votes or training steps; None where nothing is counted."""
+    if round_.step == Step.MAKING:
+        return HowFar(clips_of(round_).count(), round_.clips_wanted, "clips")
+    if round_.step == Step.JUDGING:
+        return HowFar(votes_given(round_), round_.votes_wanted, "votes")
+    if round_.step == Step.TRAINING and round_.run and round_.run.total_steps:
+        return HowFar(round_.run.step, round_.run.total_steps, "steps")
+    return None
+
+
+# -- what it understood ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The clips that the taste likes most and least, and how far it can be relied on. Shares are in words."""
+
+    is_usable: bool
+    votes: int
+    accuracy: str
+    interval: str
+    votes_wanted: int
+    liked: list[AudioSample]
+    disliked: list[AudioSample]
+
+
+def understood(round_: Round, most: int = 3) -> Understood | None:
+    """What the round's taste makes of its clips; None before it is fitted."""
+    taste = round_.taste
+    if taste is None or round_.step in JUDGED_BY_EAR:
+        return None
+    scores = ClipScore.objects.filter(taste=taste, sample__in=clips_of(round_).order_by().values("pk"))
+    ids = list(scores.order_by("-score", "sample").values_list("sample", flat=True))
+    share = taste.accuracy
+    return Understood(
+        is_usable=taste.is_usable,
+        votes=taste.votes,
+        accuracy=percent(share.get("value")),
+        interval=f"{percent(share.get('low'))} to {percent(share.get('high'))}",
+        votes_wanted=int(taste.report.get("votes_wanted") or 0),
+        liked=_heard(ids[:most]),
+        disliked=_heard(ids[most:][-most:][::-1]),
+    )
+
+
+def _heard(ids: list[UUID]) -> list[AudioSample]:
+    found = AudioSample.objects.visible().with_context().in_bulk(ids)
+    return [found[pk] for pk in ids if pk in found]
+
+
+# -- whether the taste agrees ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A pair on which the taste was sure and the person said the opposite."""
+
+    preferred: AudioSample
+    scored_higher: AudioSample
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How many of the round's decided votes the taste from before foretold: `right` of `total`."""
+
+    right: int
+    total: int
+    surprises: list[Surprise]
+
+    @property
+    def share(self) -> str:
+        return percent(self.right / self.total)
+
+    @property
+    def interval(self) -> str:
+        """95 %, by Wilson."""
+        return " to ".join(percent(end) for end in wilson_interval(self.right, self.total))
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it foretells no better than chance."""
+        return wilson_interval(self.right, self.total)[0] <= 0.5
+
+
+def agreement(round_: Round, most: int = 3) -> Agreement | None:
+    """Whether the taste that was there when the round began agrees with the votes given since.
+
+    Votes on the round's pairs, and once the test is over those in it. None without such a taste or scored votes, and
+    while the owner judges.
+    """
+    taste = round_.earlier_taste
+    if taste is None or round_.step in JUDGED_BY_EAR:
+        return None
+    votes = list(_decided(round_))
+    clips = {clip for vote in votes for clip in vote}
+    scores = dict(ClipScore.objects.filter(taste=taste, sample__in=clips).values_list("sample", "score"))
+    leads = sorted((scores[won] - scores[lost], won, lost) for won, lost in votes if won in scores and lost in scores)
+    leads = [lead for lead in leads if lead[0]]
+    if not leads:
+        return None
+    found = AudioSample.objects.visible().with_context().in_bulk([pk for lead in leads[:most] for pk in lead[1:]])
+    surprises = [
+        Surprise(found[won], found[lost])
+        for lead, won, lost in leads[:most]
+        if lead < 0 and won in found and lost in found
+    ]
+    return Agreement(sum(lead > 0 for lead, _, _ in leads), len(leads), surprises)
+
+
+def _decided(round_: Round) -> Iterable[tuple[UUID, UUID]]:
+    """The clip that won and the one that lost, of each of the owner's decided votes."""
+    votes = answers(round_)
+    promotion = round_.promotion
+    if promotion and not promotion.is_open:
+        in_test = Q(trial__pair__test=promotion.test_id, rater=round_.owner_id)
+        votes = Preference.objects.filter(Q(pk__in=votes.values("pk")) | in_test).order_by()
+    for a, b, winner in votes.filter(winner__in=("a", "b")).values_list("sample_a", "sample_b", "winner"):
+        yield (a, b) if winner == "a" else (b, a)
+
+
+# -- rounds over time ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A round in the history: votes against the base model alone, guards of its test, and agreement."""
+
+    round: Round
+    against_base: Duel | None
+    guards: Guards | None
+    agreement: Agreement | None
+
+    @property
+    def guard_words(self) -> str:
+        if self.guards is None:
+            return "–"
+        return "hold" if self.guards.hold else " ".join(self.guards.problems)
+
+
+def told(round_: Round, reader: User) -> Told:
+    """What came of a round, as `reader` may know it: nothing of a test that goes on."""
+    promotion = round_.promotion
+    is_over = promotion is not None and not promotion.is_open
+    duel = duel_between(round_.adapter, round_.base_model, reader) if is_over and round_.adapter else None
+    return Told(
+        round=round_,
+        against_base=duel if duel and duel.rate.votes else None,
+        guards=Guards.from_mapping(promotion.guards) if promotion and is_over and promotion.guards else None,
+        agreement=agreement(round_, most=0),
+    )
+
+
+def to_mapping(round_: Round) -> dict[str, Any]:
+    """What the API tells of the taste: shares as numbers, null where there is none."""
+    taste, agreed = round_.taste, agreement(round_, most=0)
+    shown = taste if round_.step not in JUDGED_BY_EAR else None
+    return {
+        "is_usable": shown.is_usable if shown else None,
+        "accuracy": shown.accuracy if shown else None,
+        "agreement": {"right": agreed.right, "total": agreed.total} if agreed else None,
+    }

@@ -1,0 +1,353 @@
+"""Rounds through pages, API, admin and command: who may what, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from adapters.tests.factories import AdapterFactory
+from feedback.models import Preference
+from prompts.tests.factories import PromptFactory, PromptSuiteFactory
+from text2song.pages import overview
+from text2song.tests.clients import caller
+from text2song.tests.factories import UserFactory
+from text2song.workforce import Workforce
+from training.models import Round
+from training.rounds.pairs import all_pairs, next_pair
+from training.rounds.progress import advance
+from training.rounds.services import cancel_round, go_on, pause_round
+from training.rounds.story import agreement, told, understood
+from training.rounds.tests.factories import (
+    base,
+    begun,
+    clips,
+    end,
+    fitted,
+    judge,
+    make_clips,
+    own_prompts,
+    score,
+    taste_of,
+)
+
+pytestmark = pytest.mark.django_db
+FORM = {"source": "own", "votes_wanted": 50, "clips_per_prompt": 6, "max_clips": 400, "max_minutes": 60}
+
+
+def words(answer) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def address(name: str, round_: Round) -> str:
+    return reverse(name, args=[round_.pk])
+
+
+def stranger() -> Client:
+    client = Client()
+    client.force_login(UserFactory())
+    return client
+
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_empty_page_teaches_and_leads_to_the_form(page):
+    html = words(page.get(reverse("rounds")))
+    assert "Teach it what you like" in html and reverse("round-new") in html
+    assert 'href="/teach/"' in words(page.get("/")), "it stands in the sidebar"
+
+
+def test_a_round_is_begun_by_the_form(page, user):
+    base()
+    own_prompts(user)
+    answer = page.post(reverse("round-new"), FORM | {"by_itself": "on"})
+    round_ = Round.objects.get()
+    assert answer.url == address("round-detail", round_)
+    assert (round_.votes_wanted, round_.clips_per_prompt, round_.max_minutes, round_.by_itself) == (50, 6, 60, True)
+    assert round_.prompts.count() == 4 and "0 of 24 clips" in words(page.get(answer.url))
+
+
+def test_a_form_that_is_refused_says_why_and_keeps_what_was_typed(page, user):
+    base()
+    prompts = own_prompts(user)
+    picked = FORM | {"source": "picked", "prompts": [prompts[0].pk]}
+    answer = page.post(reverse("round-new"), picked | {"max_minutes": 77})
+    assert answer.status_code == 400 and "held out to judge on" in words(answer)
+    assert 'value="77"' in words(answer) and re.search(rf'value="{prompts[0].pk}"[^>]*checked', words(answer))
+    for wrong, sentence in (
+        ({"source": "picked"}, "Pick the prompts"),
+        ({"source": "drawn"}, "Say how many"),
+        ({"votes_wanted": 7}, "Select a valid choice"),
+        ({"max_clips": 0}, "greater than or equal to 1"),
+        ({"prompts": ["x"]}, "gone, or is in a suite|not a valid"),
+        ({"suite": "x"}, "cannot be chosen|not a valid"),
+    ):
+        answer = page.post(reverse("round-new"), FORM | wrong)
+        assert answer.status_code == 400 and re.search(sentence, words(answer)), wrong
+    assert not Round.objects.exists()
+
+
+def test_pairs_are_judged_one_after_the_other(page, user):
+    round_ = begun(user)
+    assert address("round-judge", round_) not in words(page.get(address("round-detail", round_))), (
+        "there is no clip yet"
+    )
+    assert page.get(address("round-judge", round_)).url == address("round-detail", round_)
+    make_clips(round_)
+    assert address("round-judge", round_) in words(page.get(address("round-detail", round_)))
+    seen = set()
+    for left in (3, 2, 1, 0):
+        html = words(page.get(address("round-judge", round_)))
+        pair = next_pair(round_)
+        seen.add(pair[0].job.prompt_id)
+        assert all(f'value="{clip.pk}"' in html for clip in pair)
+        sent = {"sample_a": pair[0].pk, "sample_b": pair[1].pk, "winner": "b", "strength": "4"}
+        answer = page.post(address("round-judge", round_), sent)
+        assert answer.url == address("round-judge" if left else "round-detail", round_)
+    assert len(seen) == 4, "votes are spread over prompts"
+    votes = Preference.objects.filter(rater=user)
+    assert {(vote.winner, vote.strength) for vote in votes} == {("b", 4)} and votes.count() == 4
+    assert Round.objects.get().step == "fitting"
+
+
+def test_an_answer_that_says_nothing_is_asked_again(page, user):
+    round_ = make_clips(begun(user))
+    pair = next_pair(round_)
+    sent = {"sample_a": pair[0].pk, "sample_b": pair[1].pk}
+    answer = page.post(address("round-judge", round_), sent)
+    assert answer.status_code == 400 and "Say which one is better." in words(answer)
+    assert page.post(address("round-judge", round_), {"winner": "a"}).status_code == 302
+    foreign = clips(make_clips(begun(UserFactory())))[:2]
+    sent = {"sample_a": foreign[0].pk, "sample_b": foreign[1].pk, "winner": "a"}
+    assert "not among the round" in words(page.post(address("round-judge", round_), sent))
+    assert not Preference.objects.exists()
+
+
+def test_judging_tells_nothing_of_what_a_taste_says(page, user):
+    """Neither its score nor what it likes, while the owner is about to judge."""
+    first = begun(user)
+    earlier = taste_of(first)
+    cancel_round(actor=user, round_=first)
+    round_ = make_clips(begun(user))
+    assert round_.earlier_taste == earlier
+    score(round_, earlier)
+    judge(round_, votes=2)
+    now = Round.objects.with_context().get(pk=round_.pk)
+    assert agreement(now) is None and understood(now) is None and told(now, user).agreement is None
+    for name in ("round-detail", "round-judge", "round-status"):
+        html = words(page.get(address(name, round_)))
+        assert "foretold" not in html and "likes" not in html and "like these most" not in html, name
+
+
+def test_it_tells_what_it_understood_and_offers_more_votes(page, user):
+    round_ = fitted(judge(make_clips(begun(user))), usable=False)
+    score(round_)
+    html = words(page.get(address("round-detail", round_)))
+    assert "80 %" in html and "70 % to 88 %" in html and "cannot be relied on yet" in html and "40 more votes" in html
+    best, worst = clips(round_)[-1], clips(round_)[0]
+    assert html.index(f"player-{best.pk}") < html.index(f"player-{worst.pk}")
+    assert "Train on this taste" not in html and "Train on your votes alone" in html
+    assert page.post(address("round-go-on", round_), {"trains_on": "taste"}).status_code == 302
+    assert Round.objects.get().step == "understood"
+    page.post(address("round-more", round_), {"votes": "x"})
+    assert Round.objects.get().step == "understood"
+    page.post(address("round-more", round_), {"votes": "3"})
+    assert (Round.objects.get().step, Round.objects.get().votes_wanted) == ("making", 7)
+
+
+def test_a_failure_is_told_with_a_button_that_tries_again(page, user):
+    round_ = begun(user)
+    end(round_.jobs.first(), state="failed", error="The disk is full.", finished_at=timezone.now())
+    advance(round_.pk)
+    html = words(page.get(address("round-detail", round_)))
+    assert (
+        "The disk is full." in html and "Try again" in html and "hx-get" not in html.split('id="round-status"')[1][:400]
+    )
+    page.post(address("round-go-on", round_))
+    assert Round.objects.get().state == "active"
+
+
+def test_pause_and_cancel_ask_and_name_what_stays(page, user):
+    round_ = make_clips(begun(user))
+    judge(round_, votes=1)
+    page.post(address("round-pause", round_))
+    assert Round.objects.get().state == "paused"
+    html = words(page.get(address("round-cancel", round_)))
+    assert "8 clips" in html and "1 vote" in html and Round.objects.get().state == "paused"
+    page.post(address("round-cancel", round_))
+    assert Round.objects.get().state == "cancelled"
+    assert "cannot be paused" in words(page.post(address("round-pause", round_), follow=True))
+
+
+def test_polling_ends_with_a_new_page_once_the_step_is_another(page, user):
+    round_ = begun(user)
+    html = words(page.get(address("round-detail", round_)))
+    polled = re.search(r'hx-get="([^"]+status[^"]+)"', html)[1]
+    assert page.get(polled, headers={"HX-Request": "true"}).headers.get("HX-Refresh") is None
+    make_clips(round_)
+    assert page.get(polled, headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+    assert "hx-get" not in words(page.get(address("round-status", round_))), "nothing moves while its owner judges"
+
+
+@pytest.mark.parametrize("name", ["round-detail", "round-status", "round-judge", "round-cancel"])
+def test_others_see_nothing_of_it(user, name):
+    round_ = make_clips(begun(user))
+    assert stranger().get(address(name, round_)).status_code == 404
+    assert str(round_.pk) not in words(stranger().get(reverse("rounds")))
+
+
+@pytest.mark.parametrize("name", ["round-go-on", "round-more", "round-pause", "round-cancel"])
+def test_others_change_nothing_of_it(user, name):
+    round_ = begun(user)
+    assert stranger().post(address(name, round_), {"votes": 1}).status_code == 404
+    assert Round.objects.get().state == "active"
+
+
+def test_curators_see_and_stop_it_and_never_judge_for_its_owner(curator_page, user):
+    round_ = make_clips(begun(user))
+    assert curator_page.get(address("round-detail", round_)).status_code == 200
+    assert curator_page.get(address("round-judge", round_)).status_code == 403
+    pair = next_pair(round_)
+    sent = {"sample_a": pair[0].pk, "sample_b": pair[1].pk, "winner": "a"}
+    assert curator_page.post(address("round-judge", round_), sent).status_code == 403
+    curator_page.post(address("round-cancel", round_))
+    assert Round.objects.get().told == "Cancelled by carl."
+
+
+def test_the_overview_leads_back_to_a_round_that_waits(user):
+    round_ = make_clips(begun(user))
+    step = overview.next_step(overview.figures(user), Workforce(), user)
+    assert step.url == address("round-detail", round_) and "Judge pairs" in step.text
+    other = UserFactory()
+    assert "round" not in overview.next_step(overview.figures(other), Workforce(), other).title.lower()
+
+
+# -- what is told ----------------------------------------------------------------------------------------------------
+
+
+def test_pairs_never_hold_equal_clips_and_lie_in_one_prompt(user):
+    round_ = make_clips(begun(user, clips_per_prompt=4, max_clips=400))
+    made = clips(round_)
+    made[0].__class__.objects.filter(pk=made[1].pk).update(sha256=made[0].sha256)
+    pairs = all_pairs(round_)
+    assert len({pair.key for pair in pairs}) == len(pairs) == 4 * 6 - 1
+    jobs = {clip.pk: clip.job_id for clip in made}
+    assert all(jobs[pair.left] == jobs[pair.right] for pair in pairs)
+    assert {made[0].pk, made[1].pk} not in [{pair.left, pair.right} for pair in pairs]
+
+
+def test_the_earlier_taste_is_measured_on_new_votes_with_what_surprised_it(page, user):
+    first = begun(user)
+    earlier = taste_of(first)
+    cancel_round(actor=user, round_=first)
+    round_ = make_clips(begun(user))
+    score(round_, earlier)
+    right = 0
+    for number in range(4):
+        first, second = next_pair(round_)
+        scores = {clip.pk: clip.taste_scores.get(taste=earlier).score for clip in (first, second)}
+        agrees = number != 1
+        winner = "a" if (scores[first.pk] > scores[second.pk]) == agrees else "b"
+        right += agrees
+        if not agrees:
+            surprised = (first, second) if winner == "a" else (second, first)
+        Preference.objects.create(rater=user, sample_a=first, sample_b=second, winner=winner)
+    advance(round_.pk)
+    found = agreement(Round.objects.with_context().get(pk=round_.pk))
+    assert (found.right, found.total) == (right, 4) == (3, 4) and found.share == "75 %"
+    assert [(pair.preferred, pair.scored_higher) for pair in found.surprises] == [surprised]
+    assert "foretold 3 of the 4 votes" in words(page.get(address("round-detail", round_)))
+
+
+def test_what_came_of_a_round_stands_in_the_history(page, user):
+    round_ = fitted(judge(make_clips(begun(user))))
+    end(round_.dataset, state="ready", built_at=timezone.now(), content_hash="0" * 64, train_rows=4)
+    run = advance(round_.pk).run
+    adapter = AdapterFactory(base_model=round_.base_model)
+    end(run, state="completed", step=1, total_steps=1, finished_at=timezone.now(), adapter=adapter)
+    promotion = advance(round_.pk).promotion
+    html = words(page.get(address("round-detail", round_)))
+    assert reverse("test-listen", args=[promotion.test_id]) in html, "its owner judges"
+    decided = {"state": "decided", "outcome": "declined", "reason": "The votes are no evidence.", "win_rate": 0.5}
+    end(promotion, **decided, decided_at=timezone.now(), guards={"figures": {"silent": {"value": 0.5, "base": 0.0}}})
+    advance(round_.pk)
+    html = words(page.get(reverse("rounds")))
+    assert "Not promoted" in html and "New round" in html
+    assert re.search(r"50.{0,8}% of the clips are silent", html)
+    html = words(page.get(address("round-detail", round_)))
+    assert "The votes are no evidence." in html and "Begin the next round" in html
+
+
+# -- API, admin, command ---------------------------------------------------------------------------------------------
+
+
+def test_a_round_goes_through_the_api(user):
+    base()
+    own_prompts(user)
+    client = caller(user)
+    suite = PromptSuiteFactory(prompts=[PromptFactory() for _ in range(3)], frozen=True)
+    body = {"suite": str(suite.pk), "votes_wanted": 10, "clips_per_prompt": 2, "by_itself": False}
+    made = client.post("/api/v1/rounds/", body)
+    assert made.status_code == 201, made.content
+    url = f"/api/v1/rounds/{made.json()['id']}/"
+    assert made.json()["step"] == "making" and made.json()["owner"] == "rita" and made.json()["suite"] == str(suite.pk)
+    assert client.post("/api/v1/rounds/", body).json()["code"] == "round_under_way"
+    judge(make_clips(Round.objects.get()))
+    told = client.get(url).json()
+    assert (told["step"], told["state"], told["votes"], told["clips"]) == ("fitting", "waiting", 10, 20)
+    assert client.post(f"{url}advance/", {}).json()["state"] == "active"
+    assert client.post(f"{url}pause/").json()["state"] == "paused"
+    assert client.post(f"{url}advance/", {"trains_on": "taste"}).json()["code"] == "not_now"
+    assert client.post(f"{url}more/", {"votes": 0}).status_code == 400
+    assert client.post(f"{url}cancel/").json()["state"] == "cancelled"
+    assert client.post(f"{url}cancel/").json()["code"] == "round_over"
+    assert [row["number"] for row in client.get("/api/v1/rounds/?state=cancelled").json()["results"]] == [1]
+    assert client.get("/api/v1/rounds/?state=active").json()["results"] == []
+
+
+def test_the_api_keeps_rounds_to_their_owners_and_curators(user, curator):
+    round_ = begun(user)
+    url = f"/api/v1/rounds/{round_.pk}/"
+    foreign = caller(UserFactory())
+    assert foreign.get(url).status_code == 404 and foreign.get("/api/v1/rounds/").json()["results"] == []
+    for action in ("advance", "pause", "cancel", "more"):
+        assert foreign.post(f"{url}{action}/", {"votes": 1} if action == "more" else None).status_code == 404
+    assert caller(curator).post(f"{url}pause/").json()["state"] == "paused"
+
+
+def test_curators_act_in_the_admin(curator_page, user):
+    round_ = begun(user)
+    listed = reverse("admin:training_round_changelist")
+    assert "Round 1 of rita" in words(curator_page.get(listed))
+    assert curator_page.get(reverse("admin:training_round_change", args=[round_.pk])).status_code == 200
+    for action, state in (("pause", "paused"), ("go_on", "active"), ("cancel", "cancelled")):
+        curator_page.post(listed, {"action": action, "_selected_action": [round_.pk]})
+        assert Round.objects.get().state == state
+    answer = curator_page.post(listed, {"action": "cancel", "_selected_action": [round_.pk]}, follow=True)
+    assert "The round is over" in words(answer)
+
+
+def test_the_command_shows_and_advances(user, capsys):
+    with pytest.raises(CommandError, match="no user nobody"):
+        call_command("teach", user="nobody")
+    with pytest.raises(CommandError, match="no round yet"):
+        call_command("teach", user="rita")
+    round_ = judge(make_clips(begun(user, by_itself=False)))
+    call_command("teach", user="rita")
+    shown = capsys.readouterr().out
+    assert "[x] Judge pairs" in shown and "[>] Learn your taste" in shown and "4 of 4 votes" in shown
+    call_command("teach", user="rita", advance=True)
+    assert Round.objects.get().fit is not None
+    call_command("teach", user="rita", pause=True)
+    with pytest.raises(CommandError, match="is chosen when"):
+        call_command("teach", user="rita", trains_on="votes")
+    go_on(actor=user, round_=round_)
+    pause_round(actor=user, round_=round_)
+    call_command("teach", user="rita", cancel=True)
+    assert "cancelled" in capsys.readouterr().out

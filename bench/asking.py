@@ -18,8 +18,8 @@ seeds and repetitions. `votes` is how many `asked` needs until it is as good as 
 **Null.** A rater who answers by lot, asked by the queue: how often the evidence of `training.trainer.taste` ever opens
 the gate when it is looked at after every tenth vote. A pair is chosen before its vote, so it should in 5 % at most.
 
-**Measured** so far only on the clips on which the rule was chosen (100 prompts with 8 clips, 48 prompts with 16 held out,
-20 repetitions; penalty 0.1 throughout, 48 prompts drawn by lot for each pair), not yet on clips of other seeds:
+**Measured** so far only on the clips on which the rule was chosen (100 prompts with 8 clips, 48 prompts with 16 held
+out, 20 repetitions; penalty 0.1 throughout, 48 prompts drawn by lot for each pair), not yet on clips of other seeds:
 
     taste         ratio at 100   at 200
     brightness            0.98     0.66

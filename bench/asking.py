@@ -17,6 +17,21 @@ seeds and repetitions. `votes` is how many `asked` needs until it is as good as 
 
 **Null.** A rater who answers by lot, asked by the queue: how often the evidence of `training.trainer.taste` ever opens
 the gate when it is looked at after every tenth vote. A pair is chosen before its vote, so it should in 5 % at most.
+
+**Measured** so far only on the clips on which the rule was chosen (100 prompts with 8 clips, 48 prompts with 16 held
+out, 20 repetitions; penalty 0.1 throughout, 48 prompts drawn by lot for each pair), not yet on clips of other seeds:
+
+    taste         ratio at 100   at 200
+    brightness            0.98     0.66
+    busyness              0.97     0.78
+    dynamics              1.12     0.83
+    bass                  0.82     0.74
+    percussion            0.92     0.73
+    median                0.97     0.74
+
+Asking pays late: the first hundred votes go to telling apart directions in which a taste may lie, most of which mean
+nothing to it, and the farthest pairs are those on which a linear head is least right. Mean accuracy with 200 votes was
+80.7 %, with pairs by lot 79.6 %.
 """
 
 from __future__ import annotations

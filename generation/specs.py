@@ -20,6 +20,14 @@ Waveform: TypeAlias = npt.NDArray[np.float32]
 Features: TypeAlias = npt.NDArray[np.float32]
 
 
+class EngineError(Exception):
+    """Base of all errors that the engine raises on purpose; they can be caught where no torch is."""
+
+
+class InvalidSpec(EngineError):
+    """A sample specification that this model cannot fulfil, or files of a taste that say nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A base model whose files are on this machine.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generation.errors import EngineError, InvalidSpec
+from generation.specs import EngineError, InvalidSpec
 
 __all__ = ["AdapterError", "EngineError", "InvalidSpec", "ModelLoadError", "NotFinite", "OutOfMemory"]
 

@@ -19,7 +19,6 @@ from django.utils import timezone
 
 from adapters.exceptions import AdapterFilesUnavailable
 from adapters.models import Taste
-from generation.errors import InvalidSpec
 from generation.models import (
     AudioSample,
     BaseModel,
@@ -35,7 +34,7 @@ from generation.sound.features import describe
 from generation.sound.files import load_audio_bytes, load_codes
 from generation.sound.processing import read_flac
 from generation.sound.taste import FORMAT, TasteHeads
-from generation.specs import Features, Waveform
+from generation.specs import Features, InvalidSpec, Waveform
 from text2song.exceptions import DomainError
 from text2song.outages import is_database_away
 from text2song.work import raise_if_stopping

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from generation.errors import InvalidSpec
+from generation.specs import InvalidSpec
 
 Floats = npt.NDArray[np.floating]
 FORMAT = 1
@@ -41,8 +41,8 @@ class Scores:
 
     @property
     def spread(self) -> Floats:
-        """Standard deviation over the ensemble, `[N]`, the members' common shift left out."""
-        spread: Floats = (self.heads - self.heads.mean(0)).std(axis=1)
+        """Standard deviation over the ensemble, `[N]`, of how far each clip is from the average one, which scores 0."""
+        spread: Floats = self.heads.std(axis=1)
         return spread
 
     def margin(self, left: npt.NDArray[np.intp], right: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:

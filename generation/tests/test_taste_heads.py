@@ -41,6 +41,13 @@ def test_the_spread_of_a_pair_leaves_out_what_moves_all_clips_alike(heads):
     assert spread[0] == pytest.approx((scores.heads[0] - scores.heads[1]).std())
 
 
+def test_the_spread_of_a_clip_is_the_same_whatever_is_scored_beside_it(heads):
+    features = np.random.default_rng(4).standard_normal((6, 5))
+    together, alone = heads.score(features), heads.score(features[:1])
+    assert alone.spread[0] == pytest.approx(together.spread[0])
+    assert alone.spread[0] > 0
+
+
 def test_doubt_brings_a_preference_nearer_to_even():
     sure, unsure = preference(np.array([2.0, 2.0]), np.array([0.0, 3.0]))
     assert sure == pytest.approx(1 / (1 + np.exp(-2.0)))

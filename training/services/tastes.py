@@ -47,7 +47,11 @@ def fit_taste(
     model = base_model if isinstance(base_model, BaseModel) else model_for(base_model)
     chosen = {**(filters or {}), **({"raters": list(raters)} if raters else {})}
     _require_may_learn(actor, chosen, dataset)
-    stored = FilterSpec.from_mapping(chosen, Dataset.Kind.PREFERENCE).to_mapping()
+    spec = FilterSpec.from_mapping(chosen, Dataset.Kind.PREFERENCE)
+    if spec.taste:
+        message = "A taste learns from what people said, never from what another taste labelled."
+        raise Refused(message, fields={"taste": [message]})
+    stored = spec.to_mapping()
     if dataset is not None:
         _require_votes(actor, dataset, chosen, refit_every)
     fit = TasteFit(

@@ -63,6 +63,14 @@ def test_only_curators_learn_from_the_votes_of_others(model, user, curator, valu
     assert fit_taste(actor=curator, name="theirs", **values).state == "queued"
 
 
+def test_a_taste_learns_from_no_other_taste(model, curator):
+    """What a taste labelled is no answer of anybody's."""
+    other = TasteFactory(base_model=model)
+    with pytest.raises(Refused, match="never from what another taste labelled"):
+        fit_taste(actor=curator, name="echo", filters={"taste": str(other.pk)}, base_model=model)
+    assert not TasteFit.objects.exists()
+
+
 def test_a_second_fit_of_a_name_waits_for_the_first(model, user):
     fit_taste(actor=user, name="mine")
     with pytest.raises(FitIsRunning, match="being fitted already"):

@@ -44,7 +44,7 @@ class Link:
 
 SECTIONS = (
     Section("Overview", "overview", "o", "overview"),
-    Section("Teach the studio", "rounds", "", "book", paths=("/teach/",)),
+    Section("Teach the studio", "rounds", "e", "book", paths=("/teach/",)),
     Section(
         "Create",
         "create",

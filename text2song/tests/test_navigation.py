@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db
 
 KEYS = {
     "Overview": "o",
+    "Teach the studio": "e",
     "Create": "c",
     "Library": "l",
     "Listen": "i",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -44,11 +44,11 @@ from prompts.models import Prompt, PromptSuite
 from prompts.services import create_prompt, create_suite, freeze_suite
 from text2song.workers import presence
 from training.config import Method
+from training.demo.outcome import Measured, Outcome
 from training.demo.prompts import DemoPrompt, draw_prompts
 from training.demo.tastes import Taste as RaterTaste
-from training.models import Promotion, PromotionPolicy, TrainingRun
+from training.models import Promotion, PromotionPolicy, Round, TasteFit, TrainingRun
 from training.promotion.services import decide_claimed, open_promotion
-from training.quality.guards import Guards
 from training.runs.proposal import proposal
 from training.runs.worker import run_training
 from training.services import create_experiment, create_run
@@ -103,94 +103,6 @@ IMITATION: dict[str, Any] = {
 """What makes the most of liked clips; `docs/training.md` says why. For pairs the studio proposes settings itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Means of the taste's measure over the clips of the blind test, and the 95 % interval of what was gained.
-
-    Clips of one prompt are alike, so the interval is of the prompts' mean gains (Student's t).
-    """
-
-    adapted: float
-    base: float
-    gain_low: float
-    gain_high: float
-
-    @classmethod
-    def of(cls, adapted: Mapping[UUID, Sequence[float]], base: Mapping[UUID, Sequence[float]]) -> Measured:
-        """From the clips' measures by prompt, at least two prompts."""
-        from scipy.stats import ttest_1samp
-
-        gains = [np.mean(adapted[prompt]) - np.mean(base[prompt]) for prompt in base]
-        interval = ttest_1samp(gains, 0.0).confidence_interval(0.95)
-        means = [float(np.mean([value for values in arm.values() for value in values])) for arm in (adapted, base)]
-        return cls(means[0], means[1], float(interval.low), float(interval.high))
-
-    @property
-    def gain(self) -> float:
-        return self.adapted - self.base
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the demo found: the adapter's win rate against its base in the blind test, and what it cost."""
-
-    taste: RaterTaste
-    method: Method
-    seed: int
-    votes: int
-    learned: Taste | None
-    promotion: Promotion
-    measured: Measured
-    seconds: dict[str, float]
-
-    @property
-    def guards(self) -> Guards:
-        return Guards.from_mapping(self.promotion.guards)
-
-    @property
-    def judgements(self) -> str:
-        return "Votes it was trained on" if self.method is Method.DPO else "Ratings it was trained on"
-
-    def to_mapping(self) -> dict[str, Any]:
-        return {
-            "taste": self.taste.name,
-            "method": self.method.value,
-            "seed": self.seed,
-            "votes": self.votes,
-            "learned": _learned(self.learned),
-            "test_votes": self.promotion.votes,
-            "win_rate": self.promotion.win_rate,
-            "win_rate_low": self.promotion.win_rate_low,
-            "win_rate_high": self.promotion.win_rate_high,
-            "measure": self.measured.adapted,
-            "base_measure": self.measured.base,
-            "gain_low": self.measured.gain_low,
-            "gain_high": self.measured.gain_high,
-            "seconds": round(sum(self.seconds.values()), 1),
-            "guards": self.guards.to_mapping(),
-        }
-
-    def table(self) -> list[str]:
-        """The evidence as lines of text."""
-        found, guards, measured = self.promotion, self.guards, self.measured
-        gain = f"{measured.gain:.3g} (95 % interval {measured.gain_low:.3g} to {measured.gain_high:.3g})"
-        interval = f"{found.win_rate_low:.1%} to {found.win_rate_high:.1%}, {found.votes} votes"
-        rows = {
-            "Taste of the synthetic rater": self.taste.likes,
-            self.judgements: f"{self.votes}",
-            "Taste learned from them": _learned_in_words(self.learned),
-            "Adapter": str(found.adapter),
-            "Win rate against the base, blind": f"{found.win_rate:.1%} ({interval})",
-            "The taste's measure, beside the base's": f"{measured.adapted:.4g}, {measured.base:.4g}: gained {gain}",
-            **{guard.name: f"{guard.value}, {guard.base} ({guard.limit})" for guard in guards.guards},
-            "Guards": "hold" if guards.hold else " ".join(guards.problems),
-            "Promotion": f"{found.get_outcome_display()}. {found.reason}",
-            "Time": ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in self.seconds.items()),
-        }
-        width = max(map(len, rows))
-        return [f"{name:<{width}}  {value}" for name, value in rows.items()]
-
-
 class Demo:
     """One walk round the loop."""
 
@@ -229,6 +141,8 @@ class Demo:
         dataset = self._timed("dataset", lambda: self._build_dataset(samples))
         run = self._timed("train", lambda: self._train(dataset))
         promotion = self._timed("test", lambda: self._test(run.adapter, drawn[self.size.prompts :]))
+        if self.method is Method.DPO:
+            self._record(samples, dataset, run, promotion)
         return self._timed("result", lambda: self._outcome(promotion, votes))
 
     def _timed(self, stage: str, work: Callable[[], Any]) -> Any:
@@ -315,7 +229,7 @@ class Demo:
         kind = Dataset.Kind.PREFERENCE if self.method is Method.DPO else Dataset.Kind.SUPERVISED
         self.say(f"Building the {kind} dataset ...")
         filters: dict[str, Any] = {"raters": [RATER], "prompts": [str(prompt.pk) for prompt in prompts]}
-        if self.learned and self.learned.is_usable:
+        if self.learned and self._relies_on_taste:
             filters["taste"] = str(self.learned.pk)
         return create_dataset(actor=self.actor, name=self.title, kind=kind, filters=filters, seed=self.seed, now=True)
 
@@ -366,6 +280,36 @@ class Demo:
             promotion.refresh_from_db()
         return promotion
 
+    def _record(
+        self, samples: dict[Prompt, list[AudioSample]], dataset: Dataset, run: TrainingRun, promotion: Promotion
+    ) -> None:
+        """Keep the walk as a round of the rater, to be looked at where people's own rounds are."""
+        rounds = Round.objects.filter(owner=self.rater)
+        last = rounds.order_by("-number").first()
+        round_ = Round(
+            owner=self.rater,
+            number=last.number + 1 if last else 1,
+            base_model=self.model,
+            suite=promotion.test.suite,
+            votes_wanted=self.size.votes,
+            clips_per_prompt=self.size.samples,
+            seconds=self.size.seconds,
+            step=Round.Step.DECIDED,
+            trains_on=Round.Source.TASTE if self._relies_on_taste else Round.Source.VOTES,
+            fit=TasteFit.objects.filter(taste=self.learned).first() if self.learned else None,
+            dataset=dataset,
+            run=run,
+            promotion=promotion,
+        )
+        round_.finish(Round.State.COMPLETED, promotion.reason)
+        round_.save(force_insert=True)
+        round_.prompts.set(samples)
+        round_.jobs.set({clip.job for clips in samples.values() for clip in clips})
+
+    @property
+    def _relies_on_taste(self) -> bool:
+        return self.learned is not None and self.learned.is_usable
+
     def _suite(self, drawn: Sequence[DemoPrompt]) -> PromptSuite:
         suite = create_suite(
             actor=self.actor,
@@ -399,20 +343,6 @@ class Demo:
         for clip, liked in self._liked(clips).items():
             by_prompt.setdefault(clip.job.prompt_id, []).append(liked)
         return by_prompt
-
-
-def _learned(taste: Taste | None) -> dict[str, Any] | None:
-    """A taste's figures as JSON values."""
-    if taste is None:
-        return None
-    return {"usable": taste.is_usable, **{name: taste.report[name] for name in ("accuracy", "lower", "votes_wanted")}}
-
-
-def _learned_in_words(taste: Taste | None) -> str:
-    if taste is None:
-        return "none, the votes alone"
-    used = "labels pairs nobody heard" if taste.is_usable else "not usable, so the votes alone"
-    return f"{taste.accuracy['value']:.0%} of votes on other prompts predicted; {used}"
 
 
 def synthetic_rater() -> User:

@@ -19,7 +19,7 @@ from text2song.management.commands.setup import FIRST_USER
 from training.config import FEW_VOTES, PRESETS
 from training.demo import loop
 from training.demo.tastes import TASTES
-from training.models import Promotion, TrainingRun
+from training.models import Promotion, Round, TrainingRun
 from training.quality.guards import RULES
 from training.trainer.taste import Report
 
@@ -96,6 +96,10 @@ def test_a_taste_labels_what_nobody_heard_if_it_can_be_relied_on(walk, monkeypat
     assert items.filter(labelled_by=None).count() == 10
     assert items.filter(labelled_by=taste).exists() is is_usable
     assert Preference.objects.filter(source="direct").count() == 10, "a taste never votes"
+    round_ = Round.objects.get()
+    assert (round_.state, round_.owner.username, round_.taste) == ("completed", loop.RATER, taste)
+    assert round_.trains_on == ("taste" if is_usable else "votes")
+    assert round_.adapter == Adapter.objects.get() and round_.prompts.count() == round_.jobs.count() == 6
 
 
 def test_more_votes_than_there_are_clips_are_refused(small):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from prompts.services import check_draft
-from training.demo.loop import Measured
+from training.demo.outcome import Measured
 from training.demo.prompts import draw_prompts
 from training.demo.tastes import TASTES, UnknownTaste, find_taste
 

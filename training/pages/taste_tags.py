@@ -9,7 +9,8 @@ from django import template
 from django.contrib.auth.models import User
 
 from adapters.models import Taste
-from training.tastes.telling import accuracy_in_words
+from generation.jobs.hearing import why_deaf
+from training.tastes.telling import accuracy_in_words, ears, not_heard
 
 register = template.Library()
 SCALE = 200
@@ -24,6 +25,11 @@ def whose_for(taste: Taste, reader: User) -> str:
     if taste.is_of(reader):
         return "your own votes"
     return f"the votes of {taste.whose}" if taste.raters else "everybody's votes"
+
+
+register.filter("ears", ears)
+register.filter("not_heard", not_heard)
+register.filter("why_deaf", why_deaf)
 
 
 @register.filter

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from adapters.models import Taste
+from generation.jobs.hearing import kind_in_words
 
 Share = Mapping[str, Any]
 """`value`, `low`, `high`, `votes` and `prompts`, as `training.tastes.fitting` stores them."""
@@ -151,5 +152,19 @@ def in_lines(taste: Taste) -> list[str]:
     return [
         f"{taste.label}: the taste of {taste.whose}, from {report['votes']} votes on {report['prompts']} prompts.",
         f"It foretells {accuracy_in_words(share)} of votes on prompts held out; chance is 50 %.",
+        *(f"Left out: {each}" for each in not_heard(report)),
         verdict(taste),
+    ]
+
+
+def ears(taste: Taste) -> str:
+    """What it listens to, as in “the sound itself, what studio-tiny makes of a clip”."""
+    return ", ".join(kind_in_words(kind) for kind in taste.kinds)
+
+
+def not_heard(report: Mapping[str, Any]) -> list[str]:
+    """Sentences on the features that too few of the judged clips have, each without its beginning “Left out: ”."""
+    return [
+        f"{kind_in_words(each['kind'])}, known of {each['clips']} of {each['of']} judged clips."
+        for each in report.get("kinds_left_out", [])
     ]

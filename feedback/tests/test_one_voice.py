@@ -212,7 +212,7 @@ def test_voices_of_earlier_releases_become_one():
     job = GenerationJobFactory(completed=True)
     a, b, c = (AudioSampleFactory(job=job, stored=False) for _ in range(3))
     rater = UserFactory()
-    last = MigrationExecutor(connection).loader.graph.leaf_nodes("feedback")
+    last = MigrationExecutor(connection).loader.graph.leaf_nodes()
     MigrationExecutor(connection).migrate([("feedback", "0002_vocabulary")])
     try:
         old = Ranking.objects.create(rater=rater, set_key="old")

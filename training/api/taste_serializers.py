@@ -104,8 +104,8 @@ class TasteFitSerializer(WorkSerializer):
 
     url = serializers.SerializerMethodField()
     base_model = strict.CharField(source="base_model.key", read_only=True)
-    taste = serializers.PrimaryKeyRelatedField(read_only=True, help_text="Id of what was learned.")
-    dataset = serializers.PrimaryKeyRelatedField(read_only=True)
+    taste = serializers.PrimaryKeyRelatedField(read_only=True, allow_null=True, help_text="Id of what was learned.")
+    dataset = serializers.PrimaryKeyRelatedField(read_only=True, allow_null=True)
     error = serializers.SerializerMethodField(help_text="Why nothing was learned.")
 
     class Meta:

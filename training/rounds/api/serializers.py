@@ -21,12 +21,13 @@ from training.rounds.story import to_mapping
 class RoundSerializer(serializers.ModelSerializer):
     """A round, and what its steps made; poll it while `state` is "active"."""
 
-    owner = strict.CharField(source="owner.username", default=None, read_only=True)
+    owner = strict.CharField(source="owner.username", default=None, read_only=True, allow_null=True)
     model = strict.CharField(source="base_model.key", read_only=True)
     votes = serializers.SerializerMethodField(help_text="Votes given so far that something can be learned from.")
     clips = serializers.SerializerMethodField(help_text="Clips made so far, those of the blind test too.")
     minutes = serializers.SerializerMethodField(help_text="Of workers' time, used so far.")
-    taste = strict.UUIDField(source="fit.taste_id", default=None, read_only=True)
+    trains_on = serializers.SerializerMethodField(help_text="What its dataset is made of; null until that is known.")
+    taste = strict.UUIDField(source="fit.taste_id", default=None, read_only=True, allow_null=True)
     understood = serializers.SerializerMethodField(help_text="How far the taste can be relied on; null until then.")
 
     class Meta:
@@ -69,6 +70,10 @@ class RoundSerializer(serializers.ModelSerializer):
 
     def get_minutes(self, round_: Round) -> float:
         return round(spent(round_).minutes, 1)
+
+    @extend_schema_field(serializers.ChoiceField(choices=Round.Source.choices, allow_null=True))
+    def get_trains_on(self, round_: Round) -> str | None:
+        return round_.trains_on or None
 
     @extend_schema_field(serializers.JSONField())
     def get_understood(self, round_: Round) -> dict[str, Any]:

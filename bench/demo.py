@@ -1,4 +1,4 @@
-"""What `make demo` finds for several tastes and seeds, each in a throw-away studio of its own.
+"""What `make demo LEARN=votes VOTES=400` finds for several tastes and seeds, each in a throw-away studio of its own.
 
     .venv/bin/python -m bench.demo [--tastes brightness darkness] [--seeds 1 2 3] [--methods dpo sft] [--json FILE]
 
@@ -99,7 +99,7 @@ def walk(taste: str, method: str, seed: int) -> dict[str, Any]:
         environment = {**os.environ, "STUDIO_DATA_DIR": folder}
         manage = [sys.executable, str(ROOT / "manage.py")]
         subprocess.run([*manage, "setup"], env=environment, check=True, capture_output=True)
-        choices = ["--taste", taste, "--method", method, "--seed", str(seed)]
+        choices = ["--taste", taste, "--method", method, "--seed", str(seed), "--learn", "votes", "--votes", "400"]
         done = subprocess.run([*manage, "demo", *choices], env=environment, capture_output=True, text=True)
         found = Path(folder) / "demo.json"
         if not found.is_file():

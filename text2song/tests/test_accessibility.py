@@ -24,7 +24,7 @@ from generation.tests.factories import (
 )
 from prompts.tests.factories import PromptSuiteFactory, PromptTemplateFactory
 from training.models import Promotion
-from training.rounds.services import cancel_round
+from training.rounds.services import cancel_round, go_on
 from training.rounds.tests.factories import begun, fitted, judge, make_clips, score
 from training.tests.factories import ExperimentFactory, TasteFitFactory, TrainingRunFactory, add_lines, add_points
 
@@ -101,7 +101,8 @@ def deep_pages(curator: Any) -> list[str]:
 
 def lead_a_round(curator: Any) -> None:
     """One that is over, with all there is to tell, and one whose pairs wait."""
-    understood = fitted(judge(make_clips(begun(curator, by_itself=False))))
+    judged = judge(make_clips(begun(curator, by_itself=False)))
+    understood = fitted(go_on(actor=curator, round_=judged))
     score(understood)
     cancel_round(actor=curator, round_=understood)
     make_clips(begun(curator))

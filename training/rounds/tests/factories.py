@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from adapters.models import Taste
-from adapters.tests.factories import AdapterFactory
+from adapters.tests.factories import AdapterFactory, share, taste_report
 from datasets_app.tests.factories import taste
 from feedback.services import prefer
 from generation.models import AudioSample, BaseModel, ClipScore, GenerationJob
@@ -20,14 +20,7 @@ from training.rounds.pairs import next_pair
 from training.rounds.progress import advance
 from training.rounds.services import start_round
 
-USABLE = {
-    "votes": 60,
-    "prompts": 6,
-    "raters": 1,
-    "accuracy": {"value": 0.8, "low": 0.7, "high": 0.88, "right": 48, "of": 60},
-    "lower": 0.65,
-    "votes_wanted": 0,
-}
+USABLE = taste_report(votes=60, prompts=6, accuracy=share(0.8, 0.7, 0.88), lower=0.65)
 
 
 def base() -> BaseModel:

@@ -92,6 +92,7 @@ def deep_pages(curator: Any) -> list[str]:
     waiting = TasteFitFactory(base_model=job.base_model, created_by=curator)
     lead_a_round(curator)
     return [
+        reverse("round-new"),
         reverse("taste-fit", args=[waiting.pk]),
         reverse("test-results", args=[over.pk]),
         reverse("sample-feedback", args=[sample.pk]),
@@ -114,7 +115,7 @@ def test_pages(scheme: str, width: int, deep_pages: list[str], curator: Any, liv
     from axe_playwright_python.sync_playwright import Axe
 
     looks = {"color_scheme": scheme, "reduced_motion": "reduce"}
-    viewport = {"width": width, "height": 4000}  # so tall that the bar at the bottom covers nothing
+    viewport = {"width": width, "height": 8000}  # so tall that the bar at the bottom covers nothing
     tab = chromium.new_context(base_url=live_server.url, viewport=viewport, **looks).new_page()
     problems: list[str] = []
     reached: set[str] = set()

@@ -54,6 +54,9 @@ def fit_taste(
     stored = spec.to_mapping()
     if dataset is not None:
         _require_votes(actor, dataset, chosen, refit_every)
+    if not 0 <= refit_every <= MOST_REFIT:
+        message = f"Say how many new votes, from 0 (never) to {MOST_REFIT}."
+        raise Refused(message, fields={"refit_every": [message]})
     fit = TasteFit(
         name=name.strip(),
         base_model=model,
@@ -64,9 +67,6 @@ def fit_taste(
         created_by=actor,
     )
     fit.full_clean(exclude=["created_by", "filters", "dataset"], validate_constraints=False)
-    if refit_every > MOST_REFIT:
-        message = f"Say how many new votes, from 0 (never) to {MOST_REFIT}."
-        raise Refused(message, fields={"refit_every": [message]})
     if earlier := _earlier(fit, actor):
         fit.created_by = earlier.created_by
     model.spec()  # raises when the files are not here

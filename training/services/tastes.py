@@ -54,7 +54,7 @@ def fit_taste(
     stored = spec.to_mapping()
     if dataset is not None:
         _require_votes(actor, dataset, chosen, refit_every)
-    if not 0 <= refit_every <= MOST_REFIT:
+    if refit_every > MOST_REFIT:
         message = f"Say how many new votes, from 0 (never) to {MOST_REFIT}."
         raise Refused(message, fields={"refit_every": [message]})
     fit = TasteFit(

@@ -21,8 +21,8 @@ looked at after every ten votes.
 whose rater errs in a tenth of the answers too, so that 90 % is the most.
 
 **Measured** (two shared cores, one thread, beside other work): `accuracy` on seeds 11 to 15 stands in `docs/taste.md`;
-the mean best of 8 of the first five tastes was, with audio alone and with all features, 0.773 and 0.791 (50 votes), 0.793
-and 0.798 (100), 0.834 and 0.838 (200), 0.858 and 0.860 (400). `adapters` was not run on five seeds yet.
+the mean best of 8 of the first five tastes was, with audio alone and with all features, 0.773 and 0.791 (50 votes),
+0.793 and 0.798 (100), 0.834 and 0.838 (200), 0.858 and 0.860 (400). `adapters` was not run on five seeds yet.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ from datasets_app.building.filters import FilterSpec
 from feedback.models import Preference
 from feedback.models.judgements import set_key
 from feedback.services.asking import Proposal, Reason, proposes_pairs
-from generation.jobs.hearing import features_of, kinds_for
+from generation.jobs.hearing import AUDIO, features_of, hidden_kind
 from generation.models import AudioSample, BaseModel, ClipFeatures, GenerationJob
+from generation.sound.taste import join_all
 from prompts.models import Prompt
 from training.tastes.votes import Said, votes_of
 
@@ -77,11 +78,16 @@ def propose(rater: User, skipped: Collection[str]) -> Proposal | None:
     return Proposal(chosen, Reason(asked[0].reason.value))
 
 
+def _kinds(model: BaseModel) -> list[str]:
+    """What a clip must have been heard by: not the encoders, so that one that is added stops no asking."""
+    return [AUDIO, hidden_kind(model)]
+
+
 def candidates(model: BaseModel) -> list[Clip]:
     """The newest clips that may be asked about: visible, of completed jobs of this model, heard, and on no prompt of a
     frozen suite, on which models and tastes are measured.
     """
-    heard = [ClipFeatures.objects.filter(sample=OuterRef("pk"), kind=kind) for kind in kinds_for(model)]
+    heard = [ClipFeatures.objects.filter(sample=OuterRef("pk"), kind=kind) for kind in _kinds(model)]
     samples = AudioSample.objects.visible().filter(
         *(Exists(rows) for rows in heard), job__base_model=model, job__state=GenerationJob.State.COMPLETED
     )
@@ -119,10 +125,9 @@ def _points(model: BaseModel, clips: Sequence[Clip], said: Sequence[Said]) -> tu
     """Points of the drawn clips and of those voted on, the votes by their places, and the drawn clips, which come
     first; without what was not heard.
     """
-    from generation.sound.taste import join_all
     from training.trainer.taste import Space, Vote
 
-    kinds = kinds_for(model)
+    kinds = _kinds(model)
     voted = [pk for vote in said for pk in (vote.left, vote.right)]
     heard = features_of(dict.fromkeys([*(clip.pk for clip in clips), *voted]), kinds)
     clips = [clip for clip in clips if clip.pk in heard]

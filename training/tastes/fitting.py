@@ -15,6 +15,7 @@ from adapters.models import Taste
 from feedback.models import RaterProfile
 from generation.jobs.hearing import features_of, hear, kinds_for, kinds_of, score
 from generation.models import AudioSample, ClipFeatures
+from generation.sound.taste import join_all
 from text2song.exceptions import DomainError
 from text2song.outages import write_refused
 from text2song.work import patiently, raise_if_stopping
@@ -60,8 +61,6 @@ def _fit(fit: TasteFit, engines: EngineCache) -> None:
     usable = [vote for vote in said if vote.left in features and vote.right in features]
     if not usable:
         raise NoTaste("None of the clips that were judged can be read any more: their audio or codes are gone.")
-    from generation.sound.taste import join_all
-
     places = {pk: place for place, pk in enumerate(features)}
     votes = [
         Vote(places[v.left], places[v.right], (1 + v.lead) / 2, v.prompt, v.rater, v.weight, v.groups) for v in usable

@@ -7,16 +7,14 @@ from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from generation import services
 from generation.api.serializers import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
 from generation.models import BaseModel, ModelFetch
-from text2song.api.auth import IsCurator
 from text2song.api.schema import CONFLICT
-from text2song.api.views import ApiViewSet
+from text2song.api.views import ApiViewSet, ChangedByCurators
 from text2song.exceptions import NotFound
 
 
@@ -24,7 +22,7 @@ from text2song.exceptions import NotFound
     list=extend_schema(summary="List models, fastest first"),
     retrieve=extend_schema(summary="Read a model"),
 )
-class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ChangedByCurators, ApiViewSet):
     """Everyone reads; curators change."""
 
     queryset = BaseModel.objects.all()
@@ -34,10 +32,6 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiView
 
     def get_queryset(self) -> QuerySet[BaseModel]:
         return super().get_queryset().prefetch_related(Prefetch("fetches", ModelFetch.objects.order_by("-created_at")))
-
-    def get_permissions(self) -> list[BasePermission]:
-        curators = [] if self.request is None or self.request.method in SAFE_METHODS else [IsCurator()]
-        return [*super().get_permissions(), *curators]
 
     def get_object(self) -> BaseModel:
         try:

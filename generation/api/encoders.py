@@ -6,16 +6,14 @@ from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from generation import services
 from generation.api.serializers import AddEncoderSerializer, EncoderSerializer
 from generation.models import Encoder
-from text2song.api.auth import IsCurator
 from text2song.api.schema import CONFLICT
-from text2song.api.views import ApiViewSet
+from text2song.api.views import ApiViewSet, ChangedByCurators
 from text2song.exceptions import NotFound
 
 
@@ -23,17 +21,13 @@ from text2song.exceptions import NotFound
     list=extend_schema(summary="List audio encoders"),
     retrieve=extend_schema(summary="Read an audio encoder"),
 )
-class EncoderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+class EncoderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ChangedByCurators, ApiViewSet):
     """Everyone reads; curators change."""
 
     queryset = Encoder.objects.all()
     serializer_class = EncoderSerializer
     lookup_field = "key"
     ordering_fields = ("display_name", "created_at")
-
-    def get_permissions(self) -> list[BasePermission]:
-        curators = [] if self.request is None or self.request.method in SAFE_METHODS else [IsCurator()]
-        return [*super().get_permissions(), *curators]
 
     def get_object(self) -> Encoder:
         try:

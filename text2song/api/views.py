@@ -9,8 +9,10 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework import viewsets
 from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from text2song.api.auth import IsCurator
 from text2song.api.serializers import shown
 
 PAGING = ("page", "page_size")
@@ -69,6 +71,14 @@ class StrictQueries:
         }
         if wrong or empty:
             raise ValidationError(wrong | empty)
+
+
+class ChangedByCurators(viewsets.GenericViewSet):
+    """Everyone reads; only curators change."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        curators = [] if self.request is None or self.request.method in SAFE_METHODS else [IsCurator()]
+        return [*super().get_permissions(), *curators]
 
 
 class ApiViewSet(StrictQueries, viewsets.GenericViewSet):

@@ -15,8 +15,8 @@ queue does: among the 40 prompts asked least, a quarter of the pairs by lot, the
 seeds and repetitions. `votes` is how many `asked` needs until it is as good as `random` with 100 and with 200 votes
 (interpolated; inf: not within 200), `ratio` that number by 100 and by 200.
 
-**Null.** A rater who answers by lot, asked by the queue: how often the evidence of `training.trainer.taste` ever opens
-the gate when it is looked at after every tenth vote. A pair is chosen before its vote, so it should in 5 % at most.
+**Null.** A rater who answers by lot, asked by the queue: how often the gate (`training.trainer.evidence`) ever opens
+when it is looked at after every tenth vote. A pair is chosen before its vote, so it should in 5 % at most.
 
 **Measured** so far only on the clips on which the rule was chosen (100 prompts with 8 clips, 48 prompts with 16 held
 out, 20 repetitions; penalty 0.1 throughout, 48 prompts drawn by lot for each pair), not yet on clips of other seeds:
@@ -56,7 +56,9 @@ from generation.specs import ModelSpec, SampleSpec, SamplingSpec, Waveform
 from training.demo.prompts import DemoPrompt, draw_prompts
 from training.demo.tastes import HOP, brightness, busyness
 from training.trainer.asking import Pairs, next_pairs, pairs_of
-from training.trainer.taste import Bets, Floats, Space, Table, Vote, choose_penalty, posterior, predictions_in_order
+from training.trainer.evidence import Bets, predictions_in_order
+from training.trainer.heads import Recipe, Space, choose_penalty
+from training.trainer.votes import Floats, Table, Vote
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ModelSpec("studio-tiny", str(ROOT / "generation" / "bundled" / "studio-tiny"), "bench")
@@ -115,6 +117,8 @@ class Pool:
     held_out: Pairs
     asked_in: Floats
     fitted_in: Floats
+    components: int
+    """Of the columns of `fitted_in`, the first."""
 
     @classmethod
     def of(
@@ -125,8 +129,9 @@ class Pool:
         numbers = np.array(prompt)
         held = numbers[pairs.left] >= new
         seen = features[numbers < new]
-        spaces = [Space.of(seen, sizes, most).points(features) for most in (COMPONENTS, FITTED)]
-        return cls(features, tuple(sizes), liked, pairs.only(~held), pairs.only(held), *spaces)
+        asked, fitted = (Space.of(seen, sizes, most) for most in (COMPONENTS, FITTED))
+        points = asked.points(features)[:, : asked.components], fitted.points(features)
+        return cls(features, tuple(sizes), liked, pairs.only(~held), pairs.only(held), *points, fitted.components)
 
 
 def make_pool(seed: int, prompts: int = 60, held_out: int = 30, clips: int = 8) -> Pool:
@@ -205,12 +210,12 @@ def _penalty(points: Floats, votes: Sequence[Vote]) -> float:
 
 def accuracies(pool: Pool, votes: Sequence[Vote], liked: Floats, checked: Sequence[int] = CHECKED) -> Floats:
     """Of the heads fitted on the first so many votes, on all pairs of the prompts held out."""
-    found, penalty = [], 0.1
+    found, recipe = [], Recipe()
     for number, count in enumerate(checked):
         table = Table.of(votes[:count])
         design = pool.fitted_in[table.left] - pool.fitted_in[table.right]
-        penalty = choose_penalty(design, table) if number % 3 == 0 else penalty
-        scores = pool.fitted_in @ posterior(design, table, penalty)[0]
+        recipe = Recipe.chosen(design, pool.components, table) if number % 2 == 0 else recipe
+        scores = pool.fitted_in @ recipe.head(design, pool.components, table)
         sides = pool.held_out.left, pool.held_out.right
         found.append(float(((scores[sides[0]] > scores[sides[1]]) == (liked[sides[0]] > liked[sides[1]])).mean()))
     return np.array(found)

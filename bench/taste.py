@@ -129,7 +129,7 @@ def _model() -> Any:
 
 def vote(pool: Pool, liking: Floats, count: int, rng: np.random.Generator, rater: str = "rater") -> list[Any]:
     """`count` votes on different pairs, prompts in turn, a tenth of them wrong."""
-    from training.trainer.taste import Vote
+    from training.trainer.votes import Vote
 
     order = rng.permutation(PROMPTS)
     clips = {prompt: rng.permutation(pool.of(prompt)) for prompt in range(PROMPTS)}
@@ -223,7 +223,8 @@ def _told(row: dict[str, list[float]]) -> dict[str, float]:
 
 def random_voter(options: argparse.Namespace) -> list[dict[str, Any]]:
     """In how many simulations a coin's votes ever make a taste usable."""
-    from training.trainer.taste import ERROR, Bets, Table, predictions_in_order
+    from training.trainer.evidence import ERROR, Bets, predictions_in_order
+    from training.trainer.votes import Table
 
     pool, fooled = make_pool(options.seeds[0]), 0
     for simulation in range(options.simulations):

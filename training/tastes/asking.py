@@ -30,7 +30,7 @@ from training.tastes.votes import Said, votes_of
 
 if TYPE_CHECKING:
     from training.trainer.asking import Pairs
-    from training.trainer.taste import Vote
+    from training.trainer.votes import Vote
 
 MOST_CLIPS = 5000
 """The newest clips among which pairs are looked for."""
@@ -125,7 +125,8 @@ def _points(model: BaseModel, clips: Sequence[Clip], said: Sequence[Said]) -> tu
     """Points of the drawn clips and of those voted on, the votes by their places, and the drawn clips, which come
     first; without what was not heard.
     """
-    from training.trainer.taste import Space, Vote
+    from training.trainer.heads import Space
+    from training.trainer.votes import Vote
 
     kinds = _kinds(model)
     voted = [pk for vote in said for pk in (vote.left, vote.right)]
@@ -142,7 +143,7 @@ def _points(model: BaseModel, clips: Sequence[Clip], said: Sequence[Said]) -> tu
         for v in said
         if v.left in places and v.right in places
     ]
-    return space.points(features), votes, clips
+    return space.points(features)[:, : space.components], votes, clips
 
 
 def _open(clips: Sequence[Clip], done: Collection[str]) -> Pairs:

@@ -51,8 +51,8 @@ def sentence_for(error: Exception) -> str:
 
 
 def _fit(fit: TasteFit, engines: EngineCache) -> None:
-    from training.trainer.taste import NothingToLearn, Vote
     from training.trainer.taste import fit as fit_votes
+    from training.trainer.votes import NothingToLearn, Vote
 
     said = votes_in(fit.dataset) if fit.dataset else votes_of(spec_of(fit.filters, fit.base_model.key))
     if not said:

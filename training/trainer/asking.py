@@ -11,7 +11,7 @@ Without any vote the posterior is the prior, and the same rule brings the pairs 
 another direction. A share of pairs is drawn by lot among all: votes on these tell how good a taste is on pairs such as
 come, and keep it from asking only about what it has doubted already.
 
-The evidence by which a taste opens the gate (`training.trainer.taste.Bets`) stays valid however pairs are chosen: a
+The evidence by which a taste opens the gate (`training.trainer.evidence.Bets`) stays valid however pairs are chosen: a
 pair is chosen before its vote, by nothing that comes later, and a bet is on whether the vote is as was foretold. To a
 taste that knows nothing every such bet is fair. `bench/asking.py` tries it.
 
@@ -27,7 +27,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from training.trainer.taste import Floats, Places, Table, Vote, posterior
+from training.trainer.heads import posterior
+from training.trainer.votes import Floats, Places, Table, Vote
 
 RANDOM_SHARE = 0.25
 """Of pairs that are drawn by lot."""
@@ -90,8 +91,8 @@ def next_pairs(
 ) -> list[Asked]:
     """Up to `count` of `pairs`, in the order in which to ask them. Fewer where no others differ to the ear.
 
-    `points` `[N, P]` are clips in a space in which a head is fitted (`training.trainer.taste.Space`), `votes` what was
-    said so far, by places among them; `penalty` is the head's. The same arguments give the same pairs.
+    `points` `[N, C]` are clips by the components of a space (`training.trainer.heads.Space`), `votes` what was said so
+    far, by places among them; `penalty` is the head's. The same arguments give the same pairs.
     """
     rng = np.random.default_rng(seed)
     design = points[pairs.left] - points[pairs.right]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.trainer.asking import Pairs, Reason, information, next_pairs, pairs_of
-from training.trainer.taste import Vote
+from training.trainer.votes import Vote
 
 
 def pool(seed: int = 0, prompts: int = 12, clips: int = 5, width: int = 6):

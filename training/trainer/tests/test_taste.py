@@ -7,8 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from generation.sound.taste import EXTREME
 from training.trainer import taste
-from training.trainer.taste import Bets, NothingToLearn, Share, Table, Vote, fit, predictions_in_order
+from training.trainer.evidence import ERROR, Bets, predictions_in_order
+from training.trainer.heads import Space, broad_head
+from training.trainer.taste import Share, fit
+from training.trainer.votes import NothingToLearn, Table, Vote
 
 KINDS = [("audio-1", 20), ("hidden-1", 10)]
 CLIPS = 4
@@ -92,7 +96,7 @@ def test_a_rater_who_votes_at_random_makes_no_taste_usable_however_often_one_loo
         table = Table.of(world.votes(200, None))
         margins = predictions_in_order(world.features, [20, 10], table)
         looks = (Bets.of(margins[:n], table.first(n)).wealth() for n in range(20, 201, 10))
-        fooled += max(looks) >= 1 / taste.ERROR
+        fooled += max(looks) >= 1 / ERROR
     assert fooled <= 5
 
 
@@ -195,9 +199,9 @@ def test_the_head_is_where_the_penalised_loss_is_least():
     """By hand: the gradient of the soft-label loss with its penalty vanishes."""
     world = World()
     table = Table.of(world.votes(80, world.liking()))
-    space = taste.Space.of(world.features, [20, 10])
-    design = space.differences(world.features, table)
-    head = taste._head(design, table, 0.3)
+    space = Space.of(world.features, [20, 10])
+    design = space.differences(world.features, table)[:, : space.components]
+    head = broad_head(design, table, 0.3)
     chance = 1 / (1 + np.exp(-design @ head))
     gradient = design.T @ (table.weight * (table.preference - chance)) - 0.3 * head
     assert np.abs(gradient).max() < 1e-3
@@ -205,9 +209,10 @@ def test_the_head_is_where_the_penalised_loss_is_least():
 
 def test_each_kind_of_features_has_the_same_say_whatever_its_units():
     world = World()
-    space = taste.Space.of(world.features, [20, 10])
-    standard = np.clip((world.features - space.centre) / space.scale, -taste.EXTREME, taste.EXTREME)
-    first, second = standard[:, :20] @ space.basis[:20], standard[:, 20:] @ space.basis[20:]
+    space = Space.of(world.features, [20, 10])
+    standard = np.clip((world.features - space.centre) / space.scale, -EXTREME, EXTREME)
+    basis = space.basis[:, : space.components]
+    first, second = standard[:, :20] @ basis[:20], standard[:, 20:] @ basis[20:]
     assert first.var(0, ddof=1).sum() == pytest.approx(0.5, rel=0.02)
     assert second.var(0, ddof=1).sum() == pytest.approx(0.5, rel=0.02)
 

@@ -255,7 +255,6 @@ def opposite(options: argparse.Namespace) -> list[dict[str, Any]]:
         for name, votes, likes in (("anna", anna, liking), ("ben", ben, -liking)):
             scores = fit(pool.features, kinds, votes, members=2).heads.score(pool.features).mean
             held_out = [pool.of(prompt) for prompt in range(PROMPTS, PROMPTS + HELD_PROMPTS)]
-            held_out = [pool.of(prompt) for prompt in range(PROMPTS, PROMPTS + HELD_PROMPTS)]
             row[name] = float(np.mean([_ordered(scores[clips], likes[clips]) for clips in held_out]))
         rows.append(row)
         print(json.dumps(row), flush=True)

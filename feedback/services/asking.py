@@ -26,6 +26,7 @@ class Reason(StrEnum):
 
     TEACHES = "teaches"
     RANDOM = "random"
+    SPREAD = "spread"
 
     @property
     def in_words(self) -> str:
@@ -35,6 +36,7 @@ class Reason(StrEnum):
 _WORDS = {
     Reason.TEACHES: "The studio is unsure about these two: your answer teaches it most.",
     Reason.RANDOM: "A random pair, to check that it learns.",
+    Reason.SPREAD: "Votes are spread evenly over your prompts and clips.",
 }
 
 

@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from adapters.models import Adapter, Taste
+from adapters.querysets import TasteQuerySet
 from datasets_app.models import Dataset
 from feedback.statistics.win_rate import MIN_DECIDED
 from generation.models import BaseModel, GenerationJob
@@ -171,6 +172,12 @@ class Round(UUIDModel):
     def taste(self) -> Taste | None:
         """What was fitted on its owner's votes."""
         return self.fit.taste if self.fit else None
+
+    def own_tastes(self) -> TasteQuerySet:
+        """Of the owner's votes alone on clips of this base model, the newest first."""
+        assert self.owner is not None, "a round without an owner is over"
+        mine = Taste.objects.newest().filter(filters={"raters": [self.owner.get_username()]})
+        return mine.filter(base_model=self.base_model).order_by("-created_at")
 
     @property
     def adapter(self) -> Adapter | None:

@@ -1,4 +1,10 @@
-"""Pairs of a round's clips that its owner has yet to judge, and which of them comes next."""
+"""Pairs of a round's clips that its owner has yet to judge, and which of them comes next.
+
+In a first round votes are spread evenly. Once the owner has a taste of this base model, pairs come whose answers are
+expected to tell most of it, chosen as the listening queue chooses (`training.tastes.asking`). A quarter of all pairs is
+set aside by a lot that no taste has a say in, and a quarter of the turns is theirs: votes on these alone say how far an
+earlier taste still holds (`training.rounds.story.agreement`), since on the others it was unsure by choice.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +15,17 @@ from functools import cached_property
 from itertools import combinations
 from uuid import UUID
 
+import numpy as np
+
 from feedback.models import Preference
 from feedback.models.judgements import set_key
 from feedback.querysets import PreferenceQuerySet
+from feedback.services.asking import PairTurn, Reason
 from generation.models import AudioSample
 from generation.querysets import AudioSampleQuerySet
 from training.rounds.models import Round
+from training.tastes.asking import heard_of, most_telling
+from training.trainer.asking import RANDOM_SHARE
 
 
 @dataclass(frozen=True)
@@ -31,12 +42,17 @@ class Pair:
         return set_key((self.left, self.right))
 
 
-def choose(open_pairs: Sequence[Pair], given: Sequence[Pair]) -> Pair | None:
-    """The pair to ask about next, of those that are not judged yet; `given` are. None when there is none.
+def is_by_lot(key: str) -> bool:
+    """Whether the pair of this key is of those set aside, a quarter (`RANDOM_SHARE`) whatever the clips sound like."""
+    return int(key[-4:], 16) < RANDOM_SHARE * 0x10000
 
-    Votes are spread: the prompt with the fewest first, of it the clips that were compared least; what is equal then is
-    in an order that looks random and is the same each time, so that a page can be loaded again. A choice by what votes
-    would tell saves next to nothing in a first round's hundred votes (`bench/asking.py`).
+
+def choose(open_pairs: Sequence[Pair], given: Sequence[Pair]) -> Pair | None:
+    """The pair by which votes are spread most evenly, of those not judged yet; `given` are. None when there is none.
+
+    The prompt with the fewest votes comes first, of it the clips that were compared least; what is equal then is in an
+    order that looks random and is the same each time, so that a page can be loaded again. A choice by what votes would
+    tell saves next to nothing in a first round's hundred votes (`bench/asking.py`).
     """
     prompts = Counter(pair.prompt for pair in given)
     clips = Counter(clip for pair in given for clip in (pair.left, pair.right))
@@ -47,15 +63,35 @@ def choose(open_pairs: Sequence[Pair], given: Sequence[Pair]) -> Pair | None:
     return min(open_pairs, key=order, default=None)
 
 
-def next_pair(round_: Round) -> tuple[AudioSample, AudioSample] | None:
-    """The two clips that the owner is asked about next, with their context; None when all are judged."""
+def next_pair(round_: Round) -> PairTurn | None:
+    """The two clips that the owner is asked about next, with their context, and why they; None when all are judged.
+
+    The same answers so far, and the same clips, bring the same pair.
+    """
     judged = set(answers(round_).values_list("pair_key", flat=True))
     pairs = all_pairs(round_)
-    chosen = choose([p for p in pairs if p.key not in judged], [p for p in pairs if p.key in judged])
+    open_pairs, given = [p for p in pairs if p.key not in judged], [p for p in pairs if p.key in judged]
+    chosen, reason = _by_taste(round_, open_pairs, given) or (choose(open_pairs, given), Reason.SPREAD)
     if chosen is None:
         return None
     found = clips_of(round_).with_context().in_bulk([chosen.left, chosen.right])
-    return found[chosen.left], found[chosen.right]
+    return PairTurn(found[chosen.left], found[chosen.right], reason)
+
+
+def _by_taste(round_: Round, open_pairs: Sequence[Pair], given: Sequence[Pair]) -> tuple[Pair, Reason] | None:
+    """By lot, or the pair that tells most; None without a taste, and where nothing is left of what was heard."""
+    if round_.owner is None or not round_.own_tastes().exists():
+        return None
+    clips = heard_of(clips_of(round_), round_.base_model)
+    by_lot = choose([pair for pair in open_pairs if is_by_lot(pair.key)], given)
+    rng = np.random.default_rng([round_.owner.pk, round_.number, len(given)])
+    if clips and by_lot and rng.random() < RANDOM_SHARE:
+        return by_lot, Reason.RANDOM
+    chooseable = {pair.key: pair for pair in open_pairs if not is_by_lot(pair.key)}
+    done = {pair.key for pair in (*open_pairs, *given)} - chooseable.keys()
+    proposal = most_telling(round_.owner, round_.base_model, clips, done, random_share=0.0)
+    chosen = chooseable.get(set_key(proposal.samples)) if proposal else None
+    return (chosen, Reason.TEACHES) if chosen else None
 
 
 def open_count(round_: Round) -> int:

@@ -25,7 +25,7 @@ from training.rounds.models import FEWEST_IN_SUITE, MOST_PROMPTS, MOST_VOTES, cl
 from training.rounds.pairs import answers, clips_of, open_count, votes_given
 from training.rounds.progress import advance, locked
 from training.rounds.prompts import HELD_OUT, distinct, draw_prompts, hold_out, own_prompts, suite_of
-from training.rounds.steps import choose_source, forget_failure, own_tastes
+from training.rounds.steps import choose_source, forget_failure
 from training.rounds.stopping import cut_off
 
 Step, State = Round.Step, Round.State
@@ -77,7 +77,7 @@ def start_round(
             by_itself=by_itself,
         )
         round_.full_clean(exclude=["owner"], validate_constraints=False)
-        round_.earlier_taste = own_tastes(round_).first()
+        round_.earlier_taste = round_.own_tastes().first()
         _require_enough(round_, len(taught))
         round_.save(force_insert=True)
         round_.prompts.set(taught)

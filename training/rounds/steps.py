@@ -143,17 +143,11 @@ def _new_fit(round_: Round) -> TasteFit:
 def taste_name(round_: Round) -> str:
     """That of the owner's newest taste, so that each fit is its next version; else their own, where it is free."""
     owner = _owner(round_).get_username()
-    newest = own_tastes(round_).first()
+    newest = round_.own_tastes().first()
     if newest:
         return newest.name
     free = (owner[:100], f"{owner} on {round_.base_model.key}"[:100], f"{owner[:60]} {str(round_.pk)[:8]}")
     return next(name for name in free if not Taste.objects.filter(name=name).exists())
-
-
-def own_tastes(round_: Round) -> Any:
-    """Tastes of the owner's votes alone on clips of this base model, the newest first."""
-    mine = Taste.objects.newest().filter(filters={"raters": [_owner(round_).get_username()]})
-    return mine.filter(base_model=round_.base_model).order_by("-created_at")
 
 
 def _understand(round_: Round) -> None:

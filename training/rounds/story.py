@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 
 from feedback.judgements.performance import duel_between
 from feedback.listening_tests.services.results import Duel, percent
@@ -17,7 +16,7 @@ from feedback.statistics.proportions import wilson_interval
 from generation.models import AudioSample, ClipScore
 from training.models import Round
 from training.quality.guards import Guards
-from training.rounds.pairs import answers, clips_of, votes_given
+from training.rounds.pairs import answers, clips_of, is_by_lot, votes_given
 
 Step, State = Round.Step, Round.State
 JUDGED_BY_EAR = (Step.MAKING, Step.JUDGING)
@@ -155,37 +154,45 @@ class Agreement:
 def agreement(round_: Round, most: int = 3) -> Agreement | None:
     """Whether the taste that was there when the round began agrees with the votes given since.
 
-    Votes on the round's pairs, and once the test is over those in it. None without such a taste or scored votes, and
-    while the owner judges.
+    Counted are votes on pairs in whose choice no taste had a say: those of the round that came by lot, and once the
+    test is over those in it. What surprised it may be any. None without such a taste or counted votes that it scored,
+    and while the owner judges.
     """
     taste = round_.earlier_taste
     if taste is None or round_.step in JUDGED_BY_EAR:
         return None
     votes = list(_decided(round_))
-    clips = {clip for vote in votes for clip in vote}
+    clips = {clip for vote in votes for clip in (vote.won, vote.lost)}
     scores = dict(ClipScore.objects.filter(taste=taste, sample__in=clips).values_list("sample", "score"))
-    leads = sorted((scores[won] - scores[lost], won, lost) for won, lost in votes if won in scores and lost in scores)
-    leads = [lead for lead in leads if lead[0]]
-    if not leads:
+    leads = [(scores[v.won] - scores[v.lost], v) for v in votes if v.won in scores and v.lost in scores]
+    counted = [lead for lead, vote in leads if lead and vote.counts]
+    if not counted:
         return None
-    found = AudioSample.objects.visible().with_context().in_bulk([pk for lead in leads[:most] for pk in lead[1:]])
-    surprises = [
-        Surprise(found[won], found[lost])
-        for lead, won, lost in leads[:most]
-        if lead < 0 and won in found and lost in found
-    ]
-    return Agreement(sum(lead > 0 for lead, _, _ in leads), len(leads), surprises)
+    surprised = sorted((lead, vote.won, vote.lost) for lead, vote in leads if lead < 0)[:most]
+    found = AudioSample.objects.visible().with_context().in_bulk([pk for _, *pair in surprised for pk in pair])
+    surprises = [Surprise(found[won], found[lost]) for _, won, lost in surprised if won in found and lost in found]
+    return Agreement(sum(lead > 0 for lead in counted), len(counted), surprises)
 
 
-def _decided(round_: Round) -> Iterable[tuple[UUID, UUID]]:
-    """The clip that won and the one that lost, of each of the owner's decided votes."""
-    votes = answers(round_)
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """`counts` when nobody's taste chose what was asked."""
+
+    won: UUID
+    lost: UUID
+    counts: bool
+
+
+def _decided(round_: Round) -> Iterable[_Decided]:
+    """The owner's votes that prefer one clip."""
+    columns = ("sample_a", "sample_b", "winner", "pair_key")
+    for a, b, winner, key in answers(round_).filter(winner__in=("a", "b")).values_list(*columns):
+        yield _Decided(*((a, b) if winner == "a" else (b, a)), counts=is_by_lot(key))
     promotion = round_.promotion
     if promotion and not promotion.is_open:
-        in_test = Q(trial__pair__test=promotion.test_id, rater=round_.owner_id)
-        votes = Preference.objects.filter(Q(pk__in=votes.values("pk")) | in_test).order_by()
-    for a, b, winner in votes.filter(winner__in=("a", "b")).values_list("sample_a", "sample_b", "winner"):
-        yield (a, b) if winner == "a" else (b, a)
+        in_test = Preference.objects.filter(trial__pair__test=promotion.test_id, rater=round_.owner_id)
+        for a, b, winner, _ in in_test.filter(winner__in=("a", "b")).order_by().values_list(*columns):
+            yield _Decided(*((a, b) if winner == "a" else (b, a)), counts=True)
 
 
 # -- rounds over time ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -24,13 +24,13 @@ from feedback.models.judgements import set_key
 from feedback.services.asking import Proposal, Reason, proposes_pairs
 from generation.jobs.hearing import AUDIO, features_of, hidden_kind
 from generation.models import AudioSample, BaseModel, ClipFeatures, GenerationJob
+from generation.querysets import AudioSampleQuerySet
 from generation.sound.taste import join_all
 from prompts.models import Prompt
 from training.tastes.votes import Said, votes_of
-
-if TYPE_CHECKING:
-    from training.trainer.asking import Pairs
-    from training.trainer.votes import Vote
+from training.trainer.asking import PENALTY, RANDOM_SHARE, Pairs, next_pairs, pairs_of
+from training.trainer.heads import Space
+from training.trainer.votes import Vote
 
 MOST_CLIPS = 5000
 """The newest clips among which pairs are looked for."""
@@ -56,25 +56,32 @@ class Clip:
 @proposes_pairs
 def propose(rater: User, skipped: Collection[str]) -> Proposal | None:
     """The next pair for `rater`; None while there are no two clips of one prompt that were heard and not compared."""
-    from training.trainer.asking import PENALTY, next_pairs
-
     model = BaseModel.objects.filter(is_active=True).first()
     if model is None:
         return None
+    return most_telling(rater, model, candidates(model), _compared(rater) | set(skipped))
+
+
+def most_telling(
+    rater: User, model: BaseModel, clips: Sequence[Clip], done: Collection[str], *, random_share: float = RANDOM_SHARE
+) -> Proposal | None:
+    """Of the pairs of `clips`, which `model` made, the one whose answer is expected to tell most of the rater's taste.
+
+    `done` are keys of pairs that are not to be asked. None where no two are left. Only the votes given so far tell.
+    """
     said = votes_of(FilterSpec.stored({"raters": [rater.get_username()], "base_models": [model.key]}))[-MOST_VOTES:]
     rng = np.random.default_rng([rater.pk, len(said)])
-    done = _compared(rater) | set(skipped)
-    clips = _drawn(candidates(model), Counter(vote.prompt for vote in said), done, rng)
-    points, votes, clips = _points(model, clips, said)
-    pairs = _open(clips, done)
+    drawn = _drawn(clips, Counter(vote.prompt for vote in said), done, rng)
+    points, votes, drawn = _points(model, drawn, said)
+    pairs = _open(drawn, done)
     if not len(pairs):
         return None
-    penalty = _penalty(rater, model) or PENALTY
-    asked = next_pairs(points, pairs, votes, penalty=penalty, seed=int(rng.integers(2**31)))
+    penalty, seed = _penalty(rater, model) or PENALTY, int(rng.integers(2**31))
+    asked = next_pairs(points, pairs, votes, penalty=penalty, random_share=random_share, seed=seed)
     if not asked:
         return None
     place = asked[0].place
-    chosen = clips[pairs.left[place]].pk, clips[pairs.right[place]].pk
+    chosen = drawn[pairs.left[place]].pk, drawn[pairs.right[place]].pk
     return Proposal(chosen, Reason(asked[0].reason.value))
 
 
@@ -87,14 +94,17 @@ def candidates(model: BaseModel) -> list[Clip]:
     """The newest clips that may be asked about: visible, of completed jobs of this model, heard, and on no prompt of a
     frozen suite, on which models and tastes are measured.
     """
-    heard = [ClipFeatures.objects.filter(sample=OuterRef("pk"), kind=kind) for kind in _kinds(model)]
-    samples = AudioSample.objects.visible().filter(
-        *(Exists(rows) for rows in heard), job__base_model=model, job__state=GenerationJob.State.COMPLETED
-    )
+    samples = AudioSample.objects.visible().filter(job__base_model=model, job__state=GenerationJob.State.COMPLETED)
     kept_back = set(Prompt.objects.in_frozen_suites().values_list("text_key", flat=True))
+    return [clip for clip in heard_of(samples, model) if clip.key not in kept_back]
+
+
+def heard_of(samples: AudioSampleQuerySet, model: BaseModel) -> list[Clip]:
+    """Those of `samples`, which `model` made, that were heard as a taste needs them; the newest."""
+    heard = [Exists(ClipFeatures.objects.filter(sample=OuterRef("pk"), kind=kind)) for kind in _kinds(model)]
     columns = ("pk", "job__prompt__rendered_text", "job__prompt__text_key", "sha256")
-    rows = samples.order_by("-created_at", "pk").values_list(*columns)[:MOST_CLIPS]
-    return [Clip(*row) for row in rows if row[2] not in kept_back]
+    rows = samples.filter(*heard).order_by("-created_at", "pk").values_list(*columns)[:MOST_CLIPS]
+    return [Clip(*row) for row in rows]
 
 
 def _drawn(
@@ -125,9 +135,6 @@ def _points(model: BaseModel, clips: Sequence[Clip], said: Sequence[Said]) -> tu
     """Points of the drawn clips and of those voted on, the votes by their places, and the drawn clips, which come
     first; without what was not heard.
     """
-    from training.trainer.heads import Space
-    from training.trainer.votes import Vote
-
     kinds = _kinds(model)
     voted = [pk for vote in said for pk in (vote.left, vote.right)]
     heard = features_of(dict.fromkeys([*(clip.pk for clip in clips), *voted]), kinds)
@@ -148,8 +155,6 @@ def _points(model: BaseModel, clips: Sequence[Clip], said: Sequence[Said]) -> tu
 
 def _open(clips: Sequence[Clip], done: Collection[str]) -> Pairs:
     """Pairs of one text that are open."""
-    from training.trainer.asking import pairs_of
-
     pairs = pairs_of([clip.asked for clip in clips])
     sides = zip(pairs.left, pairs.right, strict=True)
     return pairs.only(np.array([_is_open(clips[left], clips[right], done) for left, right in sides], dtype=bool))

@@ -17,6 +17,7 @@ from generation.tests.factories import AudioSampleFactory, BaseModelFactory, Enc
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song.tests.factories import UserFactory
 from training.tastes.asking import candidates, propose
+from training.trainer.asking import PENALTY, next_pairs
 
 pytestmark = pytest.mark.django_db
 WIDTH = 12
@@ -133,13 +134,13 @@ def test_what_others_said_changes_nothing(user, clips):
 
 
 def test_own_votes_are_what_it_is_chosen_by(user, clips, monkeypatch):
-    from training.trainer import asking
-
     given = {}
-    ask = asking.next_pairs
-    monkeypatch.setattr(
-        asking, "next_pairs", lambda p, q, v, **k: given.update(points=p, votes=v, **k) or ask(p, q, v, **k)
-    )
+
+    def watched(points, pairs, votes, **values):
+        given.update(votes=votes, **values)
+        return next_pairs(points, pairs, votes, **values)
+
+    monkeypatch.setattr("training.tastes.asking.next_pairs", watched)
     prefer(sample_a=clips[0], sample_b=clips[1], winner="b", rater=user)
     prefer(sample_a=clips[4], sample_b=clips[5], winner="tie", rater=user)
     prefer(sample_a=clips[6], sample_b=clips[7], winner="a", rater=UserFactory())
@@ -149,7 +150,7 @@ def test_own_votes_are_what_it_is_chosen_by(user, clips, monkeypatch):
         0.5,
     ]
     assert given["votes"][0].preference < 0.5 and len({vote.left for vote in given["votes"]}) == 2
-    assert given["penalty"] == asking.PENALTY
+    assert given["penalty"] == PENALTY
     TasteFactory(base_model=clips[0].job.base_model, filters={"raters": ["rita"]}, report={"penalty": 0.7})
     TasteFactory(base_model=clips[0].job.base_model, filters={"raters": ["olga"]}, report={"penalty": 0.9})
     propose(user, [])

@@ -117,16 +117,19 @@ def judge(request: StudioRequest, round_id: UUID) -> HttpResponse:
     round_ = _round(request, round_id)
     if round_.owner_id != request.user.pk:
         raise PermissionDenied("A round learns the taste of its owner: only they judge its pairs.")
-    form, pair = None, next_pair(round_)
+    form = None
     if request.method == "POST":
         form, done = _voted(request, round_)
         if done:
             return done
-    if pair is None or round_.step not in (Round.Step.MAKING, Round.Step.JUDGING) or not round_.is_unfinished:
+    asks = round_.is_unfinished and round_.step in (Round.Step.MAKING, Round.Step.JUDGING)
+    pair = next_pair(round_) if asks else None
+    if pair is None:
         return redirect("round-detail", round_id=round_.pk)
-    choices = [(str(clip.pk), f"Clip {number}") for number, clip in enumerate(pair, 1)]
+    choices = [(str(clip.pk), f"Clip {number}") for number, clip in enumerate(pair.samples, 1)]
     context = _context(request, round_) | {
-        "samples": list(pair),
+        "samples": pair.samples,
+        "reason": pair.reason,
         "form": form or PreferenceForm(choices=choices),
         "open": open_count(round_),
     }

@@ -67,7 +67,7 @@ def judge(round_: Round, votes: int | None = None, winner: str = "a") -> Round:
     """Its owner votes on what they are asked, until nothing more is asked."""
     given = 0
     while (votes is None or given < votes) and (pair := next_pair(round_)):
-        prefer(sample_a=pair[0], sample_b=pair[1], winner=winner, rater=round_.owner)
+        prefer(sample_a=pair.first, sample_b=pair.second, winner=winner, rater=round_.owner)
         given += 1
         if advance(round_.pk).step != "judging":
             break

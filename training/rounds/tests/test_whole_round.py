@@ -62,9 +62,9 @@ def work() -> Round:
 
 def judge_openly(round_: Round) -> None:
     while round_.step == "judging" and (pair := next_pair(round_)):
-        first, second = (LIKES(*read_flac(load_audio_bytes(clip))) for clip in pair)
+        first, second = (LIKES(*read_flac(load_audio_bytes(clip))) for clip in pair.samples)
         winner = "a" if first > second else "b"
-        round_ = vote(actor=round_.owner, round_=round_, first=pair[0].pk, second=pair[1].pk, winner=winner)
+        round_ = vote(actor=round_.owner, round_=round_, first=pair.first.pk, second=pair.second.pk, winner=winner)
 
 
 def judge_blind(round_: Round) -> None:

@@ -85,7 +85,9 @@ class Bets:
         """Of a stake of 1, after bets that the share of votes predicted is above `mean`, mixed over shares staked.
 
         A bet is the larger the surer the taste was, and the votes on one prompt are one bet. If the claim is false the
-        wealth is expected to stay at 1 or fall, and ever reaches c with a chance of 1 / c at most (Ville, 1939).
+        wealth is expected to stay at 1 or fall, and ever reaches c with a chance of 1 / c at most (Ville, 1939). That
+        is a theorem where each prompt has one vote; where more come later, on as many prompts in turn or all at once,
+        alike within a prompt or not, chance reached 20 in 2.4 % of runs at most (1,500 each, a look every ten votes).
         """
         excess = self.certainty * (self.right - mean) / mean
         of_prompts = np.bincount(self.prompt, excess) / np.maximum(1, np.bincount(self.prompt))

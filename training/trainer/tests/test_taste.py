@@ -272,6 +272,21 @@ def test_a_bet_against_chance_is_fair():
     assert 0.65 < sure.lower_bound() < 0.8
 
 
+@pytest.mark.parametrize("alike", [0.0, 1.0])
+@pytest.mark.parametrize("in_turn", [True, False])
+def test_chance_seldom_opens_the_gate_where_prompts_have_several_votes(alike, in_turn):
+    """Four votes on each of 50 prompts, alike within a prompt or not, looked at after every ten."""
+    rng = np.random.default_rng(3)
+    prompt = np.tile(np.arange(50), 4) if in_turn else np.repeat(np.arange(50), 4)
+    opened = 0
+    for _ in range(150):
+        of_prompt, of_vote = rng.random(50) < 0.5, rng.random(200) < 0.5
+        right = np.where(rng.random(200) < alike, of_prompt[prompt], of_vote).astype(float)
+        looks = (Bets(right[:n], np.ones(n), np.unique(prompt[:n], return_inverse=True)[1]) for n in range(10, 201, 10))
+        opened += any(bets.wealth() >= 1 / ERROR for bets in looks)
+    assert opened <= 13, "of 5 % of 150, chance passes 13 once in 100 times"
+
+
 def test_how_many_votes_are_wanted_is_told_only_where_more_would_help():
     table = Table.of(World().votes(60, None))
     assert taste._votes_wanted(0.5, Share(0.45, 0.3, 0.6, 60, 60), table) is None

@@ -1,5 +1,8 @@
 """Pairs that a taste labels: those nobody judged and of whose order it is sure. They are marked wherever they go.
 
+None contradicts a person: a pair is left out where somebody compared or ranked its clips, or gave the one that the
+taste prefers fewer stars.
+
 A pair is taken where the taste is `CERTAIN`; its probability is calibrated on prompts that were held out when it was
 fitted, and the ensemble's spread on this very pair draws it towards 1/2. Of a text the surest pairs are taken, no clip
 more often than about the root of their number, so that four pairs are the best two clips against the worst two.
@@ -8,10 +11,11 @@ more often than about the root of their number, so that four pairs are the best 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, permutations
+from statistics import fmean
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +24,7 @@ from django.db.models import QuerySet
 
 from adapters.models import Taste
 from datasets_app.building.filters import FilterSpec
-from datasets_app.building.selection import count_rows, eligible_samples, judged_pairs
+from datasets_app.building.selection import count_rows, eligible_samples, judged_pairs, rating_answers
 from datasets_app.building.splits import assign_splits
 from datasets_app.building.taste_choice import require_usable
 from datasets_app.building.watched import Sound, balanced, is_allowed, told
@@ -182,7 +186,7 @@ def _candidates(spec: FilterSpec, taste: Taste, texts: Sequence[str]) -> Iterato
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         clips = _clips(spec, taste).filter(job__prompt__text_key__in=texts[start : start + TEXTS_AT_ONCE])
         sounds, features = _heard(clips, taste)
-        judged = _judged_among(sounds)
+        judged = _judged_among(sounds) | _rated_otherwise(spec, sounds)
         heard += len(sounds)
         for asked, of_text in groupby(sounds.values(), key=lambda pair: pair[0]):
             text_sounds = [sound for _, sound in of_text]
@@ -240,11 +244,28 @@ def _in_tempo(pair: Label, tempos: Mapping[UUID, float]) -> Label:
     return replace(pair, chosen=chosen, rejected=rejected)
 
 
-def _judged_among(samples: Collection[UUID]) -> set[frozenset[UUID]]:
-    """Pairs on which anybody said anything, whether or not the filters choose it."""
+def _judged_among(samples: Collection[UUID]) -> set[tuple[UUID, UUID]]:
+    """Pairs, either way round, on which anybody said anything, whether or not the filters choose it; a ranking says it
+    of any two of its clips.
+    """
     ids = list(samples)
     votes = Preference.objects.filter(sample_a__in=ids, sample_b__in=ids).order_by()
-    return {frozenset(pair) for pair in votes.values_list("sample_a_id", "sample_b_id")}
+    pairs = set(votes.values_list("sample_a_id", "sample_b_id"))
+    return pairs | {(b, a) for a, b in pairs}
+
+
+def _rated_otherwise(spec: FilterSpec, samples: Mapping[UUID, tuple[str, Sound]]) -> set[tuple[UUID, UUID]]:
+    """Pairs, as a label would prefer them, of whose clips a rater whom the filters count gave the first fewer stars."""
+    ratings = rating_answers(spec).filter(sample__in=list(samples)).exclude(rater=None)
+    stars: dict[tuple[int, str], dict[UUID, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for rater, sample, score in ratings.values_list("rater", "sample_id", "score"):
+        stars[rater, samples[sample][0]][sample].append(score)
+    return {
+        (lower, higher)
+        for of_rater in stars.values()
+        for lower, higher in permutations(of_rater, 2)
+        if fmean(of_rater[lower]) < fmean(of_rater[higher])
+    }
 
 
 # -- pairs of one text ---------------------------------------------------------------------------------------------
@@ -255,14 +276,13 @@ def _of_text(
     sounds: Sequence[Sound],
     features: Sequence[Features],
     taste: Taste,
-    judged: Collection[frozenset[UUID]],
+    judged: Collection[tuple[UUID, UUID]],
     spec: FilterSpec,
 ) -> tuple[list[Label], list[Label]]:
     sure = [
         pair
         for pair in _sure(asked, sounds, features, taste)
-        if pair.chosen.sha256 != pair.rejected.sha256
-        and frozenset((pair.chosen.sample, pair.rejected.sample)) not in judged
+        if pair.chosen.sha256 != pair.rejected.sha256 and (pair.chosen.sample, pair.rejected.sample) not in judged
     ]
     return surest(sure, spec.taste_pairs), surest(filter(is_allowed, sure), spec.taste_pairs)
 

@@ -30,6 +30,8 @@ from datasets_app.tests.factories import (
     taste,
 )
 from feedback.models import Preference
+from feedback.services import rank
+from feedback.tests.factories import CriterionFactory, RatingFactory
 from generation.models import AudioSample, BaseModel, ClipFeatures
 from generation.tests.factories import BaseModelFactory
 from prompts.models import Prompt
@@ -110,6 +112,55 @@ def test_pairs_that_anybody_judged_are_left_to_people(base: BaseModel) -> None:
     found = named(taste(base))
     assert (first.pk, third.pk) not in found
     assert found == {(first.pk, second.pk), (second.pk, third.pk)}
+
+
+@pytest.mark.parametrize(
+    ("stars", "by", "filters", "is_left_out"),
+    [
+        ((2, 5), {}, {}, True),
+        ((5, 2), {}, {}, False),
+        ((4, 4), {}, {}, False),
+        ((2, 5), {}, {"raters": ["olga"]}, True),
+        ((2, 5), {}, {"raters": ["somebody"]}, False),
+        ((2, 5), {"weight": 0.2}, {"min_rater_weight": 0.5}, False),
+        ((2, 5), {"weight": 0.0}, {}, False),
+        ((2, 5), {}, {"until": "2020-01-01"}, False),
+    ],
+)
+def test_no_label_says_the_opposite_of_a_counted_rater_s_stars(
+    base: BaseModel, stars: tuple[int, int], by: dict[str, Any], filters: dict[str, Any], is_left_out: bool
+) -> None:
+    (made,) = heard_prompts(1, base, (2, -2))
+    AudioSample.objects.update(created_at="2019-01-01T00:00:00Z")
+    olga = rater(**by)
+    type(olga).objects.filter(pk=olga.pk).update(username="olga")
+    UserFactory(username="somebody")
+    for sample, score in zip(made, stars, strict=True):
+        RatingFactory(sample=sample, score=score, rater=olga, criterion=CriterionFactory(slug="overall"))
+    if is_left_out:
+        with pytest.raises(NothingLabelled):
+            labels_for(alone(taste(base), **filters))
+    else:
+        assert named(taste(base), **filters) == {(made[0].pk, made[1].pk)}
+
+
+def test_one_rater_of_several_is_enough_and_stars_of_two_people_are_no_comparison(
+    base: BaseModel,
+) -> None:
+    (made,) = heard_prompts(1, base, (2, 0.1, -2))
+    first, second, third = made
+    overall, ben = CriterionFactory(slug="overall"), rater()
+    said = [(first, 5, rater()), (third, 1, rater()), (first, 1, ben), (third, 3, ben), (second, 5, rater())]
+    for sample, score, by in said:
+        RatingFactory(sample=sample, score=score, rater=by, criterion=overall)
+    assert named(taste(base)) == {(first.pk, second.pk), (second.pk, third.pk)}
+
+
+def test_a_ranking_leaves_no_pair_of_its_clips_to_a_taste(base: BaseModel) -> None:
+    (made,) = heard_prompts(1, base, (3, 0, -3))
+    first, second, third = made
+    rank(samples=[third, second], rater=rater())
+    assert named(taste(base)) == {(first.pk, second.pk), (first.pk, third.pk)}
 
 
 def test_copies_of_one_clip_are_no_pair(base: BaseModel) -> None:

@@ -19,5 +19,11 @@ class Base(Protocol):
     def tensor_shapes(self) -> Mapping[str, Sequence[int]]:
         """Name and shape of every weight. Raises a `DomainError` where its files are missing or broken."""
 
+    def why_unheard(self, kinds: Sequence[str]) -> str:
+        """Why new clips will lack one of these kinds of features, and what helps; empty where they will have them all.
+
+        Words to stand after a taste's name.
+        """
+
     def other_called(self, name: str) -> Base | None:
         """Another known model of this key or hub id, if `name` is one's and not this model's own."""

@@ -106,5 +106,9 @@ class TasteNotReady(TasteNotUsable):
     code = "taste_not_ready"
 
 
+class TasteDeaf(TasteNotUsable):
+    code = "taste_deaf"
+
+
 class TasteFilesGone(TasteNotUsable):
     code = "taste_files_gone"

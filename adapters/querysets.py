@@ -67,7 +67,12 @@ class TasteQuerySet(SoftDeleteQuerySet["Taste"]):
         fitting = self.newest().filter(base_model=base_model, is_usable=True)
         if base_model.revision:
             fitting = fitting.filter(base_revision__in=("", base_model.revision))
-        return fitting.order_by("name")
+        return fitting.that_hear().order_by("name")
+
+    def that_hear(self) -> Self:
+        """Without those that score no new clips, because something that they listen with is gone."""
+        deaf = [taste.pk for taste in self.filter(is_usable=True).select_related("base_model") if taste.why_deaf]
+        return self.exclude(pk__in=deaf) if deaf else self
 
     def with_context(self) -> Self:
         """With base model and creator, as pages show them."""

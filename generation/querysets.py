@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -192,3 +192,24 @@ class EncoderQuerySet(QuerySet["Encoder"]):
     def listening(self) -> Self:
         """Those that clips are heard with: active, and not known to be unreadable; in a fixed order."""
         return self.filter(is_active=True, problem="").order_by("key")
+
+    def why_unheard(self, kinds: Sequence[str]) -> str:
+        """Why no new clips are heard by one of these kinds of features; empty when encoders of all are listening."""
+        wanted = [kind for kind in kinds if kind.startswith(self.model.PREFIX)]
+        encoders = {encoder.kind: encoder for encoder in self.all()} if wanted else {}
+        for kind in wanted:
+            encoder = encoders.get(kind)
+            if encoder is None:
+                state, remedy = "was removed", "Add it again"
+            elif not encoder.is_active:
+                state, remedy = "is not active", "Activate it"
+            elif encoder.problem:
+                state, remedy = "cannot be loaded", "Repair its files and activate it"
+            else:
+                continue
+            named = encoder.display_name if encoder else kind.split(":")[1]
+            return (
+                f"listens with the encoder “{named}”, which {state}, so it scores no new clips. "
+                f"{remedy}, or fit the taste anew."
+            )
+        return ""

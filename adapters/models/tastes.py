@@ -30,8 +30,8 @@ class Taste(SoftDeleteModel, UUIDModel):
 
     It never votes. `filters` chose the votes, as they choose a dataset's rows, or name a dataset; `weights` is a
     safetensors file and `described` what stands beside it (`generation.sound.taste`); `report` is how good it is. A
-    taste fitted anew is a new version of the same name. *Usable* ones may pick, order and label clips; the others only
-    learn.
+    taste fitted anew is a new version of the same name. *Usable* ones may pick, order and label clips, as long as they
+    hear new ones; the others only learn.
     """
 
     name = models.CharField(
@@ -105,6 +105,17 @@ class Taste(SoftDeleteModel, UUIDModel):
         """Whether it hears the clips of this base model as its files are now."""
         same_files = not base_model.revision or self.base_revision in ("", base_model.revision)
         return self.base_model_id == base_model.pk and same_files
+
+    @property
+    def why_deaf(self) -> str:
+        """Why it scores no new clips, in a sentence; empty while all is here that it listens with."""
+        why = self.base_model.why_unheard(self.kinds)
+        return f"{self.label} {why}" if why else ""
+
+    @property
+    def may_pick(self) -> bool:
+        """Whether it may pick, order and label clips: it can be relied on, and hears new ones."""
+        return self.is_usable and not self.why_deaf
 
     def is_of(self, user: User) -> bool:
         """Whether it learned from this person's votes alone."""

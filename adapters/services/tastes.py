@@ -10,6 +10,7 @@ from django.db.models import F
 
 from adapters.base import Base
 from adapters.exceptions import (
+    TasteDeaf,
     TasteDeleted,
     TasteFilesGone,
     TasteNotFound,
@@ -74,6 +75,8 @@ def require_usable(taste: Taste, base_model: Base, user: User | None) -> None:
         raise TasteOfAnotherBase(reason, *context)
     if not taste.is_usable:
         raise TasteNotReady(f"{called} cannot be relied on yet{_votes_wanted(taste)}.", *context)
+    if why := base_model.why_unheard(taste.kinds):
+        raise TasteDeaf(f"{called} {why}", *context)
     if not _is_stored(taste):
         raise TasteFilesGone(f"The files of the taste “{taste.label}” cannot be read; fit it anew.", *context)
 

@@ -11,7 +11,7 @@ from datasets_app.exceptions import TasteNotUsable
 
 def require_usable(taste_id: str, base_models: Collection[str] = ()) -> Taste:
     """The taste with this id. Raises `TasteNotUsable`, which says what is wrong with it: it is unknown, deleted, not
-    good enough, of other files than are here, or hears none of `base_models` (keys; any without).
+    good enough, of other files than are here, deaf to new clips, or hears none of `base_models` (keys; any without).
     """
     try:
         taste = Taste.objects.select_related("base_model").filter(pk=UUID(taste_id)).first()
@@ -34,4 +34,6 @@ def _problem(taste: Taste, base_models: Collection[str]) -> str:
         return f"the taste “{taste.label}” hears clips of {model.key} only, which the base models leave out."
     if taste.base_revision and model.revision and taste.base_revision != model.revision:
         return f"the taste “{taste.label}” heard with other files of {model.key} than are here now. Fit it anew."
+    if why := model.why_unheard(taste.kinds):
+        return f"the taste “{taste.label}” {why}"
     return ""

@@ -79,9 +79,10 @@ class DatasetForm(forms.Form):
     )
     since, until = _day("Judged from"), _day("to")
     favorites = forms.BooleanField(label="Only favourites", required=False)
-    taste = forms.ChoiceField(
+    taste = forms.CharField(
         label="Taste",
         required=False,
+        widget=forms.Select,
         help_text="It labels pairs nobody judged, where it is at least 75 % sure. They are marked as its own wherever "
         "they go, and no test or promotion counts them.",
     )
@@ -137,12 +138,13 @@ class DatasetForm(forms.Form):
             "base_models": list(BaseModel.objects.values_list("key", "display_name")),
             "adapters": [(NO_ADAPTER, "None: the base model alone"), *adapters],
             "raters": _raters(),
-            "taste": [("", "None: only what people judged"), *tastes],
         }
         for name, offered in choices.items():
             self.fields[name].choices = offered
         self.fields["criterion"].initial = "overall"
-        self.has_tastes = bool(tastes)
+        # Any may be named: one that is offered no more is refused with the reason, as through every other door.
+        self.fields["taste"].widget.choices = [("", "None: only what people judged"), *tastes]
+        self.has_tastes = bool(tastes) or bool(self["taste"].value())
 
     @property
     def filters(self) -> dict[str, Any]:

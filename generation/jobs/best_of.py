@@ -120,9 +120,8 @@ def _judge(job: GenerationJob, taste: Taste, engines: EngineCache) -> Verdict:
     scores = dict(ClipScore.objects.filter(taste=taste, sample__job=job).values_list("sample", "score"))
     if len(scores) < len(samples):
         silent = len(samples) - len(scores)
-        return Verdict(
-            note=f"The taste “{taste.label}” could not hear {silent} of {len(samples)} candidates. {NOTHING}"
-        )
+        why = taste.why_deaf or f"The taste “{taste.label}” could not hear {silent} of {len(samples)} candidates."
+        return Verdict(note=f"{why} {NOTHING}"[:300])
     if job.keep is None:
         return Verdict()
     ranked = sorted(samples, key=lambda sample: (-scores[sample.pk], sample.index))

@@ -28,7 +28,6 @@ from generation.models import (
     GenerationJob,
     HearingFailure,
 )
-from generation.models.encoders import ENCODER_PREFIX
 from generation.sound.features import REVISION as AUDIO_REVISION
 from generation.sound.features import describe
 from generation.sound.files import load_audio_bytes, load_codes
@@ -72,29 +71,7 @@ def kind_in_words(kind: str) -> str:
     if kind == AUDIO:
         return "the sound itself"
     name = kind.split(":")[1] if kind.count(":") > 1 else kind
-    return f"the encoder “{name}”" if kind.startswith(ENCODER_PREFIX) else f"what {name} makes of a clip"
-
-
-def why_deaf(taste: Taste) -> str:
-    """Why `taste` can score no new clips, in a sentence; empty when all encoders that it listens with are here."""
-    wanted = [kind for kind in taste.kinds if kind.startswith(ENCODER_PREFIX)]
-    encoders = {encoder.kind: encoder for encoder in Encoder.objects.all()} if wanted else {}
-    for kind in wanted:
-        encoder = encoders.get(kind)
-        if encoder is None:
-            state, remedy = "was removed", "Add it again"
-        elif not encoder.is_active:
-            state, remedy = "is not active", "Activate it"
-        elif encoder.problem:
-            state, remedy = "cannot be loaded", "Repair its files and activate it"
-        else:
-            continue
-        named = encoder.display_name if encoder else kind.split(":")[1]
-        return (
-            f"{taste.label} listens with the encoder “{named}”, which {state}, so it scores no new clips. "
-            f"{remedy}, or fit the taste anew."
-        )
-    return ""
+    return f"the encoder “{name}”" if kind.startswith(Encoder.PREFIX) else f"what {name} makes of a clip"
 
 
 def readers_of(encoder: Encoder) -> list[Taste]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from django.db import models, transaction
 from generation.base_models.folder import BrokenModelFolder, tensor_shapes, weight_files
 from generation.base_models.remedies import for_damaged, for_missing
 from generation.exceptions import ModelNotReady
+from generation.models.encoders import Encoder
 from generation.specs import ModelSpec
 from text2song.exceptions import Refused
 from text2song.models import UUIDModel
@@ -112,6 +114,10 @@ class BaseModel(UUIDModel):
             return tensor_shapes(weight_files(self.folder))
         except BrokenModelFolder as error:
             raise ModelNotReady(self.display_name, for_damaged(self), damaged=True) from error
+
+    def why_unheard(self, kinds: Sequence[str]) -> str:
+        """Why new clips will lack one of these kinds of features, and what helps; empty if they will have all."""
+        return Encoder.objects.why_unheard(kinds)
 
     def other_called(self, name: str) -> BaseModel | None:
         """Another known model of this key or hub id, if `name` is one's and not this model's own."""

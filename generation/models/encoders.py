@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from django.db import models
 
 from generation import querysets
 from generation.specs import EncoderSpec
 from text2song.models import UUIDModel
-
-ENCODER_PREFIX = "encoder:"
 
 
 class Encoder(UUIDModel):
@@ -27,6 +26,9 @@ class Encoder(UUIDModel):
     is_active = models.BooleanField(default=True, help_text="Whether clips are heard with it.")
     problem = models.TextField(blank=True, help_text="Why a worker could not load it.")
 
+    PREFIX: ClassVar[str] = "encoder:"
+    """Of the kinds of features that encoders make."""
+
     objects = querysets.EncoderQuerySet.as_manager()
 
     class Meta:
@@ -38,7 +40,7 @@ class Encoder(UUIDModel):
     @property
     def kind(self) -> str:
         """Of the features it makes: other files hear otherwise."""
-        return f"{ENCODER_PREFIX}{self.key}:{self.revision[:12]}"
+        return f"{self.PREFIX}{self.key}:{self.revision[:12]}"
 
     @property
     def is_listening(self) -> bool:

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from adapters.exceptions import AdapterNotFound, AdapterNotSelectable, TasteNotFound, TasteNotUsable
 from adapters.models import Adapter, Taste
 from adapters.services.selection import find_adapter, require_selectable
-from adapters.services.tastes import find_taste, require_usable
+from adapters.services.tastes import find_taste, require_usable, usable_tastes
 from generation.exceptions import ModelNotReady, UnknownModel
 from generation.jobs.best_of import refusals
 from generation.jobs.duration_plan import DurationPlan, plan_duration
@@ -148,8 +148,8 @@ class GenerationForm(SamplingForm):
         widget.choices = [("", "None (base model)"), *labels]
 
     def _offer_tastes(self) -> None:
-        usable = Taste.objects.visible_to(self.user).newest().filter(is_usable=True).with_context().order_by("name")
-        offered = [taste for taste in usable if taste.fits(taste.base_model)]
+        found = [t for model in self.models.values() for t in usable_tastes(self.user, model).with_context()]
+        offered = sorted(found, key=lambda taste: taste.name)
         widget = self.fields["taste"].widget
         widget.offered = {str(taste.pk): taste for taste in offered}
         widget.base_model = self.chosen_model

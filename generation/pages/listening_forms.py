@@ -21,6 +21,11 @@ _INSTRUMENT_CHOICES = [
 ]
 
 
+def _order_by(taste: Taste) -> str:
+    """One that scores no new clips still puts those in order that it heard."""
+    return f"Best first for {taste.label}{' (it hears no new clips)' if taste.why_deaf else ''}"
+
+
 class LibraryFilter(forms.Form):
     """What to look for in the library. Everything is optional, and everything given has to hold."""
 
@@ -63,8 +68,9 @@ class LibraryFilter(forms.Form):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["by_taste"].queryset = Taste.objects.visible_to(user).newest().filter(is_usable=True)
-        self.fields["by_taste"].label_from_instance = lambda taste: f"Best first for {taste.label}"
+        usable = Taste.objects.visible_to(user).newest().filter(is_usable=True).select_related("base_model")
+        self.fields["by_taste"].queryset = usable
+        self.fields["by_taste"].label_from_instance = _order_by
         for name, further in FURTHER_FILTERS.items():
             self.fields[name] = further.field()
 

@@ -28,7 +28,6 @@ from generation.jobs.hearing import (
     kind_in_words,
     kinds_for,
     score,
-    why_deaf,
 )
 from generation.models import AudioSample, BaseModel, ClipFeatures, Encoder, HearingFailure
 from generation.services import activate_encoder, add_encoder, deactivate_encoder, remove_encoder
@@ -278,24 +277,24 @@ def test_a_taste_scores_with_its_own_ears_whatever_comes_later(model, engines, c
     taste = taste_of(model, (AUDIO, size))
     waves = add_encoder(path=str(folders["wav2vec2"]), actor=curator)
     hear([sample], engines)
-    assert waves.kind in kinds(sample) and score(taste, [sample.pk]) == 1 and why_deaf(taste) == ""
+    assert waves.kind in kinds(sample) and score(taste, [sample.pk]) == 1 and taste.why_deaf == ""
 
 
 def test_a_taste_whose_encoder_is_gone_says_why_it_scores_no_new_clips(model, waves, engines, curator):
     sample = clip(model)
     hear([sample], engines)
     taste = taste_of(model, (waves.kind, 64))
-    assert why_deaf(taste) == "" and score(taste, [sample.pk]) == 1
+    assert taste.why_deaf == "" and score(taste, [sample.pk]) == 1
     deactivate_encoder(encoder=waves, actor=curator)
-    assert why_deaf(taste) == (
+    assert taste.why_deaf == (
         "mine@1 listens with the encoder “Waves”, which is not active, so it scores no new clips. "
         "Activate it, or fit the taste anew."
     )
     activate_encoder(encoder=waves, actor=curator)
     waves.cannot_be_loaded("Its files are damaged.")
-    assert "which cannot be loaded" in why_deaf(taste)
+    assert "which cannot be loaded" in taste.why_deaf
     remove_encoder(encoder=waves, actor=curator)
-    assert "the encoder “waves”, which was removed" in why_deaf(taste)
+    assert "the encoder “waves”, which was removed" in taste.why_deaf
     fresh = clip(model)
     hear([fresh], engines)
     assert score(taste, [fresh.pk, sample.pk]) == 0

@@ -75,12 +75,16 @@ class TasteFilter(django_filters.FilterSet):
         error_messages={"invalid_choice": "There is no model of this key."},
         help_text="Key of a base model.",
     )
-    usable = TruthFilter(field_name="is_usable", label="Usable", help_text="true: only those that can be used.")
+    usable = TruthFilter(method="by_usable", label="Usable", help_text="true: only those that can be used.")
     newest = TruthFilter(method="by_newest", label="Newest", help_text="true: of each name the newest version only.")
 
     class Meta:
         model = Taste
         fields: tuple[str, ...] = ()
+
+    def by_usable(self, tastes: TasteQuerySet, name: str, value: bool) -> TasteQuerySet:
+        usable = tastes.filter(is_usable=True).that_hear()
+        return usable if value else tastes.exclude(pk__in=usable.order_by().values("pk"))
 
     def by_newest(self, tastes: TasteQuerySet, name: str, value: bool) -> TasteQuerySet:
         return tastes.newest() if value else tastes

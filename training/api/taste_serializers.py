@@ -25,6 +25,10 @@ LARGEST_SEED = 2**31 - 1
 class TasteSerializer(serializers.ModelSerializer):
     """A taste. `is_usable` is for whoever picks or orders clips by it; `report` says how good it is."""
 
+    is_usable = serializers.BooleanField(
+        source="may_pick", read_only=True, help_text="Whether it can be relied on, and hears new clips."
+    )
+
     base_model = strict.CharField(source="base_model.key", read_only=True)
     whose = strict.CharField(read_only=True, help_text="Whose votes, in words.")
     created_by = strict.CharField(source="created_by.username", default=None, read_only=True)

@@ -9,7 +9,6 @@ from django import template
 from django.contrib.auth.models import User
 
 from adapters.models import Taste
-from generation.jobs.hearing import why_deaf
 from training.tastes.telling import accuracy_in_words, ears, not_heard
 
 register = template.Library()
@@ -29,7 +28,6 @@ def whose_for(taste: Taste, reader: User) -> str:
 
 register.filter("ears", ears)
 register.filter("not_heard", not_heard)
-register.filter("why_deaf", why_deaf)
 
 
 @register.filter

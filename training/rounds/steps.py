@@ -152,7 +152,7 @@ def taste_name(round_: Round) -> str:
 
 def _understand(round_: Round) -> None:
     """A taste that can be relied on is used; else the owner says what to do."""
-    if not round_.trains_on and round_.taste and round_.taste.is_usable and round_.by_itself:
+    if not round_.trains_on and round_.taste and round_.taste.may_pick and round_.by_itself:
         round_.trains_on = Round.Source.TASTE
     if not round_.trains_on:
         round_.stop(State.WAITING, "Hear what it understood, then say how to go on.")
@@ -309,6 +309,8 @@ def choose_source(round_: Round, source: str) -> None:
     """Say what it trains on, once it is known what it understood. Raises `NotNow`."""
     if round_.step != Step.UNDERSTOOD:
         raise NotNow("What it trains on is chosen when you have heard what it understood.")
+    if source == Round.Source.TASTE and round_.taste and round_.taste.why_deaf:
+        raise NotNow(f"{round_.taste.why_deaf} Or train on your votes alone.")
     if source == Round.Source.TASTE and not (round_.taste and round_.taste.is_usable):
         raise NotNow("This taste cannot be relied on yet. Give more votes, or train on your votes alone.")
     round_.trains_on = source

@@ -82,9 +82,11 @@ def how_far(round_: Round) -> HowFar | None:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The clips that the taste likes most and least, and how far it can be relied on. Shares are in words."""
+    """The clips that the taste likes most and least, and how far it can be relied on. Shares are in words; `why_deaf`
+    says why it scores no new clips."""
 
     is_usable: bool
+    why_deaf: str
     votes: int
     accuracy: str
     interval: str
@@ -103,6 +105,7 @@ def understood(round_: Round, most: int = 3) -> Understood | None:
     share = taste.accuracy
     return Understood(
         is_usable=taste.is_usable,
+        why_deaf=taste.why_deaf,
         votes=taste.votes,
         accuracy=percent(share.get("value")),
         interval=f"{percent(share.get('low'))} to {percent(share.get('high'))}",
@@ -232,7 +235,7 @@ def to_mapping(round_: Round) -> dict[str, Any]:
     taste, agreed = round_.taste, agreement(round_, most=0)
     shown = taste if round_.step not in JUDGED_BY_EAR else None
     return {
-        "is_usable": shown.is_usable if shown else None,
+        "is_usable": shown.may_pick if shown else None,
         "accuracy": shown.accuracy if shown else None,
         "agreement": {"right": agreed.right, "total": agreed.total} if agreed else None,
     }

@@ -47,6 +47,8 @@ def report_for(reader: User, taste: Taste) -> dict[str, Any]:
 def verdict(taste: Taste) -> str:
     """Whether it can be used, and otherwise what would help."""
     report = taste.report
+    if taste.is_usable and (why := taste.why_deaf):
+        return f"It cannot be used now. {why}"
     if taste.is_usable:
         bound = f" More than {100 * report['lower']:.0f} % is surely right." if report["lower"] > 0.5 else ""
         return f"It can be used: it foretells votes on other prompts better than chance, whenever one looks.{bound}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import threading
 from datetime import timedelta
 
 import numpy as np
 import pytest
 import soundfile
-from django.db import connection, connections
+from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 
@@ -28,6 +27,7 @@ from feedback.models import Preference, RaterProfile, Trial
 from generation.sound import processing as audio
 from text2song.exceptions import Refused
 from text2song.tests.factories import UserFactory
+from text2song.tests.together import at_once
 
 pytestmark = pytest.mark.django_db
 SILENT = {"stored": False}
@@ -202,28 +202,6 @@ def test_many_raters_on_one_pair_are_all_kept():
 
 
 # -- many at once ------------------------------------------------------------------------------------------------------
-
-
-def at_once(work, arguments):
-    """Run `work` for all arguments in threads that start together; returns what each returned or raised."""
-    gate = threading.Barrier(len(arguments))
-    answers = [None] * len(arguments)
-
-    def run(index, argument):
-        try:
-            gate.wait(timeout=60)
-            answers[index] = work(argument)
-        except Exception as error:
-            answers[index] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=item) for item in enumerate(arguments)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=300)
-    return answers
 
 
 @pytest.mark.postgres

@@ -20,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from adapters.models import Taste
 from datasets_app.building.filters import FilterSpec
@@ -204,12 +204,11 @@ Heard = dict[UUID, tuple[str, Sound]]
 def _heard(clips: QuerySet[AudioSample], taste: Taste) -> tuple[Heard, dict[UUID, Features]]:
     """Text and sound of the clips that have all features, by text; and the vector that the taste reads of each."""
     heads = heads_of(taste)
-    samples = list(clips.select_related("job__prompt").defer("peaks").order_by("job__prompt__text_key", "pk"))
+    read = ("sha256", "loudness_lufs", "gain_db", "true_peak_db")
+    samples = list(clips.annotate(asked=F("job__prompt__text_key")).only(*read).order_by("asked", "pk"))
     parts = features_of([sample.pk for sample in samples], {*heads.kinds, AUDIO})
     sounds = {
-        sample.pk: (sample.job.prompt.text_key, _sound(sample, parts[sample.pk][AUDIO]))
-        for sample in samples
-        if sample.pk in parts
+        sample.pk: (sample.asked, _sound(sample, parts[sample.pk][AUDIO])) for sample in samples if sample.pk in parts
     }
     return sounds, {pk: heads.join(parts[pk]) for pk in sounds}
 
@@ -250,7 +249,7 @@ def _judged_among(samples: Collection[UUID]) -> set[tuple[UUID, UUID]]:
     """
     ids = list(samples)
     votes = Preference.objects.filter(sample_a__in=ids, sample_b__in=ids).order_by()
-    pairs = set(votes.values_list("sample_a_id", "sample_b_id"))
+    pairs = set(votes.values_list("sample_a_id", "sample_b_id").distinct())
     return pairs | {(b, a) for a, b in pairs}
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from django.core.files.base import ContentFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from adapters.models import Taste
 from datasets_app import services
@@ -378,6 +381,23 @@ def test_shares_and_pairs_have_their_range(base: BaseModel, name: str, value: fl
 def test_rated_clips_are_not_labelled(base: BaseModel) -> None:
     with pytest.raises(InvalidFilters, match="choose a preference dataset"):
         FilterSpec.from_mapping({"taste": str(taste(base).pk)}, "supervised")
+
+
+def test_a_count_asks_the_database_as_often_however_many_clips_and_votes_there_are(base: BaseModel) -> None:
+    def queries(made: list[list[AudioSample]]) -> int:
+        anna = Taste.objects.first() or taste(base)
+        seed = seed_that_trains_on(made)
+        with CaptureQueriesContext(connection) as asked:
+            labels_for(alone(anna), seed)
+        return len(asked)
+
+    few = heard_prompts(2, base)
+    once = queries(few)
+    many = heard_prompts(3, base, (3, 2, 1, 0, -1, -2, -3))
+    for of_prompt in many:
+        for better, worse in pairwise(of_prompt):
+            prefer(better, worse)
+    assert queries([*few, *many]) == once <= 12
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------

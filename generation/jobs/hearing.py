@@ -28,6 +28,7 @@ from generation.models import (
     GenerationJob,
     HearingFailure,
 )
+from generation.models.features import numbers
 from generation.sound.features import REVISION as AUDIO_REVISION
 from generation.sound.features import describe
 from generation.sound.files import load_audio_bytes, load_codes
@@ -232,8 +233,8 @@ def features_of(samples: Collection[UUID], kinds: Collection[str]) -> dict[UUID,
     ids = list(samples)
     for start in range(0, len(ids), 500):
         rows = ClipFeatures.objects.filter(sample__in=ids[start : start + 500], kind__in=kinds)
-        for row in rows.iterator():
-            found[row.sample_id][row.kind] = row.numbers
+        for pk, kind, vector in rows.values_list("sample", "kind", "vector").iterator():
+            found[pk][kind] = numbers(vector)
     return {pk: parts for pk, parts in found.items() if len(parts) == len(set(kinds))}
 
 

@@ -27,7 +27,12 @@ class ClipFeatures(models.Model):
 
     @property
     def numbers(self) -> npt.NDArray[np.float32]:
-        return np.frombuffer(self.vector, dtype="<f4")
+        return numbers(self.vector)
+
+
+def numbers(vector: bytes | memoryview[int]) -> npt.NDArray[np.float32]:
+    """What is stored as `vector`."""
+    return np.frombuffer(vector, dtype="<f4")
 
 
 class HearingFailure(models.Model):

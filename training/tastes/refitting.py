@@ -8,7 +8,7 @@ from adapters.models import Taste
 from text2song.exceptions import DomainError
 from training.models import TasteFit
 from training.services.tastes import fit_again
-from training.tastes.votes import Said, spec_of, votes_of
+from training.tastes.votes import most_votes, spec_of, votes_of
 
 log = structlog.get_logger(__name__)
 
@@ -27,16 +27,19 @@ def is_due(taste: Taste) -> bool:
     Votes of a listening test are counted when it is over, whenever they were given. After a fit that failed, as many
     have to be given anew: on the same votes it would fail again.
     """
-    said = votes_of(spec_of(taste.filters, taste.base_model.key))
-    if new_votes(taste, said) < taste.refit_every:
+    spec = spec_of(taste.filters, taste.base_model.key)
+    if new_votes(taste, most_votes(spec)) < taste.refit_every:
+        return False  # as it is nearly always, and then no vote was read
+    said = votes_of(spec)
+    if new_votes(taste, len(said)) < taste.refit_every:
         return False
     failed = TasteFit.objects.failed_since(taste).first()
     return failed is None or sum(vote.at > failed.queued_at for vote in said) >= taste.refit_every
 
 
-def new_votes(taste: Taste, said: list[Said]) -> int:
+def new_votes(taste: Taste, said: int) -> int:
     """How many of the votes there are came since it was fitted; those that its fit left out were there then."""
-    return max(0, len(said) - taste.votes - taste.report.get("left_out", 0))
+    return max(0, said - taste.votes - taste.report.get("left_out", 0))
 
 
 def _refit(taste: Taste) -> bool:

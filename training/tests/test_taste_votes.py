@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
 
 from datasets_app.building.filters import FilterSpec
-from datasets_app.tests.factories import built, clips, prefer, rated, rater, seed_with_every_split
+from datasets_app.tests.factories import built, clips, prefer, rated, rater, seed_with_every_split, taste
 from feedback.models import Preference, RaterProfile
 from feedback.services import prefer as say
 from feedback.services import rate
 from generation.tests.factories import BaseModelFactory
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
-from training.tastes.votes import spec_of, votes_in, votes_of
+from training.tastes.refitting import is_due
+from training.tastes.votes import most_votes, spec_of, votes_in, votes_of
 
 pytestmark = pytest.mark.django_db
 ALL = FilterSpec()
@@ -51,6 +53,32 @@ def test_ratings_of_one_prompt_are_pairs_that_weigh_one_less_than_there_are_clip
     assert sum(vote.weight for vote in said) == pytest.approx(3)
     place = {sample.pk: score for sample, score in zip(made, [5, 3, 3, 1], strict=True)}
     assert all((place[v.left] > place[v.right]) == (v.lead > 0) and abs(v.lead) == 0.8 for v in said)
+
+
+def test_there_are_never_more_votes_than_were_counted_without_reading_them():
+    judge, (a, b, c) = rater(), clips(3)
+    prefer(a, b, judge)
+    prefer(b, c, judge, winner="tie")
+    prefer(a, c, judge, winner="both_bad")
+    assert most_votes(ALL) == len(votes_of(ALL)) == 2
+    rated([5, 3, 1], [judge, rater()])
+    assert most_votes(ALL) == len(votes_of(ALL)) == 2 + 2 * 3
+    rated([4, 4, 2], [judge])
+    assert (most_votes(ALL), len(votes_of(ALL))) == (11, 10)
+    only = FilterSpec(raters=(judge.username,))
+    assert (most_votes(only), len(votes_of(only))) == (8, 7)
+
+
+def test_no_vote_is_read_while_too_few_are_new(monkeypatch):
+    judge, made = rater(), clips(6)
+    for better, worse in pairwise(made):
+        prefer(better, worse, judge)
+    followed = taste(made[0].job.base_model, filters={}, votes=3, refit_every=3)
+    with monkeypatch.context() as patched:
+        patched.setattr("training.tastes.refitting.votes_of", None)
+        assert not is_due(followed), "two of three are new"
+    prefer(made[0], made[2], judge)
+    assert is_due(followed)
 
 
 def test_ratings_of_different_prompts_or_raters_are_no_pair():

@@ -73,7 +73,7 @@ def _train_and_finish(run: TrainingRun, recorder: RunRecorder) -> None:
 
 
 def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
-    from training.trainer import train
+    from training.trainer.loop import train
 
     if run.base_model.revision != run.base_revision:
         raise BaseModelChanged(run.base_model.display_name)
@@ -148,7 +148,7 @@ def _explain(error: Exception, recorder: RunRecorder) -> str:
 def failure_sentence(error: Exception) -> str:
     """What to tell the owner of a run that ended with `error`: never a stack trace."""
     from generation.engine.exceptions import AdapterError
-    from training.trainer import TrainingError
+    from training.trainer.exceptions import TrainingError
 
     if isinstance(error, AdapterError):
         return f"{error} {UNUSABLE}"

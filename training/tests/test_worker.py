@@ -359,7 +359,7 @@ def test_a_cancelled_run_is_never_claimed_and_another_workers_run_is_left_alone(
 
 def test_domain_errors_are_said_as_they_stand():
     from training.exceptions import NothingToTrainOn
-    from training.trainer import TrainingError
+    from training.trainer.exceptions import TrainingError
 
     assert failure_sentence(TrainingError("Lower it.")) == "Lower it."
     assert "four stars" in failure_sentence(NothingToTrainOn("sft"))

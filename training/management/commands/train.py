@@ -213,7 +213,7 @@ def _call_trainer(
     on_step: ReportCallback | None,
 ) -> TrainingResult:
     """Train without a run in the database."""
-    from training.trainer import train
+    from training.trainer.loop import train
 
     items = trainable_items(source, config.method)
     return train(

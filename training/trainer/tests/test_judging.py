@@ -12,7 +12,7 @@ from peft import PeftModel
 
 from training.config import DpoLoss, Method
 from training.specs import LabelledClip
-from training.trainer import TrainingError
+from training.trainer.exceptions import TrainingError
 from training.trainer.loop import Plan
 from training.trainer.objectives import mismatched_clips
 from training.trainer.tests.conftest import pairs, random_codes, verdicts

@@ -18,8 +18,8 @@ from generation.engine.tests.conftest import load_reference
 from generation.specs import AdapterSpec, SampleSpec, SamplingSpec
 from training.config import DpoLoss, Method, RankingLoss, TrainingConfig
 from training.specs import RankedClips
-from training.trainer import TrainingError, train
-from training.trainer.loop import Plan, items_of_step, learning_rate_factor
+from training.trainer.exceptions import TrainingError
+from training.trainer.loop import Plan, items_of_step, learning_rate_factor, train
 from training.trainer.tests.conftest import liked, pairs, rankings, verdicts
 from training.trainer.tests.test_sequences import Scorer
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from training.config import Method, TrainingConfig
 from training.specs import StepReport, TrainingResult
-from training.trainer import train
 from training.trainer.checkpoints import PROGRESS_FILE, STATE_FILE
+from training.trainer.loop import train
 from training.trainer.tests.conftest import liked, pairs
 
 WEIGHTS = "adapter_model.safetensors"

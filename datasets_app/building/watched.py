@@ -65,15 +65,14 @@ class Watch:
         return 0.0 if math.isnan(found) else found
 
 
-NOISE_APART, NOISE_MOST = 1.5, 1.05
-"""Times the rejected clip's noise that a chosen one may have, and that the mean may have: that is the guard's limit."""
 LOUDNESS_APART, LOUDNESS_MOST = 6.0, 3.0
 """dB between two clips, and between the means: the guard's limit, which is what everybody hears."""
 
 WATCHES: tuple[Watch, ...] = (
     Watch("silent", "Silent", lambda s: s.silent, lambda c, r: c > 0, lambda c, r: c - r),
     Watch("clipped", "Clipped", lambda s: s.clipped, lambda c, r: c > r, lambda c, r: c - r),
-    Watch("noise", "Noise", lambda s: s.noise, lambda c, r: c > NOISE_APART * r, lambda c, r: c - NOISE_MOST * r),
+    # Never the noisier one: training amplifies what labels differ in. Labels 1.02 times as noisy taught 1.06 times.
+    Watch("noise", "Noise", lambda s: s.noise, lambda c, r: c > r, lambda c, r: c - r),
     Watch(
         "louder",
         "Loudness before matching, chosen louder",

@@ -93,6 +93,7 @@ class TrainingResult:
     best_value: float
     untrained_value: float | None = None
     stopped_early: bool = False
+    drifted: bool = False
     cancelled: bool = False
 
 

@@ -18,8 +18,9 @@ FEWEST_PAIRS, MOST_PAIRS = 8, 32
 """Of an optimizer step."""
 LABELLED_SHARE = 0.5
 """From which on the pairs speak as a taste's labels do: far apart, and nearly all right."""
-LABELLED_STEPS = 8
-"""Optimizer steps on such pairs. They teach so fast that three epochs go past what was liked, into noise."""
+LABELLED_STEPS, LABELLED_KL = 18, 0.45
+"""Optimizer steps on such pairs at most, and nats per code after which they end: what is easily learned takes half of
+the steps, and goes on into noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ def proposal(dataset: Dataset) -> Proposal | None:
     values["gradient_accumulation_steps"] = round(per_step / values["batch_size"])
     what = f"{dataset.row_count} judged pairs: "
     if dataset.labelled_rows >= LABELLED_SHARE * dataset.row_count:
-        values["max_steps"] = LABELLED_STEPS
-        what = f"{dataset.row_count} pairs, most of them labelled by a taste: few, as such pairs teach fast, and "
+        values |= {"max_steps": LABELLED_STEPS, "max_kl": LABELLED_KL}
+        what = f"{dataset.row_count} pairs, most of them labelled by a taste: few steps, as such pairs teach fast, "
     return Proposal(
         values,
         f"Proposed for {what}large steps, a loose tie to the base model, the first {values['max_frames'] / 50:g} s of "

@@ -109,7 +109,9 @@ def trainable_items(source: Dataset | Path, method: Method) -> Items:
 
 def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder) -> None:
     """Complete the run, and list the adapter it made in the same transaction: both, or neither."""
-    if result.stopped_early:
+    if result.drifted:
+        recorder.say("Ended: it has moved as far from where it began as “Most drift” allows.")
+    elif result.stopped_early:
         recorder.say("Stopped early: the held-out loss no longer improved.")
     if not result.folder:
         raise NothingLearned(result.untrained_value)

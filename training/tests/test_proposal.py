@@ -31,14 +31,14 @@ def test_steps_hold_as_many_pairs_as_leaves_ten_an_epoch(rows, pairs):
     assert config.batch_size * config.gradient_accumulation_steps == pairs
 
 
-@pytest.mark.parametrize(("labelled", "steps"), [(0, None), (199, None), (200, 8), (400, 8)])
+@pytest.mark.parametrize(("labelled", "steps"), [(0, None), (199, None), (200, 18), (400, 18)])
 def test_pairs_that_a_taste_labelled_are_trained_on_in_few_steps(labelled, steps):
     compared_prompts(1)
     dataset = built("preference")
     dataset.train_rows, dataset.validation_rows, dataset.test_rows = 400, 0, 0
     dataset.statistics["labelled"] = {"judges": {"taste anna@1": labelled}}
     found = proposal(dataset)
-    assert found.values.get("max_steps") == steps
+    assert found.values.get("max_steps") == steps and ("max_kl" in found.values) is bool(steps)
     assert ("labelled by a taste" in found.reason) is bool(steps)
 
 

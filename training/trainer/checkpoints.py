@@ -30,7 +30,8 @@ class Progress:
 
     `awaited_value` is the loss that has to be undercut for patience to begin anew, `waited` counts evaluations that did
     not. `untrained_value` is the held-out loss before the first step. `unjudged` holds the metrics of a step whose
-    evaluation is due: a run that was stopped then begins with it.
+    evaluation is due: a run that was stopped then begins with it. `kl` is how far the policy was from the reference in
+    the last step, in nats per code.
     """
 
     step: int = 0
@@ -40,6 +41,7 @@ class Progress:
     waited: int = 0
     untrained_value: float | None = None
     unjudged: dict[str, float] | None = None
+    kl: float = 0.0
 
 
 def save_checkpoint(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer, progress: Progress) -> Path:

@@ -217,7 +217,7 @@ class _Run:
     def _steps(
         self, training: Sequence[TrainingItem], validation: Sequence[TrainingItem], on_step: ReportCallback
     ) -> bool:
-        """Make the steps; True when stopped early for want of improvement. Raises `_Stopped`."""
+        """Make the steps; True when stopped early, not improving or far enough. Raises `_Stopped`."""
         self._check_codes([*training, *validation])
         plan = Plan.of(self.config, len(training), self.accelerator.num_processes)
         train_examples, eval_examples = self._examples(training, validation), self._examples(validation, training)
@@ -231,13 +231,14 @@ class _Run:
             on_step(StepReport(0, plan.steps, metrics))
         while self.progress.step < plan.steps or self.progress.unjudged is not None:
             if self.progress.unjudged is None:
-                if 0 < self.config.early_stopping_patience <= self.progress.waited:
+                if 0 < self.config.early_stopping_patience <= self.progress.waited or self._is_far:
                     return True
                 self._stop_if_asked()
                 self.progress.unjudged = self._step(plan, train_examples, weights)
             metrics = self.progress.unjudged
-            last = self.progress.step == plan.steps
-            judged = plan.is_judged(self.progress.step)
+            self.progress.kl = metrics.get("kl_per_code", 0.0)
+            last = self.progress.step == plan.steps or self._is_far
+            judged = plan.is_judged(self.progress.step) or last
             if judged:
                 metrics = metrics | (self._evaluate(eval_examples) if eval_examples else {})
                 self._note_best(metrics)
@@ -247,6 +248,11 @@ class _Run:
                 self._checkpoint()
             on_step(StepReport(self.progress.step, plan.steps, metrics))
         return False
+
+    @property
+    def _is_far(self) -> bool:
+        """Whether the policy has moved as far from the reference as it may."""
+        return 0 < self.config.max_kl <= self.progress.kl
 
     def _check_codes(self, items: Sequence[TrainingItem]) -> None:
         """Refuse clips of another codec: on a GPU a code out of range would end the process."""
@@ -361,6 +367,7 @@ class _Run:
             best_value=self.progress.best_value,
             untrained_value=self.progress.untrained_value,
             stopped_early=stopped_early,
+            drifted=self._is_far,
             cancelled=cancelled,
         )
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from peft import PeftModel
 
+from generation.specs import AdapterSpec
 from training.config import DpoLoss, Method
-from training.specs import LabelledClip
+from training.specs import LabelledClip, LikedClip
 from training.trainer.exceptions import TrainingError
 from training.trainer.loop import Plan
 from training.trainer.objectives import mismatched_clips
@@ -39,6 +40,26 @@ def test_the_threshold_decides_patience_and_never_the_best(base, tmp_path):
     losses = {report.step: report.metrics["eval_loss"] for report in reports}
     assert result.stopped_early and result.steps == 3, "no evaluation came near the threshold"
     assert result.best_value == min(losses.values()) == losses[result.best_step] < losses[0]
+
+
+def test_a_run_ends_once_it_has_drifted_far_enough_and_offers_what_it_was(base, tmp_path):
+    """What is rejected was imitated before, so that preferring the other clips makes the pairs less likely."""
+    imitated = [LikedClip(pair.text, pair.rejected) for pair in pairs(8)]
+    before, _ = run(base, tmp_path / "sft", replace(CONFIG, method=Method.SFT, max_steps=40), training=imitated)
+    parent = AdapterSpec(before.folder, "sha", 1.0)
+    config = replace(CONFIG, only_if_better=False, max_steps=6, eval_steps=3, save_steps=100)
+    free, reports = run(base, tmp_path / "a", config, parent=parent)
+    drift = [report.metrics["kl_per_code"] for report in reports[1:]]
+    assert free.steps == 6 and not free.drifted
+    assert drift[0] == pytest.approx(0, abs=1e-6) and max(drift[:3]) < drift[3]
+    bound = (max(drift[:3]) + drift[3]) / 2
+    near, reports = run(base, tmp_path / "b", replace(config, max_kl=bound), parent=parent)
+    assert near.drifted and near.stopped_early and near.steps == near.best_step == 4 and len(reports) == 5
+    assert "eval_loss" in reports[-1].metrics and Path(near.folder, "adapter_model.safetensors").is_file()
+    again, reports = run(base, tmp_path / "b", replace(config, max_kl=bound), parent=parent)
+    assert again.steps == 4 and again.drifted and not reports, "what has ended is not trained on"
+    far, _ = run(base, tmp_path / "c", replace(config, max_kl=2 * max(drift)), parent=parent)
+    assert far.steps == 6 and not far.drifted
 
 
 def test_a_run_that_is_no_better_than_untrained_offers_nothing(base, tmp_path):

@@ -1,5 +1,5 @@
-// A pair in the listening queue by keyboard (templates/feedback/_pair.html): 1 and 2 play a clip from where the other one
-// is, the arrows, "b" and "n" answer. Switching and playing are those of compare.js.
+// A pair by keyboard (templates/feedback/_pair.html, templates/training/rounds/judge.html): 1 and 2 play a clip from where
+// the other one is, keys that buttons name answer. Switching and playing are those of compare.js.
 
 import { isTyping } from "./keys.js";
 

@@ -44,6 +44,8 @@ class Slot(StrEnum):
     """Below `samples` of one prompt that are heard side by side."""
     DATASET_USABLE = "dataset-usable"
     """Beside the heading of a `dataset` that is ready: a button."""
+    TEST_END = "test-end"
+    """Where a rater has nothing left to judge in a listening `test`: a button, before the others."""
     JOB_PAGE = "job-page"
     """On the page of a `job` with its `visible_samples`, below its candidates.
 

@@ -7,13 +7,15 @@ from itertools import chain
 
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from adapters.models import Adapter
 from datasets_app.models import Dataset
+from feedback.models import ListeningTest
 from text2song.pages.requests import StudioRequest
 from text2song.pages.slots import Slot, fills
+from training.models import Round
 from training.pages.adapter_losses import side_by_side
 from training.promotion.story import story_of
 
@@ -24,6 +26,14 @@ def on_adapters(request: StudioRequest) -> SafeString:
     links = (("tastes", "Tastes"), ("promotion-policy", "Promotion"))
     html = '<a class="button button-quiet" href="{}">{}</a>'
     return format_html_join("", html, ((reverse(name), label) for name, label in links))
+
+
+@fills(Slot.TEST_END)
+def on_test_end(request: StudioRequest, *, test: ListeningTest) -> SafeString:
+    """The way back to the round that the test belongs to, for its owner."""
+    mine = Round.objects.filter(owner=request.user, promotion__test=test).first()
+    link = '<a class="button button-primary" href="{}">Back to round {}</a>'
+    return format_html(link, reverse("round-detail", args=[mine.pk]), mine.number) if mine else SafeString()
 
 
 @fills(Slot.DATASET_USABLE)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from adapters.models import Adapter, Taste
 from adapters.querysets import TasteQuerySet
 from datasets_app.models import Dataset
+from feedback.models import ListeningTest
 from feedback.statistics.win_rate import MIN_DECIDED
 from generation.models import BaseModel, GenerationJob
 from prompts.models import Prompt, PromptSuite
@@ -166,7 +167,9 @@ class Round(UUIDModel):
     @property
     def asks_its_owner(self) -> bool:
         """Whether nothing happens until its owner listens."""
-        return self.is_under_way and self.step in (self.Step.JUDGING, self.Step.TESTING)
+        if not self.is_under_way or self.step != self.Step.TESTING:
+            return self.is_under_way and self.step == self.Step.JUDGING
+        return self.promotion is not None and self.promotion.test.state == ListeningTest.State.ACTIVE
 
     @property
     def taste(self) -> Taste | None:

@@ -84,6 +84,12 @@ def start_round(
     return advance(round_.pk)
 
 
+def begins_with() -> str:
+    """What makes the clips of a round that is begun now, in words; empty while no base model is active."""
+    model = BaseModel.objects.filter(is_active=True).first()
+    return Round(base_model=model, goes_on_from=Adapter.objects.default_of(model)).begins_with if model else ""
+
+
 def _last_suite(actor: User, model: BaseModel) -> PromptSuite | None:
     """What their last round was judged on, so that rounds can be compared."""
     last = Round.objects.filter(owner=actor, base_model=model).select_related("suite").order_by("-number").first()

@@ -11,11 +11,13 @@ from django.contrib.auth.models import User
 
 from feedback.judgements.performance import duel_between
 from feedback.listening_tests.services.results import Duel, percent
-from feedback.models import Preference
+from feedback.listening_tests.services.trials import rater_progress
+from feedback.models import ListeningTest, Preference
 from feedback.statistics.proportions import wilson_interval
 from generation.models import AudioSample, ClipScore
 from training.models import Round
 from training.quality.guards import Guards
+from training.rounds.models import clips_of_test
 from training.rounds.pairs import answers, clips_of, is_by_lot, votes_given
 
 Step, State = Round.Step, Round.State
@@ -62,18 +64,40 @@ class HowFar:
         return f"{self.done} of {self.total} {self.noun}"
 
     @property
+    def is_short(self) -> bool:
+        return self.done < self.total
+
+    @property
     def percent(self) -> int:
         return int(100 * min(1.0, self.done / self.total)) if self.total else 0
 
 
 def how_far(round_: Round) -> HowFar | None:
-    """Clips, votes or training steps; None where nothing is counted."""
+    """Clips, votes, training steps or trials; None where nothing is counted."""
     if round_.step == Step.MAKING:
         return HowFar(clips_of(round_).count(), round_.clips_wanted, "clips")
     if round_.step == Step.JUDGING:
-        return HowFar(votes_given(round_), round_.votes_wanted, "votes")
+        return votes(round_)
     if round_.step == Step.TRAINING and round_.run and round_.run.total_steps:
         return HowFar(round_.run.step, round_.run.total_steps, "steps")
+    if round_.step == Step.TESTING and round_.promotion and round_.owner:
+        return _how_far_tested(round_.promotion.test, round_.owner)
+    return None
+
+
+def votes(round_: Round) -> HowFar:
+    """Votes given on its pairs."""
+    return HowFar(votes_given(round_), round_.votes_wanted, "votes")
+
+
+def _how_far_tested(test: ListeningTest, owner: User) -> HowFar | None:
+    """Clips made for the test; once all are there, what its owner has judged of it."""
+    if test.state == ListeningTest.State.GENERATING:
+        made = AudioSample.objects.visible().filter(job__arm_job__arm__test=test).count()
+        return HowFar(made, clips_of_test(test.suite), "clips for the blind test")
+    if test.state == ListeningTest.State.ACTIVE:
+        progress = rater_progress(rater=owner, test=test)
+        return HowFar(progress.judged, progress.total, "trials")
     return None
 
 

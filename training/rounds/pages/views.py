@@ -26,6 +26,7 @@ from training.rounds.budget import spent
 from training.rounds.pages.forms import GoOnForm, MoreVotesForm, RoundForm, VoteForm
 from training.rounds.pairs import next_pair, open_count
 from training.rounds.services import (
+    begins_with,
     cancel_round,
     give_more_votes,
     go_on,
@@ -35,7 +36,7 @@ from training.rounds.services import (
     vote,
 )
 from training.rounds.stopping import left_by
-from training.rounds.story import agreement, how_far, stages, told, understood
+from training.rounds.story import JUDGED_BY_EAR, agreement, how_far, stages, told, understood, votes
 
 PER_PAGE = 20
 
@@ -62,7 +63,8 @@ def new(request: StudioRequest) -> HttpResponse:
         else:
             messages.success(request, "Your clips are on their way. You can leave this page and come back.")
             return redirect("round-detail", round_id=round_.pk)
-    return render(request, "training/rounds/new.html", {"form": form}, status=400 if form.errors else 200)
+    context = {"form": form, "begins_with": begins_with()}
+    return render(request, "training/rounds/new.html", context, status=400 if form.errors else 200)
 
 
 @require_safe
@@ -88,6 +90,7 @@ def status(request: StudioRequest, round_id: UUID) -> HttpResponse:
 
 
 def _context(request: StudioRequest, round_: Round) -> dict[str, Any]:
+    is_mine = round_.owner_id == request.user.pk
     return {
         "round": round_,
         "seen": _seen(round_),
@@ -95,8 +98,25 @@ def _context(request: StudioRequest, round_: Round) -> dict[str, Any]:
         "how_far": how_far(round_),
         "spent": spent(round_),
         "may_change": may_change(request.user, round_),
-        "is_mine": round_.owner_id == request.user.pk,
+        "is_mine": is_mine,
+        "can_judge": is_mine and _can_judge(round_),
+        "can_listen": _can_listen(round_),
     }
+
+
+def _can_judge(round_: Round) -> bool:
+    """Whether a pair waits and votes are wanted; pairs do before all clips are made."""
+    wants_votes = round_.step in JUDGED_BY_EAR and round_.is_under_way
+    return wants_votes and votes(round_).is_short and open_count(round_) > 0
+
+
+def _can_listen(round_: Round) -> bool:
+    """Whether trials of its blind test wait for its owner; the first do before all clips are made."""
+    test = round_.promotion.test if round_.promotion and round_.step == Round.Step.TESTING else None
+    if test is None or not test.is_open or test.opened_at is None:
+        return False
+    far = how_far(round_)
+    return not round_.asks_its_owner or (far is not None and far.is_short)
 
 
 def _seen(round_: Round) -> str:
@@ -122,15 +142,19 @@ def judge(request: StudioRequest, round_id: UUID) -> HttpResponse:
         form, done = _voted(request, round_)
         if done:
             return done
-    asks = round_.is_unfinished and round_.step in (Round.Step.MAKING, Round.Step.JUDGING)
+    given = votes(round_)
+    asks = round_.is_unfinished and round_.step in JUDGED_BY_EAR and given.is_short
     pair = next_pair(round_) if asks else None
     if pair is None:
+        if round_.step == Round.Step.MAKING and round_.is_under_way:
+            messages.info(request, "There is nothing to judge until more clips are made.")
         return redirect("round-detail", round_id=round_.pk)
     choices = [(str(clip.pk), f"Clip {number}") for number, clip in enumerate(pair.samples, 1)]
     context = _context(request, round_) | {
         "samples": pair.samples,
         "reason": pair.reason,
         "form": form or PreferenceForm(choices=choices),
+        "votes": given,
         "open": open_count(round_),
     }
     return render(request, "training/rounds/judge.html", context, status=400 if form else 200)
@@ -158,7 +182,7 @@ def _voted(request: StudioRequest, round_: Round) -> tuple[PreferenceForm | None
     except DomainError as error:
         add_refusal(form, error)
         return form, None
-    over = after.step not in (Round.Step.MAKING, Round.Step.JUDGING)
+    over = after.step not in JUDGED_BY_EAR
     if over:
         messages.success(request, "Thank you: these are all the votes it needs now.")
     return None, redirect("round-detail" if over else "round-judge", round_id=round_.pk)

@@ -1,0 +1,1 @@
+"""A studio whose rounds are small: every process of it is started with `training.rounds.tests.small.settings`."""

@@ -14,7 +14,6 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRefresh
 
 from feedback.pages.forms import PreferenceForm
 from text2song.exceptions import DomainError, Forbidden
@@ -71,22 +70,28 @@ def new(request: StudioRequest) -> HttpResponse:
 def detail(request: StudioRequest, round_id: UUID) -> HttpResponse:
     """Where it stands, what each step made, and what can be done."""
     round_ = _round(request, round_id)
-    context = _context(request, round_) | {
-        "understood": understood(round_),
-        "agreement": agreement(round_),
-        "story": told(round_, request.user),
-        "more_form": MoreVotesForm(),
-    }
-    return render(request, "training/rounds/detail.html", context)
+    return render(request, "training/rounds/detail.html", _page(request, round_))
 
 
 @require_safe
 def status(request: StudioRequest, round_id: UUID) -> HttpResponse:
-    """Where it stands alone, for polling; the whole page anew once it is at another step."""
+    """Where it stands alone, for polling; with the rest that changed once it is at another step."""
     round_ = _round(request, round_id)
-    if request.GET.get("seen", _seen(round_)) != _seen(round_) and request.htmx:
-        return HttpResponseClientRefresh()
-    return render(request, "training/rounds/_status.html", _context(request, round_))
+    seen = request.GET.get("seen", _seen(round_))
+    if seen == _seen(round_) or not request.htmx:
+        return render(request, "training/rounds/_status.html", _context(request, round_))
+    untaught = (*JUDGED_BY_EAR, Round.Step.FITTING)
+    keeps = round_.state != Round.State.COMPLETED and not {round_.step, seen.partition("-")[0]} & set(untaught)
+    return render(request, "training/rounds/_update.html", _page(request, round_) | {"keeps_taught": keeps})
+
+
+def _page(request: StudioRequest, round_: Round) -> dict[str, Any]:
+    """Everything its page shows."""
+    return _context(request, round_) | {
+        "understood": understood(round_),
+        "agreement": agreement(round_),
+        "story": told(round_, request.user),
+    }
 
 
 def _context(request: StudioRequest, round_: Round) -> dict[str, Any]:

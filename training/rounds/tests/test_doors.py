@@ -12,7 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from adapters.tests.factories import AdapterFactory
+from feedback.listening_tests.pairs import collect_pairs
+from feedback.listening_tests.services.lifecycle import close_test
+from feedback.listening_tests.tests.listening import finish_jobs
 from feedback.models import Preference
+from generation.tests.factories import AudioSampleFactory
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song.pages import overview
 from text2song.tests.clients import caller
@@ -24,9 +28,12 @@ from training.rounds.progress import advance
 from training.rounds.services import cancel_round, go_on, pause_round
 from training.rounds.story import agreement, told, understood
 from training.rounds.tests.factories import (
+    at,
     base,
     begun,
+    built,
     clips,
+    complete,
     end,
     fitted,
     judge,
@@ -34,6 +41,7 @@ from training.rounds.tests.factories import (
     own_prompts,
     score,
     taste_of,
+    trained,
 )
 
 pytestmark = pytest.mark.django_db
@@ -173,6 +181,49 @@ def test_a_failure_is_told_with_a_button_that_tries_again(page, user):
     assert Round.objects.get().state == "active"
 
 
+def test_judging_counts_votes_while_clips_are_still_made(page, user):
+    round_ = begun(user, votes_wanted=2)
+    job = round_.jobs.first()
+    for index in range(3):
+        AudioSampleFactory(job=job, index=index)
+    complete(job)
+    assert address("round-judge", round_) in words(page.get(address("round-detail", round_)))
+    for given in range(2):
+        html = words(page.get(address("round-judge", round_)))
+        assert f"<title>Which do you prefer? {given} of 2 votes" in html and f"{given} of 2 votes</span>" in html
+        pair = next_pair(round_)
+        page.post(address("round-judge", round_), {"sample_a": pair[0].pk, "sample_b": pair[1].pk, "winner": "a"})
+    answer = page.get(address("round-judge", round_), follow=True)
+    assert answer.redirect_chain and "nothing to judge until more clips are made" in words(answer)
+    assert address("round-judge", round_) not in words(answer), "no link that leads back here"
+
+
+def test_the_form_tells_what_the_next_round_begins_with(page, user):
+    model = base()
+    assert f"It begins with {model.display_name} alone." in words(page.get(reverse("round-new")))
+    adapter = AdapterFactory(base_model=model, is_default=True)
+    assert f"It begins with {adapter.label}." in words(page.get(reverse("round-new")))
+
+
+def test_the_blind_test_tells_how_far_it_is_and_leads_back(page, user, understood):
+    round_ = at(trained(built(understood)), "testing")
+    test = round_.promotion.test
+    listen = reverse("test-listen", args=[test.pk])
+    html = words(page.get(address("round-detail", round_)))
+    assert "0 of 48 clips for the blind test" in html and "are being made" in html and listen not in html
+    assert not round_.asks_its_owner, "there is nothing to judge yet"
+    assert f'href="{address("round-detail", round_)}">Back to round 1' in words(page.get(listen)), "no dead end"
+    assert "Back to round" not in words(stranger().get(listen))
+    finish_jobs(test)
+    collect_pairs(test)
+    html = words(page.get(address("round-detail", round_)))
+    assert listen in html and re.search(r"0 of \d+ trials", html) and "Go to the blind test" in html
+    assert at(round_, "testing").asks_its_owner
+    close_test(actor=None, test=test)
+    html = words(page.get(address("round-detail", round_)))
+    assert "The votes are in." in html and listen not in html
+
+
 def test_pause_and_cancel_ask_and_name_what_stays(page, user):
     round_ = make_clips(begun(user))
     judge(round_, votes=1)
@@ -185,14 +236,31 @@ def test_pause_and_cancel_ask_and_name_what_stays(page, user):
     assert "cannot be paused" in words(page.post(address("round-pause", round_), follow=True))
 
 
-def test_polling_ends_with_a_new_page_once_the_step_is_another(page, user):
+HTMX = {"HX-Request": "true"}
+
+
+def polled_by(html: str) -> str:
+    return re.search(r'hx-get="([^"]+status[^"]+)"', html)[1]
+
+
+def test_polling_brings_all_that_changed_once_the_step_is_another(page, user):
     round_ = begun(user)
-    html = words(page.get(address("round-detail", round_)))
-    polled = re.search(r'hx-get="([^"]+status[^"]+)"', html)[1]
-    assert page.get(polled, headers={"HX-Request": "true"}).headers.get("HX-Refresh") is None
+    polled = polled_by(words(page.get(address("round-detail", round_))))
+    assert "oob" not in words(page.get(polled, headers=HTMX)), "nothing changed but how far it is"
     make_clips(round_)
-    assert page.get(polled, headers={"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+    html = words(page.get(polled, headers=HTMX))
+    assert "<title>Judge pairs: Round 1 of rita" in html and 'id="round-judge"' in html
+    assert re.search(r'innerHTML:#round-said">Judge pairs: .{0,90}Waits for you', html), "a screen reader says so"
+    for part in ("round-decision", "round-taught", "round-made"):
+        assert f'innerHTML:#{part}"' in html and f'id="{part}"' in words(page.get(address("round-detail", round_)))
     assert "hx-get" not in words(page.get(address("round-status", round_))), "nothing moves while its owner judges"
+
+
+def test_what_the_votes_taught_is_not_swapped_while_it_may_be_played(page, user, understood):
+    polled = polled_by(words(page.get(address("round-detail", understood))))
+    built(understood)
+    html = words(page.get(polled, headers=HTMX))
+    assert "<title>Train: " in html and "#round-made" in html and "#round-taught" not in html
 
 
 @pytest.mark.parametrize("name", ["round-detail", "round-status", "round-judge", "round-cancel"])
@@ -270,8 +338,6 @@ def test_what_came_of_a_round_stands_in_the_history(page, user):
     adapter = AdapterFactory(base_model=round_.base_model)
     end(run, state="completed", step=1, total_steps=1, finished_at=timezone.now(), adapter=adapter)
     promotion = advance(round_.pk).promotion
-    html = words(page.get(address("round-detail", round_)))
-    assert reverse("test-listen", args=[promotion.test_id]) in html, "its owner judges"
     decided = {"state": "decided", "outcome": "declined", "reason": "The votes are no evidence.", "win_rate": 0.5}
     end(promotion, **decided, decided_at=timezone.now(), guards={"figures": {"silent": {"value": 0.5, "base": 0.0}}})
     advance(round_.pk)

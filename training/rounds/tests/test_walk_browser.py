@@ -20,13 +20,13 @@ from training.rounds.tests.small.apps import VOTES
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.slow]
 SETTINGS = "training.rounds.tests.small.settings"
-SHORT_CLIPS = "from generation.models import BaseModel; BaseModel.objects.update(max_duration=2, recommended_duration=2)"
+SHORTEN = "from generation.models import BaseModel; BaseModel.objects.update(max_duration=2, recommended_duration=2)"
 
 
 @pytest.fixture
 def studio(tmp_path) -> Iterator[LiveStudio]:
     with LiveStudio(tmp_path, DJANGO_SETTINGS_MODULE=SETTINGS, OMP_NUM_THREADS="1") as studio:
-        studio.manage("shell", "-c", SHORT_CLIPS)
+        studio.manage("shell", "-c", SHORTEN)
         yield studio
 
 

@@ -93,7 +93,7 @@ def votes(round_: Round) -> HowFar:
 def _how_far_tested(test: ListeningTest, owner: User) -> HowFar | None:
     """Clips made for the test; once all are there, what its owner has judged of it."""
     if test.state == ListeningTest.State.GENERATING:
-        made = AudioSample.objects.visible().filter(job__arm_job__arm__test=test).count()
+        made = AudioSample.objects.filter(job__arm_job__arm__test=test, deleted_at__isnull=True).count()
         return HowFar(made, clips_of_test(test.suite), "clips for the blind test")
     if test.state == ListeningTest.State.ACTIVE:
         progress = rater_progress(rater=owner, test=test)
@@ -125,7 +125,9 @@ def understood(round_: Round, most: int = 3) -> Understood | None:
     if taste is None or round_.step in JUDGED_BY_EAR:
         return None
     scores = ClipScore.objects.filter(taste=taste, sample__in=clips_of(round_).order_by().values("pk"))
-    ids = list(scores.order_by("-score", "sample").values_list("sample", flat=True))
+    by_score = scores.order_by("-score", "sample").values_list("sample__job__prompt", "sample")
+    liked = _of_different_prompts(by_score)[:most]
+    disliked = [pk for pk in _of_different_prompts(by_score.reverse()) if pk not in liked][:most]
     share = taste.accuracy
     return Understood(
         is_usable=taste.is_usable,
@@ -134,9 +136,17 @@ def understood(round_: Round, most: int = 3) -> Understood | None:
         accuracy=percent(share.get("value")),
         interval=f"{percent(share.get('low'))} to {percent(share.get('high'))}",
         votes_wanted=int(taste.report.get("votes_wanted") or 0),
-        liked=_heard(ids[:most]),
-        disliked=_heard(ids[most:][-most:][::-1]),
+        liked=_heard(liked),
+        disliked=_heard(disliked),
     )
+
+
+def _of_different_prompts(clips: Iterable[tuple[UUID, UUID]]) -> list[UUID]:
+    """The first clip of each prompt: three of one would tell more of the prompt than of the taste."""
+    first: dict[UUID, UUID] = {}
+    for prompt, clip in clips:
+        first.setdefault(prompt, clip)
+    return list(first.values())
 
 
 def _heard(ids: list[UUID]) -> list[AudioSample]:

@@ -31,7 +31,12 @@ class RoundForm(forms.Form):
         widget=forms.RadioSelect,
     )
     drawn = forms.IntegerField(
-        label="How many to draw", required=False, min_value=4, max_value=150, initial=24, help_text="4 to 150."
+        label="How many to draw",
+        required=False,
+        min_value=4,
+        max_value=150,
+        initial=24,
+        help_text="4 to 150, if they are drawn.",
     )
     prompts = forms.ModelMultipleChoiceField(
         label="Prompts",
@@ -82,7 +87,11 @@ class RoundForm(forms.Form):
         assert isinstance(suite, forms.ModelChoiceField)
         last = Round.objects.filter(owner=owner).select_related("suite").order_by("-number").first()
         suite.empty_label = f"That of your last round: {last.suite}" if last else "Some of the prompts, held out"
-        self.fields["source"].initial = OWN if self.own_count >= 10 else DRAWN
+        source = self.fields["source"]
+        assert isinstance(source, forms.ChoiceField)
+        source.initial = OWN if self.own_count >= 10 else DRAWN
+        if not self.own_count:
+            source.choices = [choice for choice in source.choices if choice[0] == DRAWN]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data

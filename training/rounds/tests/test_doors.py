@@ -73,7 +73,9 @@ def test_the_empty_page_teaches_and_leads_to_the_form(page):
 
 def test_a_round_is_begun_by_the_form(page, user):
     base()
+    assert "All prompts I wrote" not in words(page.get(reverse("round-new"))), "there is none"
     own_prompts(user)
+    assert "All prompts I wrote" in words(page.get(reverse("round-new")))
     answer = page.post(reverse("round-new"), FORM | {"by_itself": "on"})
     round_ = Round.objects.get()
     assert answer.url == address("round-detail", round_)
@@ -160,6 +162,9 @@ def test_it_tells_what_it_understood_and_offers_more_votes(page, user):
     assert "80 %" in html and "70 % to 88 %" in html and "cannot be relied on yet" in html and "40 more votes" in html
     best, worst = clips(round_)[-1], clips(round_)[0]
     assert html.index(f"player-{best.pk}") < html.index(f"player-{worst.pk}")
+    shown = understood(Round.objects.get())
+    prompts = [[clip.job.prompt_id for clip in side] for side in (shown.liked, shown.disliked)]
+    assert [len(set(side)) for side in prompts] == [3, 3], "of three prompts each"
     assert "Train on this taste" not in html and "Train on your votes alone" in html
     assert page.post(address("round-go-on", round_), {"trains_on": "taste"}).status_code == 302
     assert Round.objects.get().step == "understood"
@@ -215,6 +220,7 @@ def test_the_blind_test_tells_how_far_it_is_and_leads_back(page, user, understoo
     assert f'href="{address("round-detail", round_)}">Back to round 1' in words(page.get(listen)), "no dead end"
     assert "Back to round" not in words(stranger().get(listen))
     finish_jobs(test)
+    assert "48 of 48 clips for the blind test" in words(page.get(address("round-detail", round_)))
     collect_pairs(test)
     html = words(page.get(address("round-detail", round_)))
     assert listen in html and re.search(r"0 of \d+ trials", html) and "Go to the blind test" in html

@@ -196,8 +196,8 @@ def test_judging_counts_votes_while_clips_are_still_made(page, user):
     for given in range(2):
         html = words(page.get(address("round-judge", round_)))
         assert f"<title>Which do you prefer? {given} of 2 votes" in html and f"{given} of 2 votes</span>" in html
-        pair = next_pair(round_)
-        page.post(address("round-judge", round_), {"sample_a": pair[0].pk, "sample_b": pair[1].pk, "winner": "a"})
+        first, second = next_pair(round_).samples
+        page.post(address("round-judge", round_), {"sample_a": first.pk, "sample_b": second.pk, "winner": "a"})
     answer = page.get(address("round-judge", round_), follow=True)
     assert answer.redirect_chain and "nothing to judge until more clips are made" in words(answer)
     assert address("round-judge", round_) not in words(answer), "no link that leads back here"

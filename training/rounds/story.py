@@ -125,7 +125,7 @@ def understood(round_: Round, most: int = 3) -> Understood | None:
     if taste is None or round_.step in JUDGED_BY_EAR:
         return None
     scores = ClipScore.objects.filter(taste=taste, sample__in=clips_of(round_).order_by().values("pk"))
-    by_score = scores.order_by("-score", "sample").values_list("sample__job__prompt", "sample")
+    by_score = scores.order_by("-score", "sample").values_list("sample__job__prompt__text", "sample")
     liked = _of_different_prompts(by_score)[:most]
     disliked = [pk for pk in _of_different_prompts(by_score.reverse()) if pk not in liked][:most]
     share = taste.accuracy
@@ -141,11 +141,11 @@ def understood(round_: Round, most: int = 3) -> Understood | None:
     )
 
 
-def _of_different_prompts(clips: Iterable[tuple[UUID, UUID]]) -> list[UUID]:
-    """The first clip of each prompt: three of one would tell more of the prompt than of the taste."""
-    first: dict[UUID, UUID] = {}
-    for prompt, clip in clips:
-        first.setdefault(prompt, clip)
+def _of_different_prompts(clips: Iterable[tuple[str, UUID]]) -> list[UUID]:
+    """The first clip of each prompt's text: three of one would tell more of the prompt than of the taste."""
+    first: dict[str, UUID] = {}
+    for text, clip in clips:
+        first.setdefault(text, clip)
     return list(first.values())
 
 

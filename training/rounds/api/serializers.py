@@ -82,7 +82,7 @@ class RoundSerializer(serializers.ModelSerializer):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("Drawn from the templates", {"drawn": 24, "votes_wanted": 100}, request_only=True),
+        OpenApiExample("Drawn from the templates", {"drawn": 72, "votes_wanted": 100}, request_only=True),
     ]
 )
 class RoundStartSerializer(StrictSerializer):

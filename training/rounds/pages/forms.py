@@ -14,6 +14,9 @@ from training.rounds.models import VOTES
 from training.rounds.prompts import own_prompts
 
 OWN, PICKED, DRAWN = "own", "picked", "drawn"
+DRAWN_AT_FIRST = 72
+"""Many prompts tell whether a taste holds: its evidence is one bet a prompt. Four clips of each, and those of the test,
+are as many as the budget proposed here allows."""
 MOST_OFFERED = 60
 """Prompts to pick from; of more all are taken, or some are drawn."""
 
@@ -35,7 +38,7 @@ class RoundForm(forms.Form):
         required=False,
         min_value=4,
         max_value=150,
-        initial=24,
+        initial=DRAWN_AT_FIRST,
         help_text="4 to 150, if they are drawn.",
     )
     prompts = forms.ModelMultipleChoiceField(

@@ -6,10 +6,9 @@ reached or cannot be seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page
 
 MOST_TABS = 150
 IS_FOCUSED = "element => document.activeElement === element"

@@ -13,17 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
-from playwright.sync_api import Error
+from playwright.sync_api import Error, Locator, Page
 
 from bench.hands import Hand
 from training.demo.tastes import Taste
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
 
 LOOK_MS = 250
 HEARD_A_MOMENT = 0.3

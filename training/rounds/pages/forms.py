@@ -14,6 +14,11 @@ from training.rounds.models import VOTES
 from training.rounds.prompts import own_prompts
 
 OWN, PICKED, DRAWN = "own", "picked", "drawn"
+SOURCES = (
+    (DRAWN, "Prompts drawn from the templates"),
+    (OWN, "All prompts I wrote"),
+    (PICKED, "Prompts of mine that I pick below"),
+)
 DRAWN_AT_FIRST = 72
 """Many prompts tell whether a taste holds: its evidence is one bet a prompt. Four clips of each, and those of the test,
 are as many as the budget proposed here allows."""
@@ -26,11 +31,7 @@ class RoundForm(forms.Form):
 
     source = forms.ChoiceField(
         label="What for",
-        choices=(
-            (DRAWN, "Prompts drawn from the templates"),
-            (OWN, "All prompts I wrote"),
-            (PICKED, "Prompts of mine that I pick below"),
-        ),
+        choices=SOURCES,
         widget=forms.RadioSelect,
     )
     drawn = forms.IntegerField(
@@ -94,7 +95,7 @@ class RoundForm(forms.Form):
         assert isinstance(source, forms.ChoiceField)
         source.initial = OWN if self.own_count >= 10 else DRAWN
         if not self.own_count:
-            source.choices = [choice for choice in source.choices if choice[0] == DRAWN]
+            source.choices = SOURCES[:1]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data

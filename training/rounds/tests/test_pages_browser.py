@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from conftest import signed_in
+from feedback.listening_tests.pairs import collect_pairs
+from feedback.listening_tests.services.lifecycle import close_test
+from feedback.listening_tests.tests.listening import finish_jobs
 from feedback.models import Preference
 from feedback.tests.test_feedback_browser import SMALL, WIDER
 from generation.models import AudioSample
-from training.rounds.tests.factories import begun, built, clips, fitted, judge, make_clips, score, trained
+from training.rounds.progress import advance
+from training.rounds.tests.factories import at, begun, built, clips, end, fitted, judge, make_clips, score, trained
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 POLLED = 12_000
@@ -90,3 +95,21 @@ def test_what_is_played_goes_on_when_the_next_step_comes(tab: Any, user: Any):
     tab.locator("#now-title", has_text="Judge blind").wait_for(timeout=POLLED)
     assert tab.evaluate("window.played.isConnected && window.played.currentTime > 0")
     assert tab.title().startswith("Judge blind")
+
+
+def test_the_decision_can_be_read_on_a_phone(tab: Any, user: Any):
+    round_ = at(trained(built(fitted(judge(make_clips(begun(user)))))), "testing")
+    test, promotion = round_.promotion.test, round_.promotion
+    finish_jobs(test)
+    collect_pairs(test)
+    for pair in test.pairs.filter(kind="regular")[:4]:
+        Preference.objects.create(rater=user, sample_a=pair.sample_x, sample_b=pair.sample_y, winner="a")
+    close_test(actor=None, test=test)
+    end(promotion, state="decided", outcome="declined", reason="Too few votes.", decided_at=timezone.now())
+    advance(round_.pk)
+    tab.goto(reverse("round-detail", args=[round_.pk]))
+    facts = tab.locator("section[aria-labelledby=decision-title] .facts")
+    assert "of 4 votes (95 % interval" in " ".join(facts.inner_text().split())
+    widths = "list => [...list.querySelectorAll('dd')].map(each => each.offsetWidth / list.offsetWidth)"
+    assert min(facts.evaluate(widths)) > 0.5, "words are not squeezed beside the names"
+    assert tab.evaluate(WIDER) <= 0

@@ -7,13 +7,14 @@ first user, whose votes count as a person's. Rounds are small here (`small/apps.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.hands import Keyboard, Mouse
 from bench.listener import Ears, Listener, Wishes
-from bench.teach import PERSON, browser_tab
+from bench.teach import PERSON, watched_tab
 from text2song.tests.live import PASSWORD, LiveStudio
 from training.demo.tastes import TASTES
 from training.rounds.tests.small.apps import VOTES
@@ -30,11 +31,12 @@ def studio(tmp_path) -> Iterator[LiveStudio]:
         yield studio
 
 
+@pytest.mark.timeout(1500)  # every stage is real: some minutes, on a busy machine more
 @pytest.mark.parametrize("hand", [Mouse, Keyboard])
-def test_from_an_empty_studio_to_the_decision(studio: LiveStudio, hand: type[Mouse] | type[Keyboard]):
+def test_from_an_empty_studio_to_the_decision(studio: LiveStudio, chromium: Any, hand: type[Mouse] | type[Keyboard]):
     ears = Ears(TASTES["brightness"], np.random.default_rng(5))
-    with browser_tab(studio.url) as tab:
-        listener = Listener(tab, hand(tab), ears, patience=240)
+    with watched_tab(chromium, studio.url) as tab:
+        listener = Listener(tab, hand(tab), ears, patience=600)
         told = listener.walk(PERSON, PASSWORD, Wishes(drawn="4", votes=str(VOTES)))
     print(listener.seconds, told)
     (promotion,) = studio.api.get("/promotions/").json()["results"]

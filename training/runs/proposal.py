@@ -18,9 +18,11 @@ FEWEST_PAIRS, MOST_PAIRS = 8, 32
 """Of an optimizer step."""
 LABELLED_SHARE = 0.5
 """From which on the pairs speak as a taste's labels do: far apart, and nearly all right."""
-LABELLED_STEPS, LABELLED_KL = 18, 0.45
-"""Optimizer steps on such pairs at most, and nats per code after which they end: what is easily learned takes half of
-the steps, and goes on into noise."""
+LABELLED_STEPS = 18
+"""Optimizer steps on such pairs at most."""
+LABELLED_KL = 0.45
+"""Nats per code after which training ends where a taste labelled any: what is easily learned takes half of the steps,
+and goes on into noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,10 @@ def proposal(dataset: Dataset) -> Proposal | None:
     values = {"method": Method.DPO.value, **PRESETS[FEW_VOTES], **_sampler(dataset)}
     values["gradient_accumulation_steps"] = round(per_step / values["batch_size"])
     what = f"{dataset.row_count} judged pairs: "
+    if dataset.labelled_rows:
+        values["max_kl"] = LABELLED_KL
     if dataset.labelled_rows >= LABELLED_SHARE * dataset.row_count:
-        values |= {"max_steps": LABELLED_STEPS, "max_kl": LABELLED_KL}
+        values["max_steps"] = LABELLED_STEPS
         what = f"{dataset.row_count} pairs, most of them labelled by a taste: few steps, as such pairs teach fast, "
     return Proposal(
         values,

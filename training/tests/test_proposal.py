@@ -38,7 +38,7 @@ def test_pairs_that_a_taste_labelled_are_trained_on_in_few_steps(labelled, steps
     dataset.train_rows, dataset.validation_rows, dataset.test_rows = 400, 0, 0
     dataset.statistics["labelled"] = {"judges": {"taste anna@1": labelled}}
     found = proposal(dataset)
-    assert found.values.get("max_steps") == steps and ("max_kl" in found.values) is bool(steps)
+    assert found.values.get("max_steps") == steps and ("max_kl" in found.values) is bool(labelled)
     assert ("labelled by a taste" in found.reason) is bool(steps)
 
 

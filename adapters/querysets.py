@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from adapters.usage import usage
 from text2song.models import SoftDeleteQuerySet
@@ -62,11 +62,10 @@ class TasteQuerySet(SoftDeleteQuerySet["Taste"]):
         later = self.model.objects.visible().filter(name=OuterRef("name"), version__gt=OuterRef("version"))
         return self.visible().filter(~Exists(later))
 
-    def usable_for(self, base_model: Base) -> Self:
-        """Those that may pick, order and label clips of this base model as its files are now."""
-        fitting = self.newest().filter(base_model=base_model, is_usable=True)
-        if base_model.revision:
-            fitting = fitting.filter(base_revision__in=("", base_model.revision))
+    def usable_for(self, *base_models: Base) -> Self:
+        """Those that may pick, order and label clips of these base models as their files are now, by name."""
+        of_these_files = Q(base_revision="") | Q(base_model__revision="") | Q(base_revision=F("base_model__revision"))
+        fitting = self.newest().filter(of_these_files, base_model__in=base_models, is_usable=True)
         return fitting.that_hear().order_by("name")
 
     def that_hear(self) -> Self:

@@ -292,7 +292,7 @@ class TrainingConfig:
         Group.CHECKPOINTING,
         "Most drift",
         "The run ends once clips of the dataset are so much less likely than before it, in nats per code: the KL "
-        "divergence from where it began, so how much it changes what is made. 0 sets no limit. (dpo, kto, ranking)",
+        "divergence from where it began, so how much it changes what is made; 0 sets no limit (dpo, kto, ranking).",
         low=0.0,
         high=100.0,
     )

@@ -24,10 +24,10 @@ from adapters.querysets import TasteQuerySet
 NAMED_AT_MOST = 5
 
 
-def usable_tastes(user: User | None, base_model: Base) -> TasteQuerySet:
-    """Those that `user` may choose for clips of `base_model`, by name; all for the studio itself (None)."""
+def usable_tastes(user: User | None, *base_models: Base) -> TasteQuerySet:
+    """Those that `user` may choose for clips of these base models, by name; all for the studio itself (None)."""
     tastes = Taste.objects.visible() if user is None else Taste.objects.visible_to(user)
-    return tastes.usable_for(base_model)
+    return tastes.usable_for(*base_models)
 
 
 def find_taste(given: str | uuid.UUID) -> Taste:

@@ -162,9 +162,7 @@ class DatasetForm(forms.Form):
 
 def _tastes() -> list[tuple[str, str]]:
     """Those that may label clips of some model as its files are now, the newest version of each."""
-    found = [
-        t for model in BaseModel.objects.all() for t in Taste.objects.usable_for(model).select_related("base_model")
-    ]
+    found = Taste.objects.usable_for(*BaseModel.objects.all()).select_related("base_model")
     return [(str(t.pk), f"{t.label}: {t.whose}, {t.base_model.display_name}") for t in found]
 
 

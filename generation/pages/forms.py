@@ -148,8 +148,7 @@ class GenerationForm(SamplingForm):
         widget.choices = [("", "None (base model)"), *labels]
 
     def _offer_tastes(self) -> None:
-        found = [t for model in self.models.values() for t in usable_tastes(self.user, model).with_context()]
-        offered = sorted(found, key=lambda taste: taste.name)
+        offered = list(usable_tastes(self.user, *self.models.values()).with_context())
         widget = self.fields["taste"].widget
         widget.offered = {str(taste.pk): taste for taste in offered}
         widget.base_model = self.chosen_model

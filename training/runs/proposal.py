@@ -18,11 +18,11 @@ FEWEST_PAIRS, MOST_PAIRS = 8, 32
 """Of an optimizer step."""
 LABELLED_SHARE = 0.5
 """From which on the pairs speak as a taste's labels do: far apart, and nearly all right."""
-LABELLED_STEPS = 18
+LABELLED_STEPS = 30
 """Optimizer steps on such pairs at most."""
-LABELLED_KL = 0.45
-"""Nats per code after which training ends where a taste labelled any: what is easily learned takes half of the steps,
-and goes on into noise."""
+LABELLED_KL = 0.3
+"""Nats per code after which training ends where a taste labelled any: what is easily learned takes a third of the
+steps, and goes on into noise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def test_steps_hold_as_many_pairs_as_leaves_ten_an_epoch(rows, pairs):
     assert config.batch_size * config.gradient_accumulation_steps == pairs
 
 
-@pytest.mark.parametrize(("labelled", "steps"), [(0, None), (199, None), (200, 18), (400, 18)])
+@pytest.mark.parametrize(("labelled", "steps"), [(0, None), (199, None), (200, 30), (400, 30)])
 def test_pairs_that_a_taste_labelled_are_trained_on_in_few_steps(labelled, steps):
     compared_prompts(1)
     dataset = built("preference")

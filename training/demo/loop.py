@@ -345,9 +345,9 @@ class Demo:
         return by_prompt
 
 
-def synthetic_rater() -> User:
+def synthetic_rater(name: str = RATER) -> User:
     """The account of the program that votes: it cannot sign in, and its profile is marked."""
-    user, made = get_user_model().objects.get_or_create(username=RATER)
+    user, made = get_user_model().objects.get_or_create(username=name)
     if made:
         user.set_unusable_password()
         user.save(update_fields=["password"])

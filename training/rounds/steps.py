@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from adapters.models import Taste
+from datasets_app.building.filters import LONGEST_LIST
 from datasets_app.exceptions import NothingLabelled
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
@@ -189,16 +190,32 @@ def _new_dataset(round_: Round) -> Dataset:
 
 
 def filters_of(round_: Round) -> dict[str, Any]:
-    """The owner's votes on the round's prompts, and with a taste what it makes of the other pairs."""
-    prompts = round_.prompts.filter(deleted_at__isnull=True).order_by("pk")
+    """The owner's votes on the prompts to learn from, and with a taste what it makes of the other pairs."""
     chosen: dict[str, Any] = {
         "raters": [_owner(round_).get_username()],
-        "prompts": [str(pk) for pk in prompts.values_list("pk", flat=True)],
+        "prompts": prompts_to_learn_from(round_),
         "base_models": [round_.base_model.key],
     }
     if round_.trains_on == Round.Source.TASTE and round_.taste:
         chosen["taste"] = str(round_.taste.pk)
     return chosen
+
+
+def prompts_to_learn_from(round_: Round) -> list[str]:
+    """Those of the round, and of earlier ones that began where it begins: what made their clips is what is trained.
+
+    So no vote is lost where a round's adapter was not promoted. The newest rounds' come first where it would be more
+    than a dataset can be told.
+    """
+    alike = Round.objects.filter(owner=round_.owner, base_model=round_.base_model, goes_on_from=round_.goes_on_from)
+    found: dict[str, None] = {}
+    for each in alike.filter(number__lte=round_.number).order_by("-number"):
+        prompts = each.prompts.filter(deleted_at__isnull=True).values_list("pk", flat=True)
+        wider = found | dict.fromkeys(map(str, prompts))
+        if len(wider) > LONGEST_LIST:
+            break
+        found = wider
+    return sorted(found)
 
 
 def _train(round_: Round) -> None:

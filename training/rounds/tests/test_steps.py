@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from adapters.models import Adapter
+from adapters.services import make_default
 from adapters.tests.factories import AdapterFactory
 from datasets_app.models import Dataset
 from datasets_app.tests.factories import heard
@@ -197,6 +198,44 @@ def test_a_usable_taste_goes_on_by_itself_and_labels_the_pairs_nobody_judged(use
     filters = round_.dataset.filters
     assert filters["raters"] == ["rita"] and len(filters["prompts"]) == 4
     assert filters["taste"] == str(round_.taste.pk) and round_.dataset.rows_total > 4
+
+
+def walked(user, prompts, *, promoted: bool) -> Round:
+    """A round on these prompts to its end."""
+    round_ = trained(built(fitted(judge(make_clips(begun(user, prompts=prompts))))))
+    outcome = "promoted" if promoted else "declined"
+    end(round_.promotion, state="decided", outcome=outcome, reason="Judged.", decided_at=timezone.now())
+    if promoted:
+        make_default(adapter=round_.adapter, actor=None)
+    sweep()
+    return at(round_, "decided", "completed")
+
+
+def learned_from(round_: Round) -> set[str]:
+    return set(Round.objects.get(pk=round_.pk).dataset.filters["prompts"])
+
+
+def keys(*rounds: Round) -> set[str]:
+    return {str(pk) for round_ in rounds for pk in round_.prompts.values_list("pk", flat=True)}
+
+
+def test_it_learns_from_earlier_rounds_that_began_where_it_begins(user, curator):
+    walked(curator, own_prompts(curator, 10), promoted=False)
+    first = walked(user, own_prompts(user, 10), promoted=False)
+    second = walked(user, [PromptFactory(author=user) for _ in range(4)], promoted=True)
+    assert learned_from(first) == keys(first) and learned_from(second) == keys(first, second)
+    third = walked(user, [PromptFactory(author=user) for _ in range(4)], promoted=False)
+    assert third.goes_on_from == second.adapter and learned_from(third) == keys(third), "another model made those clips"
+    fourth = walked(user, [PromptFactory(author=user) for _ in range(4)], promoted=False)
+    assert learned_from(fourth) == keys(third, fourth)
+    assert [r.number for r in Round.objects.filter(owner=user).order_by("number")] == [1, 2, 3, 4]
+
+
+def test_it_learns_from_no_more_prompts_than_a_dataset_can_be_told(user, monkeypatch):
+    monkeypatch.setattr(steps, "LONGEST_LIST", 9)
+    walked(user, own_prompts(user, 10), promoted=False)
+    second, third = (walked(user, [PromptFactory(author=user) for _ in range(4)], promoted=False) for _ in range(2))
+    assert learned_from(third) == keys(second, third), "the oldest are left out"
 
 
 def test_a_taste_that_labels_nothing_leaves_the_votes_and_says_so(understood):

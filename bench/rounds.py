@@ -15,11 +15,13 @@ each. A round whose adapter was not promoted is told, and the next goes on from 
 In both a round trains through the taste of all votes that its rater gave so far, where that is usable, and else on the
 votes alone.
 
-**Judged** on 48 prompts with 4 clips that no round saw: `win` is how often a clip of the adapter is liked better than
-one of the *first base*, by the measure and without the rater's errors; `direct` the same of three rounds' last adapter
-against the one round's. Intervals are 95 % over prompts (Student's t). `noise` is the adapter's by the first base's, of
-which 1.05 is the limit; `drift` in nats per code, of which 0.5 is; `guards` are those of `training.quality.guards`
-against the first base: a chain of rounds, each guarded against the round before it, is judged as a whole here.
+**Judged** on 48 prompts with 4 clips that no round saw: `win` is how often a clip of the last adapter is liked better
+than one of the *first base*, by the measure and without the rater's errors; `direct` the same of three rounds' last
+adapter against the one round's; `plays` the win rate of what is the default in the end, 50 % where that is the base.
+`measure` is the mean of what the rater goes by. Intervals are 95 % over prompts (Student's t). `noise` is the adapter's
+by the first base's, of which 1.05 is the limit; `drift` in nats per code, of which 0.5 is; `guards` are those of
+`training.quality.guards` against the first base: a chain of rounds, each guarded against the round before it, is judged
+as a whole here.
 """
 
 from __future__ import annotations
@@ -240,14 +242,20 @@ class Walk:
         made = {way: self._clips(prompts, round_.adapter) for way, round_ in last.items()}
         liked = {way: self._liked(clips) for way, clips in {**made, "base": base}.items()}
         ways = {
-            way: Won.of(liked[way], liked["base"]).to_mapping() | self._guards(made[way], base, round_.adapter)
+            way: Won.of(liked[way], liked["base"]).to_mapping()
+            | {"measure": mean_of(liked[way]), "base_measure": mean_of(liked["base"])}
+            | self._guards(made[way], base, round_.adapter)
             for way, round_ in last.items()
         }
-        steps = [Won.of(self._liked(self._clips(prompts, r.adapter)), liked["base"]).to_mapping() for r in between]
+        fewer = max(1, self.size.held_clips // 2)
+        passed = [self._liked(self._clips(prompts, round_.adapter, fewer)) for round_ in between]
+        steps = [
+            Won.of(by_prompt, liked["base"]).to_mapping() | {"measure": mean_of(by_prompt)} for by_prompt in passed
+        ]
         direct = Won.of(liked[THREE], liked[ONE])
         return {**ways, "between": steps, "direct": direct.to_mapping() | {"by_prompt": direct.by_prompt}}
 
-    def _clips(self, prompts: Sequence[Prompt], adapter: Adapter | None) -> list[AudioSample]:
+    def _clips(self, prompts: Sequence[Prompt], adapter: Adapter | None, each: int = 0) -> list[AudioSample]:
         """As a blind test makes them, the same seeds for every adapter."""
         from generation.jobs import worker as generation_worker
         from generation.models import AudioSample
@@ -262,7 +270,7 @@ class Walk:
                 base_model=self.model,
                 adapter=adapter,
                 seed=(self.seed * 100_003 + number * 16) % 2**31,
-                num_samples=self.size.held_clips,
+                num_samples=each or self.size.held_clips,
                 duration=self.size.seconds,
                 in_queue=False,
                 **SAMPLING,
@@ -352,6 +360,17 @@ def liking(likes: Callable[..., float], clip: AudioSample) -> float:
     return likes(*read_flac(load_audio_bytes(clip)))
 
 
+def mean_of(by_prompt: Mapping[Any, Sequence[float]]) -> float:
+    return float(np.mean([value for values in by_prompt.values() for value in values]))
+
+
+def played(row: Mapping[str, Any], way: str) -> float:
+    """The win rate of what is the default in the end: the last adapter that was promoted, or else the base itself."""
+    wins = [found["win"] for found in (*(row["between"] if way == THREE else ()), row[way])]
+    promoted = [win for win, told in zip(wins, row["rounds"][way], strict=True) if told["won"]]
+    return promoted[-1] if promoted else 0.5
+
+
 def is_won(promotion: Promotion | None) -> bool:
     """Whether nothing stood against the adapter but that a program voted."""
     from feedback.listening_tests.evidence import WANTED, evidence
@@ -364,8 +383,8 @@ def is_won(promotion: Promotion | None) -> bool:
 # -- the command -----------------------------------------------------------------------------------------------------
 
 HEADER = (
-    f"{'seed':>4}  {'way':<13}{'rounds won':>11}{'taste used':>11}{'win':>7}  {'interval':<18}{'noise':>6}{'drift':>7}"
-    "  guards"
+    f"{'seed':>4}  {'way':<13}{'rounds won':>11}{'taste used':>11}{'win':>7}  {'interval':<18}{'plays':>7}"
+    f"{'measure':>9}{'base':>7}{'noise':>7}{'drift':>7}  guards"
 )
 
 
@@ -413,7 +432,12 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
         lines += [_line(row, way) for way in (THREE, ONE)]
         lines.append(f"{row['seed']:>4}  direct {row['direct']['win']:.1%} ({_interval(row['direct'])})")
     for way in (THREE, ONE):
-        lines.append(f"{way}: {np.mean([row[way]['win'] for row in rows]):.1%} against the first base")
+        win, plays = (
+            float(np.mean(found)) for found in ([r[way]["win"] for r in rows], [played(r, way) for r in rows])
+        )
+        lines.append(
+            f"{way}: the last adapter wins {win:.1%} against the first base, the default in the end {plays:.1%}"
+        )
     together = Won([share for row in rows for share in row["direct"]["by_prompt"]]).to_mapping()
     lines.append(f"{THREE} against {ONE}: {together['win']:.1%} ({_interval(together)})")
     return lines
@@ -424,8 +448,9 @@ def _line(row: Mapping[str, Any], way: str) -> str:
     won, used = (sum(told) for told in ([r["won"] for r in rounds], [r["trains_on"] == "taste" for r in rounds]))
     guards = "hold" if not found["problems"] else " ".join(found["problems"])
     counts = f"{f'{won} of {len(rounds)}':>11}{f'{used} of {len(rounds)}':>11}"
-    figures = f"{found['win']:>7.1%}  {_interval(found):<18}{found['noise']:>6.3f}{found['drift']:>7.3f}"
-    return f"{row['seed']:>4}  {way:<13}{counts}{figures}  {guards}"
+    figures = f"{found['win']:>7.1%}  {_interval(found):<18}{played(row, way):>7.1%}"
+    sound = f"{found['measure']:>9.4g}{found['base_measure']:>7.4g}{found['noise']:>7.3f}{found['drift']:>7.3f}"
+    return f"{row['seed']:>4}  {way:<13}{counts}{figures}{sound}  {guards}"
 
 
 def _interval(found: Mapping[str, float]) -> str:

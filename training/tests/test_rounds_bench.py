@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench import rounds
-from bench.rounds import ONE, THREE, Size, Walk, Won, is_won, table
+from bench.rounds import ONE, THREE, Size, Walk, Won, is_won, played, table
 from feedback.models import ClipPair, Preference, RaterProfile, Trial
 from generation.base_models.catalogue import sync_catalogue
 from training.config import FEW_VOTES, PRESETS
@@ -66,6 +66,14 @@ def test_a_round_is_won_if_only_the_program_stands_against_it(monkeypatch, evide
 
 def test_a_round_without_a_test_is_not_won():
     assert not is_won(None) and not is_won(Promotion())
+
+
+def test_what_is_played_in_the_end_is_what_was_promoted_last():
+    row = {"between": [{"win": 0.6}, {"win": 0.7}], THREE: {"win": 0.8}, ONE: {"win": 0.9}}
+    for won, plays in (((1, 1, 0), 0.7), ((1, 0, 1), 0.8), ((0, 0, 0), 0.5)):
+        told = {THREE: [{"won": bool(one)} for one in won], ONE: [{"won": bool(won[0])}]}
+        assert played(row | {"rounds": told}, THREE) == plays
+        assert played(row | {"rounds": told}, ONE) == (0.9 if won[0] else 0.5)
 
 
 def test_every_clip_is_compared_with_every_other_of_its_prompt():

@@ -314,8 +314,8 @@ class Rater:
         from training.rounds.services import vote
 
         while round_.step == round_.Step.JUDGING and (pair := next_pair(round_)):
-            first = self._prefers_first(*(liking(self.likes, clip) for clip in pair))
-            sides = {"first": pair[0].pk, "second": pair[1].pk, "winner": "a" if first else "b"}
+            first = self._prefers_first(*(liking(self.likes, clip) for clip in pair.samples))
+            sides = {"first": pair.first.pk, "second": pair.second.pk, "winner": "a" if first else "b"}
             round_ = vote(actor=self.user, round_=round_, **sides)
 
     def judge_blind(self, promotion: Promotion) -> None:

@@ -391,12 +391,18 @@ HEADER = (
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     size = replace(Size(), votes=options.votes)
-    rows = [row for seed in options.seeds if (row := _walk_apart(seed, options.taste, size))]
-    print("\n".join(table(rows)))
-    if options.json:
-        machine = {"cpus": os.cpu_count(), "processor": platform.processor() or platform.machine()}
-        told = {**machine, "taste": options.taste, "size": asdict(size), "seeds": rows}
-        options.json.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    rows = []
+    for seed in options.seeds:
+        rows.append(_walk_apart(seed, options.taste, size))
+        print("\n".join(table(rows)), flush=True)
+        if options.json:
+            _write(options.json, options.taste, size, rows)
+
+
+def _write(target: Path, taste: str, size: Size, rows: Sequence[dict[str, Any]]) -> None:
+    machine = {"cpus": os.cpu_count(), "processor": platform.processor() or platform.machine()}
+    told = {**machine, "taste": taste, "size": asdict(size), "seeds": rows}
+    target.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def _walk_apart(seed: int, taste: str, size: Size) -> dict[str, Any]:

@@ -41,7 +41,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
+
+from bench.raters import Rater, liking
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -147,7 +148,8 @@ class Walk:
         from training.demo.loop import synthetic_rater
         from training.rounds.services import start_round
 
-        rater = Rater(synthetic_rater(way.replace(" ", "-")), self.likes, self.size.error_rate, self.seed, count)
+        rng = np.random.default_rng([self.seed, count])
+        rater = Rater(synthetic_rater(way.replace(" ", "-")), self.likes, self.size.error_rate, rng)
         prompts = self._prompts(rater.user, self.taught)
         done = []
         for number in range(count):
@@ -299,65 +301,6 @@ class Walk:
         found = measure(made=made, rival=base, base=spec, adapter=adapter_spec(adapter), opponent=None)
         noise, drift = found.figures["noise"], found.figures["drift"]
         return {"noise": noise.value / noise.base, "drift": drift.value, "problems": found.problems}
-
-
-class Rater:
-    """A declared synthetic rater: its profile is marked, and so are its votes through it."""
-
-    def __init__(self, user: User, likes: Callable[..., float], error_rate: float, seed: int, way: int) -> None:
-        self.user, self.likes, self.error_rate = user, likes, error_rate
-        self.rng = np.random.default_rng([seed, way])
-
-    def judge(self, round_: Round) -> None:
-        """All pairs that are asked about."""
-        from training.rounds.pairs import next_pair
-        from training.rounds.services import vote
-
-        while round_.step == round_.Step.JUDGING and (pair := next_pair(round_)):
-            first = self._prefers_first(*(liking(self.likes, clip) for clip in pair.samples))
-            sides = {"first": pair.first.pk, "second": pair.second.pk, "winner": "a" if first else "b"}
-            round_ = vote(actor=self.user, round_=round_, **sides)
-
-    def judge_blind(self, promotion: Promotion) -> None:
-        """The whole test, by what is heard; hidden repeats come as they do for anybody.
-
-        Of a control pair it prefers the intact clip, as everybody does. One who went by brightness alone would take the
-        hiss, and lose the weight of all it says.
-        """
-        from feedback.listening_tests.clips import trial_wav
-        from feedback.listening_tests.pairs import collect_pairs
-        from feedback.listening_tests.services.trials import next_trial
-        from feedback.listening_tests.services.votes import vote
-        from feedback.models import ClipPair, Trial
-
-        test = promotion.test
-        collect_pairs(test)
-        test.refresh_from_db()
-        while test.is_open and (trial := next_trial(rater=self.user, test=test)):
-            if trial.pair.kind == ClipPair.Kind.GOLD:
-                first = self._errs() != trial.x_is_first  # x is intact
-            else:
-                first = self._prefers_first(*(self._heard(trial_wav(trial, first=side)) for side in (True, False)))
-            choice = Trial.Choice.FIRST if first else Trial.Choice.SECOND
-            vote(rater=self.user, token=trial.token, choice=choice)
-            test.refresh_from_db()
-
-    def _heard(self, wav: bytes) -> float:
-        audio, rate = soundfile.read(io.BytesIO(wav), dtype="float32", always_2d=True)
-        return self.likes(audio.T, rate)
-
-    def _prefers_first(self, first: float, second: float) -> bool:
-        return (first > second) != self._errs()
-
-    def _errs(self) -> bool:
-        return bool(self.rng.random() < self.error_rate)
-
-
-def liking(likes: Callable[..., float], clip: AudioSample) -> float:
-    from generation.sound.files import load_audio_bytes
-    from generation.sound.processing import read_flac
-
-    return likes(*read_flac(load_audio_bytes(clip)))
 
 
 def mean_of(by_prompt: Mapping[Any, Sequence[float]]) -> float:

@@ -24,9 +24,10 @@ being visible.
     24       67 % (56 to 78 %)        the votes   70.8 % (50.2 to 82.3 %) of 48 votes  not promoted  25.3
     72       73 % (63 to 83 %)        the taste   85.0 % (57.7 to 93.5 %) of 20 votes  promoted      23.7
 
-The guards held in both. With the same votes on three times as many prompts the taste could be relied on, and the test
-ended early. Of the 23.7 minutes the listener judged 2.8 before training and 7.8 in the blind test, which plays at least
-eight seconds of each clip.
+The taste was a head of everything alone then, without the narrow one beside it (`training.trainer.heads`), and labels
+were trained on in eight steps. The guards held in both. With the same votes on three times as many prompts the taste
+could be relied on, and the test ended early. Of the 23.7 minutes the listener judged 2.8 before training and 7.8 in the
+blind test, which plays at least eight seconds of each clip.
 """
 
 from __future__ import annotations

@@ -34,8 +34,11 @@ cores; before a round learned from earlier ones that began where it begins):
 Two things stood against the three rounds. Their adapters won 91.8 %, 69.3 % and 80.5 % against the base, but 48 votes
 did not prove it (evidence 14, 0.2 and 35; 60 is wanted), so each began at the base. And each learned from its own 50
 votes alone. Trained once more on what there was by then, one adapter each: on the 100 votes of the first two rounds
-90.2 %, on all 150 97.9 %, and with the taste's labels of all three rounds 100 %. So a round now learns from earlier
-ones that began where it begins.
+90.2 % (noise 1.035), on all 150 97.9 % (1.041), and with the taste's labels of all three rounds 100 % (1.056, past the
+limit). So a round now learns from earlier ones that began where it begins.
+
+Of seed 21, with that, only two tests were seen: one round won 95.8 % of 48 votes and was not promoted for its noise
+(1.056 by the round's own guards); the first of three won 85.4 % with 50 votes, through the taste, and was promoted.
 
 Where a round goes on from an adapter that was promoted, noise sets the limit. From the first round's (measure 1533,
 noise 1.020) 50 new votes led to 1696 and 1.052, through the taste to 1719 and 1.044, and 50 new votes with the 50 old

@@ -20,8 +20,8 @@ LABELLED_SHARE = 0.5
 """From which on the pairs speak as a taste's labels do: far apart, and nearly all right."""
 LABELLED_STEPS = 30
 """Optimizer steps on such pairs at most."""
-LABELLED_KL = 0.3
-"""Nats per code after which training ends where a taste labelled any: what is easily learned takes a third of the
+LABELLED_KL = 0.2
+"""Nats per code after which training ends where a taste labelled any: what is easily learned takes a quarter of the
 steps, and goes on into noise."""
 
 

@@ -56,7 +56,10 @@ def _fit(fit: TasteFit, engines: EngineCache) -> None:
 
     said = votes_in(fit.dataset) if fit.dataset else votes_of(spec_of(fit.filters, fit.base_model.key))
     if not said:
-        raise NoTaste("Nobody has compared or rated clips of this model that fit. Judge some under Listen first.")
+        raise NoTaste(
+            "Nobody has compared or rated clips of this model that fit. Judge some under Listen first. Not counted are "
+            "raters who are excluded, and those whose reliability is 0."
+        )
     features, kinds, kinds_left_out = _heard(fit, said, engines)
     usable = [vote for vote in said if vote.left in features and vote.right in features]
     if not usable:

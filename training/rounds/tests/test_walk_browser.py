@@ -1,7 +1,8 @@
-"""A whole round by its pages alone, in a real browser against real processes: by mouse, and by keyboard.
+"""A whole round by its pages alone and by keyboard, in a real browser against real processes.
 
 A program clicks (`bench/listener.py`): a declared synthetic rater that hears what the pages play. It signs in as the
-first user, whose votes count as a person's. Rounds are small here (`small/apps.py`); `bench/teach.py` walks whole ones.
+first user, whose votes count as a person's. Rounds are small here (`small/apps.py`); `bench/teach.py` walks whole ones,
+by mouse too, of which `test_pages_browser.py` has the clicks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.hands import Keyboard, Mouse
+from bench.hands import Keyboard
 from bench.listener import Ears, Listener, Wishes
 from bench.teach import PERSON, watched_tab
 from text2song.tests.live import PASSWORD, LiveStudio
@@ -32,11 +33,10 @@ def studio(tmp_path) -> Iterator[LiveStudio]:
 
 
 @pytest.mark.timeout(1500)  # every stage is real: some minutes, on a busy machine more
-@pytest.mark.parametrize("hand", [Mouse, Keyboard])
-def test_from_an_empty_studio_to_the_decision(studio: LiveStudio, chromium: Any, hand: type[Mouse] | type[Keyboard]):
+def test_from_an_empty_studio_to_the_decision(studio: LiveStudio, chromium: Any):
     ears = Ears(TASTES["brightness"], np.random.default_rng(5))
     with watched_tab(chromium, studio.url) as tab:
-        listener = Listener(tab, hand(tab), ears, patience=600)
+        listener = Listener(tab, Keyboard(tab), ears, patience=600)
         told = listener.walk(PERSON, PASSWORD, Wishes(drawn="4", votes=str(VOTES)))
     print(listener.seconds, told)
     (promotion,) = studio.api.get("/promotions/").json()["results"]

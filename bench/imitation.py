@@ -9,6 +9,12 @@ the synthetic rater, who errs in a tenth of the answers, judges it blind against
 
 The taste's picks are stored as ratings of an account of its own, marked as a program's. The studio itself never stores
 what a taste thinks as anybody's rating: this is for the figure alone.
+
+**Measured** (two shared cores, one thread, beside other work; one walk each, beside it the same taste's labels):
+
+    taste       seed  accuracy  imitated  interval         guards  labels
+    brightness    33    82.0 %    67.2 %  59.2 to 73.4 %   hold    86.5 %
+    busyness      33    71.0 %    64.1 %  55.1 to 70.7 %   hold    87.0 %
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Exists, F, OuterRef, Q
@@ -70,9 +71,22 @@ class TasteQuerySet(SoftDeleteQuerySet["Taste"]):
 
     def that_hear(self) -> Self:
         """Without those that score no new clips, because something that they listen with is gone."""
-        deaf = [taste.pk for taste in self.filter(is_usable=True).select_related("base_model") if taste.why_deaf]
+        tastes = with_hearing(self.filter(is_usable=True).select_related("base_model"))
+        deaf = [taste.pk for taste in tastes if taste.unheard]
         return self.exclude(pk__in=deaf) if deaf else self
 
     def with_context(self) -> Self:
         """With base model and creator, as pages show them."""
         return self.select_related("base_model", "created_by")
+
+
+def with_hearing(tastes: Iterable[Taste]) -> list[Taste]:
+    """The same tastes, each knowing whether it hears new clips; asked once for all that listen with the same."""
+    told: dict[tuple[Any, ...], str] = {}
+    found = list(tastes)
+    for taste in found:
+        alike = (taste.base_model_id, *taste.kinds)
+        if alike not in told:
+            told[alike] = taste.base_model.why_unheard(taste.kinds)
+        taste.unheard = told[alike]
+    return found

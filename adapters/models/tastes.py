@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -106,11 +107,15 @@ class Taste(SoftDeleteModel, UUIDModel):
         same_files = not base_model.revision or self.base_revision in ("", base_model.revision)
         return self.base_model_id == base_model.pk and same_files
 
+    @cached_property
+    def unheard(self) -> str:
+        """As `Base.why_unheard` of its kinds; `with_hearing` asks for many at once."""
+        return self.base_model.why_unheard(self.kinds)
+
     @property
     def why_deaf(self) -> str:
         """Why it scores no new clips, in a sentence; empty while all is here that it listens with."""
-        why = self.base_model.why_unheard(self.kinds)
-        return f"{self.label} {why}" if why else ""
+        return f"{self.label} {self.unheard}" if self.unheard else ""
 
     @property
     def may_pick(self) -> bool:

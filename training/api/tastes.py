@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adapters.models import Taste
+from adapters.querysets import with_hearing
 from text2song.api.lookups import UUIDLookup
 from text2song.api.schema import CONFLICT
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
@@ -48,6 +49,10 @@ class TasteViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
 
     def get_queryset(self) -> QuerySet[Taste]:
         return Taste.objects.visible_to(self.request.user).with_context().order_by("-created_at", "-id")
+
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        page = super().paginate_queryset(queryset)
+        return with_hearing(page) if page and self.action == "list" else page
 
     @extend_schema(
         summary="Learn a taste",

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from adapters.models import Taste
@@ -212,3 +214,18 @@ def test_a_round_does_not_go_on_by_a_taste_that_hears_nothing(user, waves, curat
     assert "Train on this taste" not in page_of(user).get(reverse("round-detail", args=[round_.pk])).content.decode()
     go_on(actor=user, round_=round_, trains_on="votes")
     at(round_, "building")
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_encoders_are_asked_about_once_however_many_tastes_are_listed(door, ears, judged, curator):
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            address = reverse("tastes") if door == "page" else "/api/v1/tastes/"
+            assert (page_of(curator) if door == "page" else caller(curator)).get(address).status_code == 200
+        return sum('FROM "generation_encoder"' in query["sql"] for query in queries)
+
+    few = asked()
+    for number in range(4):
+        other = taste(ears.base_model, name=f"other{number}", filters={}, report=USABLE)
+        Taste.objects.filter(pk=other.pk).update(described=ears.described)
+    assert asked() == few > 0

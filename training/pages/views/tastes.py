@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from adapters.models import Taste
 from adapters.models.tastes import DATASET
+from adapters.querysets import with_hearing
 from datasets_app.models import Dataset
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
@@ -36,6 +37,7 @@ def taste_list(request: StudioRequest) -> HttpResponse:
     """The newest version of each taste that the user may use, and what is being learned or could not be."""
     tastes = Taste.objects.visible_to(request.user).newest().with_context().order_by("name")
     page = Paginator(tastes, PAGE_SIZE).get_page(request.GET.get("page"))
+    page.object_list = with_hearing(page.object_list)
     fits = TasteFit.objects.visible_to(request.user).to_be_told().with_context()[:TOLD_FITS]
     return render(request, "training/tastes.html", {"page": page, "fits": fits})
 

@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -294,6 +295,18 @@ def signed_in(chromium: Any, url: str, user: Any, **options: Any) -> Any:
     context = chromium.new_context(base_url=url, **options)
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
     return context
+
+
+@contextmanager
+def watched_tab(context: Any) -> Iterator[Any]:
+    """A tab of `context` that fails the test on any script error or policy violation."""
+    problems: list[str] = []
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert not problems, problems
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from conftest import signed_in
+from conftest import signed_in, watched_tab
 from feedback.models import Preference, Ranking, Rating, SampleTag
 from feedback.tests.factories import CriterionFactory, TagFactory
 from generation.models import AudioSample
@@ -44,15 +44,10 @@ def samples() -> list[AudioSample]:
 @pytest.fixture
 def tab(samples: list[AudioSample], user: Any, live_server: Any, chromium: Any) -> Iterator[Any]:
     """A signed-in tab that fails the test on any script error or policy violation."""
-    problems: list[str] = []
     context = signed_in(chromium, live_server.url, user, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(120_000)
-    page = context.new_page()
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    yield page
-    context.close()
-    assert not problems, problems
+    with watched_tab(context) as page:
+        yield page
 
 
 def test_the_panel_by_keyboard_and_on_the_waveform(tab: Any, samples: list[AudioSample], user: Any):

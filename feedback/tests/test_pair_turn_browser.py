@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from conftest import signed_in
+from conftest import signed_in, watched_tab
 from feedback.models import Preference
 from feedback.models.judgements import set_key
 from feedback.services import asking
@@ -38,15 +38,10 @@ def samples(monkeypatch: Any) -> list[AudioSample]:
 @pytest.fixture
 def tab(samples: list[AudioSample], user: Any, live_server: Any, chromium: Any) -> Iterator[Any]:
     """A signed-in tab that fails the test on any script error or policy violation."""
-    problems: list[str] = []
     context = signed_in(chromium, live_server.url, user, viewport={"width": 375, "height": 800})
     context.set_default_timeout(120_000)
-    page = context.new_page()
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    yield page
-    context.close()
-    assert not problems, problems
+    with watched_tab(context) as page:
+        yield page
 
 
 def shown(tab: Any) -> tuple[str, str]:

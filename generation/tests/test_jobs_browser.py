@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from conftest import signed_in
+from conftest import signed_in, watched_tab
 from generation.models import GenerationJob
 from generation.tests.factories import GenerationJobFactory
 
@@ -19,13 +19,9 @@ FOCUSED = "() => document.activeElement.id"
 
 @pytest.fixture
 def tab(user: Any, live_server: Any, chromium: Any) -> Iterator[Any]:
-    problems: list[str] = []
-    page = signed_in(chromium, live_server.url, user, viewport={"width": 1280, "height": 900}).new_page()
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    yield page
-    page.context.close()
-    assert not problems, problems
+    context = signed_in(chromium, live_server.url, user, viewport={"width": 1280, "height": 900})
+    with watched_tab(context) as page:
+        yield page
 
 
 def row(tab: Any, job: GenerationJob) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from conftest import signed_in
+from conftest import signed_in, watched_tab
 from generation.models import AudioSample
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 
@@ -29,14 +29,9 @@ def samples() -> list[AudioSample]:
 @pytest.fixture
 def tab(samples: list[AudioSample], user: Any, live_server: Any, chromium: Any) -> Iterator[Any]:
     """A signed-in tab that fails the test on any script error or policy violation."""
-    problems: list[str] = []
     context = signed_in(chromium, live_server.url, user, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    yield page
-    context.close()
-    assert not problems, problems
+    with watched_tab(context) as page:
+        yield page
 
 
 def test_players_draw_play_seek_and_follow_one_another(tab: Any):

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from conftest import signed_in
+from conftest import signed_in, watched_tab
 from feedback.listening_tests.pairs import collect_pairs
 from feedback.listening_tests.services.lifecycle import close_test
 from feedback.listening_tests.tests.listening import finish_jobs
@@ -27,15 +27,10 @@ POLLED = 12_000
 @pytest.fixture
 def tab(user: Any, live_server: Any, chromium: Any) -> Iterator[Any]:
     """A signed-in tab on a phone that fails the test on any script error or policy violation."""
-    problems: list[str] = []
     context = signed_in(chromium, live_server.url, user, viewport={"width": 375, "height": 800})
     context.set_default_timeout(60_000)
-    page = context.new_page()
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    yield page
-    context.close()
-    assert not problems, problems
+    with watched_tab(context) as page:
+        yield page
 
 
 def test_pairs_are_judged_by_keyboard_alone_and_on_a_phone(tab: Any, user: Any):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -57,6 +56,9 @@ class Taste(SoftDeleteModel, UUIDModel):
     votes = models.PositiveIntegerField(editable=False)
     is_usable = models.BooleanField(default=False, editable=False)
 
+    unheard: str | None = None
+    """What `with_hearing` found for many tastes at once; None asks when it is wanted."""
+
     objects = querysets.TasteQuerySet.as_manager()
 
     class Meta:
@@ -107,15 +109,11 @@ class Taste(SoftDeleteModel, UUIDModel):
         same_files = not base_model.revision or self.base_revision in ("", base_model.revision)
         return self.base_model_id == base_model.pk and same_files
 
-    @cached_property
-    def unheard(self) -> str:
-        """As `Base.why_unheard` of its kinds; `with_hearing` asks for many at once."""
-        return self.base_model.why_unheard(self.kinds)
-
     @property
     def why_deaf(self) -> str:
         """Why it scores no new clips, in a sentence; empty while all is here that it listens with."""
-        return f"{self.label} {self.unheard}" if self.unheard else ""
+        why = self.base_model.why_unheard(self.kinds) if self.unheard is None else self.unheard
+        return f"{self.label} {why}" if why else ""
 
     @property
     def may_pick(self) -> bool:

@@ -50,16 +50,13 @@ import argparse
 import json
 import os
 import platform
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.walks import ROOT, throw_away, told_in
 from training.demo.tastes import TASTES
 
-ROOT = Path(__file__).resolve().parents[1]
 HEADER = (
     f"{'taste':<12}{'method':<8}{'seed':>4}{'votes':>7}{'test':>6}{'win':>8}{'interval':>16}"
     f"{'measure':>10}{'base':>10}{'gained':>19}{'noise':>7}  {'guards':<8}{'seconds':>8}"
@@ -95,16 +92,9 @@ def walks(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def walk(taste: str, method: str, seed: int) -> dict[str, Any]:
     """The figures of one walk, as the demo writes them; guards that do not hold are a figure, not an error."""
-    with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
-        environment = {**os.environ, "STUDIO_DATA_DIR": folder}
-        manage = [sys.executable, str(ROOT / "manage.py")]
-        subprocess.run([*manage, "setup"], env=environment, check=True, capture_output=True)
-        choices = ["--taste", taste, "--method", method, "--seed", str(seed), "--learn", "votes", "--votes", "400"]
-        done = subprocess.run([*manage, "demo", *choices], env=environment, capture_output=True, text=True)
-        found = Path(folder) / "demo.json"
-        if not found.is_file():
-            raise SystemExit(f"The walk for {taste} by {method} with seed {seed} failed:\n{done.stderr}")
-        return json.loads(found.read_text())
+    choices = ["--taste", taste, "--method", method, "--seed", str(seed), "--learn", "votes", "--votes", "400"]
+    with throw_away() as folder:
+        return told_in(folder, "demo.json", str(ROOT / "manage.py"), "demo", *choices)
 
 
 def line(row: dict[str, Any]) -> str:

@@ -23,12 +23,11 @@ import argparse
 import json
 import os
 import platform
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bench.walks import set_up_django, throw_away, told_in
 
 if TYPE_CHECKING:
     from training.demo.outcome import Outcome
@@ -62,17 +61,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def walk(taste: str, seed: int) -> dict[str, Any]:
     """One walk in a throw-away studio and a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
-        environment = {**os.environ, "STUDIO_DATA_DIR": folder, "PYTHONPATH": str(ROOT)}
-        setup = [sys.executable, str(ROOT / "manage.py"), "setup"]
-        subprocess.run(setup, env=environment, check=True, capture_output=True)
-        choices = ["--tastes", taste, "--seeds", str(seed), "--in-folder", folder]
-        command = [sys.executable, "-m", "bench.imitation", *choices]
-        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
-        found = Path(folder) / "imitation.json"
-        if not found.is_file():
-            raise SystemExit(f"The walk for {taste} with seed {seed} failed:\n{done.stderr[-2000:]}")
-        row: dict[str, Any] = json.loads(found.read_text())
+    with throw_away() as folder:
+        choices = ["--tastes", taste, "--seeds", str(seed), "--in-folder", str(folder)]
+        row = told_in(folder, "imitation.json", "-m", "bench.imitation", *choices)
     interval = f"{row['win_rate_low']:.1%} to {row['win_rate_high']:.1%}"
     held = "hold" if row["guards"]["hold"] else "broken"
     known = f"{taste:<28}{seed:>5}{row['learned']['accuracy']['value']:>10.1%}"
@@ -81,10 +72,7 @@ def walk(taste: str, seed: int) -> dict[str, Any]:
 
 
 def _walk_here(options: argparse.Namespace) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "text2song.settings")
-    import django
-
-    django.setup()
+    set_up_django()
     outcome = imitate(options.tastes[0], options.seeds[0])
     (options.in_folder / "imitation.json").write_text(json.dumps(outcome.to_mapping()))
 

@@ -49,13 +49,9 @@ compare with the adapter before. One adapter each; runs on as many votes differ 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import platform
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -65,6 +61,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.raters import Rater, liking
+from bench.walks import set_up_django, throw_away, told_in
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -372,25 +369,18 @@ def _write(target: Path, taste: str, size: Size, rows: Sequence[dict[str, Any]])
 
 def _walk_apart(seed: int, taste: str, size: Size) -> dict[str, Any]:
     """A seed in a process and a studio of its own."""
-    with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
-        environment = {**os.environ, "STUDIO_DATA_DIR": folder}
-        script = f"from bench.rounds import Size, walk_here; walk_here({seed}, {taste!r}, {size!r})"
-        print(f"# seed {seed}", flush=True)
-        subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True)
-        return json.loads((Path(folder) / "rounds.json").read_text())
+    print(f"# seed {seed}", flush=True)
+    script = f"from bench.rounds import Size, walk_here; walk_here({seed}, {taste!r}, {size!r})"
+    with throw_away() as folder:
+        return told_in(folder, "rounds.json", "-c", script)
 
 
 def walk_here(seed: int, taste: str, size: Size) -> None:
     """Walk in the studio of `STUDIO_DATA_DIR`, and write what came of it there."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "text2song.settings")
-    import django
-
-    django.setup()
+    set_up_django()
     from django.conf import settings
     from django.contrib.auth import get_user_model
-    from django.core.management import call_command
 
-    call_command("setup", stdout=io.StringIO())
     curator = get_user_model().objects.get(is_superuser=True)
     row = Walk(seed=seed, taste=taste, size=size, curator=curator).run()
     (settings.DATA_DIR / "rounds.json").write_text(json.dumps(row))

@@ -33,19 +33,19 @@ import argparse
 import json
 import os
 import platform
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-ROOT = Path(__file__).resolve().parents[1]
+from bench.walks import Beginning, throw_away
+
 FIVE = ("brightness", "busyness", "dynamics", "bass", "percussion")
 """The tastes of which a mean is told: those that a trial found to be learned."""
 COUNTS = (50, 100, 200, 400)
@@ -267,33 +267,27 @@ def opposite(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def adapters(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Walks of the demo, with the taste and with the same votes alone."""
+    """Walks of the demo, with the taste and with the same votes alone; those of one seed begin with the same clips."""
     rows = []
-    for taste in options.tastes:
-        for votes in options.votes:
-            for seed in options.seeds:
-                for learn in ("taste", "votes"):
-                    row = walk(taste, votes, seed, learn)
-                    rows.append(row)
-                    interval = f"{row['win_rate_low']:.1%} to {row['win_rate_high']:.1%}"
-                    held = "hold" if row["guards"]["hold"] else "broken"
-                    what = f"{taste:<28}{votes:>5}{seed:>5}  {learn:<6}"
-                    print(f"{what}{row['win_rate']:>7.1%}  {interval:<18}{held:<8}{row['seconds']:>6.0f} s", flush=True)
+    for seed in options.seeds:
+        with throw_away() as folder:
+            beginning = Beginning(seed, folder)
+            for taste, votes, learn in product(options.tastes, options.votes, options.learn):
+                row = beginning.walk(taste, votes, learn)
+                rows.append(row)
+                print(adapter_line(row), flush=True)
     return rows
 
 
-def walk(taste: str, votes: int, seed: int, learn: str) -> dict[str, Any]:
-    """The figures of one walk, as the demo writes them."""
-    with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
-        environment = {**os.environ, "STUDIO_DATA_DIR": folder, "PYTHONPATH": str(ROOT)}
-        manage = [sys.executable, str(ROOT / "manage.py")]
-        subprocess.run([*manage, "setup"], env=environment, check=True, capture_output=True)
-        choices = ["--taste", taste, "--votes", str(votes), "--seed", str(seed), "--learn", learn]
-        done = subprocess.run([*manage, "demo", *choices], env=environment, capture_output=True, text=True)
-        found = Path(folder) / "demo.json"
-        if not found.is_file():
-            raise SystemExit(f"The walk for {taste} with seed {seed} failed:\n{done.stderr[-2000:]}")
-        return json.loads(found.read_text())
+def adapter_line(row: dict[str, Any]) -> str:
+    learned, interval = row["learned"], f"{row['win_rate_low']:.1%} to {row['win_rate_high']:.1%}"
+    through = "taste" if learned and learned["usable"] else "votes, as no taste is usable" if learned else "votes"
+    heard = row["guards"]["figures"]["noise"]
+    held = "hold" if row["guards"]["hold"] else "broken"
+    return (
+        f"{row['taste']:<28}{row['votes']:>5}{row['seed']:>5}{row['win_rate']:>7.1%}  {interval:<18}"
+        f"{heard['value'] / heard['base']:>6.3f}  {held:<8}{row['seconds']:>6.0f} s  {through}"
+    )
 
 
 # -- the command -----------------------------------------------------------------------------------------------------
@@ -327,6 +321,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--simulations", type=int, default=100, help="of random")
     parser.add_argument("--tastes", nargs="+", default=["brightness", "busyness", "bench.tastes:dynamics"])
     parser.add_argument("--votes", nargs="+", type=int, default=[100, 50], help="of adapters")
+    learn = ("taste", "votes")
+    parser.add_argument("--learn", nargs="+", choices=learn, default=list(learn), help="of adapters")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args(arguments)
 

@@ -87,7 +87,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         (None, {"fields": ("id", "experiment", "number", "name", "created_by", "created_at")}),
         ("State", {"fields": ("state", "error", "step", "total_steps", "seconds", "attempts", "worker")}),
         ("Times", {"fields": ("queued_at", "started_at", "finished_at")}),
-        ("Result", {"fields": ("best_step", "best_value", "final_loss", "adapter")}),
+        ("Result", {"fields": ("best_step", "best_value", "final_loss", "kept_share", "adapter")}),
         ("Training", {"fields": ("dataset", "base_model", "base_revision", "parent", "overrides", "config")}),
     )
 

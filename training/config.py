@@ -296,6 +296,16 @@ class TrainingConfig:
         low=0.0,
         high=100.0,
     )
+    guard_clips: int = setting(
+        0,
+        Group.CHECKPOINTING,
+        "Clips for its strength",
+        "So many clips are made with the adapter and without it, on texts it was trained on: where they are noisier, "
+        "lose the tempo or are more alike, the adapter is taken back towards where the run began, in proportion. 0 "
+        "keeps all that it learned.",
+        low=0,
+        high=1000,
+    )
     only_if_better: bool = setting(
         True,
         Group.CHECKPOINTING,

@@ -62,6 +62,16 @@ class PlayedClip:
     codes: Codes
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a clip is made for: the text that the model is given, and the tempo that it asks for, in beats a minute."""
+
+    text: str
+    tempo: float | None = None
+
+
+Clip: TypeAlias = tuple[str, Codes]
+"""A text, and codes `[K, T]` that were made for it."""
 TrainingItem: TypeAlias = LikedClip | PreferencePair | LabelledClip | RankedClips
 ITEM_OF_METHOD: dict[Method, type[TrainingItem]] = {
     Method.SFT: LikedClip,
@@ -69,6 +79,15 @@ ITEM_OF_METHOD: dict[Method, type[TrainingItem]] = {
     Method.KTO: LabelledClip,
     Method.RANKING: RankedClips,
 }
+
+
+def clips_of(item: TrainingItem) -> tuple[Clip, ...]:
+    """The clips of an item, whose log-probabilities its loss is made of."""
+    if isinstance(item, LikedClip | LabelledClip):
+        return ((item.text, item.codes),)
+    if isinstance(item, PreferencePair):
+        return ((item.text, item.chosen), (item.text, item.rejected))
+    return tuple((item.text, codes) for codes in item.clips)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +103,8 @@ class StepReport:
 class TrainingResult:
     """How a run ended. `folder` holds the best checkpoint's adapter as PEFT stores it; "" when there is none to offer.
 
-    `untrained_value` is the best metric before the first step, None without held-out items.
+    `untrained_value` is the best metric before the first step, None without held-out items. `kept_share` is how much of
+    the way from where the run began the adapter in `folder` lies.
     """
 
     folder: str
@@ -95,6 +115,12 @@ class TrainingResult:
     stopped_early: bool = False
     drifted: bool = False
     cancelled: bool = False
+    kept_share: float = 1.0
+
+    @property
+    def lineage(self) -> dict[str, float]:
+        """What is written down of it beside the adapter."""
+        return {"steps": self.steps, "best_step": self.best_step, "kept_share": self.kept_share}
 
 
 ReportCallback: TypeAlias = Callable[[StepReport], None]

@@ -243,6 +243,7 @@ class TrainingRunSerializer(WorkSerializer):
             "best_step",
             "best_value",
             "final_loss",
+            "kept_share",
             "is_best",
             "adapter",
             "created_by",

@@ -20,6 +20,7 @@ import soundfile
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.text import slugify
 
 from adapters.models import Adapter, Taste
 from adapters.models.names import NAME_LENGTH
@@ -56,6 +57,7 @@ from training.services.tastes import fit_taste
 from training.tastes.telling import in_lines
 
 RATER = "synthetic-rater"
+"""What its account's name begins with: one for each taste, so that none is learned from another's votes."""
 OVERALL = "overall"
 LIKED, NOT_LIKED, TOP_SHARE = 5, 2, 0.25
 Say = Callable[[str], None]
@@ -124,7 +126,7 @@ class Demo:
         if votes is not None:
             self.size = replace(self.size, votes=votes)
         self.model: BaseModel = model_for(None)
-        self.rater = synthetic_rater()
+        self.rater = synthetic_rater(f"{RATER}-{slugify(taste.name)}")
         self.rng = np.random.default_rng(seed)
         self.seconds: dict[str, float] = {}
         self.title = f"Demo: {taste.name}, {method}, seed {seed}"
@@ -132,18 +134,28 @@ class Demo:
 
     def run(self) -> Outcome:
         """Everything, in order."""
-        drawn = draw_prompts(self.size.prompts + self.size.test_prompts, self.seed)
-        samples = self._timed("generate", lambda: self._generate(drawn[: self.size.prompts]))
+        return self.learn_from(self.make_clips())
+
+    def make_clips(self) -> dict[Prompt, list[AudioSample]]:
+        """What there is to vote about, which depends on the seed and not on the taste."""
+        return self._timed("generate", lambda: self._generate(self._drawn[: self.size.prompts]))
+
+    def learn_from(self, samples: dict[Prompt, list[AudioSample]]) -> Outcome:
+        """All that follows the clips."""
         judge = self._vote if self.method is Method.DPO else self._rate
         votes = self._timed("vote", lambda: judge(samples))
         if self.learn is Learn.TASTE:
             self.learned = self._timed("taste", self._learn)
         dataset = self._timed("dataset", lambda: self._build_dataset(samples))
         run = self._timed("train", lambda: self._train(dataset))
-        promotion = self._timed("test", lambda: self._test(run.adapter, drawn[self.size.prompts :]))
+        promotion = self._timed("test", lambda: self._test(run.adapter, self._drawn[self.size.prompts :]))
         if self.method is Method.DPO:
             self._record(samples, dataset, run, promotion)
         return self._timed("result", lambda: self._outcome(promotion, votes))
+
+    @property
+    def _drawn(self) -> list[DemoPrompt]:
+        return draw_prompts(self.size.prompts + self.size.test_prompts, self.seed)
 
     def _timed(self, stage: str, work: Callable[[], Any]) -> Any:
         started = time.perf_counter()
@@ -159,8 +171,7 @@ class Demo:
         with presence("command") as name:
             prompts = [self._send(values, number) for number, values in enumerate(drawn)]
             drain(name)
-        made = AudioSample.objects.visible().filter(job__prompt__in=prompts).select_related("job__prompt")
-        return {prompt: [sample for sample in made if sample.job.prompt_id == prompt.pk] for prompt in prompts}
+        return clips_of(prompts)
 
     def _send(self, values: DemoPrompt, number: int) -> Prompt:
         job = make_music(
@@ -195,7 +206,12 @@ class Demo:
         """Fit the rater's taste; whether it can be used is for its gate to say."""
         self.say("Learning the rater's taste from these votes ...")
         fit = fit_taste(
-            actor=None, name=self.title[:NAME_LENGTH], raters=[RATER], base_model=self.model, seed=self.seed, now=True
+            actor=None,
+            name=self.title[:NAME_LENGTH],
+            raters=[self.rater.username],
+            base_model=self.model,
+            seed=self.seed,
+            now=True,
         )
         if fit.taste is None:
             raise RuntimeError(fit.error)
@@ -228,7 +244,7 @@ class Demo:
     def _build_dataset(self, prompts: Iterable[Prompt]) -> Dataset:
         kind = Dataset.Kind.PREFERENCE if self.method is Method.DPO else Dataset.Kind.SUPERVISED
         self.say(f"Building the {kind} dataset ...")
-        filters: dict[str, Any] = {"raters": [RATER], "prompts": [str(prompt.pk) for prompt in prompts]}
+        filters: dict[str, Any] = {"raters": [self.rater.username], "prompts": [str(prompt.pk) for prompt in prompts]}
         if self.learned and self._relies_on_taste:
             filters["taste"] = str(self.learned.pk)
         return create_dataset(actor=self.actor, name=self.title, kind=kind, filters=filters, seed=self.seed, now=True)
@@ -247,6 +263,7 @@ class Demo:
         run.refresh_from_db()
         if run.adapter is None:
             raise RuntimeError(run.error or f"The run ended {run.state}.")
+        self.say(f"  {run.step} steps; {run.kept_percent} % of what it learned is kept, as far as its clips bear it")
         return run
 
     def _settings(self, dataset: Dataset) -> dict[str, Any]:
@@ -343,6 +360,14 @@ class Demo:
         for clip, liked in self._liked(clips).items():
             by_prompt.setdefault(clip.job.prompt_id, []).append(liked)
         return by_prompt
+
+
+def clips_of(prompts: Iterable[Prompt]) -> dict[Prompt, list[AudioSample]]:
+    """The clips of each prompt, in the prompts' order."""
+    found: dict[Prompt, list[AudioSample]] = {prompt: [] for prompt in prompts}
+    for sample in AudioSample.objects.visible().filter(job__prompt__in=found).select_related("job__prompt"):
+        found[sample.job.prompt].append(sample)
+    return found
 
 
 def synthetic_rater(name: str = RATER) -> User:

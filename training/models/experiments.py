@@ -173,6 +173,7 @@ class TrainingRun(Work, UUIDModel):
     best_step = models.PositiveIntegerField(null=True, blank=True)
     best_value = models.FloatField(null=True, blank=True, help_text="Lowest held-out loss; empty if none is.")
     final_loss = models.FloatField(null=True, blank=True, help_text="Training loss of the last step.")
+    kept_share = models.FloatField(default=1.0, help_text="Of what it learned, the share that is in its adapter.")
     adapter = models.OneToOneField(
         Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="run", help_text="What it made."
     )
@@ -252,6 +253,10 @@ class TrainingRun(Work, UUIDModel):
         if self.state == self.State.COMPLETED:
             return 1.0
         return self.step / self.total_steps if self.total_steps else 0.0
+
+    @property
+    def kept_percent(self) -> int:
+        return round(100 * self.kept_share)
 
     @property
     def percent(self) -> int:

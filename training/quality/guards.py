@@ -70,6 +70,15 @@ class Rule:
         problem = "" if holds else self.problem.format(**words)
         return Guard(self.key, self.name, words["value"], words["base"], interval, wanted, self.explanation, problem)
 
+    def used(self, figure: Figure) -> float:
+        """Share of what the rule allows that is used up: 0 at the opponent's value, 1 at the limit. NaN where that is
+        not known, or where the opponent itself is past the limit.
+        """
+        allowed = self.limit(figure.base) - figure.base
+        if allowed == 0 or math.isnan(allowed) or (allowed > 0) is not self.is_most:
+            return math.nan
+        return (figure.value - figure.base) / allowed
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:

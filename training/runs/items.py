@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+
+from django.db.models import Count
+from django.db.models.functions import Coalesce
 
 from datasets_app.exceptions import DatasetNotReady, SharedText
 from datasets_app.formats.parsing import read_rows
@@ -14,10 +18,11 @@ from datasets_app.formats.rows import ClipRow, PreferenceRow, Row, SupervisedRow
 from datasets_app.formats.training_command import require_method
 from datasets_app.models import Dataset
 from datasets_app.services.imports import FrozenTexts
-from generation.specs import Codes
+from generation.models import AudioSample
+from generation.specs import Codes, SamplingSpec
 from prompts.wording.sameness import text_key
 from training.config import Method
-from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips, TrainingItem
+from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips, TrainingItem, Wish, clips_of
 
 LIKED_FROM, DISLIKED_TO = 4.0, 2.0
 HIGHEST = 5.0
@@ -143,3 +148,30 @@ def _exported(path: Path, method: Method, split: str) -> list[Row]:
         if row.split == split:
             found.append(row)
     return sorted(found, key=lambda row: (row.text_key, row_id(row)))
+
+
+# -- what clips like theirs are made with ----------------------------------------------------------------------------
+
+
+def wishes_of(source: Dataset | Path, items: Sequence[TrainingItem]) -> list[Wish]:
+    """The texts that are trained on, each once, in an order that says nothing; what tempo they ask for is known of
+    datasets whose prompts are in this studio."""
+    tempi: dict[str, float | None] = {}
+    if isinstance(source, Dataset):
+        tempi = dict(source.items.order_by().values_list("text", "prompt__tempo").distinct())
+    texts = sorted({item.text for item in items}, key=text_key)
+    return [Wish(text, tempi.get(text)) for text in texts]
+
+
+def made_with(dataset: Dataset) -> SamplingSpec | None:
+    """The sampler that most of the dataset's clips were made with; None of clips from another studio."""
+    named = ("temperature", "top_k", "top_p", "guidance_scale")
+    chosen = dataset.items.order_by().annotate(clip=Coalesce("chosen__sample", "sample__sample")).values("clip")
+    jobs = AudioSample.objects.filter(pk__in=chosen).order_by().values(*(f"job__{name}" for name in named))
+    most = jobs.annotate(clips=Count("pk")).order_by("-clips", "job__guidance_scale", "job__temperature").first()
+    return None if most is None else SamplingSpec(**{name: most[f"job__{name}"] for name in named})
+
+
+def frames_of(items: Sequence[TrainingItem]) -> int:
+    """The median length of the clips that are trained on, in codec frames."""
+    return int(statistics.median(codes.shape[1] for item in items for _, codes in clips_of(item)))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
-
 from datasets_app.models import Dataset
-from generation.models import AudioSample
 from training.config import FEW_VOTES, PRESETS, Method
+from training.runs.items import made_with
 
 MOST_ROWS = 1000
 """Beyond so many pairs nothing was measured, and the defaults are as good a guess."""
@@ -23,6 +21,8 @@ LABELLED_STEPS = 30
 LABELLED_KL = 0.2
 """Nats per code after which training ends where a taste labelled any: what is easily learned takes a quarter of the
 steps, and goes on into noise."""
+LABELLED_CLIPS = 96
+"""Made to find out how much of what was learned from labels the sound bears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,13 @@ def proposal(dataset: Dataset) -> Proposal | None:
     if Method.DPO not in dataset.methods or dataset.row_count > MOST_ROWS:
         return None
     per_step = min(MOST_PAIRS, max(FEWEST_PAIRS, dataset.row_count // STEPS_AN_EPOCH))
-    values = {"method": Method.DPO.value, **PRESETS[FEW_VOTES], **_sampler(dataset)}
+    values = {"method": Method.DPO.value, **PRESETS[FEW_VOTES]}
+    if made := made_with(dataset):
+        values |= {"guidance_scale": made.guidance_scale, "temperature": made.temperature}
     values["gradient_accumulation_steps"] = round(per_step / values["batch_size"])
     what = f"{dataset.row_count} judged pairs: "
     if dataset.labelled_rows:
-        values["max_kl"] = LABELLED_KL
+        values |= {"max_kl": LABELLED_KL, "guard_clips": LABELLED_CLIPS}
     if dataset.labelled_rows >= LABELLED_SHARE * dataset.row_count:
         values["max_steps"] = LABELLED_STEPS
         what = f"{dataset.row_count} pairs, most of them labelled by a taste: few steps, as such pairs teach fast, "
@@ -51,19 +53,4 @@ def proposal(dataset: Dataset) -> Proposal | None:
         f"Proposed for {what}large steps, a loose tie to the base model, the first {values['max_frames'] / 50:g} s of "
         f"each clip, and the sampler that made them (guidance {values['guidance_scale']:g}, temperature "
         f"{values['temperature']:g}).",
-    )
-
-
-def _sampler(dataset: Dataset) -> dict[str, float]:
-    """Guidance and temperature that most of the clips were made with; nothing of clips from another studio."""
-    samples = dataset.items.order_by().values("chosen__sample")
-    jobs = AudioSample.objects.filter(pk__in=samples).order_by().values("job__guidance_scale", "job__temperature")
-    most = jobs.annotate(clips=Count("pk")).order_by("-clips", "job__guidance_scale", "job__temperature").first()
-    return (
-        {}
-        if most is None
-        else {
-            "guidance_scale": most["job__guidance_scale"],
-            "temperature": most["job__temperature"],
-        }
     )

@@ -80,6 +80,11 @@ class RunRecorder:
         self._lines.append((timezone.now(), level, text))
         log.debug("training", run_id=str(self.run.pk), said=text)
 
+    def say_now(self, text: str) -> None:
+        """A sentence before something that takes a while, written at once."""
+        self.say(text)
+        self.flush()
+
     def keep_checkpoints(self) -> None:
         """Bring new checkpoints to the storage. A store that fails costs no training: the next time brings them too."""
         here = local_checkpoints(self.run.folder)

@@ -22,6 +22,7 @@ from training.runs.items import Items, load_items
 from training.runs.journal import write_line
 from training.runs.recorder import RunRecorder
 from training.runs.registering import complete_with_adapter
+from training.runs.strength import keep_what_holds
 from training.specs import PreferencePair, ReportCallback, TrainingResult
 
 log = structlog.get_logger(__name__)
@@ -65,7 +66,6 @@ def train_run(run: TrainingRun, on_step: ReportCallback | None = None) -> None:
 
 def _train_and_finish(run: TrainingRun, recorder: RunRecorder) -> None:
     result = _train(run, recorder)
-    recorder.keep_checkpoints()
     patiently(recorder.flush)
     raise_if_stopping()
     if not result.cancelled:
@@ -78,22 +78,33 @@ def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
     if run.base_model.revision != run.base_revision:
         raise BaseModelChanged(run.base_model.display_name)
     config = run.training_config
-    recorder.say(f"Reading the dataset “{run.dataset.name}”.")
-    recorder.flush()
+    recorder.say_now(f"Reading the dataset “{run.dataset.name}”.")
     items = trainable_items(run.dataset, config.method)
     recorder.say(
         f"Method {config.method} on {run.base_model.display_name}: {len(items.training)} items to train on, "
         f"{len(items.validation)} held out. First, what the model makes of them before training."
     )
     fetch_checkpoints(run)
-    return train(
+    parent = adapter_spec(run.parent) if run.parent else None
+    result = train(
         base=run.base_model.spec(),
         config=config,
         training=items.training,
         validation=items.validation,
         folder=run.folder,
-        parent=adapter_spec(run.parent) if run.parent else None,
+        parent=parent,
         on_step=recorder.report,
+        should_stop=recorder.should_stop,
+    )
+    recorder.keep_checkpoints()
+    return keep_what_holds(
+        result,
+        source=run.dataset,
+        items=items.training,
+        config=config,
+        base_model=run.base_model,
+        parent=parent,
+        say=recorder.say_now,
         should_stop=recorder.should_stop,
     )
 
@@ -121,13 +132,13 @@ def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder) -> 
         "best_step": result.best_step,
         "best_value": result.best_value if result.best_value < float("inf") else None,
         "final_loss": loss.value if loss else None,
+        "kept_share": result.kept_share,
     }
     if not run.register:
         if patiently(lambda: run.complete(**results)):
             _tell_completed(run, None)
         return
-    recorder.say(f"Registering the checkpoint of step {result.best_step}: does it change what the model computes?")
-    recorder.flush()
+    recorder.say_now(f"Registering the checkpoint of step {result.best_step}: does it change what the model computes?")
     _tell_completed(run, complete_with_adapter(run, result, **results))
 
 

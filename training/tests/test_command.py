@@ -16,6 +16,7 @@ from adapters.models import Adapter
 from text2song.tests.live import ROOT, LiveStudio, free_port
 from training.models import Experiment, TrainingRun
 from training.tests.trainable import SETTINGS, preference_rows, write_rows
+from training.trainer import strength
 
 pytestmark = pytest.mark.django_db
 QUICK = [f"--set={name}={json.dumps(value)}" for name, value in (SETTINGS | {"max_steps": 2}).items()]
@@ -32,17 +33,20 @@ def test_a_dataset_id_trains_as_the_page_does(experiment, user, capsys):
     assert "Registered as by hand-run-1@1.0.0" in printed.out and "2/2" in printed.err
 
 
-def test_an_exported_dataset_trains_without_rows_in_the_database(tiny, tmp_path, capsys):
+def test_an_exported_dataset_trains_without_rows_in_the_database(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(strength, "AIM", -100.0)  # nothing is good enough
     rows = write_rows(tmp_path / "votes.jsonl", preference_rows())
     file = tmp_path / "settings.toml"
     file.write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in SETTINGS.items()))
     arguments = ["train", f"--dataset={rows}", f"--config={file}", "--set=max_steps=2", f"--out={tmp_path / 'out'}"]
     call_command(*arguments, "--no-register")
     assert not Adapter.objects.exists() and (tmp_path / "out" / "best" / "adapter_model.safetensors").is_file()
-    call_command(*arguments)
+    call_command(*arguments, "--set=guard_clips=4")
     adapter = Adapter.objects.get()
     assert (adapter.label, adapter.training_config["max_steps"]) == ("votes-dpo@1.0.0", 2)
-    assert not Experiment.objects.exists() and "Registered as votes-dpo" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert not Experiment.objects.exists() and "Registered as votes-dpo" in printed.out
+    assert adapter.training_config["kept_share"] == strength.WEAKEST and "40 % of it is kept." in printed.err
 
 
 @pytest.mark.parametrize(

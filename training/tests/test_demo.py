@@ -71,8 +71,8 @@ def test_the_loop_closes(walk, monkeypatch, capsys):
     assert "Win rate against the base, blind" in capsys.readouterr().out
     run = TrainingRun.objects.get()
     assert run.state == "completed" and run.adapter == Adapter.objects.get() and run.adapter.is_active
-    assert RaterProfile.objects.get(user__username=loop.RATER).kind == RaterProfile.Kind.SYNTHETIC
-    assert {p.rater.username for p in Preference.objects.all()} == {loop.RATER}
+    assert RaterProfile.objects.get(user__username="synthetic-rater-darkness").kind == RaterProfile.Kind.SYNTHETIC
+    assert {p.rater.username for p in Preference.objects.all()} == {"synthetic-rater-darkness"}
     counted = Trial.objects.counted()
     assert counted.count() == 6
     held_out = {trial.pair.prompt_id for trial in counted}
@@ -91,13 +91,13 @@ def test_a_taste_labels_what_nobody_heard_if_it_can_be_relied_on(walk, monkeypat
     told = walk("--seed", "3", "--votes", "10")
     taste = Taste.objects.get()
     assert told["votes"] == 10 and told["learned"]["usable"] is is_usable
-    assert taste.raters == [loop.RATER] and taste.votes == 10
+    assert taste.raters == ["synthetic-rater-brightness"] and taste.votes == 10
     items = TrainingRun.objects.get().dataset.items
     assert items.filter(labelled_by=None).count() == 10
     assert items.filter(labelled_by=taste).exists() is is_usable
     assert Preference.objects.filter(source="direct").count() == 10, "a taste never votes"
     round_ = Round.objects.get()
-    assert (round_.state, round_.owner.username, round_.taste) == ("completed", loop.RATER, taste)
+    assert (round_.state, round_.owner.username, round_.taste) == ("completed", "synthetic-rater-brightness", taste)
     assert round_.trains_on == ("taste" if is_usable else "votes")
     assert round_.adapter == Adapter.objects.get() and round_.prompts.count() == round_.jobs.count() == 6
 

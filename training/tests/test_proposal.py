@@ -39,6 +39,7 @@ def test_pairs_that_a_taste_labelled_are_trained_on_in_few_steps(labelled, steps
     dataset.statistics["labelled"] = {"judges": {"taste anna@1": labelled}}
     found = proposal(dataset)
     assert found.values.get("max_steps") == steps and ("max_kl" in found.values) is bool(labelled)
+    assert ("guard_clips" in found.values) is bool(labelled)
     assert ("labelled by a taste" in found.reason) is bool(steps)
 
 

@@ -16,9 +16,10 @@ from generation.sound.tempo import estimate_tempo, same_tempo
 from generation.specs import ModelSpec, SampleSpec, SamplingSpec
 from generation.tests.factories import AudioSampleFactory
 from training.demo.tastes import brightness
+from training.quality import measuring
 from training.quality.guards import RULES, Figure, Guards
 from training.quality.likeness import across_prompts, difference, within_prompts
-from training.quality.measuring import Heard, sound_figures
+from training.quality.sounds import Heard, sound_figures
 
 RATE = 16_000
 RNG = np.random.default_rng(5)
@@ -120,9 +121,9 @@ def test_a_clip_is_held_against_the_tempo_its_prompt_asks_for(asked, kept):
     sample = AudioSampleFactory(job__prompt__tempo=asked, loudness_lufs=-16.0, gain_db=4.0)
     flac = encode_flac(beats(120), RATE)
     sample.audio_file.save("beats.flac", ContentFile(flac), save=True)
-    heard = Heard.of(sample)
-    assert heard.tempo == pytest.approx(kept, nan_ok=True)
-    assert heard.loudness == -20.0 and heard.noise == pytest.approx(noise(*read_flac(flac)))
+    found = measuring.heard(sample)
+    assert found.tempo == pytest.approx(kept, nan_ok=True)
+    assert found.loudness == -20.0 and found.noise == pytest.approx(noise(*read_flac(flac)))
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,7 @@ def heard(number: int, **changes: float | np.ndarray) -> Heard:
         "loudness": -20 + wobble,
         "noise": 0.4 * (1 + wobble),
     }
-    return Heard(sample=None, **usual | changes)  # type: ignore[arg-type]
+    return Heard(**usual | changes)  # type: ignore[arg-type]
 
 
 def studio(offset: int = 0, **changes: float | np.ndarray) -> list[list[Heard]]:

@@ -6,6 +6,7 @@ import shutil
 import threading
 
 import pytest
+from django.urls import reverse
 from django_q.models import OrmQ
 
 from adapters.files.keeping import local_folder
@@ -19,6 +20,7 @@ from training.runs import recorder, worker
 from training.runs.worker import drain, failure_sentence, train_run
 from training.services import cancel_run, create_experiment, create_run, resume_run, start_run
 from training.tests.trainable import SETTINGS, preference_rows, rated_rows
+from training.trainer import strength
 
 pytestmark = pytest.mark.django_db
 NO_EFFECT = {"learning_rate": 1e-30, "max_steps": 2, "weight_decay": 0.0}
@@ -80,6 +82,53 @@ def test_a_run_ends_as_a_registered_adapter(experiment, user, django_capture_on_
     assert all(prefix.startswith(f"{run.files}/") for prefix in run.checkpoints.values())
     assert "Checkpoint of step 6 stored." in said(run) and "The adapter warm-run-1@1.0.0 is registered." in said(run)
     assert list(run.log_lines.values_list("number", flat=True)) == list(range(1, run.log_lines.count() + 1))
+
+
+def test_a_run_keeps_what_the_sound_bears_and_says_so(experiment, user, client, monkeypatch):
+    monkeypatch.setattr(strength, "AIM", 100.0)  # everything is good enough
+    whole = claimed(experiment, user, name="whole", overrides={"guard_clips": 4})
+    train_run(whole)
+    whole.refresh_from_db()
+    assert (whole.state, whole.kept_share) == ("completed", 1.0), whole.error
+    assert "All of it is kept. Of what guards allow, “" in said(whole)
+    monkeypatch.setattr(strength, "AIM", -100.0)  # nothing is good enough
+    part = claimed(experiment, user, name="part", overrides={"guard_clips": 4})
+    train_run(part)
+    part.refresh_from_db()
+    assert (part.state, part.kept_share) == ("completed", strength.WEAKEST), part.error
+    assert (
+        part.adapter.training_config["kept_share"] == strength.WEAKEST and part.adapter.sha256 != whole.adapter.sha256
+    )
+    assert "40 % of it is kept" in said(part)
+    client.force_login(user)
+    page = client.get(reverse("run-detail", args=[part.pk])).content.decode()
+    assert "40 % of what it had learned by then" in page
+    assert "of what it had learned" not in client.get(reverse("run-detail", args=[whole.pk])).content.decode()
+    assert client.get(reverse("api-run-detail", args=[part.pk])).json()["kept_share"] == strength.WEAKEST
+
+
+def test_cancelled_while_it_is_heard_and_resumed_it_is_the_same_adapter(experiment, user, monkeypatch):
+    whole = claimed(experiment, user, name="whole", overrides={"guard_clips": 4})
+    train_run(whole)
+    broken = claimed(experiment, user, name="broken", overrides={"guard_clips": 4})
+    with monkeypatch.context() as interrupted:
+        hear = strength._Player.hear
+
+        def cancelled(player, adapter):
+            cancel_run(run=TrainingRun.objects.get(pk=broken.pk), actor=user)
+            return hear(player, adapter)
+
+        interrupted.setattr(strength._Player, "hear", cancelled)
+        train_run(broken)
+    broken.refresh_from_db()
+    assert (broken.state, broken.adapter, broken.step) == ("cancelled", None, 6)
+    shutil.rmtree(broken.folder)
+    resume_run(run=broken, actor=user)
+    assert drain("other:2:2") == 1
+    broken.refresh_from_db()
+    whole.refresh_from_db()
+    assert broken.state == "completed", broken.error
+    assert broken.adapter.sha256 == whole.adapter.sha256
 
 
 class Killed(BaseException):

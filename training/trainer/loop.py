@@ -23,12 +23,14 @@ from generation.specs import AdapterSpec, ModelSpec
 from training.config import Method, TrainingConfig
 from training.specs import (
     ITEM_OF_METHOD,
+    Clip,
     LabelledClip,
     ReportCallback,
     StepReport,
     StopCallback,
     TrainingItem,
     TrainingResult,
+    clips_of,
 )
 from training.trainer.checkpoints import (
     Progress,
@@ -42,12 +44,10 @@ from training.trainer.exceptions import TrainingError
 from training.trainer.lora import attach_adapter
 from training.trainer.losses import kto_baseline
 from training.trainer.objectives import (
-    Clip,
     Example,
     Scored,
     Share,
     batch_loss,
-    clips_of,
     means,
     mismatched_clips,
     normalised,

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from generation.specs import Codes
 from training.config import DpoLoss, Method, TrainingConfig
-from training.specs import LabelledClip, LikedClip, PreferencePair, RankedClips, TrainingItem
+from training.specs import Clip, LabelledClip, PreferencePair, RankedClips, TrainingItem
 from training.trainer.exceptions import TrainingError
 from training.trainer.losses import dpo_loss, imitation_loss, kto_loss, ranking_loss
 
-Clip: TypeAlias = tuple[str, Codes]
 Share: TypeAlias = tuple[float, float]
 """A mean before it is divided: a sum, and the weight it is divided by. Shares of batches and processes add up."""
 
@@ -32,15 +31,6 @@ class Example:
     clips: tuple[Clip, ...]
     reference: Tensor
     mismatched: tuple[Clip, Tensor] | None = None
-
-
-def clips_of(item: TrainingItem) -> tuple[Clip, ...]:
-    """The clips whose log-probabilities the item's loss is made of."""
-    if isinstance(item, LikedClip | LabelledClip):
-        return ((item.text, item.codes),)
-    if isinstance(item, PreferencePair):
-        return ((item.text, item.chosen), (item.text, item.rejected))
-    return tuple((item.text, codes) for codes in item.clips)
 
 
 def mismatched_clips(items: Sequence[LabelledClip], others: Sequence[LabelledClip]) -> list[Clip]:

@@ -11,7 +11,7 @@ import os
 import tempfile
 import tomllib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -35,6 +35,7 @@ from training.config import Method, TrainingConfig
 from training.exceptions import NothingLearned, RunIsFinished
 from training.models import TrainingRun
 from training.promotion.services import open_for_new
+from training.runs.strength import keep_what_holds
 from training.runs.worker import failure_sentence, train_run, trainable_items
 from training.services import create_experiment, create_run
 from training.services.experiments import read_config
@@ -86,7 +87,7 @@ class Command(BaseCommand):
         else:
             config = read_config({"method": source.methods[0], **values})
             with tempfile.TemporaryDirectory(prefix="train-") as scratch:
-                _call_trainer(source, config, base_model, parent, Path(scratch), None)
+                _call_trainer(source, config, base_model, parent, Path(scratch), None, self.stderr.write)
 
     # -- a dataset of the studio ---------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class Command(BaseCommand):
         folder = options["out"] or settings.RUNS_DIR / f"command-{uuid.uuid4()}"
         try:
             with _Bar(hidden=not _is_main_process()) as bar:
-                result = _call_trainer(path, config, base_model, parent, folder, bar.report)
+                result = _call_trainer(path, config, base_model, parent, folder, bar.report, self.stderr.write)
         except DomainError:
             raise
         except Exception as error:
@@ -171,7 +172,8 @@ class Command(BaseCommand):
                 parent=parent,
                 source=Adapter.Source.TRAINING,
                 description=f"Trained with {config.method} on the exported dataset “{path.name}”.",
-                training_config=config.to_mapping() | {"steps": result.steps, "best_step": result.best_step},
+                training_config=config.to_mapping()
+                | {"steps": result.steps, "best_step": result.best_step, "kept_share": result.kept_share},
             )
             if options["blind_test"]:
                 self.stderr.write(open_for_new(adapter))
@@ -211,19 +213,33 @@ def _call_trainer(
     parent: Adapter | None,
     folder: Path,
     on_step: ReportCallback | None,
+    say: Callable[[str], None],
 ) -> TrainingResult:
     """Train without a run in the database."""
     from training.trainer.loop import train
 
     items = trainable_items(source, config.method)
-    return train(
+    begins = adapter_spec(parent) if parent else None
+    result = train(
         base=base_model.spec(),
         config=config,
         training=items.training,
         validation=items.validation,
         folder=folder,
-        parent=adapter_spec(parent) if parent else None,
+        parent=begins,
         on_step=on_step,
+    )
+    if not _is_main_process():
+        return result
+    return keep_what_holds(
+        result,
+        source=source,
+        items=items.training,
+        config=config,
+        base_model=base_model,
+        parent=begins,
+        say=say,
+        should_stop=lambda: False,
     )
 
 

@@ -1,0 +1,66 @@
+"""After training: how much of what was learned is kept, found out from clips and told in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datasets_app.models import Dataset
+from generation.models import BaseModel
+from generation.specs import AdapterSpec
+from training.config import TrainingConfig
+from training.runs.items import frames_of, made_with, wishes_of
+from training.specs import StopCallback, TrainingItem, TrainingResult
+
+if TYPE_CHECKING:
+    from training.trainer.strength import Try
+
+
+def keep_what_holds(
+    result: TrainingResult,
+    *,
+    source: Dataset | Path,
+    items: Sequence[TrainingItem],
+    config: TrainingConfig,
+    base_model: BaseModel,
+    parent: AdapterSpec | None,
+    say: Callable[[str], None],
+    should_stop: StopCallback,
+) -> TrainingResult:
+    """`result` with the part of its adapter that the sound bears, as `config` asks for; `cancelled` when stopped."""
+    if not config.guard_clips or not result.folder or result.cancelled:
+        return result
+    from training.trainer.strength import keep_what_holds
+
+    say(f"Making {config.guard_clips} clips without what it learned, and as many with it: does the sound bear it all?")
+    sampling = made_with(source) if isinstance(source, Dataset) else None
+    tried = keep_what_holds(
+        base=base_model.spec(),
+        trained=Path(result.folder),
+        parent=parent,
+        wishes=wishes_of(source, items),
+        clips=config.guard_clips,
+        seconds=frames_of(items) / base_model.frame_rate,
+        sampling=sampling or config.sampling,
+        seed=config.seed,
+        should_stop=should_stop,
+    )
+    if tried is None:
+        return replace(result, cancelled=True)
+    say(told(tried))
+    return replace(result, kept_share=tried[-1].share)
+
+
+def told(tried: Sequence[Try]) -> str:
+    """As in “70 % of it is kept. Of what guards allow, “Noise” used up 98 % with all of it, 61 % with 70 % of it.”"""
+    used = ", ".join(
+        f"“{one.guard or 'none'}” used up {100 * one.used:.0f} % with {_part(one.share)} of it" for one in tried
+    )
+    kept = _part(tried[-1].share)
+    return f"{kept[0].upper()}{kept[1:]} of it is kept. Of what guards allow, {used}."
+
+
+def _part(share: float) -> str:
+    return "all" if share == 1 else f"{100 * share:.0f} %"

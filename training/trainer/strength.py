@@ -1,0 +1,154 @@
+"""How much of what was learned is kept: as much as the sound bears.
+
+What people like is bought with what nobody asked for: hiss with brightness, a lost beat with busyness. An adapter part
+of the way between where its run began and where it ended gives up most of the one for a little of the other (linear
+interpolation towards the initialization: Ramé et al., WARP, 2024).
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from peft.utils import load_peft_weights
+from safetensors.torch import save_file
+
+from generation.engine import Engine
+from generation.sound.noise import noise
+from generation.sound.processing import fade_edges, loudness
+from generation.specs import AdapterSpec, ModelSpec, SampleResult, SampleSpec, SamplingSpec
+from training.config import MAX_SEED
+from training.quality.guards import RULES, Figure
+from training.quality.sounds import Heard, keeps_tempo, sound_figures
+from training.specs import StopCallback, Wish
+
+AIM = 2 / 3
+"""Of what a guard allows, the share that may be used up: the blind test measures on other prompts."""
+WEAKEST, STEP = 0.4, 0.05
+MOST_TRIES = 4
+CLIPS_OF_A_TEXT = 2
+"""At least: what two clips of one text have in common is measured, too."""
+WEIGHTS, B_WEIGHT = "adapter_model.safetensors", ".lora_B."
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What was heard at a share of the way: which guard uses up most of what it allows, and how much (1: all of it)."""
+
+    share: float
+    guard: str
+    used: float
+
+
+def keep_what_holds(
+    *,
+    base: ModelSpec,
+    trained: Path,
+    parent: AdapterSpec | None,
+    wishes: Sequence[Wish],
+    clips: int,
+    seconds: float,
+    sampling: SamplingSpec,
+    seed: int,
+    should_stop: StopCallback,
+) -> list[Try] | None:
+    """Take the adapter in the folder `trained` back towards where its run began, until no guard of the sound is near
+    its limit; returns what was tried, the last of which the folder then holds.
+
+    About `clips` clips of `seconds` are made for `wishes` without it, and as many at each share that is tried; the next
+    one is in proportion to what was used up. None when it was asked to stop. Raises what the engine raises.
+    """
+    texts = max(1, min(len(wishes), clips // CLIPS_OF_A_TEXT))
+    each = max(CLIPS_OF_A_TEXT, round(clips / texts))
+    player = _Player(Engine(base), wishes[:texts], each, seconds, sampling, seed, should_stop)
+    before = player.hear(parent)
+    tried: list[Try] = []
+    share = 1.0
+    with tempfile.TemporaryDirectory(prefix="strength-") as scratch:
+        while before is not None:
+            path = part_way(trained, Path(parent.path) if parent else None, share, Path(scratch) / f"{share:.2f}")
+            after = player.hear(AdapterSpec(str(path), str(path)))
+            if after is None:
+                return None
+            tried.append(Try(share, *most_used(sound_figures(after, before))))
+            if tried[-1].used <= AIM or share <= WEAKEST or len(tried) == MOST_TRIES:
+                shutil.copytree(path, trained, dirs_exist_ok=True)
+                return tried
+            share = next_share(tried[-1])
+    return None
+
+
+def next_share(last: Try) -> float:
+    """The share that would use up `AIM`, if what is used up grows with it; a step less at least."""
+    wanted = math.floor(round(last.share * AIM / last.used / STEP, 6)) * STEP
+    return round(max(WEAKEST, min(wanted, last.share - STEP)), 2)
+
+
+def most_used(figures: Mapping[str, Figure]) -> tuple[str, float]:
+    """The guard that uses up most of what it allows, by its name, and how much of it."""
+    used = {rule.name: rule.used(figures[rule.key]) for rule in RULES if rule.key in figures}
+    known = {name: share for name, share in used.items() if not math.isnan(share)}
+    return max(known.items(), key=lambda item: item[1], default=("", 0.0))
+
+
+def part_way(trained: Path, parent: Path | None, share: float, folder: Path) -> Path:
+    """Write into `folder` the adapter that lies `share` of the way from `parent`, or from no change, to `trained`.
+
+    Without a parent only B is scaled: a new adapter's B is zero, whatever its A.
+    """
+    shutil.copytree(trained, folder, dirs_exist_ok=True)
+    if share == 1.0:
+        return folder
+    end = load_peft_weights(str(trained), device="cpu")
+    if parent is None:
+        weights = {name: share * tensor if B_WEIGHT in name else tensor for name, tensor in end.items()}
+    else:
+        start = load_peft_weights(str(parent), device="cpu")
+        weights = {name: start[name].lerp(tensor, share) for name, tensor in end.items()}
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Player:
+    """Makes the same clips again and again, each time with another adapter: `each` for every one of `wishes`."""
+
+    engine: Engine
+    wishes: Sequence[Wish]
+    each: int
+    seconds: float
+    sampling: SamplingSpec
+    seed: int
+    should_stop: StopCallback
+
+    def hear(self, adapter: AdapterSpec | None) -> list[list[Heard]] | None:
+        """What is made for each wish; None when it was asked to stop."""
+        specs = [self._spec(number, adapter) for number in range(self.each * len(self.wishes))]
+        heard: list[list[Heard]] = [[] for _ in self.wishes]
+        for made in self.engine.generate(specs, should_stop=lambda _: self.should_stop()):
+            wish = made.index // self.each
+            heard[wish].append(_heard(made, self.wishes[wish]))
+        return heard if all(len(clips) == self.each for clips in heard) else None
+
+    def _spec(self, number: int, adapter: AdapterSpec | None) -> SampleSpec:
+        seed = np.random.SeedSequence((self.seed, number)).generate_state(1)[0] % MAX_SEED
+        adapters = () if adapter is None else (adapter,)
+        text = self.wishes[number // self.each].text
+        return SampleSpec("", number, text, int(seed), self.seconds, self.sampling, adapters)
+
+
+def _heard(made: SampleResult, wish: Wish) -> Heard:
+    own = loudness(fade_edges(made.audio, made.sample_rate), made.sample_rate)
+    return Heard(
+        codes=made.codes,
+        silent=float(own is None),
+        clipped=math.nan,
+        tempo=keeps_tempo(made.audio, made.sample_rate, wish.tempo),
+        loudness=math.nan if own is None else own,
+        noise=noise(made.audio, made.sample_rate),
+    )

@@ -7,6 +7,7 @@ with the reasons otherwise.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -216,13 +217,22 @@ def measure_guards(promotion: Promotion) -> Guards:
     """What the adapter's clips cost, beside its opponent's, and how far it moved from it."""
     adapter, opponent = promotion.adapter, promotion.opponent
     made, rival = (_clips_of(arm) for arm in promotion.test.arms.order_by("position"))
-    return measure(
+    measured = measure(
         made=made,
         rival=rival,
         base=adapter.base_model.spec(),
         adapter=adapter_spec(adapter),
         opponent=adapter_spec(opponent) if opponent else None,
     )
+    return replace(measured, used_before=used_by(opponent))
+
+
+def used_by(adapter: Adapter | None) -> dict[str, float]:
+    """What of the guards the adapter used up against its base model, by the last test that measured it."""
+    if adapter is None:
+        return {}
+    measured = adapter.promotions.exclude(guards={}).order_by("-decided_at").first()
+    return Guards.from_mapping(measured.guards).used_with() if measured else {}
 
 
 def _clips_of(arm: Arm) -> list[AudioSample]:

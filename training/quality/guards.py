@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,8 @@ class Rule:
     """What a figure may be. `limit` takes the opponent's value; `is_most` tells a ceiling from a floor.
 
     `shown` formats a value, `moved` a difference; `problem` is the sentence when the limit is passed, with `{value}`,
-    `{base}` and `{limit}`.
+    `{base}` and `{limit}`. `adds_up`: what adapters that go on from one another each take is added up, or ten small
+    steps would lead past a limit that forbids a large one.
     """
 
     key: str
@@ -57,8 +58,10 @@ class Rule:
     explanation: str
     problem: str
     moved: Callable[[float], str] = "{:+.3f}".format
+    adds_up: bool = True
 
-    def judge(self, figure: Figure) -> Guard:
+    def judge(self, figure: Figure, used_before: float = 0.0) -> Guard:
+        """`used_before` is the share of what is allowed that adapters before it took."""
         limit = self.limit(figure.base)
         wanted = f"{'at most' if self.is_most else 'at least'} {self.shown(limit)}"
         if math.isnan(figure.value) or math.isnan(limit):
@@ -68,6 +71,12 @@ class Rule:
         words = {"value": self.shown(figure.value), "base": self.shown(figure.base), "limit": self.shown(limit)}
         interval = "" if math.isnan(figure.low) else f"{self.moved(figure.low)} to {self.moved(figure.high)}"
         problem = "" if holds else self.problem.format(**words)
+        used = self.used(figure)
+        if holds and self.adds_up and used > 0 and used_before + used > 1:
+            problem = (
+                f"{self.name}: with the adapters it goes on from it has used up {used_before + used:.0%} of what is "
+                "allowed against the base model."
+            )
         return Guard(self.key, self.name, words["value"], words["base"], interval, wanted, self.explanation, problem)
 
     def used(self, figure: Figure) -> float:
@@ -164,6 +173,7 @@ RULES: tuple[Rule, ...] = (
         "matched, and 3 dB is what everybody hears.",
         "The clips' own loudness moved by {value}.",
         _decibels,
+        adds_up=False,
     ),
     Rule(
         "diversity",
@@ -193,6 +203,7 @@ RULES: tuple[Rule, ...] = (
         "Share of clips below -50 LUFS before loudness is matched. One in twenty may fail.",
         "{value} of the clips are silent.",
         _points,
+        adds_up=False,
     ),
     Rule(
         "clipped",
@@ -203,6 +214,7 @@ RULES: tuple[Rule, ...] = (
         "Share of clips that went past full scale before loudness was matched.",
         "{value} of the clips are clipped.",
         _points,
+        adds_up=False,
     ),
     Rule(
         "drift",
@@ -213,6 +225,7 @@ RULES: tuple[Rule, ...] = (
         "How much less likely the opponent's clips became, under the guidance and sampling that they were played with. "
         "Half a nat leaves a code three fifths of its probability.",
         "It drifted {value} from what it goes on from.",
+        adds_up=False,
     ),
 )
 RULE_BY_KEY = {rule.key: rule for rule in RULES}
@@ -221,9 +234,10 @@ RULE_BY_KEY = {rule.key: rule for rule in RULES}
 @dataclass(frozen=True, slots=True)
 class Guards:
     """All figures that were measured, by the rules' keys. What no prompt asks for (a tempo) has no figure, nor has what
-    needs a model that is not installed."""
+    needs a model that is not installed. `used_before` is by key, too: see `Rule.judge`."""
 
     figures: Mapping[str, Figure]
+    used_before: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_mapping(cls, stored: Mapping[str, Any]) -> Guards:
@@ -236,7 +250,8 @@ class Guards:
                 key: Figure(*(_number(values.get(name)) for name in ("value", "base", "low", "high")))
                 for key, values in stored["figures"].items()
                 if key in RULE_BY_KEY
-            }
+            },
+            stored.get("used_before", {}),
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -246,12 +261,26 @@ class Guards:
             | {"limit": _limit(key, figure)}
             for key, figure in self.figures.items()
         }
-        return {"figures": figures, "hold": self.hold}
+        before = {"used_before": dict(self.used_before)} if self.used_before else {}
+        return {"figures": figures, **before, "hold": self.hold}
+
+    def used_with(self) -> dict[str, float]:
+        """What is used up of what adds up, by key, with what was before; what is given back is taken off."""
+        used = dict(self.used_before)
+        for rule in RULES:
+            share = rule.used(self.figures[rule.key]) if rule.adds_up and rule.key in self.figures else math.nan
+            if not math.isnan(share):
+                used[rule.key] = used.get(rule.key, 0.0) + share
+        return used
 
     @property
     def guards(self) -> list[Guard]:
         """Each beside its limit, in the rules' order."""
-        return [rule.judge(self.figures[rule.key]) for rule in RULES if rule.key in self.figures]
+        return [
+            rule.judge(self.figures[rule.key], self.used_before.get(rule.key, 0.0))
+            for rule in RULES
+            if rule.key in self.figures
+        ]
 
     @property
     def problems(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -243,6 +244,21 @@ def test_a_limit_is_a_limit_and_says_why(rule):
     assert not rule.judge(Figure(limit, base)).problem
     assert rule.judge(Figure(beyond, base)).problem
     assert len(rule.explanation) > 40
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.key)
+def test_small_steps_add_up_to_a_large_one_where_they_lead_away_from_the_base(rule):
+    base = 0.8 if rule.adds_up else 0.0
+    half = base + 0.6 * (rule.limit(base) - base)
+    guards = Guards({rule.key: Figure(half, base)})
+    assert guards.hold
+    after = replace(guards, used_before=guards.used_with())
+    assert after.hold is not rule.adds_up
+    if rule.adds_up:
+        assert "120%" in after.problems[0] and "base model" in after.problems[0]
+        assert Guards.from_mapping(after.to_mapping()).problems == after.problems
+        better = Guards({rule.key: Figure(base - 0.5 * (half - base), base)}, guards.used_with())
+        assert better.hold and better.used_with()[rule.key] == pytest.approx(0.3), "what is given back is taken off"
 
 
 def test_figures_are_stored_and_read_back():

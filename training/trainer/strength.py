@@ -60,13 +60,13 @@ def keep_what_holds(
     """Take the adapter in the folder `trained` back towards where its run began, until no guard of the sound is near
     its limit; returns what was tried, the last of which the folder then holds.
 
-    About `clips` clips of `seconds` are made for `wishes` without it, and as many at each share that is tried; the next
-    one is in proportion to what was used up. None when it was asked to stop. Raises what the engine raises.
+    About `clips` clips of `seconds` are made for `wishes` by the base alone, and as many at each share that is tried;
+    the next one is in proportion to what was used up. None when it was asked to stop. Raises what the engine raises.
     """
     texts = max(1, min(len(wishes), clips // CLIPS_OF_A_TEXT))
     each = max(CLIPS_OF_A_TEXT, round(clips / texts))
     player = _Player(Engine(base), wishes[:texts], each, seconds, sampling, seed, should_stop)
-    before = player.hear(parent)
+    before = player.hear(None)
     tried: list[Try] = []
     share = 1.0
     with tempfile.TemporaryDirectory(prefix="strength-") as scratch:

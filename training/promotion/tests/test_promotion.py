@@ -295,6 +295,22 @@ def test_a_guard_that_fails_promotes_nothing(policy, curator, monkeypatch):
     assert promotion.guards["hold"] is False and not Adapter.objects.filter(is_default=True).exists()
 
 
+def test_a_chain_of_rounds_cannot_walk_past_a_limit_in_small_steps(policy, curator, monkeypatch):
+    step = {**SOUND.figures, "noise": Figure(0.412, 0.4)}
+    monkeypatch.setattr(promotions, "measure", lambda **clips: Guards(step))
+    monkeypatch.setattr(promotions, "adapter_spec", lambda adapter: None)
+    first = AdapterFactory()
+    for number, outcome in enumerate(("promoted", "declined")):
+        adapter = AdapterFactory(base_model=first.base_model, parent=first) if number else first
+        promotion = open_promotion(adapter=adapter, actor=curator)
+        vote_all(promotion, wins=20, losses=0)
+        assert decided(promotion).outcome == outcome
+    assert promotion.reason.startswith(
+        "Noise: with the adapters it goes on from it has used up 120% of what is allowed"
+    )
+    assert promotion.guards["hold"] is False and Adapter.objects.default_of(first.base_model) == first
+
+
 def test_a_programs_votes_choose_no_default(policy, curator, sound):
     program = UserFactory()
     RaterProfile.objects.create(user=program, kind=RaterProfile.Kind.SYNTHETIC)

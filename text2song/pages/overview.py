@@ -14,11 +14,9 @@ from feedback.judgements import summaries
 from feedback.pages.library_filter import NAME, WAITING
 from generation.models import AudioSample, GenerationJob
 from text2song.pages.navigation import url_or_empty
+from text2song.pages.next_step import what_stands_still
 from text2song.workforce import Workforce
-from training.models import Round, TrainingRun
-
-STANDS = {"default": "The queue", "generation": "Generation", "training": "Training"}
-"""What stands still when nobody does the work of a cluster."""
+from training.models import TrainingRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +43,6 @@ class Station:
     unit: str = ""
     at_work: str = ""
     moves: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class NextStep:
-    """The most useful thing to do now."""
-
-    title: str
-    text: str
-    url: str
-    action: str
-    is_notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +84,9 @@ def status(workforce: Workforce) -> Status:
         jobs_url=_jobs_url("active"),
         waiting=summaries.without_feedback(AudioSample.objects.visible().kept().order_by()).count(),
         waiting_url=_waiting_url(),
-        standing_still=_standing_still(workforce),
+        standing_still=what_stands_still(workforce),
         jobs_move=not workforce.crews["generation"].stands_still,
     )
-
-
-def _standing_still(workforce: Workforce) -> str:
-    """Such as “Generation stands still”; empty when nothing does."""
-    crews = workforce.standing_still
-    if len(crews) > 1:
-        return f"{len(crews)} queues stand still"
-    return f"{STANDS[crews[0].cluster]} stands still" if crews else ""
 
 
 def figures(reader: User) -> Figures:
@@ -185,45 +164,6 @@ def _adapters() -> Station:
     return Station(
         "Adapter", "adapters", "The better sound goes back in", url_or_empty("adapters"), counts["active"], unit
     )
-
-
-def next_step(totals: Figures, workforce: Workforce, reader: User | None = None) -> NextStep | None:
-    """What to do now: see why work stands still, go on with the reader's round, write a first prompt, watch what runs,
-    look at a failure, or listen to the newest candidates.
-    """
-    if workforce.standing_still:
-        workers = f"{url_or_empty('settings')}#workers"
-        return NextStep(_standing_still(workforce), workforce.notice, workers, "See the workers", is_notice=True)
-    if reader is not None and (waiting := _round_of(reader)):
-        return waiting
-    newest = GenerationJob.objects.visible().select_related("prompt").first()
-    create = url_or_empty("create")
-    if newest is None:
-        return NextStep(
-            "Write your first prompt",
-            "Say what you would like to hear. A few candidates are made from it, and you listen to them side by side.",
-            create,
-            "Write a prompt",
-        )
-    page = url_or_empty("job-detail", newest.pk)
-    if totals.active:
-        count = f"{totals.active} jobs are" if totals.active > 1 else "One job is"
-        text = f"{count} in the works. Candidates appear as they are made."
-        return NextStep("Watch the music being made", text, _jobs_url("active"), "Watch")
-    if newest.state == GenerationJob.State.FAILED:
-        return NextStep("The newest job failed", newest.error or "It gave no reason.", page, "See what to do")
-    if newest.state == GenerationJob.State.COMPLETED:
-        return NextStep("Listen to the newest candidates", f"“{newest.prompt}”", page, "Listen")
-    return NextStep("Try another prompt", "The newest job was cancelled; the prompt is kept.", create, "Write a prompt")
-
-
-def _round_of(reader: User) -> NextStep | None:
-    """Their round under “Teach the studio”, if it waits for them."""
-    mine = Round.objects.unfinished().filter(owner=reader).first()
-    if mine is None or (mine.is_under_way and not mine.asks_its_owner):
-        return None
-    text = f"{mine.get_step_display()}. {mine.told}".strip()
-    return NextStep(f"Round {mine.number} waits for you", text, url_or_empty("round-detail", mine.pk), "Go on")
 
 
 def newest_samples(limit: int = 3) -> list[AudioSample]:

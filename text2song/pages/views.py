@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from text2song.outages import outage_behind
 from text2song.pages import overview as loop
+from text2song.pages.next_step import next_step
 from text2song.pages.requests import StudioRequest
 from text2song.refusals import say_outage
 from text2song.workforce import workforce_of
@@ -39,7 +40,7 @@ def _loop_context(request: StudioRequest, totals: loop.Figures) -> dict[str, Any
     workforce = workforce_of(request)
     stations = loop.stations(totals, workforce)
     active = any(station.at_work for station in stations) or bool(workforce.standing_still)
-    return {"stations": stations, "next_step": loop.next_step(totals, workforce, request.user), "active": active}
+    return {"stations": stations, "next_step": next_step(request.user, workforce), "active": active}
 
 
 @require_safe

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,9 +24,6 @@ def reader(user):
 
 
 def test_an_empty_studio_asks_for_a_first_prompt(page, reader):
-    step = overview.next_step(overview.figures(reader), Workforce())
-    assert step.title == "Write your first prompt"
-    assert step.url == reverse("create")
     html = page.get(reverse("overview")).content.decode()
     assert "Write your first prompt" in html
     assert "N/A" in html
@@ -61,8 +60,6 @@ def test_the_length_of_the_music_is_readable(seconds, length):
 @pytest.mark.usefixtures("workers")
 def test_a_running_job_is_watched_and_polled(page, reader):
     GenerationJobFactory(running=True)
-    step = overview.next_step(overview.figures(reader), Workforce())
-    assert step.url == f"{reverse('jobs')}?state=active"
     html = page.get(reverse("overview-loop")).content.decode()
     assert 'hx-trigger="every 3s"' in html
     assert "1 at work" in html
@@ -72,18 +69,9 @@ def test_a_running_job_is_watched_and_polled(page, reader):
 
 
 @pytest.mark.usefixtures("workers")
-def test_a_failure_is_named_before_anything_else(reader):
-    GenerationJobFactory(failed=True, error="The model's files are not here.")
-    step = overview.next_step(overview.figures(reader), Workforce())
-    assert step.text == "The model's files are not here."
-    assert step.url == reverse("job-detail", args=[GenerationJob.objects.get().pk])
-
-
-@pytest.mark.usefixtures("workers")
-def test_finished_candidates_are_listened_to(page, reader):
+def test_the_newest_candidates_can_be_played(page):
     job = GenerationJobFactory(completed=True)
     AudioSampleFactory(job=job, index=0)
-    assert overview.next_step(overview.figures(reader), Workforce()).url == reverse("job-detail", args=[job.pk])
     html = page.get(reverse("overview")).content.decode()
     assert html.count("data-player=") == 1
     assert 'preload="none"' in html
@@ -115,10 +103,16 @@ def test_a_fragment_costs_no_figures(page, django_assert_max_num_queries):
         page.get(reverse("status-bar"))
 
 
-def test_the_overview_costs_the_same_for_many_samples(page, django_assert_max_num_queries):
+def test_the_overview_costs_the_same_for_many_samples(page):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            page.get(reverse("overview"))
+        return len(captured)
+
+    AudioSampleFactory(job=GenerationJobFactory(completed=True))
+    few = queries()
     for _ in range(3):
         job = GenerationJobFactory(completed=True)
         for index in range(2):
             AudioSampleFactory(job=job, index=index)
-    with django_assert_max_num_queries(16):
-        page.get(reverse("overview"))
+    assert queries() == few <= 28

@@ -287,15 +287,15 @@ def test_the_status_bar_says_so_on_every_page_and_leads_to_what_helps(page: Clie
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.__name__)
-def test_the_overviews_next_step_is_about_that(situation: Callable[[Work], None], page: Client):
+def test_the_overviews_next_step_is_about_that(situation: Callable[[Work], None], page: Client, user: Any):
     WorkerPresenceFactory()
-    job = GenerationJobFactory()
-    assert "Watch the music being made" in page.get(reverse("overview")).content.decode()
+    job = GenerationJobFactory(requested_by=user)
+    assert "Watch your music being made" in page.get(reverse("overview")).content.decode()
     situation(job)
     for name in ("overview", "overview-loop"):
         html = page.get(reverse(name)).content.decode()
         loop = html.partition('id="loop"')[2].partition("</section>")[0]
-        assert "Generation stands still" in loop and "Watch the music" not in loop
+        assert "Generation stands still" in loop and "Watch your music" not in loop
         assert f"Nobody is working on what waits: {problem(situation, job)}." in loop
         assert 'hx-trigger="every 3s"' in loop and "1 stands still" in loop
         assert "state-running" not in loop and "station-at-work" not in loop

@@ -85,6 +85,11 @@ class RunRecorder:
         self.say(text)
         self.flush()
 
+    def at(self, line: str) -> None:
+        """How far it is, as the terminal shows it in place."""
+        self._line = line
+        self._write_if_due()
+
     def keep_checkpoints(self) -> None:
         """Bring new checkpoints to the storage. A store that fails costs no training: the next time brings them too."""
         here = local_checkpoints(self.run.folder)

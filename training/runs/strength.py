@@ -27,26 +27,39 @@ def keep_what_holds(
     base_model: BaseModel,
     parent: AdapterSpec | None,
     say: Callable[[str], None],
+    at: Callable[[str], None],
     should_stop: StopCallback,
 ) -> TrainingResult:
-    """`result` with the part of its adapter that the sound bears, as `config` asks for; `cancelled` when stopped."""
+    """`result` with the part of its adapter that the sound bears, as `config` asks for; `cancelled` when stopped.
+
+    `say` is given sentences, `at` how far it is.
+    """
     if not config.guard_clips or not result.folder or result.cancelled:
         return result
+    from generation.engine.exceptions import OutOfMemory
     from training.trainer.strength import keep_what_holds
+
+    def on_clip(share: float | None, done: int, total: int) -> None:
+        at(f"Clip {done} of {total} {'of the base alone' if share is None else f'with {_part(share)} of it'}")
 
     say(f"Making {config.guard_clips} clips without what it learned, and as many with it: does the sound bear it all?")
     sampling = made_with(source) if isinstance(source, Dataset) else None
-    tried = keep_what_holds(
-        base=base_model.spec(),
-        trained=Path(result.folder),
-        parent=parent,
-        wishes=wishes_of(source, items),
-        clips=config.guard_clips,
-        seconds=frames_of(items) / base_model.frame_rate,
-        sampling=sampling or config.sampling,
-        seed=config.seed,
-        should_stop=should_stop,
-    )
+    try:
+        tried = keep_what_holds(
+            base=base_model.spec(),
+            trained=Path(result.folder),
+            parent=parent,
+            wishes=wishes_of(source, items),
+            clips=config.guard_clips,
+            seconds=frames_of(items) / base_model.frame_rate,
+            sampling=sampling or config.sampling,
+            seed=config.seed,
+            should_stop=should_stop,
+            on_clip=on_clip,
+        )
+    except OutOfMemory as error:
+        say(f"It could not be heard: {error} All of it is kept.")
+        return result
     if tried is None:
         return replace(result, cancelled=True)
     say(told(tried))

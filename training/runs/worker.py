@@ -105,6 +105,7 @@ def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
         base_model=run.base_model,
         parent=parent,
         say=recorder.say_now,
+        at=recorder.at,
         should_stop=recorder.should_stop,
     )
 

@@ -11,6 +11,7 @@ from django_q.models import OrmQ
 
 from adapters.files.keeping import local_folder
 from adapters.models import Adapter, AdapterRegistration
+from generation.engine import OutOfMemory
 from generation.jobs import adapter_check
 from text2song import work, workers
 from text2song.models import WorkerPresence
@@ -85,12 +86,15 @@ def test_a_run_ends_as_a_registered_adapter(experiment, user, django_capture_on_
 
 
 def test_a_run_keeps_what_the_sound_bears_and_says_so(experiment, user, client, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(recorder.RunRecorder, "at", lambda self, line: told.append(line))
     monkeypatch.setattr(strength, "AIM", 100.0)  # everything is good enough
     whole = claimed(experiment, user, name="whole", overrides={"guard_clips": 4})
     train_run(whole)
     whole.refresh_from_db()
     assert (whole.state, whole.kept_share) == ("completed", 1.0), whole.error
     assert "All of it is kept. Of what guards allow, “" in said(whole)
+    assert told == [f"Clip {n} of 4 {of}" for of in ("of the base alone", "with all of it") for n in range(1, 5)]
     monkeypatch.setattr(strength, "AIM", -100.0)  # nothing is good enough
     part = claimed(experiment, user, name="part", overrides={"guard_clips": 4})
     train_run(part)
@@ -107,6 +111,18 @@ def test_a_run_keeps_what_the_sound_bears_and_says_so(experiment, user, client, 
     assert client.get(reverse("api-run-detail", args=[part.pk])).json()["kept_share"] == strength.WEAKEST
 
 
+def test_without_memory_to_hear_it_all_of_it_is_kept(experiment, user, monkeypatch):
+    def full(*heard):
+        raise OutOfMemory("There is not enough memory.")
+
+    monkeypatch.setattr(strength._Player, "hear", full)
+    run = claimed(experiment, user, overrides={"guard_clips": 4})
+    train_run(run)
+    run.refresh_from_db()
+    assert (run.state, run.kept_share) == ("completed", 1.0)
+    assert "It could not be heard: There is not enough memory. All of it is kept." in said(run)
+
+
 def test_cancelled_while_it_is_heard_and_resumed_it_is_the_same_adapter(experiment, user, monkeypatch):
     whole = claimed(experiment, user, name="whole", overrides={"guard_clips": 4})
     train_run(whole)
@@ -114,9 +130,9 @@ def test_cancelled_while_it_is_heard_and_resumed_it_is_the_same_adapter(experime
     with monkeypatch.context() as interrupted:
         hear = strength._Player.hear
 
-        def cancelled(player, adapter):
+        def cancelled(*heard):
             cancel_run(run=TrainingRun.objects.get(pk=broken.pk), actor=user)
-            return hear(player, adapter)
+            return hear(*heard)
 
         interrupted.setattr(strength._Player, "hear", cancelled)
         train_run(broken)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from peft.utils import load_peft_weights
@@ -33,6 +34,7 @@ WEAKEST, STEP = 0.4, 0.05
 MOST_TRIES = 4
 CLIPS_OF_A_TEXT = 2
 """At least: what two clips of one text have in common is measured, too."""
+ClipCallback: TypeAlias = Callable[[float | None, int, int], None]
 WEIGHTS, B_WEIGHT = "adapter_model.safetensors", ".lora_B."
 
 
@@ -56,23 +58,25 @@ def keep_what_holds(
     sampling: SamplingSpec,
     seed: int,
     should_stop: StopCallback,
+    on_clip: ClipCallback,
 ) -> list[Try] | None:
     """Take the adapter in the folder `trained` back towards where its run began, until no guard of the sound is near
     its limit; returns what was tried, the last of which the folder then holds.
 
     About `clips` clips of `seconds` are made for `wishes` by the base alone, and as many at each share that is tried;
-    the next one is in proportion to what was used up. None when it was asked to stop. Raises what the engine raises.
+    the next one is in proportion to what was used up. `on_clip` is told which share is heard (None: the base), how many
+    clips of it there are, and of how many. None when it was asked to stop. Raises what the engine raises.
     """
     texts = max(1, min(len(wishes), clips // CLIPS_OF_A_TEXT))
     each = max(CLIPS_OF_A_TEXT, round(clips / texts))
-    player = _Player(Engine(base), wishes[:texts], each, seconds, sampling, seed, should_stop)
-    before = player.hear(None)
+    player = _Player(Engine(base), wishes[:texts], each, seconds, sampling, seed, should_stop, on_clip)
+    before = player.hear(None, None)
     tried: list[Try] = []
     share = 1.0
     with tempfile.TemporaryDirectory(prefix="strength-") as scratch:
         while before is not None:
             path = part_way(trained, Path(parent.path) if parent else None, share, Path(scratch) / f"{share:.2f}")
-            after = player.hear(AdapterSpec(str(path), str(path)))
+            after = player.hear(share, AdapterSpec(str(path), str(path)))
             if after is None:
                 return None
             tried.append(Try(share, *most_used(sound_figures(after, before))))
@@ -125,14 +129,16 @@ class _Player:
     sampling: SamplingSpec
     seed: int
     should_stop: StopCallback
+    on_clip: ClipCallback
 
-    def hear(self, adapter: AdapterSpec | None) -> list[list[Heard]] | None:
+    def hear(self, share: float | None, adapter: AdapterSpec | None) -> list[list[Heard]] | None:
         """What is made for each wish; None when it was asked to stop."""
         specs = [self._spec(number, adapter) for number in range(self.each * len(self.wishes))]
         heard: list[list[Heard]] = [[] for _ in self.wishes]
         for made in self.engine.generate(specs, should_stop=lambda _: self.should_stop()):
             wish = made.index // self.each
             heard[wish].append(_heard(made, self.wishes[wish]))
+            self.on_clip(share, sum(map(len, heard)), len(specs))
         return heard if all(len(clips) == self.each for clips in heard) else None
 
     def _spec(self, number: int, adapter: AdapterSpec | None) -> SampleSpec:

@@ -239,6 +239,7 @@ def _call_trainer(
         base_model=base_model,
         parent=begins,
         say=say,
+        at=lambda line: None,
         should_stop=lambda: False,
     )
 

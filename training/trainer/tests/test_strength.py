@@ -105,6 +105,7 @@ def kept(music: ModelSpec, trained: Path, parent: AdapterSpec | None = None, sto
         sampling=SamplingSpec(0.8, 200, 0.9),
         seed=4,
         should_stop=should_stop,
+        on_clip=lambda *clip: None,
     )
 
 

@@ -96,7 +96,8 @@ class ActiveJobQuota(DomainError):
     retry_after = 15
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"You have {limit} unfinished jobs, which is the limit. Wait for one to end, or cancel one.")
+        jobs = "one unfinished job" if limit == 1 else f"{limit} unfinished jobs"
+        super().__init__(f"You have {jobs}, which is the limit. Wait for one to end, or cancel one.")
 
 
 class SampleNotFound(NotFound):

@@ -74,7 +74,7 @@ class BaseModel(UUIDModel):
     @property
     def folder(self) -> Path:
         """Where the files are, or will be once fetched."""
-        if self.source == self.Source.BUNDLED:
+        if self.is_bundled:
             return settings.BUNDLED_MODEL_DIR
         if self.source == self.Source.FOLDER:
             return Path(self.location)
@@ -89,6 +89,11 @@ class BaseModel(UUIDModel):
     def is_ready(self) -> bool:
         """Whether the files are here, complete. A hub fetch puts the folder in place only when all files are in it."""
         return (self.folder / "config.json").is_file()
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it came with the studio."""
+        return self.source == self.Source.BUNDLED
 
     @property
     def is_removable(self) -> bool:

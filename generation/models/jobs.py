@@ -137,7 +137,11 @@ class GenerationDefaults(SamplingSettings):
 
     @classmethod
     def load(cls) -> GenerationDefaults:
-        return cls.objects.get_or_create(pk=1)[0]
+        """The row; a new studio's holds the preset Balanced, and a length that every model makes without a warning."""
+        from generation.jobs.presets import PRESET_BY_KEY
+
+        balanced = PRESET_BY_KEY[cls.Preset.BALANCED]
+        return cls.objects.get_or_create(pk=1, defaults={**balanced.sampling, "preset": balanced.key, "duration": 8})[0]
 
 
 class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):

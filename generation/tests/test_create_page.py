@@ -8,6 +8,7 @@ import uuid
 import pytest
 from django.urls import reverse
 
+from generation.jobs.reading import read_by
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
 from generation.models.jobs import MAX_SEED
 from generation.tests.factories import (
@@ -16,6 +17,7 @@ from generation.tests.factories import (
     GenerationJobFactory,
     PromptFactory,
 )
+from prompts.examples import EXAMPLES
 from prompts.models import Prompt, PromptTemplate
 from text2song.tests.html import flat
 
@@ -77,8 +79,10 @@ def nothing_is_stored() -> bool:
 def test_the_page_starts_with_the_defaults_and_two_candidates(page):
     html = page.get(URL).content.decode()
     assert field_value(html, "num_samples") == "2"
-    assert field_value(html, "temperature") == "1.0"
-    assert field_value(html, "top_k") == "250"
+    assert field_value(html, "temperature") == "0.8"
+    assert field_value(html, "top_k") == "200"
+    assert field_value(html, "duration") == "8" and "limit of Tiny" not in html, "no warning before anything was chosen"
+    assert re.search(r'value="balanced"[^>]* checked', html)
     assert field_value(html, "seed") == ""
     assert "Tiny (Active)" in html
     assert '<select name="model"' in html
@@ -91,6 +95,48 @@ def test_saved_defaults_take_effect_and_are_cut_to_the_model(page):
     html = page.get(URL).content.decode()
     assert (field_value(html, "duration"), field_value(html, "num_samples")) == ("10", "5")
     assert field_value(html, "top_k") == "180"
+
+
+def test_whoever_has_made_nothing_hears_an_example_with_one_click(page, user):
+    html = page.get(URL).content.decode()
+    assert "Hear something at once" in html and "came with the studio" not in html
+    for example in EXAMPLES:
+        sent = {"example": example.key, "token": "t1"}
+        first, again = (page.post(URL, sent) for _ in range(2))
+        assert first.url == again.url == reverse("job-detail", args=[GenerationJob.objects.first().pk])
+    jobs = GenerationJob.objects.order_by("created_at")
+    assert [job.prompt.text for job in jobs] == [example.values["text"] for example in EXAMPLES], (
+        "a second click is one"
+    )
+    assert {(job.requested_by, job.base_model.key, job.duration, job.preset) for job in jobs} == {
+        (user, "tiny", 8, "balanced")
+    }
+    assert "Hear something at once" not in page.get(URL).content.decode()
+
+
+def test_an_example_that_is_not_there_is_refused(page):
+    assert page.post(URL, {"example": "polka-1", "token": "t1"}).status_code == 404 and nothing_is_stored()
+
+
+def test_an_example_that_cannot_be_made_says_why(page, settings):
+    settings.MAX_ACTIVE_JOBS_PER_USER = 1
+    answers = [page.post(URL, {"example": example.key, "token": "t1"}) for example in EXAMPLES[:2]]
+    assert GenerationJob.objects.count() == 1 and answers[1].url == URL
+    assert "You have one unfinished job, which is the limit" in page.get(URL).content.decode()
+
+
+@pytest.mark.parametrize("is_curator", [True, False])
+def test_the_bundled_model_says_what_it_is_and_what_sounds_better(page, curator_page, model, is_curator):
+    BaseModel.objects.filter(pk=model.pk).update(source=BaseModel.Source.BUNDLED)
+    html = flat((curator_page if is_curator else page).get(URL).content.decode())
+    assert "Tiny</strong> came with the studio: a small model for learning the loop" in html
+    assert ("fetch MusicGen Small" in html) is is_curator and f'href="{reverse("models")}"' in html
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
+def test_examples_are_of_words_that_the_bundled_model_knows(settings, example):
+    reading = read_by(settings.BUNDLED_MODEL_DIR, PromptFactory(**example.values).rendered)
+    assert reading.known_words and not (reading.unknown_words or reading.cut or reading.not_known), reading
 
 
 def test_a_model_whose_files_are_not_here_is_listed(page, absent):
@@ -322,7 +368,7 @@ def test_the_quota_of_unfinished_jobs_is_told_and_stores_no_prompt(page, user, s
     GenerationJobFactory(requested_by=user)
     before = Prompt.objects.count()
     html = page.post(URL, typed()).content.decode()
-    assert "1 unfinished jobs, which is the limit" in html
+    assert "one unfinished job, which is the limit" in html
     assert (Prompt.objects.count(), GenerationJob.objects.count()) == (before, 1)
 
 

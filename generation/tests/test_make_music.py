@@ -267,5 +267,5 @@ def test_over_the_quota_no_prompt_is_left_by_page_and_api(page, user, settings):
     GenerationJobFactory(requested_by=user)
     before = stored()
     for door in (by_page, by_api):
-        assert "You have 1 unfinished jobs, which is the limit." in door(page, {})
+        assert "You have one unfinished job, which is the limit." in door(page, {})
     assert stored() == before

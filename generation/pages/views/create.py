@@ -6,8 +6,9 @@ import hashlib
 from typing import Any
 from uuid import uuid4
 
+from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import reswap, retarget, trigger_client_event
@@ -17,6 +18,7 @@ from generation.pages.create_page import earlier_prompt, find_job, initial_setti
 from generation.pages.forms import GenerationForm
 from generation.pages.job_cards import cards_for
 from generation.services import make_music
+from prompts.examples import EXAMPLE_BY_KEY, EXAMPLES
 from prompts.pages.editing import editor_context, form_for, values_of
 from prompts.pages.forms import PromptForm
 from text2song.exceptions import DomainError
@@ -28,14 +30,38 @@ from text2song.pages.requests import StudioRequest
 def create(request: StudioRequest) -> HttpResponse:
     """The page, filled as the address asks (`?prompt=`, `?template=`, `?job=`); by POST, a new job."""
     if request.method == "POST":
-        return _submit(request)
+        return _play_example(request) if "example" in request.POST else _submit(request)
     job = find_job(request.GET.get("job", ""))
     prompt_form = PromptForm(initial=values_of(job.prompt)) if job else form_for(request)
     form = GenerationForm(initial=initial_settings(request, job), user=request.user)
     prompt = job.prompt if job else earlier_prompt(request.GET.get("prompt", ""))
     context = _context(request, prompt_form, form, str(prompt.pk) if prompt else "")
     context["jobs"] = recent_jobs(request.user, prompt)
+    if not context["jobs"]:
+        context |= {"examples": EXAMPLES, "model": form.chosen_model}
     return render(request, "generation/create.html", context)
+
+
+def _play_example(request: StudioRequest) -> HttpResponse:
+    """Make music of one of the prompts to begin with, as the page is set when nothing was chosen on it."""
+    example = EXAMPLE_BY_KEY.get(request.POST["example"])
+    if example is None:
+        raise Http404("There is no such example.")
+    settings = initial_settings(request, None)
+    model, adapter = settings.pop("model"), settings.pop("adapter")
+    try:
+        job = make_music(
+            actor=request.user,
+            prompt=example.values,
+            base_model=model or None,
+            adapter=adapter or None,
+            idempotency_key=_key(request),
+            **settings,
+        )
+    except DomainError as error:
+        messages.error(request, error.message)
+        return redirect("create")
+    return redirect("job-detail", job_id=job.pk)
 
 
 def _submit(request: StudioRequest) -> HttpResponse:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def throw_away() -> Iterator[Path]:
     """The folder of a studio that was just set up."""
     with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
-        in_studio(Path(folder), str(ROOT / "manage.py"), "setup").check_returncode()
+        must_do(Path(folder), str(ROOT / "manage.py"), "setup")
         yield Path(folder)
 
 
@@ -28,6 +28,13 @@ def in_studio(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     """Python with `arguments`, for the studio in `folder`."""
     environment = {**os.environ, "STUDIO_DATA_DIR": str(folder), "PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True)
+
+
+def must_do(folder: Path, *arguments: str) -> None:
+    """As `in_studio`, of which nothing is wanted but that it succeeds."""
+    done = in_studio(folder, *arguments)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
 
 
 def told_in(folder: Path, name: str, *arguments: str) -> dict[str, Any]:
@@ -46,7 +53,7 @@ class Beginning:
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.seed, self.folder = seed, folder
-        in_studio(folder, "-c", f"from bench.walks import make_clips_here; make_clips_here({seed})").check_returncode()
+        must_do(folder, "-c", f"from bench.walks import make_clips_here; make_clips_here({seed})")
 
     def walk(self, taste: str, votes: int, learn: str) -> dict[str, Any]:
         """What the demo would tell with these choices and this seed."""

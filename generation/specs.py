@@ -28,6 +28,10 @@ class InvalidSpec(EngineError):
     """A sample specification that this model cannot fulfil, or files of a taste that say nothing."""
 
 
+SILENT_LUFS = -50.0
+"""Below it, before loudness is matched, a clip is as good as nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A base model whose files are on this machine.

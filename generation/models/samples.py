@@ -9,10 +9,10 @@ from django.db import models
 
 from generation import querysets
 from generation.models.jobs import GenerationJob
+from generation.specs import SILENT_LUFS
 from prompts.wording.reading import Reading
 from text2song.models import SoftDeleteModel, UUIDModel
 
-SILENT_LUFS = -50.0
 """Below it, before loudness is matched, a clip is as good as nothing."""
 
 

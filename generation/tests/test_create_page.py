@@ -112,6 +112,7 @@ def test_whoever_has_made_nothing_hears_an_example_with_one_click(page, user):
         (user, "tiny", 8, "balanced")
     }
     assert "Hear something at once" not in page.get(URL).content.decode()
+    assert "Hear something at once" not in page.get(f"{URL}?prompt={PromptFactory().pk}").content.decode()
 
 
 def test_an_example_that_is_not_there_is_refused(page):

@@ -22,7 +22,7 @@ from training.models import Round, TrainingRun
 STANDS = {"default": "The queue", "generation": "Generation", "training": "Training"}
 """What stands still when nobody does the work of a cluster."""
 ENOUGH_ANSWERS = 100
-"""Of one person, since the newest dataset: from so many something is learned (`docs/taste.md`)."""
+"""Of one person, since something was learned from answers last: they are enough (`docs/taste.md`)."""
 OPEN_TESTS = 3
 """Of the open blind tests, how many are looked into for something that is left to judge."""
 
@@ -120,7 +120,7 @@ def _finished_run(reader: User, workforce: Workforce) -> NextStep | None:
         return None
     if run.state == TrainingRun.State.FAILED:
         return NextStep(f"{run} failed", run.error, url_or_empty("run-detail", run.pk), "See what to do")
-    if run.adapter is None or not run.adapter.is_active or _was_tried(run.adapter, reader):
+    if run.adapter is None or not _may_be_tried(run.adapter, reader):
         return None
     text = f"{run} is complete. Make something with what it learned."
     return NextStep(f"Try {run.adapter.label}", text, _create_with(run.adapter), "Make music with it")
@@ -128,10 +128,11 @@ def _finished_run(reader: User, workforce: Workforce) -> NextStep | None:
 
 def _enough_answers(reader: User, workforce: Workforce) -> NextStep | None:
     """Curators make a dataset of them, everybody else a taste of their own."""
-    learned = Dataset.objects.visible() if reader.is_staff else Taste.objects.filter(created_by=reader)
+    learned = Dataset.objects.visible() if reader.is_staff else Taste.objects.visible().filter(created_by=reader)
     last = learned.aggregate(at=Max("created_at"))["at"]
-    answers = [kind.objects.filter(rater=reader) for kind in (Preference, Rating)]
-    count = sum((given.filter(created_at__gt=last) if last else given).count() for given in answers)
+    answers = (Preference.objects.openly().visible(), Rating.objects.visible())  # of suites nothing is learned
+    mine = [given.filter(rater=reader, **({"created_at__gt": last} if last else {})) for given in answers]
+    count = sum(given.count() for given in mine)
     if count < ENOUGH_ANSWERS:
         return None
     text = f"You have given {count} answers that nothing was learned from yet: they are enough."
@@ -141,8 +142,8 @@ def _enough_answers(reader: User, workforce: Workforce) -> NextStep | None:
 
 
 def _untried_adapter(reader: User, workforce: Workforce) -> NextStep | None:
-    newest = Adapter.objects.visible().active().order_by("-created_at").first()
-    if newest is None or _was_tried(newest, reader):
+    newest = Adapter.objects.active().select_related("base_model").order_by("-created_at").first()
+    if newest is None or not _may_be_tried(newest, reader):
         return None
     text = "It is the newest adapter, and you have not made anything with it."
     return NextStep(f"Try {newest.label}", text, _create_with(newest), "Make music with it")
@@ -177,8 +178,12 @@ def _jobs_of(reader: User) -> GenerationJobQuerySet:
     return GenerationJob.objects.visible().filter(requested_by=reader).select_related("prompt")
 
 
-def _was_tried(adapter: Adapter, reader: User) -> bool:
-    return GenerationJob.objects.filter(adapter=adapter, requested_by=reader).exists()
+def _may_be_tried(adapter: Adapter, reader: User) -> bool:
+    """Whether it can be played here, and `reader` never has."""
+    model = adapter.base_model
+    if not model.is_ready or not Adapter.objects.selectable_for(model).filter(pk=adapter.pk).exists():
+        return False
+    return not GenerationJob.objects.filter(adapter=adapter, requested_by=reader).exists()
 
 
 def _create_with(adapter: Adapter) -> str:

@@ -9,10 +9,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from adapters.tests.factories import AdapterFactory
-from feedback.tests.factories import ClipPairFactory, ListeningTestFactory, PreferenceFactory, RatingFactory
-from generation.models import GenerationJob
+from feedback.tests.factories import (
+    ClipPairFactory,
+    ListeningTestFactory,
+    PreferenceFactory,
+    RatingFactory,
+    TrialFactory,
+)
+from generation.models import AudioSample, GenerationJob
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.pages import next_step as rules
 from text2song.pages.next_step import next_step
@@ -158,6 +165,25 @@ def test_an_adapter_to_try_is_chosen_on_create_and_then_no_longer_named(user: Us
     assert step_of(user).title == "Try another prompt"
 
 
+def test_answers_of_which_nothing_can_be_learned_are_not_counted(user: User):
+    trial = TrialFactory(rater=user)
+    clips = {"sample_a": trial.pair.sample_x, "sample_b": trial.pair.sample_y}
+    PreferenceFactory(rater=user, source="trial", trial=trial, **clips)
+    RatingFactory.create_batch(rules.ENOUGH_ANSWERS - 1, rater=user)
+    assert step_of(user).title == "Write your first prompt", "what is judged in tests is of suites"
+    rating = RatingFactory(rater=user)
+    assert step_of(user).title == "Let the studio learn your taste"
+    AudioSample.objects.filter(pk=rating.sample_id).update(deleted_at=timezone.now())
+    assert step_of(user).title == "Write your first prompt"
+
+
+def test_an_adapter_that_cannot_be_played_here_is_not_recommended(user: User):
+    adapter = AdapterFactory()
+    type(adapter.base_model).objects.update(revision="other files now")
+    type(adapter).objects.update(base_revision="the files it was trained on")
+    assert step_of(user).title == "Write your first prompt"
+
+
 def test_clips_that_one_has_judged_ask_for_nothing_more(user: User):
     new_clips(user)
     job = GenerationJob.objects.get()
@@ -182,10 +208,10 @@ def test_a_blind_test_one_is_through_with_waits_for_others(user: User, page: Cli
 def test_the_next_step_costs_few_queries_however_much_there_is(user: User, django_assert_max_num_queries: Any):
     for find in FINDS[:-2]:
         find(user)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         step_of(user)
     a_first_job(other := UserFactory())
     for _ in range(5):
         a_job_at_work(UserFactory())
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         step_of(other)

@@ -173,6 +173,9 @@ class TrainingRun(Work, UUIDModel):
     best_step = models.PositiveIntegerField(null=True, blank=True)
     best_value = models.FloatField(null=True, blank=True, help_text="Lowest held-out loss; empty if none is.")
     final_loss = models.FloatField(null=True, blank=True, help_text="Training loss of the last step.")
+    is_trained = models.BooleanField(
+        default=False, editable=False, help_text="Its steps are made; what follows is how much of it is kept."
+    )
     kept_share = models.FloatField(default=1.0, help_text="Of what it learned, the share that is in its adapter.")
     adapter = models.OneToOneField(
         Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="run", help_text="What it made."
@@ -264,8 +267,8 @@ class TrainingRun(Work, UUIDModel):
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds until the end, from the speed so far; None before the first steps."""
-        if self.state != self.State.RUNNING or not self.step:
+        """Estimated seconds until the end, from the speed so far; None before the first steps and after the last."""
+        if self.state != self.State.RUNNING or not self.step or self.is_trained:
             return None
         return self.seconds / self.step * (self.total_steps - self.step)
 

@@ -228,11 +228,14 @@ def measure_guards(promotion: Promotion) -> Guards:
 
 
 def used_by(adapter: Adapter | None) -> dict[str, float]:
-    """What of the guards the adapter used up against its base model, by the last test that measured it."""
-    if adapter is None:
-        return {}
-    measured = adapter.promotions.exclude(guards={}).order_by("-decided_at").first()
-    return Guards.from_mapping(measured.guards).used_with() if measured else {}
+    """What of the guards the adapter used up against its base model, by the last test that measured it, or else by that
+    of the nearest it goes on from: what no test measured counts as nothing.
+    """
+    for each in [adapter, *_ancestors(adapter)] if adapter else []:
+        measured = each.promotions.exclude(guards={}).order_by("-decided_at").first()
+        if measured is not None:
+            return Guards.from_mapping(measured.guards).used_with()
+    return {}
 
 
 def _clips_of(arm: Arm) -> list[AudioSample]:

@@ -18,6 +18,7 @@ from datasets_app.formats.rows import ClipRow, PreferenceRow, Row, SupervisedRow
 from datasets_app.formats.training_command import require_method
 from datasets_app.models import Dataset
 from datasets_app.services.imports import FrozenTexts
+from generation.jobs.presets import SAMPLING_KEYS
 from generation.models import AudioSample
 from generation.specs import Codes, SamplingSpec
 from prompts.wording.sameness import text_key
@@ -158,18 +159,19 @@ def wishes_of(source: Dataset | Path, items: Sequence[TrainingItem]) -> list[Wis
     datasets whose prompts are in this studio."""
     tempi: dict[str, float | None] = {}
     if isinstance(source, Dataset):
-        tempi = dict(source.items.order_by().values_list("text", "prompt__tempo").distinct())
+        asked = source.items.filter(prompt__tempo__isnull=False).order_by("-prompt__tempo")
+        tempi = dict(asked.values_list("text", "prompt__tempo"))
     texts = sorted({item.text for item in items}, key=text_key)
     return [Wish(text, tempi.get(text)) for text in texts]
 
 
 def made_with(dataset: Dataset) -> SamplingSpec | None:
     """The sampler that most of the dataset's clips were made with; None of clips from another studio."""
-    named = ("temperature", "top_k", "top_p", "guidance_scale")
+    named = [f"job__{name}" for name in SAMPLING_KEYS]
     chosen = dataset.items.order_by().annotate(clip=Coalesce("chosen__sample", "sample__sample")).values("clip")
-    jobs = AudioSample.objects.filter(pk__in=chosen).order_by().values(*(f"job__{name}" for name in named))
-    most = jobs.annotate(clips=Count("pk")).order_by("-clips", "job__guidance_scale", "job__temperature").first()
-    return None if most is None else SamplingSpec(**{name: most[f"job__{name}"] for name in named})
+    jobs = AudioSample.objects.filter(pk__in=chosen).order_by().values(*named)
+    most = jobs.annotate(clips=Count("pk")).order_by("-clips", *named).first()
+    return None if most is None else SamplingSpec(**{name: most[f"job__{name}"] for name in SAMPLING_KEYS})
 
 
 def frames_of(items: Sequence[TrainingItem]) -> int:

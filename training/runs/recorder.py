@@ -36,7 +36,7 @@ class RunRecorder:
         self._on_step = on_step
         self._points: list[MetricPoint] = []
         self._lines: list[Entry] = []
-        self._row = {"step": run.step, "total_steps": run.total_steps}
+        self._row = {"step": run.step, "total_steps": run.total_steps, "is_trained": False}
         self._line = "Preparing …"
         self._began = time.monotonic()
         self._seconds_before = run.seconds
@@ -59,7 +59,7 @@ class RunRecorder:
             for name, value in report.metrics.items()
             if math.isfinite(value)
         ]
-        self._row = {"step": report.step, "total_steps": report.total}
+        self._row |= {"step": report.step, "total_steps": report.total}
         self._line = self._progress_line(report)
         self._say(report)
         self.keep_checkpoints()
@@ -86,8 +86,9 @@ class RunRecorder:
         self.flush()
 
     def at(self, line: str) -> None:
-        """How far it is, as the terminal shows it in place."""
+        """How far it is once all steps are made, as the terminal shows it in place."""
         self._line = line
+        self._row["is_trained"] = True
         self._write_if_due()
 
     def keep_checkpoints(self) -> None:

@@ -40,9 +40,9 @@ def keep_what_holds(
     from training.trainer.strength import keep_what_holds
 
     def on_clip(share: float | None, done: int, total: int) -> None:
-        at(f"Clip {done} of {total} {'of the base alone' if share is None else f'with {_part(share)} of it'}")
+        at(f"Clip {done} of {total} {_by(share)}")
 
-    say(f"Making {config.guard_clips} clips without what it learned, and as many with it: does the sound bear it all?")
+    say(f"Making about {config.guard_clips} clips by the base alone, and as many with the adapter, to hear its price.")
     sampling = made_with(source) if isinstance(source, Dataset) else None
     try:
         tried = keep_what_holds(
@@ -73,6 +73,12 @@ def told(tried: Sequence[Try]) -> str:
     )
     kept = _part(tried[-1].share)
     return f"{kept[0].upper()}{kept[1:]} of it is kept. Of what guards allow, {used}."
+
+
+def _by(share: float | None) -> str:
+    if share is None:
+        return "of the base alone"
+    return f"with {_part(share)} of it" if share else "of what it goes on from"
 
 
 def _part(share: float) -> str:

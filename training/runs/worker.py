@@ -96,6 +96,10 @@ def _train(run: TrainingRun, recorder: RunRecorder) -> TrainingResult:
         on_step=recorder.report,
         should_stop=recorder.should_stop,
     )
+    if result.drifted:
+        recorder.say("Ended: it has moved as far from where it began as “Most drift” allows.")
+    elif result.stopped_early:
+        recorder.say("Stopped early: the held-out loss no longer improved.")
     recorder.keep_checkpoints()
     return keep_what_holds(
         result,
@@ -121,10 +125,6 @@ def trainable_items(source: Dataset | Path, method: Method) -> Items:
 
 def _finish(run: TrainingRun, result: TrainingResult, recorder: RunRecorder) -> None:
     """Complete the run, and list the adapter it made in the same transaction: both, or neither."""
-    if result.drifted:
-        recorder.say("Ended: it has moved as far from where it began as “Most drift” allows.")
-    elif result.stopped_early:
-        recorder.say("Stopped early: the held-out loss no longer improved.")
     if not result.folder:
         raise NothingLearned(result.untrained_value)
     run.refresh_from_db()

@@ -34,7 +34,7 @@ def test_a_dataset_id_trains_as_the_page_does(experiment, user, capsys):
 
 
 def test_an_exported_dataset_trains_without_rows_in_the_database(tiny, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(strength, "AIM", -100.0)  # nothing is good enough
+    monkeypatch.setattr(strength, "used_up", lambda figures: {"Noise": 9.0})
     rows = write_rows(tmp_path / "votes.jsonl", preference_rows())
     file = tmp_path / "settings.toml"
     file.write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in SETTINGS.items()))

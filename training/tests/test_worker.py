@@ -88,14 +88,14 @@ def test_a_run_ends_as_a_registered_adapter(experiment, user, django_capture_on_
 def test_a_run_keeps_what_the_sound_bears_and_says_so(experiment, user, client, monkeypatch):
     told: list[str] = []
     monkeypatch.setattr(recorder.RunRecorder, "at", lambda self, line: told.append(line))
-    monkeypatch.setattr(strength, "AIM", 100.0)  # everything is good enough
+    monkeypatch.setattr(strength, "used_up", lambda figures: {"Noise": 0.1})
     whole = claimed(experiment, user, name="whole", overrides={"guard_clips": 4})
     train_run(whole)
     whole.refresh_from_db()
     assert (whole.state, whole.kept_share) == ("completed", 1.0), whole.error
     assert "All of it is kept. Of what guards allow, “" in said(whole)
     assert told == [f"Clip {n} of 4 {of}" for of in ("of the base alone", "with all of it") for n in range(1, 5)]
-    monkeypatch.setattr(strength, "AIM", -100.0)  # nothing is good enough
+    monkeypatch.setattr(strength, "used_up", lambda figures: {"Noise": 9.0})
     part = claimed(experiment, user, name="part", overrides={"guard_clips": 4})
     train_run(part)
     part.refresh_from_db()
@@ -103,7 +103,7 @@ def test_a_run_keeps_what_the_sound_bears_and_says_so(experiment, user, client, 
     assert (
         part.adapter.training_config["kept_share"] == strength.WEAKEST and part.adapter.sha256 != whole.adapter.sha256
     )
-    assert "40 % of it is kept" in said(part)
+    assert "40 % of it is kept. Of what guards allow, “Noise” used up 900 % with all of it" in said(part)
     client.force_login(user)
     page = client.get(reverse("run-detail", args=[part.pk])).content.decode()
     assert "40 % of what it had learned by then" in page

@@ -37,7 +37,7 @@ def create(request: StudioRequest) -> HttpResponse:
     prompt = job.prompt if job else earlier_prompt(request.GET.get("prompt", ""))
     context = _context(request, prompt_form, form, str(prompt.pk) if prompt else "")
     context["jobs"] = recent_jobs(request.user, prompt)
-    if not context["jobs"]:
+    if not GenerationJob.objects.visible().filter(requested_by=request.user).exists():
         context |= {"examples": EXAMPLES, "model": form.chosen_model}
     return render(request, "generation/create.html", context)
 
@@ -58,8 +58,8 @@ def _play_example(request: StudioRequest) -> HttpResponse:
             idempotency_key=_key(request),
             **settings,
         )
-    except DomainError as error:
-        messages.error(request, error.message)
+    except (DomainError, ValidationError) as error:
+        messages.error(request, error.message if isinstance(error, DomainError) else " ".join(error.messages))
         return redirect("create")
     return redirect("job-detail", job_id=job.pk)
 

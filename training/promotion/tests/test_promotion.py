@@ -311,6 +311,18 @@ def test_a_chain_of_rounds_cannot_walk_past_a_limit_in_small_steps(policy, curat
     assert promotion.guards["hold"] is False and Adapter.objects.default_of(first.base_model) == first
 
 
+def test_a_step_that_no_test_measured_hides_nothing_that_was_before_it(policy, curator, monkeypatch):
+    monkeypatch.setattr(promotions, "measure", lambda **clips: Guards({"noise": Figure(0.412, 0.4)}))
+    monkeypatch.setattr(promotions, "adapter_spec", lambda adapter: None)
+    first = AdapterFactory()
+    promotion = open_promotion(adapter=first, actor=curator)
+    vote_all(promotion, wins=20, losses=0)
+    assert decided(promotion).outcome == "promoted"
+    untested = AdapterFactory(base_model=first.base_model, parent=first)
+    assert promotions.used_by(untested) == {"noise": pytest.approx(0.6)} == promotions.used_by(first)
+    assert promotions.used_by(AdapterFactory()) == promotions.used_by(None) == {}
+
+
 def test_a_programs_votes_choose_no_default(policy, curator, sound):
     program = UserFactory()
     RaterProfile.objects.create(user=program, kind=RaterProfile.Kind.SYNTHETIC)

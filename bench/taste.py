@@ -17,13 +17,13 @@ looked at after every ten votes.
 
 **opposite.** Two raters, one liking what the other does not: what their own tastes and the common one are worth.
 
-**adapters.** `make demo` with LEARN=taste beside LEARN=votes, in throw-away studios; those of one seed begin with the same
-clips. The win rate in the blind test, whose rater errs in a tenth of the answers too, so that 90 % is the most.
+**adapters.** `make demo` with LEARN=taste beside LEARN=votes, in throw-away studios; those of one seed begin with the
+same clips. The win rate in the blind test, whose rater errs in a tenth of the answers too, so that 90 % is the most.
 
 **Measured** (two shared cores, one thread, beside other work): `accuracy` on seeds 31, 902 and 904, `random` on seed
-904, `opposite` on all three, and `adapters` on seeds 41 to 45 (the votes alone on 41 to 43, and with 100 of them) stand in
-`docs/taste.md`. The mean best of 8 of the first five tastes was, with audio alone and with all features, 0.796 and 0.795
-(50 votes), 0.869 and 0.870 (100), 0.903 and 0.901 (200), 0.911 and 0.910 (400).
+904, `opposite` on all three, and `adapters` on seeds 41 to 45 (the votes alone on 41 to 43, and with 100 of them) stand
+in `docs/taste.md`. The mean best of 8 of the first five tastes was, with audio alone and with all features, 0.796 and
+0.795 (50 votes), 0.869 and 0.870 (100), 0.903 and 0.901 (200), 0.911 and 0.910 (400).
 """
 
 from __future__ import annotations

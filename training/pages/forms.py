@@ -16,7 +16,8 @@ from adapters.models import Adapter
 from datasets_app.models import Dataset
 from generation.models import BaseModel
 from training.config import MAX_SEED, PRESETS, Group, InvalidConfig, Method, TrainingConfig, purpose, range_in_words
-from training.models import NAME_LENGTH, NAME_MESSAGE, Experiment
+from training.models import NAME_LENGTH, NAME_MESSAGE, Experiment, PromotionPolicy
+from training.promotion.services import current_policy
 
 FIRST = ("epochs", "batch_size", "learning_rate", "lora_r", "lora_alpha")
 """Settings that show first, in this order; the rest is advanced. The method stands beside the dataset."""
@@ -273,12 +274,12 @@ class RunForm(ConfigForm):
         required=False,
         initial=True,
         label="Test the adapter blind when it is made",
-        help_text="Opens a listening test against what it goes on from; it becomes the default only if it is better.",
     )
 
     def __init__(self, *args: Any, experiment: Experiment, **kwargs: Any) -> None:
         super().__init__(*args, base=experiment.config, **kwargs)
         self.fields["parent"].queryset = Adapter.objects.selectable_for(experiment.base_model)
+        self.fields["blind_test"].help_text = _blind_test_in_words(current_policy())
         if experiment.dataset:
             methods = [(value, METHODS[Method(value)]) for value in experiment.dataset.methods]
             self.fields["method"].choices = methods
@@ -306,3 +307,12 @@ class RunForm(ConfigForm):
 
 def _comparable(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
+
+
+def _blind_test_in_words(policy: PromotionPolicy) -> str:
+    """What the test will cost, before it is asked for."""
+    if policy.suite is None:
+        return "No suite is chosen for such tests (Adapters, Promotion), so none will open."
+    cost = f"{policy.clips} clips are made for it, and at most {policy.votes_wanted} votes asked for"
+    better = "The adapter becomes the default only if it is better."
+    return f"A listening test against what it goes on from, on “{policy.suite}”: {cost}. {better}"

@@ -70,6 +70,11 @@ class PromotionPolicy(models.Model):
             raise ValidationError({"votes_wanted": advice})
 
     @property
+    def clips(self) -> int:
+        """How many clips a test makes, of both sides together."""
+        return 2 * self.suite.items.count() * self.samples_per_prompt if self.suite else 0
+
+    @property
     def samples_per_prompt(self) -> int:
         """As few as give each vote a pair of its own; two at least, or there is no diversity to compare."""
         return max(2, math.ceil(self.votes_wanted / self.suite.items.count())) if self.suite else 2

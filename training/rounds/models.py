@@ -229,4 +229,4 @@ FEWEST_IN_SUITE = math.ceil(MIN_DECIDED / MOST_SAMPLES)
 
 def clips_of_test(suite: PromptSuite) -> int:
     """How many clips a test on the suite makes, of both sides together."""
-    return 2 * suite.items.count() * policy_of(suite).samples_per_prompt
+    return policy_of(suite).clips

@@ -311,6 +311,15 @@ def test_a_chain_of_rounds_cannot_walk_past_a_limit_in_small_steps(policy, curat
     assert promotion.guards["hold"] is False and Adapter.objects.default_of(first.base_model) == first
 
 
+def test_a_run_says_beforehand_what_its_blind_test_will_cost(client, curator):
+    client.force_login(curator)
+    page = reverse("run-new", args=[TrainingRunFactory().experiment_id])
+    assert "48 clips are made for it" not in (html := client.get(page).content.decode())
+    assert "96 clips are made for it, and at most 48 votes asked for" in html
+    set_policy(actor=curator, suite=None, votes_wanted=48)
+    assert "No suite is chosen for such tests" in client.get(page).content.decode()
+
+
 def test_a_step_that_no_test_measured_hides_nothing_that_was_before_it(policy, curator, monkeypatch):
     monkeypatch.setattr(promotions, "measure", lambda **clips: Guards({"noise": Figure(0.412, 0.4)}))
     monkeypatch.setattr(promotions, "adapter_spec", lambda adapter: None)

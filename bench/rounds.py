@@ -5,7 +5,7 @@
 Each seed is walked in a throw-away studio of its own, all through the studio's services, by two declared synthetic
 raters of one taste, who err in a tenth of what they say.
 
-**one round**: 72 prompts with 4 clips of 4 s each (as the page proposes), all the votes, a blind test.
+**one round**: 72 prompts with 8 clips of 4 s each (as the page proposes), all the votes, a blind test.
 
 **three rounds**: the same 72 texts, a third of them in each round, and a third of the votes. Each round goes on from
 the default. A program's votes promote nothing, so the bench does it by hand, as a curator through the service, where
@@ -86,7 +86,7 @@ class Size:
 
     rounds: int = 3
     prompts: int = 72
-    clips: int = 4
+    clips: int = 8
     votes: int = 150
     seconds: int = 4
     test_prompts: int = 12

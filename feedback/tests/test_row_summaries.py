@@ -82,7 +82,9 @@ def test_lists_cost_the_same_for_ten_and_for_two_hundred_rows(page, user):
     fill(user, 10)
     few = costs()
     fill(user, 190)
-    assert costs() == few
+    many = costs()
+    assert many.pop("overview") <= few.pop("overview"), "the next step is found the sooner, the more there is"
+    assert many == few
 
 
 def test_a_row_tells_nothing_before_it_is_time(page):

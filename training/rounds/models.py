@@ -29,6 +29,9 @@ MOST_TEST_VOTES = 48
 """Of one person's votes; a clear preference ends a test sooner."""
 LONGEST_CLIP = 10
 MOST_PROMPTS = 200
+CLIPS_PER_PROMPT = 8
+"""Unless somebody chooses: beside those that are judged, as many must be left for the taste to label."""
+MOST_CLIPS = 800
 
 
 class Round(UUIDModel):
@@ -91,14 +94,14 @@ class Round(UUIDModel):
         default=100, validators=[MinValueValidator(1), MaxValueValidator(MOST_VOTES)]
     )
     clips_per_prompt = models.PositiveSmallIntegerField(
-        default=4, validators=[MinValueValidator(2), MaxValueValidator(8)]
+        default=CLIPS_PER_PROMPT, validators=[MinValueValidator(2), MaxValueValidator(8)]
     )
     batches = models.PositiveSmallIntegerField(default=1, help_text="So many times clips are made of every prompt.")
     seconds = models.PositiveSmallIntegerField(
         default=LONGEST_CLIP, validators=[MinValueValidator(1), MaxValueValidator(30)], help_text="Length of a clip."
     )
     max_clips = models.PositiveIntegerField(
-        default=400, validators=[MinValueValidator(1), MaxValueValidator(100_000)], help_text="It makes no more."
+        default=MOST_CLIPS, validators=[MinValueValidator(1), MaxValueValidator(100_000)], help_text="It makes no more."
     )
     max_minutes = models.PositiveIntegerField(
         default=240,

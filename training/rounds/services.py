@@ -21,7 +21,14 @@ from prompts.models import Prompt, PromptSuite
 from text2song.exceptions import Forbidden, Refused
 from training.models import Round
 from training.rounds.exceptions import NothingToMake, NotNow, RoundIsOver, RoundUnderWay
-from training.rounds.models import FEWEST_IN_SUITE, MOST_PROMPTS, MOST_VOTES, clips_of_test
+from training.rounds.models import (
+    CLIPS_PER_PROMPT,
+    FEWEST_IN_SUITE,
+    MOST_CLIPS,
+    MOST_PROMPTS,
+    MOST_VOTES,
+    clips_of_test,
+)
 from training.rounds.pairs import answers, clips_of, open_count, votes_given
 from training.rounds.progress import advance, locked
 from training.rounds.prompts import HELD_OUT, distinct, draw_prompts, hold_out, own_prompts, suite_of
@@ -39,9 +46,9 @@ def start_round(
     suite: PromptSuite | None = None,
     base_model: BaseModel | None = None,
     votes_wanted: int = 100,
-    clips_per_prompt: int = 4,
+    clips_per_prompt: int = CLIPS_PER_PROMPT,
     seconds: int | None = None,
-    max_clips: int = 400,
+    max_clips: int = MOST_CLIPS,
     max_minutes: int = 240,
     by_itself: bool = True,
 ) -> Round:

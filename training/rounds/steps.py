@@ -18,9 +18,11 @@ from datasets_app.building.filters import LONGEST_LIST
 from datasets_app.exceptions import NothingLabelled
 from datasets_app.models import Dataset
 from datasets_app.services import create_dataset
+from feedback.listening_tests.services.creation import DEFAULT_PRESET
 from feedback.listening_tests.services.lifecycle import close_test, failed_jobs, retry_failed
 from feedback.listening_tests.services.trials import rater_progress
 from feedback.models import ListeningTest
+from generation.jobs.presets import PRESET_BY_KEY
 from generation.models import GenerationJob
 from generation.services import make_music
 from text2song.work import Work
@@ -103,6 +105,7 @@ def _send(round_: Round, prompt: Any) -> GenerationJob:
         adapter=round_.goes_on_from,
         num_samples=round_.clips_per_prompt,
         duration=round_.seconds,
+        preset=PRESET_BY_KEY[DEFAULT_PRESET],  # what is played in the test, and on Create
     )
 
 

@@ -160,7 +160,7 @@ def test_a_completed_run_names_its_adapter_and_polls_nothing(page, experiment):
 
 def test_an_early_stop_is_said(page, experiment):
     run = TrainingRunFactory(experiment=experiment, completed=True, step=210)
-    assert "stopped early" in flat(page.get(f"/training/runs/{run.pk}/").text)
+    assert "ended early: the log says why" in flat(page.get(f"/training/runs/{run.pk}/").text)
 
 
 def test_a_deleted_adapter_is_not_linked(page, experiment):

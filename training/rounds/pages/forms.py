@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from prompts.models import Prompt, PromptSuite
 from training.models import Round
-from training.rounds.models import VOTES
+from training.rounds.models import CLIPS_PER_PROMPT, MOST_CLIPS, VOTES
 from training.rounds.prompts import own_prompts
 
 OWN, PICKED, DRAWN = "own", "picked", "drawn"
@@ -60,10 +60,17 @@ class RoundForm(forms.Form):
         label="Votes you give", choices=[(n, str(n)) for n in VOTES], coerce=int, initial=100
     )
     clips_per_prompt = forms.TypedChoiceField(
-        label="Clips of each prompt", choices=[(n, str(n)) for n in (2, 3, 4, 6, 8)], coerce=int, initial=4
+        label="Clips of each prompt",
+        choices=[(n, str(n)) for n in (2, 3, 4, 6, 8)],
+        coerce=int,
+        initial=CLIPS_PER_PROMPT,
     )
     max_clips = forms.IntegerField(
-        label="Clips at most", min_value=1, max_value=100_000, initial=400, help_text="Those of the blind test too."
+        label="Clips at most",
+        min_value=1,
+        max_value=100_000,
+        initial=MOST_CLIPS,
+        help_text="Those of the blind test too.",
     )
     max_minutes = forms.IntegerField(
         label="Minutes of work at most",

@@ -18,7 +18,7 @@ from feedback.listening_tests.tests.listening import finish_jobs
 from feedback.models import Preference
 from generation.tests.factories import AudioSampleFactory
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
-from text2song.pages import overview
+from text2song.pages.next_step import next_step
 from text2song.tests.clients import caller
 from text2song.tests.factories import UserFactory
 from text2song.workforce import Workforce
@@ -296,10 +296,10 @@ def test_curators_see_and_stop_it_and_never_judge_for_its_owner(curator_page, us
 
 def test_the_overview_leads_back_to_a_round_that_waits(user):
     round_ = make_clips(begun(user))
-    step = overview.next_step(overview.figures(user), Workforce(), user)
+    step = next_step(user, Workforce())
     assert step.url == address("round-detail", round_) and "Judge pairs" in step.text
     other = UserFactory()
-    assert "round" not in overview.next_step(overview.figures(other), Workforce(), other).title.lower()
+    assert "round" not in next_step(other, Workforce()).title.lower()
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from adapters.tests.factories import AdapterFactory
 from feedback.listening_tests.pairs import collect_pairs
+from feedback.listening_tests.services.creation import DEFAULT_PRESET
 from feedback.listening_tests.services.lifecycle import close_test
 from feedback.listening_tests.tests.listening import finish_jobs
 from feedback.models import Preference
+from generation.jobs.presets import PRESET_BY_KEY
 from generation.tests.factories import AudioSampleFactory
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song.pages.next_step import next_step
@@ -303,6 +305,14 @@ def test_the_overview_leads_back_to_a_round_that_waits(user):
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_judged_in_a_round_is_sampled_as_its_blind_test_plays_it(user):
+    """What is learned of clips drawn more freely can go the other way where they are played."""
+    round_ = make_clips(begun(user))
+    wanted = PRESET_BY_KEY[DEFAULT_PRESET].sampling
+    assert round_.jobs.exists() and all(job.preset == DEFAULT_PRESET for job in round_.jobs.all())
+    assert all({key: getattr(job, key) for key in wanted} == wanted for job in round_.jobs.all())
 
 
 def test_pairs_never_hold_equal_clips_and_lie_in_one_prompt(user):

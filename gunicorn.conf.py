@@ -10,6 +10,8 @@ from typing import Any
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
 
+from text2song.home_network import reach
+
 host = os.environ.get("HOST", "127.0.0.1")
 port = os.environ.get("PORT", "8000")
 
@@ -42,7 +44,8 @@ def when_ready(server: Arbiter) -> None:
     shown = "localhost" if host in {"127.0.0.1", "0.0.0.0"} else host
     if "SUPERVISOR_ENABLED" in os.environ:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    print(f"\n  Text2Song Studio is ready:  http://{shown}:{port}/  (stop with Ctrl-C)\n", flush=True)  # noqa: T201
+    others = "".join(f"\n  On phones of your network:  {address}" for address in reach(host, port).addresses)
+    print(f"\n  Text2Song Studio is ready:  http://{shown}:{port}/  (stop with Ctrl-C){others}\n", flush=True)  # noqa: T201
 
 
 def _end_with(parent: int) -> None:

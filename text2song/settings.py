@@ -52,8 +52,11 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-if host := env.str("HOST", default=""):
-    ALLOWED_HOSTS += ["*"] if host == "0.0.0.0" and not env.str("ALLOWED_HOSTS", default="") else [host]
+# Where the web process listens. HOST=0.0.0.0 opens the studio to the home network, whose names for it nobody knows.
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+if os.environ.get("HOST"):
+    ALLOWED_HOSTS += ["*"] if HOST == "0.0.0.0" and not env.str("ALLOWED_HOSTS", default="") else [HOST]
 
 # -- applications --------------------------------------------------------------------------------------------------
 
@@ -243,6 +246,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [
     BASE_DIR / "static",
     ("vendor/wavesurfer", BASE_DIR / "node_modules" / "wavesurfer.js" / "dist"),
+    ("vendor/inter", BASE_DIR / "node_modules" / "@fontsource-variable" / "inter" / "files"),
     ("vendor/uplot", BASE_DIR / "node_modules" / "uplot" / "dist"),
 ]
 

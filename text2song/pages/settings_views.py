@@ -16,6 +16,7 @@ from text2song.models import ApiKey
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import ApiKeyForm
 from text2song.pages.requests import StudioRequest
+from text2song.pages.settings_reach import reach_context
 from text2song.workforce import workforce_of
 
 
@@ -29,6 +30,7 @@ def system(request: StudioRequest) -> HttpResponse:
         "disk": system_state.disk(),
         "memory": system_state.memory(),
         "versions": system_state.versions(),
+        **reach_context(request),
     }
     return render(request, "settings/system.html", context)
 

@@ -31,8 +31,17 @@ SCHEDULES = {
     "prune": {"func": "text2song.tasks.prune", "schedule_type": Schedule.DAILY, "minutes": None},
 }
 """What goes on by itself. Taking up the work of dead workers is no part of it: every worker does."""
-NOT_SERVED = ["__tests__", "*.d.ts", "*.cjs", "redoc*"]
-"""Parts of front-end packages that no page loads."""
+NOT_SERVED = [
+    "__tests__",
+    "*.d.ts",
+    "*.cjs",
+    "redoc*",
+    "inter-*-italic.woff2",
+    "inter-*-opsz-*",
+    "inter-*-standard-*",
+    "inter-[cgv]*",
+]
+"""Parts of front-end packages that no page loads; of the typeface all but the upright Latin letters."""
 
 
 class Command(BaseCommand):

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]", "::1"}
-EVERYWHERE = {"0.0.0.0", "::", "[::]"}
-"""Values of HOST with which every network of this machine is listened to."""
+EVERYWHERE = "0.0.0.0"
+"""The HOST with which every network of this machine is listened to."""
 NOT_A_NETWORK = ("docker", "br-", "veth", "virbr", "tun", "tap", "lo")
 """How interfaces begin that lead to containers and tunnels, not to a phone in the same room."""
 
@@ -40,7 +40,7 @@ def reach(host: str, port: str | int) -> Reach:
     """Who reaches a server that listens on `host` and `port`."""
     if not host or host in LOCAL_NAMES:
         return Reach()
-    if host not in EVERYWHERE:
+    if host != EVERYWHERE:
         return Reach((f"http://{host}:{port}/",))
     return Reach(tuple(f"http://{address}:{port}/" for address in own_addresses()))
 
@@ -57,6 +57,4 @@ def own_addresses() -> list[str]:
         if entry.family == socket.AF_INET
     ]
     usable = [address for address in found if not (address.is_loopback or address.is_link_local)]
-    return [
-        str(address) for address in sorted(usable, key=lambda address: (not address.is_private, found.index(address)))
-    ]
+    return [str(address) for address in sorted(usable, key=lambda address: not address.is_private)]

@@ -13,7 +13,7 @@ from text2song.home_network import is_local, reach
 
 
 def reach_context(request: HttpRequest) -> dict[str, Any]:
-    """`addresses`, the likeliest first, and `code` for that one. The one in use is right, unless it is this machine's."""
+    """`addresses`, the likeliest first, with the `code` of that. What the reader uses is right, unless it is local."""
     used = () if is_local(request.get_host()) else (request.build_absolute_uri("/"),)
     known = used or reach(settings.HOST, settings.PORT).addresses
     return {"addresses": known, "code": qr_code(known[0]) if known else "", "port": settings.PORT}

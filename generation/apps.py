@@ -6,4 +6,4 @@ class GenerationConfig(AppConfig):
 
     def ready(self) -> None:
         from generation import receivers, tasks  # noqa: F401
-        from generation.pages import slots  # noqa: F401
+        from generation.pages import finds, slots  # noqa: F401

@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from text2song import health
 from text2song.api import errors as api_errors
-from text2song.pages import views
+from text2song.pages import palette, views
 from text2song.pages.app_manifest import app_manifest
 
 handler404 = "text2song.pages.views.not_found"
@@ -22,6 +22,8 @@ admin.site.index_title = "Curation"
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("manifest.webmanifest", app_manifest, name="app-manifest"),
+    path("palette/", palette.palette, name="palette"),
+    path("search/", palette.search_page, name="search"),
     path("overview/loop/", views.overview_loop, name="overview-loop"),
     path("status-bar/", views.status_bar, name="status-bar"),
     path("sign-in/", views.SignInView.as_view(), name="sign-in"),

@@ -6,5 +6,5 @@ class TrainingAppConfig(AppConfig):
 
     def ready(self) -> None:
         from training import receivers, tasks  # noqa: F401
-        from training.pages import slots  # noqa: F401
+        from training.pages import finds, slots  # noqa: F401
         from training.tastes import asking  # noqa: F401

@@ -3,6 +3,7 @@ import "./time-zone.js";
 import "./theme.js";
 import "./dialogs.js";
 import "./keys.js";
+import "./palette.js";
 import "./copy.js";
 import "./requests.js";
 import "./player.js";

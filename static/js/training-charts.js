@@ -6,6 +6,7 @@ import uPlot from "../vendor/uplot/uPlot.esm.js";
 const POLL_MS = 4000;
 const MOST_SERIES = 5;
 const DASHES = [[], [8, 5], [2, 3], [12, 4, 2, 4], []]; // told apart without colours too
+const WHOLE_STEPS = [1, 2, 5].flatMap((n) => [...Array(8).keys()].map((power) => n * 10 ** power)).sort((a, b) => a - b);
 const charts = new Map(); // figure -> Chart
 
 export function figureOf(value) {
@@ -86,7 +87,7 @@ class Chart {
     const options = {
       ...this.size(),
       scales: { x: { time: false } },
-      axes: [{ ...line, size: 36 }, { ...line, size: 64, values: (_, ticks) => ticks.map(figureOf) }],
+      axes: [{ ...line, size: 36, incrs: WHOLE_STEPS }, { ...line, size: 64, values: (_, ticks) => ticks.map(figureOf) }],
       series: [{ label: "Step" }, ...series],
       legend: { show: false },
       cursor: { y: false, dataIdx: (plot, side, hovered) => (side ? nearestValue(plot.data[side], hovered) ?? hovered : hovered) },

@@ -1,0 +1,27 @@
+"""Clips in the palette."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from generation.models import AudioSample
+from text2song.pages.finds import AT_MOST, Found, finds
+from text2song.pages.requests import StudioRequest
+
+
+@finds(_("Clips"), order=30)
+def find_clips(request: StudioRequest, words: list[str]) -> Iterator[Found]:
+    """By the words of their prompts, the newest first; without those that a taste has set aside."""
+    if not words:
+        return
+    samples = AudioSample.objects.visible().kept()
+    for word in words:
+        samples = samples.matching([word])
+    found = samples.select_related("job__prompt").order_by("-created_at", "-id").defer("peaks")
+    for sample in found[:AT_MOST]:
+        note = gettext("Sample %(letter)s") % {"letter": sample.label}
+        yield Found(str(sample.job.prompt), reverse("sample-detail", args=[sample.pk]), "wave", note)

@@ -11,6 +11,7 @@ from text2song import health
 from text2song.api import errors as api_errors
 from text2song.pages import palette, views
 from text2song.pages.app_manifest import app_manifest
+from training.pages.views.defaults import training_defaults
 
 handler404 = "text2song.pages.views.not_found"
 handler500 = "text2song.pages.views.server_error"
@@ -29,6 +30,7 @@ urlpatterns = [
     path("sign-in/", views.SignInView.as_view(), name="sign-in"),
     path("sign-out/", views.SignOutView.as_view(), name="sign-out"),
     path("settings/", include("text2song.pages.settings_urls")),
+    path("settings/training/", training_defaults, name="settings-training"),
     path("", include("prompts.pages.urls")),
     path("", include("generation.pages.urls")),
     path("", include("feedback.pages.urls")),

@@ -13,7 +13,7 @@ from adapters.models import Taste
 from adapters.querysets import TasteQuerySet
 from text2song.curation import ReadOnlyAdmin, act
 from training import services
-from training.models import Experiment, Promotion, Round, TasteFit, TrainingRun
+from training.models import Experiment, Promotion, Round, TasteFit, TrainingDefaults, TrainingRun
 from training.querysets import ExperimentQuerySet
 from training.rounds.services import cancel_round, go_on, pause_round
 from training.services.tastes import delete_taste, fit_again
@@ -209,3 +209,11 @@ class RoundAdmin(ReadOnlyAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Round]) -> None:
         actor = request.user
         act(self, request, queryset, lambda round_: cancel_round(actor=actor, round_=round_), "Rounds cancelled")
+
+
+@admin.register(TrainingDefaults)
+class TrainingDefaultsAdmin(ReadOnlyAdmin):
+    """What new experiments start with; changed in Settings, where every value is explained and checked."""
+
+    list_display = ("__str__", "set_by", "updated_at")
+    fields = ("config", "set_by", "updated_at")

@@ -102,6 +102,7 @@ SECTIONS = (
         children=(
             Section("Models", "models", paths=("/settings/models/",)),
             Section("Generation", "settings-generation", paths=("/settings/generation/",)),
+            Section("Training", "settings-training", paths=("/settings/training/",)),
             Section("API keys", "settings-keys", paths=("/settings/keys/",)),
         ),
     ),

@@ -31,6 +31,7 @@ LISTS = (
     "settings",
     "settings-keys",
     "settings-generation",
+    "settings-training",
     "models",
     "encoders",
     "compare",

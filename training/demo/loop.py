@@ -44,7 +44,7 @@ from generation.sound.processing import read_flac
 from prompts.models import Prompt, PromptSuite
 from prompts.services import create_prompt, create_suite, freeze_suite
 from text2song.workers import presence
-from training.config import Method
+from training.config import Method, TrainingConfig
 from training.demo.outcome import Measured, Outcome
 from training.demo.prompts import DemoPrompt, draw_prompts
 from training.demo.tastes import Taste as RaterTaste
@@ -256,7 +256,12 @@ class Demo:
             name=self.title,
             dataset=dataset,
             base_model=self.model,
-            config={"method": self.method.value, **self._settings(dataset), "seed": self.seed},
+            config={
+                **TrainingConfig().to_mapping(),
+                "method": self.method.value,
+                **self._settings(dataset),
+                "seed": self.seed,
+            },
         )
         run = create_run(experiment=experiment, actor=self.actor, blind_test=False)
         run_training(run)

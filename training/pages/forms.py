@@ -18,6 +18,7 @@ from generation.models import BaseModel
 from training.config import MAX_SEED, PRESETS, Group, InvalidConfig, Method, TrainingConfig, purpose, range_in_words
 from training.models import NAME_LENGTH, NAME_MESSAGE, Experiment, PromotionPolicy
 from training.promotion.services import current_policy
+from training.services.defaults import FOLLOWS_DATASET, starting_config
 
 FIRST = ("epochs", "batch_size", "learning_rate", "lora_r", "lora_alpha")
 """Settings that show first, in this order; the rest is advanced. The method stands beside the dataset."""
@@ -124,6 +125,10 @@ class ConfigForm(forms.Form):
         settings = [setting for group in self.advanced for setting in group.settings]
         return any(setting.field.errors or setting.is_changed for setting in settings)
 
+    def is_relevant(self, name: str) -> bool:
+        """Whether the setting matters to the method the form stands at."""
+        return self.method in TrainingConfig.__dataclass_fields__[name].metadata["methods"]
+
     def marks_changes(self, name: str) -> bool:
         """Whether the setting's value is shown as differing from the base."""
         return False
@@ -131,7 +136,7 @@ class ConfigForm(forms.Form):
     def _setting(self, name: str) -> Setting:
         bound = self[name]
         methods = TrainingConfig.__dataclass_fields__[name].metadata["methods"]
-        relevant = self.method in methods or bool(bound.errors)
+        relevant = self.is_relevant(name) or bool(bound.errors)
         return Setting(bound, methods, self.base[name], relevant, self.marks_changes(name))
 
 
@@ -215,7 +220,7 @@ class ExperimentForm(ConfigForm):
     )
 
     def __init__(self, *args: Any, experiment: Experiment | None = None, **kwargs: Any) -> None:
-        config = experiment.config if experiment else None
+        config = experiment.config if experiment else starting_config()
         start = _stored(experiment) if experiment else _fresh()
         super().__init__(*args, base=config, **kwargs | {"initial": start | (kwargs.get("initial") or {})})
         ready = Q(state=Dataset.State.READY, deleted_at__isnull=True)
@@ -251,6 +256,21 @@ def _stored(experiment: Experiment) -> dict[str, Any]:
 
 def _fresh() -> dict[str, Any]:
     return {"method": "", "base_model": BaseModel.objects.filter(is_active=True).first()}
+
+
+class DefaultsForm(ConfigForm):
+    """What new experiments start with. There is no method: it follows the dataset, so every setting matters."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields[FOLLOWS_DATASET]
+
+    @property
+    def advanced_is_open(self) -> bool:
+        return bool(self.errors)
+
+    def is_relevant(self, name: str) -> bool:
+        return True
 
 
 class RunForm(ConfigForm):

@@ -1,5 +1,6 @@
 """What people do with experiments and runs. Pages, API, admin and commands call these; the actor is always named."""
 
+from training.services.defaults import set_training_defaults, starting_config
 from training.services.experiments import (
     archive_experiment,
     create_experiment,
@@ -17,7 +18,9 @@ __all__ = [
     "delete_runs",
     "may_change",
     "resume_run",
+    "set_training_defaults",
     "start_run",
+    "starting_config",
     "unarchive_experiment",
     "update_experiment",
 ]

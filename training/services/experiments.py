@@ -25,6 +25,7 @@ from training.exceptions import (
     ExperimentIsNotArchived,
 )
 from training.models import Experiment
+from training.services.defaults import starting_config
 
 TYPED = ("name", "description")
 
@@ -38,7 +39,7 @@ def create_experiment(
     base_model: BaseModel | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Experiment:
-    """Store an experiment. Settings that `config` leaves out keep their defaults; the method's is what fits `dataset`.
+    """Store an experiment. Settings that `config` leaves out are the studio's defaults; the method fits `dataset`.
 
     Without `base_model` it is the active one. Raises `ValidationError` (name, description), `ConfigRefused`,
     `DatasetNotFound`, `DatasetNotReady`, `MethodDoesNotMatch`.
@@ -49,7 +50,7 @@ def create_experiment(
         description=_lines(description),
         dataset=dataset,
         base_model=base_model or model_for(None),
-        config=read_config({**fitting, **(config or {})}).to_mapping(),
+        config=read_config({**starting_config(), **fitting, **(config or {})}).to_mapping(),
         created_by=actor,
     )
     _check(experiment)

@@ -25,12 +25,19 @@ demo: install  ## Walk the whole loop without a browser and print the evidence (
 
 test: test-sqlite test-postgres  ## The whole test suite
 
+# Tests that only compute run in several processes, each with a database and folders of its own, and a core of its own for
+# torch. They are dealt out in their order: those that empty the database come last, in every process. Those that start
+# browsers, workers or long work measure time, and run one after the other.
+TEST_PROCESSES ?= 2
+BY_THEMSELVES := browser or worker or slow
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not ($(BY_THEMSELVES))"
+
 test-sqlite: install-dev
-	$(BIN)/python -m pytest
+	$(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -m "$(BY_THEMSELVES)"
 
 test-postgres: install-dev
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -m "not browser and not worker and not slow" \
-		--ignore=generation/engine --ignore=generation/bundled
+	TEST_DATABASE=postgres $(SIDE_BY_SIDE) --ignore=generation/engine --ignore=generation/bundled
 
 # mypy reads the settings, which would write a key of their own if none were given.
 lint: install-dev  ## Check style, imports and types

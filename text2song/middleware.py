@@ -1,4 +1,4 @@
-"""What holds for every request: the API's shape of errors, sizes of bodies, sign-in, times in the user's own zone."""
+"""What holds for every request: language, the API's shape of errors, sizes of bodies, sign-in, the user's time zone."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
 from django.urls import resolve, reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_htmx.http import HttpResponseClientRedirect
 
 from text2song.api.errors import API_PREFIX, in_shape
@@ -20,6 +21,21 @@ from text2song.refusals import refuse
 
 RANGE_NOT_SATISFIABLE = 416
 """Its answer is the media type's own, with `Content-Range`; players read it, nobody else."""
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Speak the language of the cookie or of `Accept-Language`; it stands first, so that refusals of all others do too.
+
+    Files that are the same in every language are answered as if this were not here.
+    """
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path.startswith(settings.STATIC_URL):
+            return self.get_response(request)
+        try:
+            return super().__call__(request)
+        finally:
+            translation.deactivate()  # what this thread does next, a task or a test, is nobody's request
 
 
 class ApiErrorShapeMiddleware:

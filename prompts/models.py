@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Length, Trim
 from django.utils import timezone
 from django.utils.text import Truncator
+from django.utils.translation import gettext, gettext_lazy
 
 from prompts import querysets
 from prompts.exceptions import SuiteIsFrozen
@@ -42,17 +43,17 @@ class MusicalAttributes(models.Model):
         blank=True,
         validators=[validators.validate_style],
         choices=[(term.slug, term.label) for term in STYLES],
-        error_messages={"invalid_choice": "Unknown style: %(value)s."},
+        error_messages={"invalid_choice": gettext_lazy("Unknown style: %(value)s.")},
     )
     mood = models.CharField(
         max_length=32,
         blank=True,
         validators=[validators.validate_mood],
         choices=[(term.slug, term.label) for term in MOODS],
-        error_messages={"invalid_choice": "Unknown mood: %(value)s."},
+        error_messages={"invalid_choice": gettext_lazy("Unknown mood: %(value)s.")},
     )
     tempo = models.PositiveSmallIntegerField(
-        "tempo (BPM)", null=True, blank=True, validators=[validators.validate_tempo]
+        gettext_lazy("tempo (BPM)"), null=True, blank=True, validators=[validators.validate_tempo]
     )
     primary_instruments = models.JSONField(default=list, blank=True, validators=[validators.validate_instruments])
     secondary_instruments = models.JSONField(default=list, blank=True, validators=[validators.validate_instruments])
@@ -170,8 +171,8 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
         CINEMATIC = "cinematic"
         POP = "pop"
         ROCK = "rock"
-        HIP_HOP = "hip-hop", "Hip-hop"
-        LO_FI = "lo-fi", "Lo-fi"
+        HIP_HOP = "hip-hop", gettext_lazy("Hip-hop")
+        LO_FI = "lo-fi", gettext_lazy("Lo-fi")
         FOLK = "folk"
         WORLD = "world"
 
@@ -186,7 +187,9 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
     name = models.CharField(max_length=100, validators=[validators.validate_characters])
     description = models.CharField(max_length=500, blank=True, validators=[validators.validate_characters])
     category = models.CharField(
-        max_length=50, choices=Category.choices, error_messages={"invalid_choice": "Unknown category: %(value)s."}
+        max_length=50,
+        choices=Category.choices,
+        error_messages={"invalid_choice": gettext_lazy("Unknown category: %(value)s.")},
     )
     duration = models.PositiveSmallIntegerField(
         "duration (s)",
@@ -250,7 +253,7 @@ class PromptSuite(UUIDModel):
         if self.is_frozen:
             raise SuiteIsFrozen(self.name)
         if not self.items.exists():
-            raise ValidationError("Add at least one prompt before freezing the suite.", code="empty")
+            raise ValidationError(gettext("Add at least one prompt before freezing the suite."), code="empty")
         self.frozen_at = timezone.now()
         self.save(update_fields=["frozen_at"])
 

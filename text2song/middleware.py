@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.urls import resolve, reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect
 
 from text2song.api.errors import API_PREFIX, in_shape
@@ -65,8 +66,8 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_TRANSFER_ENCODING" in request.META:
-            sentence = "Send the body with a Content-Length; bodies in chunks are not read."
-            return refuse(request, 411, "length_required", "The size of the request is missing", sentence)
+            sentence = gettext("Send the body with a Content-Length; bodies in chunks are not read.")
+            return refuse(request, 411, "length_required", gettext("The size of the request is missing"), sentence)
         length = self._length(request)
         if length > self._small:
             limit = settings.UPLOAD_MAX_BYTES if self._may_be_large(request) else self._small
@@ -79,7 +80,9 @@ class BodyLimitMiddleware:
     ) -> HttpResponse | None:
         if self._length(request) <= self._small or request.path.startswith(API_PREFIX):
             return None
-        return None if request.user.is_authenticated else self._too_large(request, self._small, " Sign in first.")
+        return (
+            None if request.user.is_authenticated else self._too_large(request, self._small, gettext(" Sign in first."))
+        )
 
     @property
     def _small(self) -> int:
@@ -97,8 +100,11 @@ class BodyLimitMiddleware:
             return False
 
     def _too_large(self, request: HttpRequest, limit: int, advice: str = "") -> HttpResponse:
-        sentence = f"The request body is over the limit of {limit / 1e6:g} MB.{advice}"
-        return refuse(request, 413, "body_too_large", "That is too large", sentence)
+        sentence = gettext("The request body is over the limit of %(value)s MB.%(advice)s") % {
+            "value": f"{limit / 1000000.0:g}",
+            "advice": advice,
+        }
+        return refuse(request, 413, "body_too_large", gettext("That is too large"), sentence)
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):

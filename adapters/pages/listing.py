@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from adapters.models import Adapter, AdapterRegistration
 from adapters.pages.configuration import configuration, in_words
@@ -77,6 +78,6 @@ _PROPERTIES: tuple[tuple[str, Callable[[Adapter], str]], ...] = (
     ("Registered", lambda adapter: f"{adapter.created_at:%d %b %Y}"),
     ("Origin", lambda adapter: adapter.get_source_display()),
     ("Parent", lambda adapter: adapter.parent.label if adapter.parent else "None"),
-    ("Samples made", lambda adapter: str(adapter.sample_count)),
+    (gettext_lazy("Samples made"), lambda adapter: str(adapter.sample_count)),
     ("SHA-256", lambda adapter: adapter.sha256[:12]),
 )

@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext, gettext_lazy
 
 from generation import querysets
 from generation.exceptions import JobIsFinished
@@ -40,7 +41,7 @@ OVERLAP_SHARE = 0.4
 def validate_finite(value: float) -> None:
     """NaN compares as neither too small nor too large; refuse it by name."""
     if not math.isfinite(value):
-        raise ValidationError("Enter a number.", code="not_finite")
+        raise ValidationError(gettext("Enter a number."), code="not_finite")
 
 
 SAMPLING_FIELDS = (
@@ -59,10 +60,10 @@ class SamplingSettings(models.Model):
     """What a person chooses for a generation; ranges are inclusive and also live in the database."""
 
     class Preset(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        BALANCED = "balanced", "Balanced"
-        BEST = "best", "Best"
-        CUSTOM = "custom", "Custom"
+        DRAFT = "draft", gettext_lazy("Draft")
+        BALANCED = "balanced", gettext_lazy("Balanced")
+        BEST = "best", gettext_lazy("Best")
+        CUSTOM = "custom", gettext_lazy("Custom")
 
     num_samples = models.PositiveSmallIntegerField(
         "samples",
@@ -120,7 +121,7 @@ class GenerationDefaults(SamplingSettings):
     """The values a new generation form starts with: one row, changed in Settings."""
 
     class Meta(SamplingSettings.Meta):
-        verbose_name_plural = "generation defaults"
+        verbose_name_plural = gettext_lazy("generation defaults")
         constraints = [
             *SamplingSettings.Meta.constraints,
             models.CheckConstraint(
@@ -129,7 +130,7 @@ class GenerationDefaults(SamplingSettings):
         ]
 
     def __str__(self) -> str:
-        return "Generation defaults"
+        return gettext("Generation defaults")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.pk = 1
@@ -148,21 +149,21 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     """A request for `num_samples` candidates of one prompt: work of a generation worker."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        COMPLETED = "completed", "Completed"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        QUEUED = "queued", gettext_lazy("Queued")
+        RUNNING = "running", gettext_lazy("Running")
+        COMPLETED = "completed", gettext_lazy("Completed")
+        FAILED = "failed", gettext_lazy("Failed")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
 
     class Kind(models.TextChoices):
-        PROMPT = "prompt", "From the prompt"
-        EXTENSION = "extension", "Continues a sample"
-        VARIATION = "variation", "Varies a sample"
+        PROMPT = "prompt", gettext_lazy("From the prompt")
+        EXTENSION = "extension", gettext_lazy("Continues a sample")
+        VARIATION = "variation", gettext_lazy("Varies a sample")
 
     CLUSTER: ClassVar[Cluster] = "generation"
-    GAVE_UP: ClassVar[str] = (
-        "The worker died {attempts} times while making this, most likely for lack of memory. "
-        "Try {fewer}shorter samples, or a smaller model."
+    GAVE_UP: ClassVar[str] = gettext_lazy(
+        "The worker died {attempts} times while making this, most likely for lack of memory. Try "
+        "{fewer}shorter samples, or a smaller model."
     )
 
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="jobs")
@@ -274,8 +275,8 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     def adapter_label(self) -> str:
         """What the base model wears, in words: “Base Model”, “warm-keys@1.2.0” or “Deleted Adapter”."""
         if self.adapter is None:
-            return "Base Model"
-        return "Deleted Adapter" if self.adapter.is_deleted else self.adapter.label
+            return gettext("Base Model")
+        return gettext("Deleted Adapter") if self.adapter.is_deleted else self.adapter.label
 
     @property
     def progress(self) -> float:
@@ -354,10 +355,13 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     def requeue(self) -> None:
         """failed | cancelled -> queued; raises `Refused` otherwise, and for a deleted job."""
         if self.is_deleted or not self._requeue((self.State.FAILED, self.State.CANCELLED)):
-            raise Refused(f"Only failed and cancelled jobs can be requeued; this one is {self.state}.")
+            raise Refused(
+                gettext("Only failed and cancelled jobs can be requeued; this one is %(state)s.")
+                % {"state": self.state}
+            )
 
     def gave_up(self) -> str:
-        fewer = "fewer or " if self.num_samples > 1 else ""
+        fewer = gettext("fewer or ") if self.num_samples > 1 else ""
         return self.GAVE_UP.format(attempts=self.MAX_ATTEMPTS, fewer=fewer)
 
     def _after_failure(self) -> None:

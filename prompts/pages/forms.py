@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, gettext_lazy
 
 from prompts.coach.advice import Draft
 from prompts.models import Prompt, PromptSuite, PromptTemplate
@@ -49,7 +50,11 @@ class InstrumentsField(forms.Field):
     """
 
     def __init__(self, role: str) -> None:
-        super().__init__(required=False, widget=RoleInput(role), label=f"{role.capitalize()} instruments")
+        super().__init__(
+            required=False,
+            widget=RoleInput(role),
+            label=gettext("%(capitalize)s instruments") % {"capitalize": role.capitalize()},
+        )
 
     def to_python(self, value: Any) -> list[str]:
         return sorted(value or [], key=lambda slug: _ORDER.get(slug, len(_ORDER)))
@@ -94,17 +99,19 @@ class AttributesForm(forms.ModelForm):
             "text": forms.Textarea(
                 attrs={
                     "rows": 4,
-                    "placeholder": "What should it sound like? For example: a calm melody that opens slowly, "
-                    "like a town waking up under snow",
-                    "aria-describedby": "text-counter notes-text",
+                    "placeholder": gettext_lazy(
+                        "What should it sound like? For example: a calm melody that opens slowly, like a town "
+                        "waking up under snow"
+                    ),
+                    "aria-describedby": gettext_lazy("text-counter notes-text"),
                 }
             )
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["style"].choices = [("", "Any style"), *_without_blank(self.fields["style"].choices)]
-        self.fields["mood"].choices = [("", "Any mood"), *_without_blank(self.fields["mood"].choices)]
+        self.fields["style"].choices = [("", gettext("Any style")), *_without_blank(self.fields["style"].choices)]
+        self.fields["mood"].choices = [("", gettext("Any mood")), *_without_blank(self.fields["mood"].choices)]
 
     @property
     def draft(self) -> Draft:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from prompts.api.filters import PromptFilter
 from prompts.models import Prompt
@@ -124,13 +125,13 @@ def _in_words(name: str, values: dict[str, Any], raw: Any) -> str:
     if name == "mood":
         return f"Mood: {MOOD_BY_SLUG[values['mood']].label}"
     if name == "tempo":
-        return f"Tempo: {_span(values.get('tempo_min'), values.get('tempo_max'))} BPM"
+        return gettext("Tempo: %(get)s BPM") % {"get": _span(values.get("tempo_min"), values.get("tempo_max"))}
     if name == "date":
         return f"Made: {_span(raw.get('created_after'), raw.get('created_before'))}"
-    return {"favorites": "My favourites", "mine": "Written by me"}[name]
+    return {"favorites": gettext("My favourites"), "mine": gettext("Written by me")}[name]
 
 
 def _span(low: object, high: object) -> str:
     if low and high:
         return f"{low} to {high}"
-    return f"from {low}" if low else f"up to {high}"
+    return f"from {low}" if low else gettext("up to %(high)s") % {"high": high}

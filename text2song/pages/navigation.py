@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Link:
 
 SECTIONS = (
     Section("Overview", "overview", "o", "overview"),
-    Section("Teach the studio", "rounds", "e", "book", paths=("/teach/",)),
+    Section(gettext_lazy("Teach the studio"), "rounds", "e", "book", paths=("/teach/",)),
     Section(
         "Create",
         "create",
@@ -102,7 +103,7 @@ SECTIONS = (
         children=(
             Section("Models", "models", paths=("/settings/models/",)),
             Section("Generation", "settings-generation", paths=("/settings/generation/",)),
-            Section("API keys", "settings-keys", paths=("/settings/keys/",)),
+            Section(gettext_lazy("API keys"), "settings-keys", paths=("/settings/keys/",)),
         ),
     ),
 )
@@ -112,7 +113,7 @@ GUEST_SECTIONS = (Section("Tests", "tests", "t", "tests", paths=("/tests/",)),)
 
 MENU = (
     Section("Favourites", "favorites", icon="heart"),
-    Section("API documentation", "api-docs", icon="book"),
+    Section(gettext_lazy("API documentation"), "api-docs", icon="book"),
     Section("Curation", "admin:index", icon="shield", staff=True),
 )
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext, ngettext
 
 from adapters.models import Adapter
 from datasets_app.models import Dataset
@@ -111,7 +112,7 @@ def stations(totals: Figures, workforce: Workforce) -> list[Station]:
         Station(
             "Generate",
             "create",
-            "Prompts become candidates",
+            gettext("Prompts become candidates"),
             url_or_empty("create"),
             totals.generations,
             "job" if totals.generations == 1 else "jobs",
@@ -120,10 +121,10 @@ def stations(totals: Figures, workforce: Workforce) -> list[Station]:
         Station(
             "Listen",
             "listen",
-            "Ears decide what is good",
+            gettext("Ears decide what is good"),
             url_or_empty("listen") or _waiting_url(),
             totals.waiting,
-            "sample waits for ears" if totals.waiting == 1 else "samples wait for ears",
+            gettext("sample waits for ears") if totals.waiting == 1 else gettext("samples wait for ears"),
         ),
         _datasets(workforce),
         _training(workforce),
@@ -136,8 +137,10 @@ def _motion(unfinished: int, cluster: str, workforce: Workforce) -> tuple[str, b
     if not unfinished:
         return "", True
     if workforce.crews[cluster].stands_still:
-        return f"{unfinished} stand{'s' if unfinished == 1 else ''} still", False
-    return f"{unfinished} at work", True
+        return ngettext("%(unfinished)s stands still", "%(unfinished)s stand still", unfinished) % {
+            "unfinished": unfinished
+        }, False
+    return gettext("%(unfinished)s at work") % {"unfinished": unfinished}, True
 
 
 def _training(workforce: Workforce) -> Station:
@@ -145,7 +148,7 @@ def _training(workforce: Workforce) -> Station:
     counts = TrainingRun.objects.aggregate(total=Count("pk"), active=Count("pk", filter=unfinished))
     unit = "run" if counts["total"] == 1 else "runs"
     motion = _motion(counts["active"], "training", workforce)
-    purpose = "A LoRA adapter learns the taste"
+    purpose = gettext("A LoRA adapter learns the taste")
     return Station("Train", "training", purpose, url_or_empty("training"), counts["total"], unit, *motion)
 
 
@@ -155,14 +158,21 @@ def _datasets(workforce: Workforce) -> Station:
     unit = "dataset" if counts["total"] == 1 else "datasets"
     motion = _motion(counts["unfinished"], "default", workforce)
     url = url_or_empty("datasets")
-    return Station("Dataset", "datasets", "Judgements become training data", url, counts["total"], unit, *motion)
+    return Station(
+        "Dataset", "datasets", gettext("Judgements become training data"), url, counts["total"], unit, *motion
+    )
 
 
 def _adapters() -> Station:
     counts = Adapter.objects.visible().aggregate(total=Count("pk"), active=Count("pk", filter=Q(is_active=True)))
-    unit = f"of {counts['total']} active"
+    unit = gettext("of %(total)s active") % {"total": counts["total"]}
     return Station(
-        "Adapter", "adapters", "The better sound goes back in", url_or_empty("adapters"), counts["active"], unit
+        "Adapter",
+        "adapters",
+        gettext("The better sound goes back in"),
+        url_or_empty("adapters"),
+        counts["active"],
+        unit,
     )
 
 

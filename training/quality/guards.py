@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext, gettext_lazy
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +66,20 @@ class Rule:
         limit = self.limit(figure.base)
         wanted = f"{'at most' if self.is_most else 'at least'} {self.shown(limit)}"
         if math.isnan(figure.value) or math.isnan(limit):
-            missing = f"{self.name} could not be measured."
-            return Guard(self.key, self.name, "not measured", "", "", "not known", self.explanation, missing)
+            missing = gettext("%(name)s could not be measured.") % {"name": self.name}
+            return Guard(
+                self.key, self.name, gettext("not measured"), "", "", gettext("not known"), self.explanation, missing
+            )
         holds = figure.value <= limit if self.is_most else figure.value >= limit
         words = {"value": self.shown(figure.value), "base": self.shown(figure.base), "limit": self.shown(limit)}
         interval = "" if math.isnan(figure.low) else f"{self.moved(figure.low)} to {self.moved(figure.high)}"
         problem = "" if holds else self.problem.format(**words)
         used = self.used(figure)
         if holds and self.adds_up and used > 0 and used_before + used > 1:
-            problem = (
-                f"{self.name}: with the adapters it goes on from it has used up {used_before + used:.0%} of what is "
-                "allowed against the base model."
-            )
+            problem = gettext(
+                "%(name)s: with the adapters it goes on from it has used up %(value)s of what is allowed "
+                "against the base model."
+            ) % {"name": self.name, "value": f"{used_before + used:.0%}"}
         return Guard(self.key, self.name, words["value"], words["base"], interval, wanted, self.explanation, problem)
 
     def used(self, figure: Figure) -> float:
@@ -129,70 +132,83 @@ RULES: tuple[Rule, ...] = (
         lambda base: base * 1.05,
         True,
         _plain,
-        "How flat the spectrum is within octaves: 0 is pure tones, 1 is hiss. Brighter sound hardly raises it, added "
-        "noise does: hiss 30 dB below the music takes clips of the bundled model to the limit.",
-        "The clips are noisier ({value} against {base}).",
+        gettext_lazy(
+            "How flat the spectrum is within octaves: 0 is pure tones, 1 is hiss. Brighter sound "
+            "hardly raises it, added noise does: hiss 30 dB below the music takes clips of the "
+            "bundled model to the limit."
+        ),
+        gettext_lazy("The clips are noisier ({value} against {base})."),
     ),
     Rule(
         "tempo",
-        "Tempo kept",
+        gettext_lazy("Tempo kept"),
         lambda base: base - 0.05,
         False,
         _percent,
-        "Share of clips in which the tempo that the prompt asks for is found. One in twenty may be lost.",
-        "Fewer clips keep the tempo asked for ({value} against {base}).",
+        gettext_lazy("Share of clips in which the tempo that the prompt asks for is found. One in twenty may be lost."),
+        gettext_lazy("Fewer clips keep the tempo asked for ({value} against {base})."),
         _points,
     ),
     Rule(
         "adherence",
-        "Prompt adherence",
+        gettext_lazy("Prompt adherence"),
         lambda base: base - 0.3 * abs(base),
         False,
         _plain,
-        "How much more likely the base model finds a clip under its own prompt than under another one's, in nats per "
-        "code. Where it falls, clips of different prompts become interchangeable.",
-        "Clips follow their prompts less ({value} nats per code against {base}).",
+        gettext_lazy(
+            "How much more likely the base model finds a clip under its own prompt than under "
+            "another one's, in nats per code. Where it falls, clips of different prompts become "
+            "interchangeable."
+        ),
+        gettext_lazy("Clips follow their prompts less ({value} nats per code against {base})."),
     ),
     Rule(
         "fit",
-        "Prompt fit by CLAP",
+        gettext_lazy("Prompt fit by CLAP"),
         lambda base: base - 0.3 * abs(base),
         False,
         _plain,
-        "How much better a clip fits its own prompt than another one, by the cosines of the audio-text model installed "
-        "here. The limit is that of prompt adherence, of which this is a second opinion.",
-        "Clips fit their prompts less, by the audio-text model ({value} against {base}).",
+        gettext_lazy(
+            "How much better a clip fits its own prompt than another one, by the cosines of the "
+            "audio-text model installed here. The limit is that of prompt adherence, of which this "
+            "is a second opinion."
+        ),
+        gettext_lazy("Clips fit their prompts less, by the audio-text model ({value} against {base})."),
     ),
     Rule(
         "loudness",
-        "Loudness moved",
+        gettext_lazy("Loudness moved"),
         lambda base: 3.0,
         True,
         lambda value: f"{value:.1f} dB",
-        "How far the loudness before matching lies from the opponent's. Loudness wins votes wherever it is not "
-        "matched, and 3 dB is what everybody hears.",
-        "The clips' own loudness moved by {value}.",
+        gettext_lazy(
+            "How far the loudness before matching lies from the opponent's. Loudness wins votes "
+            "wherever it is not matched, and 3 dB is what everybody hears."
+        ),
+        gettext_lazy("The clips' own loudness moved by {value}."),
         _decibels,
         adds_up=False,
     ),
     Rule(
         "diversity",
-        "Diversity within prompts",
+        gettext_lazy("Diversity within prompts"),
         lambda base: base * 0.9,
         False,
         _plain,
-        "Share of codes in which two clips of one prompt differ where they are most alike, shifted against each other "
-        "or not: eight copies of one clip have none.",
-        "Clips of one prompt are too alike ({value} against {base}).",
+        gettext_lazy(
+            "Share of codes in which two clips of one prompt differ where they are most alike, "
+            "shifted against each other or not: eight copies of one clip have none."
+        ),
+        gettext_lazy("Clips of one prompt are too alike ({value} against {base})."),
     ),
     Rule(
         "variety",
-        "Diversity across prompts",
+        gettext_lazy("Diversity across prompts"),
         lambda base: base * 0.9,
         False,
         _plain,
-        "The same between clips of different prompts: one favourite for everything has none.",
-        "Clips of different prompts are too alike ({value} against {base}).",
+        gettext_lazy("The same between clips of different prompts: one favourite for everything has none."),
+        gettext_lazy("Clips of different prompts are too alike ({value} against {base})."),
     ),
     Rule(
         "silent",
@@ -200,8 +216,8 @@ RULES: tuple[Rule, ...] = (
         lambda base: 0.05,
         True,
         _percent,
-        "Share of clips below -50 LUFS before loudness is matched. One in twenty may fail.",
-        "{value} of the clips are silent.",
+        gettext_lazy("Share of clips below -50 LUFS before loudness is matched. One in twenty may fail."),
+        gettext_lazy("{value} of the clips are silent."),
         _points,
         adds_up=False,
     ),
@@ -211,8 +227,8 @@ RULES: tuple[Rule, ...] = (
         lambda base: 0.05,
         True,
         _percent,
-        "Share of clips that went past full scale before loudness was matched.",
-        "{value} of the clips are clipped.",
+        gettext_lazy("Share of clips that went past full scale before loudness was matched."),
+        gettext_lazy("{value} of the clips are clipped."),
         _points,
         adds_up=False,
     ),
@@ -221,10 +237,12 @@ RULES: tuple[Rule, ...] = (
         "Drift",
         lambda base: 0.5,
         True,
-        lambda value: f"{value:.3f} nats per code",
-        "How much less likely the opponent's clips became, under the guidance and sampling that they were played with. "
-        "Half a nat leaves a code three fifths of its probability.",
-        "It drifted {value} from what it goes on from.",
+        lambda value: gettext("%(value)s nats per code") % {"value": f"{value:.3f}"},
+        gettext_lazy(
+            "How much less likely the opponent's clips became, under the guidance and sampling that "
+            "they were played with. Half a nat leaves a code three fifths of its probability."
+        ),
+        gettext_lazy("It drifted {value} from what it goes on from."),
         adds_up=False,
     ),
 )

@@ -25,7 +25,7 @@ def _example(label: str, text: str, style: str, mood: str, tempo: int, *instrume
 EXAMPLES = (
     _example(
         gettext_lazy("Late-night jazz"),
-        gettext_lazy("a quiet tune"),
+        "a quiet tune",
         "jazz",
         "peaceful",
         94,
@@ -34,7 +34,7 @@ EXAMPLES = (
     ),
     _example(
         gettext_lazy("Bright electronica"),
-        gettext_lazy("a simple loop"),
+        "a simple loop",
         "electronic",
         "energetic",
         125,
@@ -42,7 +42,7 @@ EXAMPLES = (
     ),
     _example(
         gettext_lazy("Slow strings"),
-        gettext_lazy("a short theme"),
+        "a short theme",
         "classical",
         "dramatic",
         75,

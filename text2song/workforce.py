@@ -87,10 +87,11 @@ class Crew:
     def notice_of(self, work: Work) -> str:
         """The same for one piece of its work."""
         if work.is_due:
-            return _sentence("this", self.problem, self.is_there)
+            return _sentence(gettext("this"), self.problem, self.is_there)
         if work.state != work.WORKING or work.worker in self.movers:
             return ""
-        return _sentence("this", gettext("its worker does not move") if self.moving else self.problem, self.is_there)
+        problem = gettext("its worker does not move") if self.moving else self.problem
+        return _sentence(gettext("this"), problem, self.is_there)
 
     @property
     def is_there(self) -> bool:
@@ -100,8 +101,8 @@ class Crew:
 
 def _sentence(what: str, problem: str, is_there: bool) -> str:
     return (
-        gettext("Nobody is working on %(what)s: %(problem)s. %(value)s")
-        % {"what": what, "problem": problem, "value": RESTART if is_there else START}
+        gettext("Nobody is working on %(what)s: %(problem)s. %(remedy)s")
+        % {"what": what, "problem": problem, "remedy": RESTART if is_there else START}
         if problem
         else ""
     )

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.validators import MinLengthValidator, RegexValidator
 from django.db import models
 from django.utils.text import format_lazy
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from adapters.models import Taste
 from datasets_app import querysets
@@ -108,14 +108,12 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
         """As in “12 of 40 pairs were labelled by the taste anna@3”; empty where people judged all."""
         if not self.labelled:
             return ""
-        were = "was" if self.labelled_rows == 1 else "were"
         judges = gettext(" and the ").join(self.labelled)
-        return gettext("%(labelled_rows)s of %(row_count)s pairs %(were)s labelled by the %(judges)s") % {
-            "labelled_rows": self.labelled_rows,
-            "row_count": self.row_count,
-            "were": were,
-            "judges": judges,
-        }
+        return ngettext(
+            "%(labelled_rows)s of %(row_count)s pairs was labelled by the %(judges)s",
+            "%(labelled_rows)s of %(row_count)s pairs were labelled by the %(judges)s",
+            self.labelled_rows,
+        ) % {"labelled_rows": self.labelled_rows, "row_count": self.row_count, "judges": judges}
 
     @property
     def is_imported(self) -> bool:

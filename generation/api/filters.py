@@ -162,10 +162,10 @@ class AudioFilter(django_filters.FilterSet):
     model = ModelKeyFilter(field_name="job__base_model")
     adapter = AdapterIdFilter(field_name="job__adapter")
     style = django_filters.ChoiceFilter(
-        field_name="job__prompt__style", choices=[(term.slug, term.label) for term in STYLES]
+        field_name="job__prompt__style", choices=[(term.slug, term.name) for term in STYLES]
     )
     mood = django_filters.ChoiceFilter(
-        field_name="job__prompt__mood", choices=[(term.slug, term.label) for term in MOODS]
+        field_name="job__prompt__mood", choices=[(term.slug, term.name) for term in MOODS]
     )
     favorites = TruthFilter(method="hearted", help_text="true: only those with the caller's heart.")
     set_aside = TruthFilter(

@@ -36,15 +36,15 @@ def bounded(field: models.Field, **kwargs: Any) -> forms.Field | None:
     if not all(limits.values()):
         return field.formfield(**kwargs)
     low, high = max(limits[MinValueValidator]), min(limits[MaxValueValidator])
-    kind = "a number" if isinstance(field, models.FloatField) else gettext("a whole number")
+    kind = gettext("a number") if isinstance(field, models.FloatField) else gettext("a whole number")
     rule = gettext("%(verbose_name)s must be %(kind)s from %(low)s to %(high)s") % {
         "verbose_name": capitalised(field.verbose_name),
         "kind": kind,
         "low": f"{low:g}",
         "high": f"{high:g}",
     }
-    errors = dict.fromkeys(("min_value", "max_value"), gettext("%(rule)s, not %%(show_value)s.") % {"rule": rule})
-    errors |= dict.fromkeys(("invalid", "required"), f"{rule}.")
+    errors = dict.fromkeys(("min_value", "max_value"), rule + gettext(", not %(show_value)s."))
+    errors |= dict.fromkeys(("invalid", "required"), gettext("%(rule)s.") % {"rule": rule})
     widget = forms.NumberInput(attrs={"step": STEPS.get(field.name, "1"), "autocomplete": "off"})
     return field.formfield(min_value=low, max_value=high, error_messages=errors, widget=widget, **kwargs)
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from adapters.models import Adapter, Taste
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
@@ -18,16 +18,21 @@ from prompts.wording.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, 
 
 _INSTRUMENT_CHOICES = [
     ("", gettext_lazy("Any instrument")),
-    *((group.label, [(term.slug, term.label) for term in group.instruments]) for group in INSTRUMENT_GROUPS),
+    *(
+        (
+            pgettext_lazy("music", group.name),
+            [(term.slug, pgettext_lazy("music", term.name)) for term in group.instruments],
+        )
+        for group in INSTRUMENT_GROUPS
+    ),
 ]
 
 
 def _order_by(taste: Taste) -> str:
     """One that scores no new clips still puts those in order that it heard."""
-    return gettext("Best first for %(taste_label)s%(value)s") % {
-        "taste_label": taste.label,
-        "value": " (it hears no new clips)" if taste.why_deaf else "",
-    }
+    if taste.why_deaf:
+        return gettext("Best first for %(taste_label)s (it hears no new clips)") % {"taste_label": taste.label}
+    return gettext("Best first for %(taste_label)s") % {"taste_label": taste.label}
 
 
 class LibraryFilter(forms.Form):
@@ -40,10 +45,12 @@ class LibraryFilter(forms.Form):
         widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Words of the prompt")}),
     )
     style = forms.ChoiceField(
-        required=False, choices=[("", gettext_lazy("Any style")), *((term.slug, term.label) for term in STYLES)]
+        required=False,
+        choices=[("", gettext_lazy("Any style")), *((term.slug, pgettext_lazy("music", term.name)) for term in STYLES)],
     )
     mood = forms.ChoiceField(
-        required=False, choices=[("", gettext_lazy("Any mood")), *((term.slug, term.label) for term in MOODS)]
+        required=False,
+        choices=[("", gettext_lazy("Any mood")), *((term.slug, pgettext_lazy("music", term.name)) for term in MOODS)],
     )
     instrument = forms.ChoiceField(required=False, choices=_INSTRUMENT_CHOICES)
     tempo_min = forms.IntegerField(

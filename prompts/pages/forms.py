@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from prompts.coach.advice import Draft
 from prompts.models import Prompt, PromptSuite, PromptTemplate
@@ -31,7 +31,9 @@ class RoleInput(forms.SelectMultiple):
     """Reads one role's instruments: from the picker's `role-<slug>` radios, or from a plain list of slugs."""
 
     def __init__(self, role: str) -> None:
-        super().__init__(choices=[(term.slug, term.label) for term in INSTRUMENT_BY_SLUG.values()])
+        super().__init__(
+            choices=[(term.slug, pgettext_lazy("music", term.name)) for term in INSTRUMENT_BY_SLUG.values()]
+        )
         self.role = role
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
@@ -103,7 +105,7 @@ class AttributesForm(forms.ModelForm):
                         "What should it sound like? For example: a calm melody that opens slowly, like a town "
                         "waking up under snow"
                     ),
-                    "aria-describedby": gettext_lazy("text-counter notes-text"),
+                    "aria-describedby": "text-counter notes-text",
                 }
             )
         }

@@ -110,21 +110,21 @@ def stations(totals: Figures, workforce: Workforce) -> list[Station]:
     """Generate, Listen, Dataset, Train, Adapter, in the order music goes through them."""
     return [
         Station(
-            "Generate",
+            gettext("Generate"),
             "create",
             gettext("Prompts become candidates"),
             url_or_empty("create"),
             totals.generations,
-            "job" if totals.generations == 1 else "jobs",
+            ngettext("job", "jobs", totals.generations),
             *_motion(totals.active, "generation", workforce),
         ),
         Station(
-            "Listen",
+            gettext("Listen"),
             "listen",
             gettext("Ears decide what is good"),
             url_or_empty("listen") or _waiting_url(),
             totals.waiting,
-            gettext("sample waits for ears") if totals.waiting == 1 else gettext("samples wait for ears"),
+            ngettext("sample waits for ears", "samples wait for ears", totals.waiting),
         ),
         _datasets(workforce),
         _training(workforce),
@@ -146,20 +146,20 @@ def _motion(unfinished: int, cluster: str, workforce: Workforce) -> tuple[str, b
 def _training(workforce: Workforce) -> Station:
     unfinished = Q(state__in=TrainingRun.UNFINISHED)
     counts = TrainingRun.objects.aggregate(total=Count("pk"), active=Count("pk", filter=unfinished))
-    unit = "run" if counts["total"] == 1 else "runs"
+    unit = ngettext("run", "runs", counts["total"])
     motion = _motion(counts["active"], "training", workforce)
     purpose = gettext("A LoRA adapter learns the taste")
-    return Station("Train", "training", purpose, url_or_empty("training"), counts["total"], unit, *motion)
+    return Station(gettext("Train"), "training", purpose, url_or_empty("training"), counts["total"], unit, *motion)
 
 
 def _datasets(workforce: Workforce) -> Station:
     living = Dataset.objects.visible()
     counts = living.aggregate(total=Count("pk"), unfinished=Count("pk", filter=Q(state__in=("queued", "building"))))
-    unit = "dataset" if counts["total"] == 1 else "datasets"
+    unit = ngettext("dataset", "datasets", counts["total"])
     motion = _motion(counts["unfinished"], "default", workforce)
     url = url_or_empty("datasets")
     return Station(
-        "Dataset", "datasets", gettext("Judgements become training data"), url, counts["total"], unit, *motion
+        gettext("Dataset"), "datasets", gettext("Judgements become training data"), url, counts["total"], unit, *motion
     )
 
 
@@ -167,7 +167,7 @@ def _adapters() -> Station:
     counts = Adapter.objects.visible().aggregate(total=Count("pk"), active=Count("pk", filter=Q(is_active=True)))
     unit = gettext("of %(total)s active") % {"total": counts["total"]}
     return Station(
-        "Adapter",
+        gettext("Adapter"),
         "adapters",
         gettext("The better sound goes back in"),
         url_or_empty("adapters"),

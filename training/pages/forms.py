@@ -155,9 +155,9 @@ def config_field(spec: Field[Any]) -> forms.Field:
 
 def _number_field(spec: Field[Any], kind: type, shared: dict[str, Any]) -> forms.Field:
     facts = spec.metadata
-    words = gettext("%(label)s must be %(value)s, %(facts)s.") % {
+    words = gettext("%(label)s must be %(number)s, %(facts)s.") % {
         "label": facts["label"],
-        "value": "a whole number" if kind is int else "a number",
+        "number": gettext("a whole number") if kind is int else gettext("a number"),
         "facts": range_in_words(facts),
     }
     limits = {"min": facts["low"], "max": facts["high"], "step": "1" if kind is int else "any"}

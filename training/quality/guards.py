@@ -64,7 +64,8 @@ class Rule:
     def judge(self, figure: Figure, used_before: float = 0.0) -> Guard:
         """`used_before` is the share of what is allowed that adapters before it took."""
         limit = self.limit(figure.base)
-        wanted = f"{'at most' if self.is_most else 'at least'} {self.shown(limit)}"
+        words = gettext("at most %(limit)s") if self.is_most else gettext("at least %(limit)s")
+        wanted = words % {"limit": self.shown(limit)}
         if math.isnan(figure.value) or math.isnan(limit):
             missing = gettext("%(name)s could not be measured.") % {"name": self.name}
             return Guard(

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from adapters.models import Adapter
 from feedback.services import prefer
@@ -74,8 +74,7 @@ def start_round(
             chosen,
             suite,
             held_out,
-            gettext("Held out: %(get_username)s, round %(value)s")
-            % {"get_username": actor.get_username(), "value": last + 1},
+            f"Held out: {actor.get_username()}, round {last + 1}",
         )
         round_ = Round(
             owner=actor,
@@ -240,7 +239,7 @@ def _batches_for(round_: Round, pairs: int) -> int:
 def pause_round(*, actor: User, round_: Round) -> Round:
     """Begin nothing more; what is under way comes to its end. Raises `RoundIsOver`."""
     with _changing(actor, round_, "paused") as current:
-        current.stop(State.PAUSED, gettext("Paused. What was under way comes to its end, and nothing new begins."))
+        current.stop(State.PAUSED, gettext_noop("Paused. What was under way comes to its end, and nothing new begins."))
     return current
 
 
@@ -248,9 +247,7 @@ def cancel_round(*, actor: User, round_: Round) -> Round:
     """End it: what works for it is stopped, and what was made stays. Raises `RoundIsOver`."""
     with _changing(actor, round_, "cancelled") as current:
         cut_off(current)
-        current.finish(
-            State.CANCELLED, gettext("Cancelled by %(get_username)s.") % {"get_username": actor.get_username()}
-        )
+        current.finish(State.CANCELLED, f"Cancelled by {actor.get_username()}.")
     return current
 
 

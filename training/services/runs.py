@@ -136,9 +136,7 @@ def resume_run(*, run: TrainingRun, actor: User) -> None:
     with transaction.atomic():
         run.resume()
         run.wake_worker()
-    write_line(
-        run, gettext("Resumed by %(get_username)s; waiting for a worker.") % {"get_username": actor.get_username()}
-    )
+    write_line(run, f"Resumed by {actor.get_username()}; waiting for a worker.")
 
 
 def delete_runs(*, ids: Sequence[UUID], actor: User) -> int:

@@ -158,7 +158,11 @@ def _by_name(reader: User, named: list[Relation]) -> Iterator[str]:
         if relation.kind != "open":
             first, second = (_name(reader, name) for name in relation.raters)
             first = f"{first[0].upper()}{first[1:]}" if first in ("you", NAMELESS) else first
-            yield f"{first} and {second} {'have opposite tastes' if relation.kind == 'opposite' else 'share a taste'}."
+            names = {"first": first, "second": second}
+            if relation.kind == "opposite":
+                yield gettext("%(first)s and %(second)s have opposite tastes.") % names
+            else:
+                yield gettext("%(first)s and %(second)s share a taste.") % names
 
 
 def _name(reader: User, name: str) -> str:

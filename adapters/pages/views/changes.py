@@ -90,11 +90,11 @@ def _staying(adapter: Adapter) -> str:
         return gettext("It was made for %(display_name)s. Nothing was generated with it.") % {
             "display_name": adapter.base_model.display_name
         }
-    plural = "s" if adapter.sample_count > 1 else ""
-    return gettext("The %(sample_count)s sample%(plural)s made with it stay, and will say “Deleted Adapter”.") % {
-        "sample_count": adapter.sample_count,
-        "plural": plural,
-    }
+    return ngettext(
+        "The %(sample_count)s sample made with it stay, and will say “Deleted Adapter”.",
+        "The %(sample_count)s samples made with it stay, and will say “Deleted Adapter”.",
+        adapter.sample_count,
+    ) % {"sample_count": adapter.sample_count}
 
 
 def _losses(adapter: Adapter) -> list[str]:

@@ -197,10 +197,13 @@ def _losses(runs: Sequence[TrainingRun]) -> list[str]:
     named = ", ".join(run.name for run in runs[:5]) + (
         gettext(" and %(value)s more") % {"value": len(runs) - 5} if len(runs) > 5 else ""
     )
-    one = len(runs) == 1
     return [
-        gettext("%(named)s, with %(value)s log, metrics and checkpoints")
-        % {"named": named, "value": "its" if one else "their"}
+        ngettext(
+            "%(named)s, with its log, metrics and checkpoints",
+            "%(named)s, with their log, metrics and checkpoints",
+            len(runs),
+        )
+        % {"named": named}
     ]
 
 

@@ -151,7 +151,7 @@ def report(request: StudioRequest, taste_id: UUID) -> HttpResponse:
     """What stands beside the weights, with the report, as JSON."""
     taste = _taste(request, taste_id)
     answer = JsonResponse(described(taste, request.user), json_dumps_params={"indent": 2, "ensure_ascii": False})
-    answer["Content-Disposition"] = gettext('attachment; filename="%(taste)s.json"') % {"taste": slug_of(taste)}
+    answer["Content-Disposition"] = f'attachment; filename="{slug_of(taste)}.json"'
     return answer
 
 

@@ -229,8 +229,9 @@ def cancel(request: StudioRequest, round_id: UUID) -> HttpResponse:
     return confirm_page(
         request,
         title=gettext("Cancel round %(number)s?") % {"number": round_.number},
-        text=gettext("What works for it now is stopped. What was made stays%(value)s%(join)s")
-        % {"value": ": " if kept else ".", "join": ", ".join(kept)},
+        text=gettext("What works for it now is stopped. What was made stays: %(kept)s") % {"kept": ", ".join(kept)}
+        if kept
+        else gettext("What works for it now is stopped. What was made stays."),
         confirm_label=gettext("Cancel the round"),
         cancel_url=reverse("round-detail", args=[round_.pk]),
     )

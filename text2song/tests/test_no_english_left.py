@@ -26,20 +26,138 @@ UNSPOKEN = {"script", "style", "code", "kbd", "pre", "template", "svg", "textare
 VOID = {"input", "br", "hr", "img", "meta", "link", "use", "source", "col", "wbr"}
 WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]+(?:[ ,;:.]+[A-Za-z][A-Za-z'’-]+)*")
 NAMES = {
-    *"API ATTRIBUTES Alpha BPM CLAP DPO Django English FLAC Face False GB HTMLParser HuBERT Hugging".split(),
-    *"Hz ID Id JSON JavaScript KB KL Krippendorff's LRA LUFS Large Lines LoRA MB MP Medium MusicGen".split(),
-    *"NOT None OpenAPI PAGES PEFT POST Pages Pale Parquet Python REST SFT SHA SPOKEN Small Song".split(),
-    *"Spoken Stereo Studio Text Tiny Top UNSPOKEN UTC VOID WAV What Words YET a admin alpha and api".split(),
-    *"append are attrs audio being beta bfloat bool both by class classes compare config create dBTP".split(),
-    *"data def detail dict done dpo dropout each ear edit en endtag eps eye false fc feedback flac".split(),
-    *"for from generate get handle healthz hinge href if in init input invitations ipo is it join".split(),
-    *"json kHz kto lang languages leaderboard len library links list listen luce manage margin".split(),
-    *"metrics mono mp name nat nats not of or out page peft pickle plackett pop proj prompt py rank".split(),
-    *"ranking raters read readyz reliability results rewritten run safetensors same sample self sft".split(),
-    *"sigmoid sign silent startswith starttag str strip studio super svg tag take taken template".split(),
-    *"templates test tests textarea texts that the tiny to top train true tuple v values wav when".split(),
-    *"where whose words zip".split(),
-})
+    *[
+        "alpha",
+        "Alpha",
+        "API",
+        "api",
+        "beta",
+        "BFLOAT",
+        "bfloat",
+        "BPM",
+        "CLAP",
+        "config",
+        "cookie",
+        "CPU",
+        "dBTP",
+        "Django",
+        "DPO",
+        "dpo",
+        "dropout",
+    ],
+    *[
+        "English",
+        "Face",
+        "false",
+        "fc",
+        "flac",
+        "FLAC",
+        "FM",
+        "GB",
+        "generate",
+        "GPU",
+        "hinge",
+        "HTTP",
+        "HuBERT",
+        "Hugging",
+        "Hz",
+        "ID",
+        "ipo",
+        "ISO",
+    ],
+    *[
+        "JavaScript",
+        "JSON",
+        "json",
+        "KB",
+        "kHz",
+        "KL",
+        "Krippendorff's",
+        "kto",
+        "Large",
+        "Lines",
+        "LoRA",
+        "LRA",
+        "luce",
+        "LUFS",
+        "manage",
+        "margin",
+    ],
+    *[
+        "MB",
+        "Medium",
+        "Model",
+        "mp",
+        "MP",
+        "MusicGen",
+        "nat",
+        "nats",
+        "OpenAPI",
+        "out",
+        "Parquet",
+        "PEFT",
+        "peft",
+        "pickle",
+        "plackett",
+        "POST",
+        "proj",
+    ],
+    *[
+        "py",
+        "Python",
+        "r-and-b",
+        "ranking",
+        "REST",
+        "safetensors",
+        "SFT",
+        "sft",
+        "SHA",
+        "sigmoid",
+        "Small",
+        "Song",
+        "Stereo",
+        "Studio",
+        "studio",
+    ],
+    *["Swagger", "Text", "Tiny", "Top", "top", "train", "transformers", "true", "UI", "UTC", "wav", "WAV", "zip"],
+}
+"""Words that are the same in both languages."""
+NOT_PAGES = ("admin:", "audio-", "sign-out", "healthz", "readyz", "metrics", "api-", "words")
+NOT_YET = {
+    *("create", "library", "sample-detail", "templates", "template-create", "template-edit", "template-from-prompt"),
+    *("listen", "feedback", "sample-feedback", "compare", "leaderboard", "raters", "invitations", "tests"),
+    *("test-create", "test-detail", "test-listen", "test-results", "test-reliability", "test-edit"),
+}
+"""Pages whose texts are being rewritten; each is taken out when it is done."""
+
+
+class Spoken(HTMLParser):
+    """What of a page is read, by eye or by ear, and where it links to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self._silent: list[bool] = [False]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        classes = (values.get("class") or "").split()
+        silent = self._silent[-1] or tag in UNSPOKEN or "mono" in classes or (values.get("lang") or "").startswith("en")
+        if not silent or tag in ("svg", "textarea", "input"):
+            self.texts += [values[name] or "" for name in SPOKEN_ATTRIBUTES if name in values]
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"] or "")
+        if tag not in VOID:
+            self._silent.append(silent)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID and len(self._silent) > 1:
+            self._silent.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent[-1] and data.strip():
+            self.texts.append(" ".join(data.split()))
 
 
 def stored_words() -> str:

@@ -73,18 +73,18 @@ def _model(adapter: Adapter) -> Group:
         ),
         Entry(
             "layers_to_transform",
-            "Layers",
+            gettext("Layers"),
             gettext("Numbers of the model's layers that are changed. Usually all."),
-            "All" if layers is None else in_words(layers),
+            gettext("All") if layers is None else in_words(layers),
         ),
         Entry(
             "use_rslora",
-            "Rank-stabilised",
+            gettext("Rank-stabilised"),
             gettext("Scales by alpha / √r instead of alpha / r, which keeps high ranks stable. Usually no."),
             in_words(bool(stabilised)),
         ),
     ]
-    return Group("Model", entries)
+    return Group(gettext("Model"), entries)
 
 
 def in_words(value: Any) -> str:
@@ -96,7 +96,7 @@ def in_words(value: Any) -> str:
     if value is None or value == "" or value == []:
         return NOT_SET
     if isinstance(value, bool):
-        return "Yes" if value else "No"
+        return gettext("Yes") if value else gettext("No")
     if isinstance(value, list | tuple):
         return ", ".join(in_words(item) for item in value)
     if isinstance(value, float):

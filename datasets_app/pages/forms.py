@@ -74,8 +74,8 @@ class DatasetForm(forms.Form):
         "Prompts", gettext_lazy("None chosen means all. Prompts of frozen suites never enter a dataset.")
     )
     base_models = _several(gettext_lazy("Base models"))
-    adapters = _several("Adapters")
-    raters = _several("Raters")
+    adapters = _several(gettext_lazy("Adapters"))
+    raters = _several(gettext_lazy("Raters"))
     min_rater_weight = forms.FloatField(
         label=gettext_lazy("Least reliability of a rater"),
         required=False,

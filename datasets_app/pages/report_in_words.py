@@ -43,14 +43,14 @@ def charts(dataset: Dataset, figures: Mapping[str, Any]) -> list[Chart]:
     found = [
         (gettext("Rows per split"), dict(dataset.splits)),
         ("Ratings", {f"{star} ★": count for star, count in ratings.items()}),
-        ("Margins", {gettext("up to %(edge)s") % {"edge": edge}: count for edge, count in margins.items()}),
+        (gettext("Margins"), {gettext("up to %(edge)s") % {"edge": edge}: count for edge, count in margins.items()}),
         (
             gettext("Margins of the taste's pairs"),
             {gettext("up to %(edge)s") % {"edge": edge}: count for edge, count in sure.items()},
         ),
         ("Tags", {name.replace("_", " "): count for name, count in tags.items()}),
         (gettext("Base models"), figures["models"]),
-        ("Adapters", {name or "None": count for name, count in figures["adapters"].items()}),
+        (gettext("Adapters"), {name or gettext("None"): count for name, count in figures["adapters"].items()}),
     ]
     return [_chart(title, counts) for title, counts in found if any(counts.values())]
 
@@ -75,7 +75,7 @@ def filters_in_words(dataset: Dataset) -> list[tuple[str, str]]:
         return [(gettext("Imported from"), dataset.imported_from)]
     chosen = dataset.filters.items()
     words = [(name.replace("_", " ").capitalize(), _words(_named(name, value))) for name, value in chosen]
-    return words or [("Filters", gettext("None: everything that was judged"))]
+    return words or [(gettext("Filters"), gettext("None: everything that was judged"))]
 
 
 def _named(name: str, value: Any) -> Any:
@@ -92,4 +92,4 @@ def _words(value: Any) -> str:
             if len(value) <= MOST_NAMED
             else gettext("%(listed)s and %(value)s more") % {"listed": listed, "value": len(value) - MOST_NAMED}
         )
-    return {True: "Yes", False: "No"}[value] if isinstance(value, bool) else f"{value}"
+    return {True: gettext("Yes"), False: gettext("No")}[value] if isinstance(value, bool) else f"{value}"

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.utils.translation import gettext
-
 from generation.base_models.folder import CONFIG, BrokenModelFolder, pieces, read_json, tensor_shapes, weight_files
 
 FAMILIES = {
@@ -57,13 +55,13 @@ def inspect_encoder_folder(path: str | Path) -> EncoderFacts:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise BrokenModelFolder(gettext("There is no folder “%(folder)s”.") % {"folder": folder})
+        raise BrokenModelFolder(f"There is no folder “{folder}”.")
     config = read_json(folder / CONFIG)
     family = _family(config)
     sample_rate = _sample_rate(folder)
     files = weight_files(folder)
     if not tensor_shapes(files):
-        raise BrokenModelFolder(gettext("The weight files hold no weights."))
+        raise BrokenModelFolder("The weight files hold no weights.")
     return EncoderFacts(
         family=family,
         architecture=_architecture(config, family),
@@ -130,25 +128,19 @@ def _family(config: dict[str, Any]) -> str:
         raise _needs_code(CONFIG)
     family = config.get("model_type")
     if not isinstance(family, str) or not family:
-        raise BrokenModelFolder(
-            gettext("“%(config)s” does not say which type of model this is (“model_type”).") % {"config": CONFIG}
-        )
+        raise BrokenModelFolder(f"“{CONFIG}” does not say which type of model this is (“model_type”).")
     if family not in FAMILIES:
         raise BrokenModelFolder(
-            gettext("“%(value)s” is no audio encoder whose code the studio has. It hears with %(join)s.")
-            % {"value": family[:80], "join": ", ".join(FAMILIES.values())}
+            f"“{family[:80]}” is no audio encoder whose code the studio has. It hears with "
+            f"{', '.join(FAMILIES.values())}."
         )
     return family
 
 
 def _needs_code(name: str) -> BrokenModelFolder:
     return BrokenModelFolder(
-        gettext(
-            "This model needs code from elsewhere (“%(remote_code)s” in “%(name)s”), which the "
-            "studio never runs. Save it as one of a family that transformers has the code of, such "
-            "as HuBERT."
-        )
-        % {"remote_code": REMOTE_CODE, "name": name}
+        f"This model needs code from elsewhere (“{REMOTE_CODE}” in “{name}”), which the studio never runs. Save it as "
+        "one of a family that transformers has the code of, such as HuBERT."
     )
 
 
@@ -165,21 +157,15 @@ def _sample_rate(folder: Path) -> int:
         if "sampling_rate" in extractor:
             return _rate(extractor["sampling_rate"], name)
     raise BrokenModelFolder(
-        gettext(
-            "The folder does not say how sound is prepared for the model: “%(value)s” with a "
-            "“sampling_rate” is missing. Copy it from where the model is from."
-        )
-        % {"value": EXTRACTORS[0]}
+        f"The folder does not say how sound is prepared for the model: “{EXTRACTORS[0]}” with a “sampling_rate” is "
+        "missing. Copy it from where the model is from."
     )
 
 
 def _rate(value: Any, name: str) -> int:
     least, most = SAMPLE_RATES
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BrokenModelFolder(
-            gettext("“sampling_rate” in “%(name)s” must be a whole number from %(least)s to %(most)s.")
-            % {"name": name, "least": least, "most": most}
-        )
+        raise BrokenModelFolder(f"“sampling_rate” in “{name}” must be a whole number from {least} to {most}.")
     return value
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.utils.translation import gettext, gettext_lazy
 from safetensors import SafetensorError, safe_open
 
 from generation.base_models.architecture import Architecture
@@ -23,11 +22,7 @@ INDEX = "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_FILES = (TOKENIZER, "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "state_dict.bin")
-PARTS = {
-    "text_encoder.": gettext_lazy("text encoder"),
-    "audio_encoder.": gettext_lazy("audio codec"),
-    "decoder.": gettext_lazy("music decoder"),
-}
+PARTS = {"text_encoder.": "text encoder", "audio_encoder.": "audio codec", "decoder.": "music decoder"}
 READ_SIZE = 1 << 20
 LARGEST_JSON_BYTES = 64 * 1024 * 1024
 """No configuration, index or tokenizer comes near it."""
@@ -52,7 +47,7 @@ def inspect_model_folder(path: str | Path) -> ModelFacts:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise BrokenModelFolder(gettext("There is no folder “%(folder)s”.") % {"folder": folder})
+        raise BrokenModelFolder(f"There is no folder “{folder}”.")
     config = read_json(folder / CONFIG)
     _check_family(config)
     files = weight_files(folder)
@@ -88,48 +83,37 @@ def weight_files(folder: Path) -> list[Path]:
     pickles = [name for name in PICKLES if (folder / name).is_file()]
     if pickles:
         raise BrokenModelFolder(
-            gettext(
-                "The weights are only there as “%(value)s”, a pickle that could run code; save them as safetensors."
-            )
-            % {"value": pickles[0]}
+            f"The weights are only there as “{pickles[0]}”, a pickle that could run code; save them as safetensors."
         )
-    raise BrokenModelFolder(gettext("The folder has no weights: “%(weights)s” is missing.") % {"weights": WEIGHTS})
+    raise BrokenModelFolder(f"The folder has no weights: “{WEIGHTS}” is missing.")
 
 
 def _shards(folder: Path) -> list[Path]:
     names = read_json(folder / INDEX).get("weight_map")
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
-        raise BrokenModelFolder(gettext("“%(index)s” does not list any weight files.") % {"index": INDEX})
+        raise BrokenModelFolder(f"“{INDEX}” does not list any weight files.")
     shards = sorted(set(names.values()))
     for name in shards:
         if Path(name).name != name:
-            raise BrokenModelFolder(
-                gettext("“%(index)s” names “%(value)s”, which lies outside the folder.")
-                % {"index": INDEX, "value": name[:80]}
-            )
+            raise BrokenModelFolder(f"“{INDEX}” names “{name[:80]}”, which lies outside the folder.")
         if not os.path.isfile(folder / name):  # pathlib's raises for names that no file can have
             raise BrokenModelFolder(
-                gettext("The weights are incomplete: “%(value)s”, one of %(shards)s parts, is missing.")
-                % {"value": name[:80], "shards": len(shards)}
+                f"The weights are incomplete: “{name[:80]}”, one of {len(shards)} parts, is missing."
             )
     return [folder / name for name in shards]
 
 
 def read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
-        raise BrokenModelFolder(gettext("The folder has no “%(file_name)s”.") % {"file_name": file.name})
+        raise BrokenModelFolder(f"The folder has no “{file.name}”.")
     if file.stat().st_size > LARGEST_JSON_BYTES:
-        raise BrokenModelFolder(
-            gettext("“%(file_name)s” is far too large to be what its name says.") % {"file_name": file.name}
-        )
+        raise BrokenModelFolder(f"“{file.name}” is far too large to be what its name says.")
     try:
         content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except (ValueError, OSError, RecursionError) as error:
-        raise BrokenModelFolder(
-            gettext("“%(file_name)s” cannot be read as JSON.") % {"file_name": file.name}
-        ) from error
+        raise BrokenModelFolder(f"“{file.name}” cannot be read as JSON.") from error
     if not isinstance(content, dict):
-        raise BrokenModelFolder(gettext("“%(file_name)s” does not hold a JSON object.") % {"file_name": file.name})
+        raise BrokenModelFolder(f"“{file.name}” does not hold a JSON object.")
     return content
 
 
@@ -141,16 +125,10 @@ def _refuse_constant(name: str) -> float:
 def _check_family(config: dict[str, Any]) -> None:
     family = config.get("model_type")
     if family != "musicgen":
-        raise BrokenModelFolder(
-            gettext("This is not a MusicGen model: its type is “%(value)s”.")
-            % {"value": str(family or "not stated")[:80]}
-        )
+        raise BrokenModelFolder(f"This is not a MusicGen model: its type is “{str(family or 'not stated')[:80]}”.")
     for part in ("text_encoder", "audio_encoder", "decoder"):
         if not isinstance(config.get(part), dict):
-            raise BrokenModelFolder(
-                gettext("“%(config)s” does not describe the %(replace)s.")
-                % {"config": CONFIG, "replace": part.replace("_", " ")}
-            )
+            raise BrokenModelFolder(f"“{CONFIG}” does not describe the {part.replace('_', ' ')}.")
 
 
 def tensor_shapes(files: list[Path]) -> dict[str, list[int]]:
@@ -161,36 +139,27 @@ def tensor_shapes(files: list[Path]) -> dict[str, list[int]]:
             with safe_open(file, framework="np") as tensors:
                 shapes.update({key: tensors.get_slice(key).get_shape() for key in tensors.keys()})  # noqa: SIM118
         except (SafetensorError, OSError, ValueError) as error:
-            raise BrokenModelFolder(
-                gettext("“%(file_name)s” is damaged or was not copied completely.") % {"file_name": file.name}
-            ) from error
+            raise BrokenModelFolder(f"“{file.name}” is damaged or was not copied completely.") from error
     return shapes
 
 
 def _check_parts(shapes: dict[str, list[int]]) -> None:
     for prefix, name in PARTS.items():
         if not any(key.startswith(prefix) for key in shapes):
-            raise BrokenModelFolder(gettext("The weights of the %(name)s are missing.") % {"name": name})
+            raise BrokenModelFolder(f"The weights of the {name} are missing.")
 
 
 def _check_tokenizer(folder: Path) -> None:
     present = [name for name in TOKENIZER_FILES if (folder / name).is_file()]
     if not present:
         raise BrokenModelFolder(
-            gettext(
-                "The tokenizer is missing: copy “tokenizer.json” and “tokenizer_config.json” from where "
-                "the model is from."
-            )
+            "The tokenizer is missing: copy “tokenizer.json” and “tokenizer_config.json” from where the model is from."
         )
     if TOKENIZER not in present:
         raise BrokenModelFolder(
-            gettext(
-                "The tokenizer is only there as “%(value)s”, which cannot be read here: copy "
-                "“%(tokenizer)s” from where the model is from, or make it with "
-                "AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers on a machine with "
-                "the package sentencepiece."
-            )
-            % {"value": present[0], "tokenizer": TOKENIZER}
+            f"The tokenizer is only there as “{present[0]}”, which cannot be read here: copy “{TOKENIZER}” from where "
+            "the model is from, or make it with AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers on "
+            "a machine with the package sentencepiece."
         )
     for name in (TOKENIZER, "tokenizer_config.json"):
         if (folder / name).is_file():
@@ -207,9 +176,7 @@ def _facts(folder: Path, config: dict[str, Any], shapes: dict[str, list[int]], w
     frame_rate = _frame_rate(codec, sample_rate)
     window = _window_frames(folder, decoder, codebooks // channels, frame_rate) / frame_rate
     if _whole(decoder, "vocab_size", 2048) < codebook_size:
-        raise BrokenModelFolder(
-            gettext("Decoder and audio codec do not belong together: their codebooks differ in size.")
-        )
+        raise BrokenModelFolder("Decoder and audio codec do not belong together: their codebooks differ in size.")
     return ModelFacts(
         family="musicgen",
         sample_rate=sample_rate,
@@ -239,10 +206,7 @@ def _whole(part: dict[str, Any], name: str, default: int, least: int = 1, most: 
     """A whole number of a configuration; `default` where it is left out. Raises BrokenModelFolder for anything else."""
     value = part.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BrokenModelFolder(
-            gettext("The configuration's “%(name)s” must be a whole number from %(least)s to %(most)s.")
-            % {"name": name, "least": least, "most": most}
-        )
+        raise BrokenModelFolder(f"The configuration's “{name}” must be a whole number from {least} to {most}.")
     return value
 
 
@@ -251,17 +215,13 @@ def _frame_rate(codec: dict[str, Any], sample_rate: int) -> float:
     strides = codec.get("upsampling_ratios", [8, 5, 4, 2])
     if not isinstance(strides, list) or not 0 < len(strides) <= MOST_STRIDES:
         raise BrokenModelFolder(
-            gettext("The configuration's “upsampling_ratios” must be a list of 1 to %(most_strides)s numbers.")
-            % {"most_strides": MOST_STRIDES}
+            f"The configuration's “upsampling_ratios” must be a list of 1 to {MOST_STRIDES} numbers."
         )
     frame_rate = sample_rate / math.prod(_whole({"upsampling_ratios": s}, "upsampling_ratios", 1) for s in strides)
     if not FRAME_RATES[0] <= frame_rate <= FRAME_RATES[1]:
         raise BrokenModelFolder(
-            gettext(
-                "The codec's sampling rate and strides give %(frame_rate)s frames a second; only "
-                "%(value)s to %(value2)s make sense."
-            )
-            % {"frame_rate": f"{frame_rate:.3g}", "value": f"{FRAME_RATES[0]:g}", "value2": f"{FRAME_RATES[1]:g}"}
+            f"The codec's sampling rate and strides give {frame_rate:.3g} frames a second; "
+            f"only {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} make sense."
         )
     return frame_rate
 
@@ -270,9 +230,7 @@ def _window_frames(folder: Path, decoder: dict[str, Any], delay: int, frame_rate
     """Frames in one window: `max_length` of the generation settings, or 30 s, as far as there are positions for it."""
     room = _whole(decoder, "max_position_embeddings", 2048) - delay
     if room < 1:
-        raise BrokenModelFolder(
-            gettext("The decoder has no position left for music: “max_position_embeddings” is too small.")
-        )
+        raise BrokenModelFolder("The decoder has no position left for music: “max_position_embeddings” is too small.")
     settings = read_json(folder / GENERATION_CONFIG) if (folder / GENERATION_CONFIG).is_file() else {}
     stated = 0 if settings.get("max_length") is None else _whole(settings, "max_length", 0, least=0)
     return min(stated if stated >= SHORTEST_WINDOW_FRAMES else int(MUSICGEN_SECONDS * frame_rate), room)

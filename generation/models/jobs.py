@@ -66,41 +66,44 @@ class SamplingSettings(models.Model):
         CUSTOM = "custom", gettext_lazy("Custom")
 
     num_samples = models.PositiveSmallIntegerField(
-        "samples",
+        gettext_lazy("samples"),
         default=2,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_SAMPLES)],
-        help_text="How many candidates to make. Sample i uses seed + i.",
+        help_text=gettext_lazy("How many candidates to make. Sample i uses seed + i."),
     )
     duration = models.PositiveSmallIntegerField(
-        "duration (s)",
+        gettext_lazy("duration (s)"),
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(LONG_FORM_MAX_SECONDS)],
-        help_text="Length of each candidate in seconds.",
+        help_text=gettext_lazy("Length of each candidate in seconds."),
     )
     long_form = models.BooleanField(
-        default=False, help_text="Go past the model's own limit with overlapping windows, up to 120 s."
+        default=False,
+        help_text=gettext_lazy("Go past the model's own limit with overlapping windows, up to 120 s."),
     )
     temperature = models.FloatField(
         default=1.0,
         validators=[validate_finite, MinValueValidator(0.1), MaxValueValidator(2.0)],
-        help_text="Lower is safer and more repetitive, higher is more surprising. Usual: 0.7 to 1.1.",
+        help_text=gettext_lazy("Lower is safer and more repetitive, higher is more surprising. Usual: 0.7 to 1.1."),
     )
     top_k = models.PositiveSmallIntegerField(
-        "top-k",
+        gettext_lazy("top-k"),
         default=250,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text="Draw each token from the k likeliest. Usual: 150 to 250.",
+        help_text=gettext_lazy("Draw each token from the k likeliest. Usual: 150 to 250."),
     )
     top_p = models.FloatField(
-        "top-p",
+        gettext_lazy("top-p"),
         default=0.0,
         validators=[validate_finite, MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="Draw from the likeliest tokens that together reach this probability; 0 turns it off. Usual: 0.9.",
+        help_text=gettext_lazy(
+            "Draw from the likeliest tokens that together reach this probability; 0 turns it off. Usual: 0.9."
+        ),
     )
     guidance_scale = models.FloatField(
         default=3.0,
         validators=[validate_finite, MinValueValidator(1.0), MaxValueValidator(10.0)],
-        help_text="How strictly the prompt is followed: 1 is free, 3 is usual, above 6 tends to distort.",
+        help_text=gettext_lazy("How strictly the prompt is followed: 1 is free, 3 is usual, above 6 tends to distort."),
     )
     preset = models.CharField(max_length=10, choices=Preset.choices, default=Preset.CUSTOM)
 
@@ -178,7 +181,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         "strength",
         default=1.0,
         validators=[validate_finite, MinValueValidator(0.0), MaxValueValidator(MAX_STRENGTH)],
-        help_text="How much of the adapter is applied: 0 is the base model, 1 the adapter as trained.",
+        help_text=gettext_lazy("How much of the adapter is applied: 0 is the base model, 1 the adapter as trained."),
     )
     num_samples = models.PositiveSmallIntegerField(
         "samples",
@@ -192,7 +195,9 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="How many of the candidates are kept, the best by the taste; the others are set aside. Empty: all.",
+        help_text=gettext_lazy(
+            "How many of the candidates are kept, the best by the taste; the others are set aside. Empty: all."
+        ),
     )
     taste_note = models.CharField(
         max_length=300, blank=True, editable=False, help_text="Why the taste has set nothing aside, if it could not."

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.http import QueryDict
-from django.utils.text import format_lazy
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext, gettext_lazy
 
 from adapters.exceptions import AdapterNotFound, AdapterNotSelectable, TasteNotFound, TasteNotUsable
@@ -30,21 +30,36 @@ VALUE_FIELDS = tuple(name for name in SAMPLING_FIELDS if name != "preset")
 STEPS = {"adapter_strength": "0.05", "temperature": "0.05", "top_p": "0.05", "guidance_scale": "0.1"}
 
 
+NAMES = {
+    "temperature": gettext_lazy("Temperature"),
+    "guidance_scale": gettext_lazy("Guidance scale"),
+    "adapter_strength": gettext_lazy("Adapter strength"),
+    "long_form": gettext_lazy("Long form"),
+}
+"""Of fields whose name in the database says it, in the reader's language."""
+
+
 def bounded(field: models.Field, **kwargs: Any) -> forms.Field | None:
     """The form field of a model field, its range on the widget and named in one message."""
     limits = {kind: [v.limit_value for v in field.validators if isinstance(v, kind)] for kind in RANGE_VALIDATORS}
     if not all(limits.values()):
+        if field.name in NAMES:
+            kwargs.setdefault("label", NAMES[field.name])
         return field.formfield(**kwargs)
     low, high = max(limits[MinValueValidator]), min(limits[MaxValueValidator])
-    kind = gettext("a number") if isinstance(field, models.FloatField) else gettext("a whole number")
-    rule = gettext("%(verbose_name)s must be %(kind)s from %(low)s to %(high)s") % {
-        "verbose_name": capitalised(field.verbose_name),
-        "kind": kind,
-        "low": f"{low:g}",
-        "high": f"{high:g}",
-    }
-    errors = dict.fromkeys(("min_value", "max_value"), rule + gettext(", not %(show_value)s."))
-    errors |= dict.fromkeys(("invalid", "required"), gettext("%(rule)s.") % {"rule": rule})
+    kind = gettext_lazy("a number") if isinstance(field, models.FloatField) else gettext_lazy("a whole number")
+    name = NAMES.get(field.name) or capfirst(field.verbose_name)
+    rule = format_lazy(
+        gettext_lazy("{name} must be {kind} from {low} to {high}"),
+        name=name,
+        kind=kind,
+        low=f"{low:g}",
+        high=f"{high:g}",
+    )
+    passed = format_lazy("{rule}{given}", rule=rule, given=gettext_lazy(", not %(show_value)s."))
+    errors = dict.fromkeys(("min_value", "max_value"), passed)
+    errors |= dict.fromkeys(("invalid", "required"), format_lazy(gettext_lazy("{rule}."), rule=rule))
+    kwargs.setdefault("label", name)
     widget = forms.NumberInput(attrs={"step": STEPS.get(field.name, "1"), "autocomplete": "off"})
     return field.formfield(min_value=low, max_value=high, error_messages=errors, widget=widget, **kwargs)
 

@@ -20,7 +20,11 @@ from text2song.pages.navigation import url_or_empty
 from text2song.workforce import Workforce
 from training.models import Round, TrainingRun
 
-STANDS = {"default": gettext_lazy("The queue"), "generation": "Generation", "training": "Training"}
+STANDS = {
+    "default": gettext_lazy("The queue"),
+    "generation": gettext_lazy("Generation"),
+    "training": gettext_lazy("Training"),
+}
 """What stands still when nobody does the work of a cluster."""
 ENOUGH_ANSWERS = 100
 """Of one person, since something was learned from answers last: they are enough (`docs/taste.md`)."""
@@ -49,7 +53,7 @@ def what_stands_still(workforce: Workforce) -> str:
     crews = workforce.standing_still
     if len(crews) > 1:
         return gettext("%(crews)s queues stand still") % {"crews": len(crews)}
-    return gettext("%(crews_0_cluster)s stands still") % {"crews_0_cluster": STANDS[crews[0].cluster]} if crews else ""
+    return gettext("%(crew)s stands still") % {"crew": STANDS[crews[0].cluster]} if crews else ""
 
 
 # -- the rules -------------------------------------------------------------------------------------------------------

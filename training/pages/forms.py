@@ -115,7 +115,7 @@ class ConfigForm(forms.Form):
     def advanced(self) -> list[SettingGroup]:
         rest = [spec for spec in fields(TrainingConfig) if spec.name not in (*FIRST, "method")]
         return [
-            SettingGroup(group, [self._setting(spec.name) for spec in specs])
+            SettingGroup(gettext(group), [self._setting(spec.name) for spec in specs])
             for group in Group
             if (specs := [spec for spec in rest if spec.metadata["group"] is group])
         ]
@@ -140,7 +140,7 @@ class ConfigForm(forms.Form):
 def config_field(spec: Field[Any]) -> forms.Field:
     """The form field of a setting. Ranges are checked by `TrainingConfig`; here values get their kind."""
     facts, kind = spec.metadata, get_type_hints(TrainingConfig)[spec.name]
-    shared: dict[str, Any] = {"label": facts["label"], "help_text": purpose(facts)}
+    shared: dict[str, Any] = {"label": gettext(facts["label"]), "help_text": purpose(facts)}
     if kind is bool:
         return forms.BooleanField(required=False, **shared)
     if spec.name == "target_modules":
@@ -156,7 +156,7 @@ def config_field(spec: Field[Any]) -> forms.Field:
 def _number_field(spec: Field[Any], kind: type, shared: dict[str, Any]) -> forms.Field:
     facts = spec.metadata
     words = gettext("%(label)s must be %(number)s, %(facts)s.") % {
-        "label": facts["label"],
+        "label": gettext(facts["label"]),
         "number": gettext("a whole number") if kind is int else gettext("a number"),
         "facts": range_in_words(facts),
     }

@@ -9,7 +9,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.favorite_lists import favorite_counts, favorites_of
@@ -22,7 +22,7 @@ from text2song.pages.safe_redirect import next_url, redirect_back
 from text2song.refusals import refuse_choice
 
 PAGE_SIZE = 20
-TABS = {"all": "All", "prompts": "Prompts", "audio": "Audio"}
+TABS = {"all": gettext_lazy("All"), "prompts": gettext_lazy("Prompts"), "audio": gettext_lazy("Audio")}
 
 
 @require_safe

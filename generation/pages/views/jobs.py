@@ -72,9 +72,9 @@ def _list_context(request: StudioRequest, filters: JobFilter, page: Page) -> dic
 def _state_tabs(request: StudioRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
     """All, then each state; the other filters stay."""
     state = request.GET.get("state", "")
-    choices = [("", "All", sum(counts.values()))]
+    choices = [("", gettext("All"), sum(counts.values()))]
     if state == "active":
-        choices.append(("active", "Active", counts["queued"] + counts["running"]))
+        choices.append(("active", gettext("Active"), counts["queued"] + counts["running"]))
     choices += [(value, label, counts[value]) for value, label in GenerationJob.State.choices]
     tabs = []
     for value, label, count in choices:

@@ -69,7 +69,7 @@ def _state_tabs(request: StudioRequest) -> list[dict[str, Any]]:
         query.pop(name, None)
     shown = ExperimentFilter(query, queryset=Experiment.objects.order_by()).qs
     counts = dict(shown.values_list("state").annotate(Count("pk")))
-    choices = [("", "All", sum(counts.values()))]
+    choices = [("", gettext("All"), sum(counts.values()))]
     choices += [(value, label, counts.get(value, 0)) for value, label in Experiment.State.choices]
     tabs = []
     for value, label, count in choices:

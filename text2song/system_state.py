@@ -29,6 +29,12 @@ EXPLANATIONS = {
         "`make run` or `docker compose up` starts those that do not."
     ),
 }
+TITLES = {
+    "database": gettext_lazy("Database"),
+    "storage": gettext_lazy("Storage"),
+    "cache": gettext_lazy("Cache"),
+    "queue": gettext_lazy("Queue"),
+}
 LOW_SHARE = 0.05
 
 
@@ -37,6 +43,10 @@ class Part:
     """A check with what to do about it when it fails."""
 
     check: Check
+
+    @property
+    def title(self) -> str:
+        return str(TITLES.get(self.check.name, self.check.name.capitalize()))
 
     @property
     def advice(self) -> str:

@@ -42,7 +42,14 @@ class UploadForm(forms.ModelForm):
     class Meta:
         model = AdapterRegistration
         fields = ("name", "version", "base_model", "parent", "description", "activate")
-        labels = {"activate": gettext_lazy("Offer it on Create as soon as it is registered")}
+        labels = {
+            "name": gettext_lazy("Name"),
+            "version": gettext_lazy("Version"),
+            "base_model": gettext_lazy("Base model"),
+            "parent": gettext_lazy("Parent"),
+            "description": gettext_lazy("Description"),
+            "activate": gettext_lazy("Offer it on Create as soon as it is registered"),
+        }
         help_texts = {
             "name": gettext_lazy(
                 "What it sounds like, or what it learned: “warm-keys”. Versions of one adapter share the name."
@@ -69,6 +76,11 @@ class EditForm(forms.ModelForm):
     class Meta:
         model = Adapter
         fields = ("name", "version", "description")
+        labels = {
+            "name": gettext_lazy("Name"),
+            "version": gettext_lazy("Version"),
+            "description": gettext_lazy("Description"),
+        }
         widgets = {"description": forms.Textarea(attrs={"rows": 4})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -194,6 +194,7 @@ class SuiteForm(forms.ModelForm):
     class Meta:
         model = PromptSuite
         fields = ("name", "description")
+        labels = {"name": gettext_lazy("Name"), "description": gettext_lazy("Description")}
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
     def validate_unique(self) -> None:

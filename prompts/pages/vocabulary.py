@@ -5,8 +5,13 @@ Their context keeps the mood “Dark” apart from the dark theme.
 
 from __future__ import annotations
 
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 
+READING = (
+    gettext_noop("What the model did with this text was not recorded."),
+    gettext_noop("The model's folder has no readable “tokenizer.json”, so what it will read is not known."),
+)
+"""What is said of a reading; written where the engine reads it, which knows no Django."""
 NAMES = (
     pgettext_lazy("music", "Electronic"),
     pgettext_lazy("music", "Classical"),

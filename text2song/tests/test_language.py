@@ -31,7 +31,7 @@ def test_the_switch_is_kept_and_leads_back(page):
     assert page.cookies["django_language"]["max-age"] > 86400 * 300
     html = page.get("/").content.decode()
     assert '<html lang="zh-hant">' in html
-    assert 'value="zh-hant" lang="zh-Hant" aria-pressed="true"' in html
+    assert 'value="zh-hant" lang="zh-Hant" aria-current="true"' in html
     page.post(reverse("set-language"), {"language": "en"})
     assert '<html lang="en">' in page.get("/").content.decode()
 

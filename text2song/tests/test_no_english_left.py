@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.test import Client
 from django.urls import Resolver404, resolve
 
@@ -26,6 +27,8 @@ UNSPOKEN = {"script", "style", "code", "kbd", "pre", "template", "svg", "textare
 VOID = {"input", "br", "hr", "img", "meta", "link", "use", "source", "col", "wbr"}
 WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]+(?:[ ,;:.]+[A-Za-z][A-Za-z'’-]+)*")
 NAMES = {
+    *("Wav", "Vec", "WavLM", "Data", "UniSpeech", "UniSpeech-SAT", "SAT", "AST", "Conformer", "preprocessor", "sqlite"),
+    *("notebook", "nightly", "batch"),
     *[
         "alpha",
         "Alpha",
@@ -129,6 +132,8 @@ NOT_YET = {
     *("test-create", "test-detail", "test-listen", "test-results", "test-reliability", "test-edit"),
 }
 """Pages whose texts are being rewritten; each is taken out when it is done."""
+NOT_YET_IN = ("templates/feedback", "templates/prompts", "feedback")
+"""Folders whose texts, wherever they stand, are being rewritten."""
 
 
 class Spoken(HTMLParser):
@@ -172,6 +177,14 @@ def stored_words() -> str:
         names = [field.attname for field in model._meta.concrete_fields if field.get_internal_type() in kinds]
         found += [str(value) for row in model._default_manager.values_list(*names or ["pk"]) for value in row]
     return "\n".join(found)
+
+
+def unwritten_words() -> str:
+    """The sources in which texts are still to be marked for translation, in one string to look in."""
+    files = (path for folder in NOT_YET_IN for path in (settings.BASE_DIR / folder).rglob("*") if path.is_file())
+    return "\n".join(
+        path.read_text() for path in files if path.suffix in (".html", ".py") and "tests" not in path.parts
+    )
 
 
 def leftovers(texts: list[str], stored: str) -> Iterator[str]:
@@ -220,13 +233,16 @@ def test_every_page(curator: Any, curator_page: Client) -> None:
     ]
     seen: set[str] = set()
     problems: dict[str, str] = {}
-    stored = stored_words()
+    texts: list[tuple[str, str, list[str]]] = []
     for name, address, html in pages(curator_page, ["/", *deep, *plain]):
         seen.add(name)
         assert '<html lang="zh-hant">' in html or not html.lstrip().startswith("<!doctype"), address
         if name not in NOT_YET:
-            for found in leftovers(read(html).texts, stored):
-                problems.setdefault(found, f"{name} ({address}): {found}")
+            texts.append((name, address, read(html).texts))
+    known = stored_words() + unwritten_words()
+    for name, address, said in texts:
+        for found in leftovers(said, known):
+            problems.setdefault(found, f"{name} ({address}): {found}")
     assert len(seen) > 45
     assert not problems, "\n".join(problems.values())
 

@@ -208,6 +208,7 @@ class ExperimentForm(ConfigForm):
     dataset = DatasetField(
         queryset=Dataset.objects.none(),
         required=False,
+        label=gettext_lazy("Dataset"),
         empty_label=gettext_lazy("None yet"),
         help_text=gettext_lazy("What was judged. A run cannot start without one."),
         error_messages={

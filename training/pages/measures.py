@@ -26,7 +26,7 @@ class Measure:
 
 KNOWN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "loss": (
-        "Loss",
+        gettext_lazy("Loss"),
         gettext_lazy(
             "What training makes smaller. The held-out loss is measured on clips that are never "
             "trained on: when it rises while the other falls, the adapter is learning by heart."

@@ -36,13 +36,15 @@ class PromotionPolicy(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="A frozen suite. Its prompts never enter a training dataset.",
+        help_text=gettext_lazy("A frozen suite. Its prompts never enter a training dataset."),
     )
     votes_wanted = models.PositiveIntegerField(
         default=48,
         validators=[MinValueValidator(MIN_DECIDED), MaxValueValidator(10_000)],
-        help_text="Votes after which a test is decided at the latest; a clear preference ends it sooner. "
-        "Of 48 votes of one rater 36 must be won.",
+        help_text=gettext_lazy(
+            "Votes after which a test is decided at the latest; a clear preference ends it sooner. "
+            "Of 48 votes of one rater 36 must be won."
+        ),
     )
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"

@@ -199,9 +199,10 @@ def experiment_overview(request: StudioRequest, experiment_id: UUID) -> HttpResp
 
 def _tab_context(request: StudioRequest, experiment: Experiment, current: str) -> dict[str, Any]:
     names = {"runs": "experiment-detail", "overview": "experiment-overview", "config": "experiment-config"}
+    labels = {"runs": gettext("Runs"), "overview": gettext("Overview"), "config": gettext("Config")}
     tabs = [
         {
-            "label": key.capitalize(),
+            "label": labels[key],
             "url": reverse(name, args=[experiment.pk]),
             "current": key == current,
             "count": experiment.run_count if key == "runs" else "",

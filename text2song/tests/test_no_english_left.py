@@ -27,7 +27,8 @@ UNSPOKEN = {"script", "style", "code", "kbd", "pre", "template", "svg", "textare
 VOID = {"input", "br", "hr", "img", "meta", "link", "use", "source", "col", "wbr"}
 WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]+(?:[ ,;:.]+[A-Za-z][A-Za-z'’-]+)*")
 NAMES = {
-    *("Wav", "Vec", "WavLM", "Data", "UniSpeech", "UniSpeech-SAT", "SAT", "AST", "Conformer", "preprocessor", "sqlite"),
+    *("Wav", "Vec", "WavLM", "Data", "UniSpeech", "UniSpeech-SAT", "SAT", "AST", "Conformer", "preprocessor"),
+    *("sqlite", "tokenizer"),
     *("notebook", "nightly", "batch"),
     *[
         "alpha",
@@ -129,6 +130,7 @@ NOT_PAGES = ("admin:", "audio-", "sign-out", "healthz", "readyz", "metrics", "ap
 NOT_YET = {
     *("create", "library", "sample-detail", "templates", "template-create", "template-edit", "template-from-prompt"),
     *("listen", "feedback", "sample-feedback", "compare", "leaderboard", "raters", "invitations", "tests"),
+    *("rater-reliability", "feedback-delete"),
     *("test-create", "test-detail", "test-listen", "test-results", "test-reliability", "test-edit"),
 }
 """Pages whose texts are being rewritten; each is taken out when it is done."""

@@ -201,6 +201,7 @@ class ExperimentForm(ConfigForm):
         error_messages={"required": NAME_MESSAGE, "max_length": NAME_MESSAGE},
     )
     description = forms.CharField(
+        label=gettext_lazy("Description"),
         required=False,
         max_length=Experiment._meta.get_field("description").max_length,
         widget=forms.Textarea(attrs={"rows": 3}),

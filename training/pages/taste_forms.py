@@ -41,6 +41,7 @@ class TasteForm(forms.Form):
         help_text=gettext_lazy("For “Of chosen raters”. Only those who judged something are offered."),
     )
     dataset = forms.ModelChoiceField(
+        label=gettext_lazy("Dataset"),
         queryset=Dataset.objects.none(),
         required=False,
         empty_label=gettext_lazy("None"),

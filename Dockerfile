@@ -14,6 +14,7 @@ RUN pip install -r requirements-web.txt
 
 FROM base AS web
 COPY . .
+RUN pybabel --quiet compile -d locale -D "django djangojs"
 COPY --from=front-end /app/node_modules ./node_modules
 USER studio
 EXPOSE 8000
@@ -23,6 +24,7 @@ FROM base AS worker
 COPY requirements.txt ./
 RUN pip install -r requirements.txt
 COPY . .
+RUN pybabel --quiet compile -d locale -D "django djangojs"
 COPY --from=front-end /app/node_modules ./node_modules
 USER studio
 CMD ["python", "manage.py", "qcluster"]

@@ -10,7 +10,7 @@ STUDIO_DATA_DIR ?= $(CURDIR)/var
 export PORT HOST STUDIO_DATA_DIR
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run demo test test-sqlite test-postgres lint format install install-dev password clean
+.PHONY: help run demo test test-sqlite test-postgres lint format messages install install-dev password clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,10 @@ lint: install-dev  ## Check style, imports and types
 format: install-dev  ## Apply style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Needs the programs of GNU gettext (Debian: gettext), on the machine of whoever changes texts only.
+messages: install-dev  ## Take new texts up into the catalogues of translations
+	$(BIN)/python manage.py messages
 
 password: install  ## Set a new password for the first user
 	@$(BIN)/python manage.py changepassword studio

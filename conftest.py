@@ -20,6 +20,7 @@ from django.core.files.storage import storages
 from django.test import Client
 
 from text2song import health
+from text2song.catalogues import compile_catalogues
 from text2song.tests.factories import WorkerPresenceFactory
 from text2song.tests.live import LiveStudio, free_port, wait_for_port
 
@@ -31,6 +32,12 @@ def missing_part(reason: str) -> None:
     if IN_CI:
         pytest.fail(f"{reason} (must be there in CI)")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _words() -> None:
+    """Texts in other languages, compiled."""
+    compile_catalogues()
 
 
 @pytest.fixture(autouse=True)

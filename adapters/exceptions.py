@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext
+
 from text2song.exceptions import Conflict, DomainError, NotFound, Refused
 
 
@@ -11,7 +13,7 @@ class AdapterNotFound(NotFound):
     code = "adapter_not_found"
 
     def __init__(self, given: object) -> None:
-        super().__init__(f"There is no adapter “{given}”.")
+        super().__init__(gettext("There is no adapter “%(given)s”.") % {"given": given})
 
 
 class AdapterNotSelectable(Refused):
@@ -21,9 +23,14 @@ class AdapterNotSelectable(Refused):
 
     def __init__(self, reason: str, fitting: Sequence[str], base_model: str) -> None:
         if fitting:
-            advice = f"Adapters that fit {base_model}: {', '.join(fitting)}."
+            advice = gettext("Adapters that fit %(base_model)s: %(join)s.") % {
+                "base_model": base_model,
+                "join": ", ".join(fitting),
+            }
         else:
-            advice = f"No adapter fits {base_model} yet; leave it out to use the base model alone."
+            advice = gettext("No adapter fits %(base_model)s yet; leave it out to use the base model alone.") % {
+                "base_model": base_model
+            }
         message = f"{reason} {advice}"
         super().__init__(message, fields={"adapter": [message]})
 
@@ -45,7 +52,11 @@ class AdapterExists(Conflict):
 
     def __init__(self, name: str, version: str, free: str) -> None:
         self.free_version = free
-        message = f"“{name}” has a version {version} already. The next free one is {free}."
+        message = gettext("“%(name)s” has a version %(version)s already. The next free one is %(free)s.") % {
+            "name": name,
+            "version": version,
+            "free": free,
+        }
         super().__init__(message, fields={"version": [message]})
 
 
@@ -73,7 +84,7 @@ class TasteNotFound(NotFound):
     code = "taste_not_found"
 
     def __init__(self, given: object) -> None:
-        super().__init__(f"There is no taste “{given}”.")
+        super().__init__(gettext("There is no taste “%(given)s”.") % {"given": given})
 
 
 class TasteNotUsable(Refused):
@@ -83,9 +94,11 @@ class TasteNotUsable(Refused):
 
     def __init__(self, reason: str, fitting: Sequence[str], base_model: str) -> None:
         if fitting:
-            advice = f"Tastes that can pick for you: {', '.join(fitting)}."
+            advice = gettext("Tastes that can pick for you: %(join)s.") % {"join": ", ".join(fitting)}
         else:
-            advice = f"No taste can pick among clips of {base_model} for you yet; leave it out to keep them all."
+            advice = gettext(
+                "No taste can pick among clips of %(base_model)s for you yet; leave it out to keep them all."
+            ) % {"base_model": base_model}
         message = f"{reason} {advice}"
         super().__init__(message, fields={"taste": [message]})
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext
+
 from text2song.exceptions import Conflict, NotFound, Refused
 
 
@@ -20,7 +22,10 @@ class NoRows(Refused):
     code = "no_rows"
 
     def __init__(self, of_kind: str) -> None:
-        super().__init__(f"No {of_kind} fits these filters, so there is nothing to build. Widen them, or judge more.")
+        super().__init__(
+            gettext("No %(of_kind)s fits these filters, so there is nothing to build. Widen them, or judge more.")
+            % {"of_kind": of_kind}
+        )
 
 
 class TasteNotUsable(Refused):
@@ -52,15 +57,24 @@ class DatasetIsImmutable(Conflict):
     code = "dataset_immutable"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The dataset “{name}” is built and can never change. Build another one instead.")
+        super().__init__(
+            gettext("The dataset “%(name)s” is built and can never change. Build another one instead.") % {"name": name}
+        )
 
 
 class DatasetNotReady(Conflict):
     code = "dataset_not_ready"
 
     def __init__(self, name: str, state: str) -> None:
-        advice = "Build another one." if state in ("failed", "cancelled") else "Wait until it is built, then try again."
-        super().__init__(f"The dataset “{name}” is not ready; it is {state}. {advice}")
+        advice = (
+            gettext("Build another one.")
+            if state in ("failed", "cancelled")
+            else gettext("Wait until it is built, then try again.")
+        )
+        super().__init__(
+            gettext("The dataset “%(name)s” is not ready; it is %(state)s. %(advice)s")
+            % {"name": name, "state": state, "advice": advice}
+        )
 
 
 class DatasetInUse(Conflict):
@@ -70,15 +84,20 @@ class DatasetInUse(Conflict):
 
     def __init__(self, name: str, users: list[str]) -> None:
         named = ", ".join(users[: self.SHOWN])
-        more = f" and {len(users) - self.SHOWN} more" if len(users) > self.SHOWN else ""
-        super().__init__(f"The dataset “{name}” is used by {named}{more}, so it cannot be deleted.")
+        more = gettext(" and %(value)s more") % {"value": len(users) - self.SHOWN} if len(users) > self.SHOWN else ""
+        super().__init__(
+            gettext("The dataset “%(name)s” is used by %(named)s%(more)s, so it cannot be deleted.")
+            % {"name": name, "named": named, "more": more}
+        )
 
 
 class SharedText(InvalidRow):
     """Rows that ask for the same are in several splits, so that what is held out would be trained on."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"The text “{text[:80]}” is in several splits; splits must not share a text.")
+        super().__init__(
+            gettext("The text “%(value)s” is in several splits; splits must not share a text.") % {"value": text[:80]}
+        )
 
 
 class DatasetNotFound(NotFound):
@@ -89,7 +108,7 @@ class ExportMissing(NotFound):
     code = "export_missing"
 
     def __init__(self) -> None:
-        super().__init__("The file of this export is not in the store any more. Start the export again.")
+        super().__init__(gettext("The file of this export is not in the store any more. Start the export again."))
 
 
 class MethodDoesNotMatch(Refused):
@@ -97,5 +116,7 @@ class MethodDoesNotMatch(Refused):
 
     def __init__(self, method: str, kind: str, methods: tuple[str, ...]) -> None:
         can = ", ".join(methods)
-        message = f"The method {method} cannot train on a {kind} dataset; {can} can. Choose one, or another dataset."
+        message = gettext(
+            "The method %(method)s cannot train on a %(kind)s dataset; %(can)s can. Choose one, or another dataset."
+        ) % {"method": method, "kind": kind, "can": can}
         super().__init__(message, fields={"method": [message]})

@@ -24,6 +24,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from text2song.models import SoftDeleteQuerySet
 from text2song.work import WorkQuerySet
@@ -200,16 +201,16 @@ class EncoderQuerySet(QuerySet["Encoder"]):
         for kind in wanted:
             encoder = encoders.get(kind)
             if encoder is None:
-                state, remedy = "was removed", "Add it again"
+                state, remedy = gettext("was removed"), gettext("Add it again")
             elif not encoder.is_active:
-                state, remedy = "is not active", "Activate it"
+                state, remedy = gettext("is not active"), gettext("Activate it")
             elif encoder.problem:
-                state, remedy = "cannot be loaded", "Repair its files and activate it"
+                state, remedy = gettext("cannot be loaded"), gettext("Repair its files and activate it")
             else:
                 continue
             named = encoder.display_name if encoder else kind.split(":")[1]
-            return (
-                f"listens with the encoder “{named}”, which {state}, so it scores no new clips. "
-                f"{remedy}, or fit the taste anew."
-            )
+            return gettext(
+                "listens with the encoder “%(named)s”, which %(state)s, so it scores no new clips. "
+                "%(remedy)s, or fit the taste anew."
+            ) % {"named": named, "state": state, "remedy": remedy}
         return ""

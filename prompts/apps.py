@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import pgettext
 
 
 class PromptsConfig(AppConfig):
@@ -6,3 +7,6 @@ class PromptsConfig(AppConfig):
 
     def ready(self) -> None:
         from prompts.pages import finds  # noqa: F401
+        from prompts.wording import vocabulary
+
+        vocabulary.translate_with(lambda name: pgettext("music", name))

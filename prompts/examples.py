@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -21,8 +23,31 @@ def _example(label: str, text: str, style: str, mood: str, tempo: int, *instrume
 
 
 EXAMPLES = (
-    _example("Late-night jazz", "a quiet tune", "jazz", "peaceful", 94, "acoustic-piano", "vibraphone"),
-    _example("Bright electronica", "a simple loop", "electronic", "energetic", 125, "analog-synth-lead"),
-    _example("Slow strings", "a short theme", "classical", "dramatic", 75, "acoustic-strings-ensemble", "flute"),
+    _example(
+        gettext_lazy("Late-night jazz"),
+        "a quiet tune",
+        "jazz",
+        "peaceful",
+        94,
+        "acoustic-piano",
+        "vibraphone",
+    ),
+    _example(
+        gettext_lazy("Bright electronica"),
+        "a simple loop",
+        "electronic",
+        "energetic",
+        125,
+        "analog-synth-lead",
+    ),
+    _example(
+        gettext_lazy("Slow strings"),
+        "a short theme",
+        "classical",
+        "dramatic",
+        75,
+        "acoustic-strings-ensemble",
+        "flute",
+    ),
 )
 EXAMPLE_BY_KEY = {example.key: example for example in EXAMPLES}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+
 from text2song.exceptions import Conflict, Forbidden, Refused
 
 
@@ -9,14 +11,16 @@ class SuiteIsFrozen(Conflict):
     code = "suite_frozen"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The suite “{name}” is frozen; its list of prompts can never change.")
+        super().__init__(
+            gettext("The suite “%(name)s” is frozen; its list of prompts can never change.") % {"name": name}
+        )
 
 
 class SuiteNameTaken(Conflict):
     code = "suite_name_taken"
 
     def __init__(self, name: str) -> None:
-        message = f"There is already a suite named “{name}”. Choose another name."
+        message = gettext("There is already a suite named “%(name)s”. Choose another name.") % {"name": name}
         super().__init__(message, fields={"name": [message]})
 
 
@@ -24,7 +28,9 @@ class SuiteIsInUse(Conflict):
     code = "suite_in_use"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The suite “{name}” is used by a listening test, so it cannot be deleted.")
+        super().__init__(
+            gettext("The suite “%(name)s” is used by a listening test, so it cannot be deleted.") % {"name": name}
+        )
 
 
 class PromptInFrozenSuite(Conflict):
@@ -33,42 +39,49 @@ class PromptInFrozenSuite(Conflict):
     def __init__(self, suites: list[str]) -> None:
         names = ", ".join(f"“{name}”" for name in suites)
         noun = "suite" if len(suites) == 1 else "suites"
-        super().__init__(f"This prompt belongs to the frozen {noun} {names} and cannot be deleted.")
+        super().__init__(
+            gettext("This prompt belongs to the frozen %(noun)s %(names)s and cannot be deleted.")
+            % {"noun": noun, "names": names}
+        )
 
 
 class TemplateNameTaken(Conflict):
     code = "template_name_taken"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"You already have a template named “{name}”. Choose another name.")
+        super().__init__(gettext("You already have a template named “%(name)s”. Choose another name.") % {"name": name})
 
 
 class TooManyTemplates(Refused):
     code = "too_many_templates"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"You already own {limit} templates, which is the limit. Delete one first.")
+        super().__init__(
+            gettext("You already own %(limit)s templates, which is the limit. Delete one first.") % {"limit": limit}
+        )
 
 
 class SystemTemplate(Forbidden):
     code = "system_template"
 
     def __init__(self) -> None:
-        super().__init__("System templates can only be changed by curators, in the admin. Save a copy as your own.")
+        super().__init__(
+            gettext("System templates can only be changed by curators, in the admin. Save a copy as your own.")
+        )
 
 
 class NotYourPrompt(Forbidden):
     code = "not_your_prompt"
 
     def __init__(self) -> None:
-        super().__init__("Only the author of a prompt and curators can delete it.")
+        super().__init__(gettext("Only the author of a prompt and curators can delete it."))
 
 
 class OnlyCurators(Forbidden):
     code = "only_curators"
 
     def __init__(self) -> None:
-        super().__init__("Only curators can change suites and bring prompts back.")
+        super().__init__(gettext("Only curators can change suites and bring prompts back."))
 
 
 class UnknownPrompts(Refused):
@@ -76,5 +89,5 @@ class UnknownPrompts(Refused):
 
     def __init__(self, ids: list[str]) -> None:
         noun = "prompt" if len(ids) == 1 else "prompts"
-        message = f"Unknown or deleted {noun}: {', '.join(ids)}."
+        message = gettext("Unknown or deleted %(noun)s: %(join)s.") % {"noun": noun, "join": ", ".join(ids)}
         super().__init__(message, fields={"prompts": [message]})

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Length, Trim
 from django.utils import timezone
 from django.utils.text import Truncator
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from prompts import querysets
 from prompts.exceptions import SuiteIsFrozen
@@ -41,18 +42,18 @@ class MusicalAttributes(models.Model):
         max_length=32,
         blank=True,
         validators=[validators.validate_style],
-        choices=[(term.slug, term.label) for term in STYLES],
-        error_messages={"invalid_choice": "Unknown style: %(value)s."},
+        choices=[(term.slug, pgettext_lazy("music", term.name)) for term in STYLES],
+        error_messages={"invalid_choice": gettext_lazy("Unknown style: %(value)s.")},
     )
     mood = models.CharField(
         max_length=32,
         blank=True,
         validators=[validators.validate_mood],
-        choices=[(term.slug, term.label) for term in MOODS],
-        error_messages={"invalid_choice": "Unknown mood: %(value)s."},
+        choices=[(term.slug, pgettext_lazy("music", term.name)) for term in MOODS],
+        error_messages={"invalid_choice": gettext_lazy("Unknown mood: %(value)s.")},
     )
     tempo = models.PositiveSmallIntegerField(
-        "tempo (BPM)", null=True, blank=True, validators=[validators.validate_tempo]
+        gettext_lazy("tempo (BPM)"), null=True, blank=True, validators=[validators.validate_tempo]
     )
     primary_instruments = models.JSONField(default=list, blank=True, validators=[validators.validate_instruments])
     secondary_instruments = models.JSONField(default=list, blank=True, validators=[validators.validate_instruments])
@@ -163,17 +164,17 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
     MAX_PER_USER = 100
 
     class Category(models.TextChoices):
-        ELECTRONIC = "electronic"
-        CLASSICAL = "classical"
-        JAZZ = "jazz"
-        AMBIENT = "ambient"
-        CINEMATIC = "cinematic"
-        POP = "pop"
-        ROCK = "rock"
-        HIP_HOP = "hip-hop", "Hip-hop"
-        LO_FI = "lo-fi", "Lo-fi"
-        FOLK = "folk"
-        WORLD = "world"
+        ELECTRONIC = "electronic", pgettext_lazy("music", "Electronic")
+        CLASSICAL = "classical", pgettext_lazy("music", "Classical")
+        JAZZ = "jazz", pgettext_lazy("music", "Jazz")
+        AMBIENT = "ambient", pgettext_lazy("music", "Ambient")
+        CINEMATIC = "cinematic", pgettext_lazy("music", "Cinematic")
+        POP = "pop", pgettext_lazy("music", "Pop")
+        ROCK = "rock", pgettext_lazy("music", "Rock")
+        HIP_HOP = "hip-hop", pgettext_lazy("music", "Hip-hop")
+        LO_FI = "lo-fi", pgettext_lazy("music", "Lo-fi")
+        FOLK = "folk", pgettext_lazy("music", "Folk")
+        WORLD = "world", pgettext_lazy("music", "World")
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -186,7 +187,9 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
     name = models.CharField(max_length=100, validators=[validators.validate_characters])
     description = models.CharField(max_length=500, blank=True, validators=[validators.validate_characters])
     category = models.CharField(
-        max_length=50, choices=Category.choices, error_messages={"invalid_choice": "Unknown category: %(value)s."}
+        max_length=50,
+        choices=Category.choices,
+        error_messages={"invalid_choice": gettext_lazy("Unknown category: %(value)s.")},
     )
     duration = models.PositiveSmallIntegerField(
         "duration (s)",
@@ -250,7 +253,7 @@ class PromptSuite(UUIDModel):
         if self.is_frozen:
             raise SuiteIsFrozen(self.name)
         if not self.items.exists():
-            raise ValidationError("Add at least one prompt before freezing the suite.", code="empty")
+            raise ValidationError(gettext("Add at least one prompt before freezing the suite."), code="empty")
         self.frozen_at = timezone.now()
         self.save(update_fields=["frozen_at"])
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from text2song.exceptions import Conflict, Forbidden, Refused
 from text2song.models import ApiKey
@@ -32,13 +33,19 @@ def create_key(
     """
     name = name.strip()
     if not 1 <= len(name) <= NAME_LENGTH:
-        raise Refused(f"Give the key a name of 1 to {NAME_LENGTH} characters.", fields={"name": ["Name it."]})
+        raise Refused(
+            gettext("Give the key a name of 1 to %(name_length)s characters.") % {"name_length": NAME_LENGTH},
+            fields={"name": [gettext("Name it.")]},
+        )
     if unknown := sorted(set(scopes) - set(SCOPES)):
-        raise Refused(f"Unknown scope: {', '.join(unknown)}. Known: {', '.join(SCOPES)}.")
+        raise Refused(
+            gettext("Unknown scope: %(join)s. Known: %(join2)s.")
+            % {"join": ", ".join(unknown), "join2": ", ".join(SCOPES)}
+        )
     if not scopes:
-        raise Refused("Choose at least one scope.", fields={"scopes": ["Choose at least one scope."]})
+        raise Refused(gettext("Choose at least one scope."), fields={"scopes": [gettext("Choose at least one scope.")]})
     if expires_days is not None and not 1 <= expires_days <= MAX_DAYS:
-        raise Refused(f"An expiry lies 1 to {MAX_DAYS} days ahead.")
+        raise Refused(gettext("An expiry lies 1 to %(max_days)s days ahead.") % {"max_days": MAX_DAYS})
     expiry = timedelta(days=expires_days) if expires_days else None
     ordered = [scope for scope in SCOPES if scope in scopes]
     try:
@@ -46,8 +53,9 @@ def create_key(
             key, token = ApiKey.objects.create(user, expiry=expiry, name=name, scopes=ordered)
     except IntegrityError as error:
         raise Conflict(
-            f"There is a key called “{name}” already. Revoke it first, or choose another name.",
-            fields={"name": ["There is a key of this name already."]},
+            gettext("There is a key called “%(name)s” already. Revoke it first, or choose another name.")
+            % {"name": name},
+            fields={"name": [gettext("There is a key of this name already.")]},
         ) from error
     log.info("api_key_created", user_id=user.pk, name=name, scopes=ordered)
     return key, token
@@ -56,6 +64,6 @@ def create_key(
 def revoke_key(*, key: ApiKey, by: User) -> None:
     """End a key at once. Owners revoke their own, curators anybody's; others get `Forbidden`."""
     if key.user_id != by.pk and not getattr(by, "is_staff", False):
-        raise Forbidden("Only its owner or a curator can revoke this key.")
+        raise Forbidden(gettext("Only its owner or a curator can revoke this key."))
     log.info("api_key_revoked", user_id=key.user_id, name=key.name, by=by.pk)
     key.delete()

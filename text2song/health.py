@@ -16,6 +16,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import translation
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view, renderer_classes
@@ -55,7 +57,7 @@ def check_storage() -> Check:
             ok = file.read() == b"ok"
     finally:
         storage.delete(name)
-    return Check("storage", ok, "S3" if settings.S3_BUCKET else "local files")
+    return Check("storage", ok, "S3" if settings.S3_BUCKET else gettext("local files"))
 
 
 def check_cache() -> Check:
@@ -65,13 +67,13 @@ def check_cache() -> Check:
     except Exception as error:
         log.warning("cache_not_ready", error=repr(error))
         return Check("cache", False, f"keeps nothing, so limits per time do not hold. {_why(error)}", required=False)
-    return Check("cache", True, "Redis" if settings.REDIS_URL else "local file", required=False)
+    return Check("cache", True, "Redis" if settings.REDIS_URL else gettext("local file"), required=False)
 
 
 def check_queue() -> Check:
     """Whether work gets done: workers of every cluster move, and none is idle beside work that waits."""
     problems = [crew.problem for crew in crews() if crew.problem]
-    return Check("queue", not problems, "; ".join(problems) or "all workers alive")
+    return Check("queue", not problems, "; ".join(problems) or gettext("all workers alive"))
 
 
 KEEP_SECONDS = 10
@@ -90,7 +92,7 @@ class Kept:
 
     def result(self, name: str, part: Callable[[], Check]) -> Check:
         if not self._lock.acquire(timeout=PATIENCE_SECONDS):
-            return Check(name, False, "does not answer in time")
+            return Check(name, False, gettext("does not answer in time"))
         try:
             if self._check is None or time.monotonic() - self._taken_at >= KEEP_SECONDS:
                 self._check = _checked(name, part)
@@ -146,7 +148,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     The cache is named too, with `required: false`: it is a convenience, and a studio without it is no reason to send
     people away. Anybody may ask as often as they like, so what a check writes is kept for some seconds.
     """
-    results = checks(fresh=False)
+    with translation.override("en"):  # programs read this
+        results = checks(fresh=False)
     ready = all(check.ok for check in results if check.required)
     return JsonResponse({"ready": ready, "checks": {c.name: _shown(c) for c in results}}, status=200 if ready else 503)
 

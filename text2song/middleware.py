@@ -1,4 +1,4 @@
-"""What holds for every request: the API's shape of errors, sizes of bodies, sign-in, times in the user's own zone."""
+"""What holds for every request: language, the API's shape of errors, sizes of bodies, sign-in, the user's time zone."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
 from django.urls import resolve, reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect
 
 from text2song.api.errors import API_PREFIX, in_shape
@@ -20,6 +22,21 @@ from text2song.refusals import refuse
 
 RANGE_NOT_SATISFIABLE = 416
 """Its answer is the media type's own, with `Content-Range`; players read it, nobody else."""
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Speak the language of the cookie or of `Accept-Language`; it stands first, so that refusals of all others do too.
+
+    Files that are the same in every language are answered as if this were not here.
+    """
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path.startswith(settings.STATIC_URL):
+            return self.get_response(request)
+        try:
+            return super().__call__(request)
+        finally:
+            translation.deactivate()  # what this thread does next, a task or a test, is nobody's request
 
 
 class ApiErrorShapeMiddleware:
@@ -49,8 +66,8 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_TRANSFER_ENCODING" in request.META:
-            sentence = "Send the body with a Content-Length; bodies in chunks are not read."
-            return refuse(request, 411, "length_required", "The size of the request is missing", sentence)
+            sentence = gettext("Send the body with a Content-Length; bodies in chunks are not read.")
+            return refuse(request, 411, "length_required", gettext("The size of the request is missing"), sentence)
         length = self._length(request)
         if length > self._small:
             limit = settings.UPLOAD_MAX_BYTES if self._may_be_large(request) else self._small
@@ -63,7 +80,9 @@ class BodyLimitMiddleware:
     ) -> HttpResponse | None:
         if self._length(request) <= self._small or request.path.startswith(API_PREFIX):
             return None
-        return None if request.user.is_authenticated else self._too_large(request, self._small, " Sign in first.")
+        return (
+            None if request.user.is_authenticated else self._too_large(request, self._small, gettext(" Sign in first."))
+        )
 
     @property
     def _small(self) -> int:
@@ -81,8 +100,11 @@ class BodyLimitMiddleware:
             return False
 
     def _too_large(self, request: HttpRequest, limit: int, advice: str = "") -> HttpResponse:
-        sentence = f"The request body is over the limit of {limit / 1e6:g} MB.{advice}"
-        return refuse(request, 413, "body_too_large", "That is too large", sentence)
+        sentence = gettext("The request body is over the limit of %(value)s MB.%(advice)s") % {
+            "value": f"{limit / 1000000.0:g}",
+            "advice": advice,
+        }
+        return refuse(request, 413, "body_too_large", gettext("That is too large"), sentence)
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):

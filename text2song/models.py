@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 import structlog
 from django.db import DatabaseError, models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from knox.models import AbstractAuthToken
 
 log = structlog.get_logger(__name__)
@@ -53,7 +54,7 @@ class ApiKey(AbstractAuthToken):
 
     READ = "read"
     WRITE = "write"
-    SCOPES = ((READ, "Read"), (WRITE, "Write"))
+    SCOPES = ((READ, gettext_lazy("Read")), (WRITE, gettext_lazy("Write")))
 
     name = models.CharField(max_length=100)
     scopes = models.JSONField(default=list)
@@ -61,7 +62,7 @@ class ApiKey(AbstractAuthToken):
 
     class Meta:
         ordering = ("-created",)
-        verbose_name = "API key"
+        verbose_name = gettext_lazy("API key")
         constraints = [models.UniqueConstraint(fields=["user", "name"], name="api_key_name_once_per_user")]
 
     def __str__(self) -> str:

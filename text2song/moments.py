@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext
 
 
 class MomentField(forms.Field):
@@ -26,7 +27,9 @@ class MomentField(forms.Field):
             moment = self._moment(text)
             return moment.astimezone(datetime.UTC)
         except (ValueError, OverflowError) as error:
-            raise ValidationError("Give a date such as 2026-03-31, or an ISO 8601 time.", code="invalid") from error
+            raise ValidationError(
+                gettext("Give a date such as 2026-03-31, or an ISO 8601 time."), code="invalid"
+            ) from error
 
     def _moment(self, text: str) -> datetime.datetime:
         moment: datetime.datetime | None

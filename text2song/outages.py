@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.utils.translation import gettext, gettext_lazy
 
 POSTGRES_DISK_FULL = "53100"
 STORE_FULL_CODES = frozenset({"InsufficientCapacity", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"})
@@ -35,14 +36,22 @@ class Outage:
 
 
 def _full(what: str) -> Outage:
-    return Outage("disk_full", f"The disk that holds {what} is full. Make room, then try again.", retry_after=60)
+    return Outage(
+        "disk_full",
+        gettext("The disk that holds %(what)s is full. Make room, then try again.") % {"what": what},
+        retry_after=60,
+    )
 
 
-DATA_DISK_FULL = _full("the studio's data")
-SCRATCH_DISK_FULL = _full("the studio's temporary files")
-DATABASE_DISK_FULL = _full("the database")
-STORE_FULL = Outage("disk_full", "The store that holds the studio's files is full. Make room, then try again.", 60)
-DATABASE_AWAY = Outage("database_unavailable", "The database does not answer. Try again shortly.", retry_after=5)
+DATA_DISK_FULL = _full(gettext_lazy("the studio's data"))
+SCRATCH_DISK_FULL = _full(gettext_lazy("the studio's temporary files"))
+DATABASE_DISK_FULL = _full(gettext_lazy("the database"))
+STORE_FULL = Outage(
+    "disk_full", gettext_lazy("The store that holds the studio's files is full. Make room, then try again."), 60
+)
+DATABASE_AWAY = Outage(
+    "database_unavailable", gettext_lazy("The database does not answer. Try again shortly."), retry_after=5
+)
 
 
 def outage_behind(error: BaseException | None) -> Outage | None:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from text2song.api.errors import API_PREFIX, error_answer
 from text2song.api.serializers import shown
@@ -27,12 +28,16 @@ def refuse_choice(request: HttpRequest, name: str, known: Collection[str]) -> Ht
     given = request.GET.get(name, "")
     if given in ("", *known):
         return None
-    sentence = f"{name}: there is no “{shown(given)}”. Known: {', '.join(known)}."
-    return refuse(request, 400, "invalid", "This filter cannot be used", sentence)
+    sentence = gettext("%(name)s: there is no “%(given)s”. Known: %(join)s.") % {
+        "name": name,
+        "given": shown(given),
+        "join": ", ".join(known),
+    }
+    return refuse(request, 400, "invalid", gettext("This filter cannot be used"), sentence)
 
 
 def say_outage(request: HttpRequest, outage: Outage) -> HttpResponse:
     """503 with the outage's sentence."""
-    response = refuse(request, 503, outage.code, "The studio cannot work right now", outage.sentence)
+    response = refuse(request, 503, outage.code, gettext("The studio cannot work right now"), outage.sentence)
     response["Retry-After"] = str(outage.retry_after)
     return response

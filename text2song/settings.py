@@ -88,6 +88,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "text2song.middleware.LanguageMiddleware",
     "text2song.middleware.ApiErrorShapeMiddleware",
     "text2song.middleware.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -123,7 +124,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "text2song.pages.context_processors.studio",
             ],
-            "builtins": ["text2song.pages.components"],
+            "builtins": ["django.templatetags.i18n", "text2song.pages.components"],
             "libraries": {
                 "feedback": "feedback.pages.tags",
                 "generation_format": "generation.pages.tags",
@@ -263,6 +264,11 @@ LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "sign-in"
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hant", "繁體中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "text2song.formats"
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -360,6 +366,7 @@ HTTPS = env.bool("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

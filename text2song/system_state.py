@@ -11,16 +11,29 @@ import django
 import psutil
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.translation import gettext, gettext_lazy
 
 from text2song.health import Check, checks
 from text2song.models import WorkerPresence
 
 EXPLANATIONS = {
-    "database": "The database does not answer. Check DATABASE_URL and that the server runs.",
-    "storage": "Files cannot be written, read or removed. Check the folder's rights and its free space, or S3.",
-    "cache": "Everything works, but limits per time do not hold. Check REDIS_URL, or the data folder's free space.",
-    "queue": "What waits for them goes on once they work. Workers says which run and what they do; "
-    "`make run` or `docker compose up` starts those that do not.",
+    "database": gettext_lazy("The database does not answer. Check DATABASE_URL and that the server runs."),
+    "storage": gettext_lazy(
+        "Files cannot be written, read or removed. Check the folder's rights and its free space, or S3."
+    ),
+    "cache": gettext_lazy(
+        "Everything works, but limits per time do not hold. Check REDIS_URL, or the data folder's free space."
+    ),
+    "queue": gettext_lazy(
+        "What waits for them goes on once they work. Workers says which run and what they do; "
+        "`make run` or `docker compose up` starts those that do not."
+    ),
+}
+TITLES = {
+    "database": gettext_lazy("Database"),
+    "storage": gettext_lazy("Storage"),
+    "cache": gettext_lazy("Cache"),
+    "queue": gettext_lazy("Queue"),
 }
 LOW_SHARE = 0.05
 
@@ -32,8 +45,12 @@ class Part:
     check: Check
 
     @property
+    def title(self) -> str:
+        return str(TITLES.get(self.check.name, self.check.name.capitalize()))
+
+    @property
     def advice(self) -> str:
-        return "" if self.check.ok else EXPLANATIONS.get(self.check.name, "The log has the details.")
+        return "" if self.check.ok else EXPLANATIONS.get(self.check.name, gettext("The log has the details."))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from text2song import health
 from text2song.api import errors as api_errors
-from text2song.pages import palette, views
+from text2song.pages import language, palette, views
 from text2song.pages.app_manifest import app_manifest
 from training.pages.views.defaults import training_defaults
 
@@ -29,6 +29,8 @@ urlpatterns = [
     path("status-bar/", views.status_bar, name="status-bar"),
     path("sign-in/", views.SignInView.as_view(), name="sign-in"),
     path("sign-out/", views.SignOutView.as_view(), name="sign-out"),
+    path("language/", language.set_language, name="set-language"),
+    path("words/<slug:language>.js", language.words, name="words"),
     path("settings/", include("text2song.pages.settings_urls")),
     path("settings/training/", training_defaults, name="settings-training"),
     path("", include("prompts.pages.urls")),

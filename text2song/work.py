@@ -22,6 +22,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 from django.db.models import Case, F, Min, Value, When
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from text2song import queue
 from text2song.exceptions import DomainError
@@ -93,7 +94,7 @@ class Work(models.Model):
     """The time from which on it can be worked on."""
     MAX_ATTEMPTS: ClassVar[int] = 5
     CLUSTER: ClassVar[queue.Cluster]
-    GAVE_UP: ClassVar[str] = (
+    GAVE_UP: ClassVar[str] = gettext_lazy(
         "The worker died {attempts} times over this, most likely for lack of memory or disk. The log has the details."
     )
 
@@ -103,12 +104,16 @@ class Work(models.Model):
     """A manager made of a `WorkQuerySet` of its own."""
 
     worker = models.CharField(max_length=200, blank=True, editable=False)
-    claim_token = models.UUIDField(null=True, blank=True, editable=False, help_text="Of the claim that holds it.")
+    claim_token = models.UUIDField(
+        null=True, blank=True, editable=False, help_text=gettext_lazy("Of the claim that holds it.")
+    )
     attempts = models.PositiveSmallIntegerField(
-        default=0, editable=False, help_text="Times that a worker died over it without getting any further."
+        default=0,
+        editable=False,
+        help_text=gettext_lazy("Times that a worker died over it without getting any further."),
     )
     progressed = models.BooleanField(
-        default=False, editable=False, help_text="Something was stored for good since it was claimed."
+        default=False, editable=False, help_text=gettext_lazy("Something was stored for good since it was claimed.")
     )
     error = models.TextField(blank=True, editable=False)
     queued_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db.models import BooleanField, CharField, Count, Min, QuerySet, Value
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from text2song.models import WorkerPresence
 from text2song.work import Work, kinds
@@ -20,13 +21,13 @@ IDLE_BESIDE_WORK = timedelta(seconds=30)
 """An idle worker looks at what waits every few seconds: after this long something is wrong with it."""
 NAMES = {"default": "queue"}
 """What people call a cluster, where they call it otherwise."""
-START = (
-    "Nothing is lost: it goes on once one runs. "
-    "Whoever runs the studio starts it with `make run` or `docker compose up`."
+START = gettext_lazy(
+    "Nothing is lost: it goes on once one runs. Whoever runs the studio starts it with `make "
+    "run` or `docker compose up`."
 )
-RESTART = (
-    "Nothing is lost, and a worker that hangs is usually started anew by itself. "
-    "If this stays for some minutes, whoever runs the studio has to restart it."
+RESTART = gettext_lazy(
+    "Nothing is lost, and a worker that hangs is usually started anew by itself. If this "
+    "stays for some minutes, whoever runs the studio has to restart it."
 )
 
 
@@ -63,10 +64,14 @@ class Crew:
     def problem(self) -> str:
         """What is wrong, in words; empty when work gets done."""
         if not self.moving:
-            return f"the {self.name} worker does not move" if self.hanging else f"no {self.name} worker is running"
+            return (
+                gettext("the %(name)s worker does not move") % {"name": self.name}
+                if self.hanging
+                else gettext("no %(name)s worker is running") % {"name": self.name}
+            )
         overdue = self.seconds_waiting > IDLE_BESIDE_WORK.total_seconds()
         if overdue and self.rested and self.at_work < self.moving:
-            return f"work waits beside an idle {self.name} worker"
+            return gettext("work waits beside an idle %(name)s worker") % {"name": self.name}
         return ""
 
     @property
@@ -77,15 +82,16 @@ class Crew:
     @property
     def notice(self) -> str:
         """For people: what is the matter with all that waits, and what to do; empty when nothing is."""
-        return _sentence("what waits", self.problem, self.is_there) if self.stands_still else ""
+        return _sentence(gettext("what waits"), self.problem, self.is_there) if self.stands_still else ""
 
     def notice_of(self, work: Work) -> str:
         """The same for one piece of its work."""
         if work.is_due:
-            return _sentence("this", self.problem, self.is_there)
+            return _sentence(gettext("this"), self.problem, self.is_there)
         if work.state != work.WORKING or work.worker in self.movers:
             return ""
-        return _sentence("this", "its worker does not move" if self.moving else self.problem, self.is_there)
+        problem = gettext("its worker does not move") if self.moving else self.problem
+        return _sentence(gettext("this"), problem, self.is_there)
 
     @property
     def is_there(self) -> bool:
@@ -94,7 +100,12 @@ class Crew:
 
 
 def _sentence(what: str, problem: str, is_there: bool) -> str:
-    return f"Nobody is working on {what}: {problem}. {RESTART if is_there else START}" if problem else ""
+    return (
+        gettext("Nobody is working on %(what)s: %(problem)s. %(remedy)s")
+        % {"what": what, "problem": problem, "remedy": RESTART if is_there else START}
+        if problem
+        else ""
+    )
 
 
 class Workforce:
@@ -112,7 +123,9 @@ class Workforce:
     def notice(self) -> str:
         """Of all crews that stand still together; empty when none does."""
         crews = self.standing_still
-        return _sentence("what waits", "; ".join(crew.problem for crew in crews), any(crew.is_there for crew in crews))
+        return _sentence(
+            gettext("what waits"), "; ".join(crew.problem for crew in crews), any(crew.is_there for crew in crews)
+        )
 
     def notice_of(self, work: Work | None) -> str:
         """Why nobody works on `work`, in words; empty when somebody does, and for what is nothing to work on."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, get_type_hints
 
 from generation.specs import SamplingSpec
+from training.texts import gettext, gettext_noop
 
 MAX_SEED = MAX_COUNT = 2**31 - 1
 """The largest whole numbers that every part, the database too, can hold."""
@@ -46,10 +47,10 @@ class Group(StrEnum):
     """Settings that belong together, in the order they are shown."""
 
     LORA = "LoRA"
-    TRAINING = "Training"
-    PREFERENCES = "Preferences"
-    HARDWARE = "Hardware"
-    CHECKPOINTING = "Checkpointing"
+    TRAINING = gettext_noop("Training")
+    PREFERENCES = gettext_noop("Preferences")
+    HARDWARE = gettext_noop("Hardware")
+    CHECKPOINTING = gettext_noop("Checkpointing")
 
 
 class InvalidConfig(ValueError):
@@ -85,10 +86,15 @@ def range_in_words(facts: Mapping[str, Any]) -> str:
     """As in "from 4 to 128", "above 0, at most 0.01"; empty without bounds."""
     low, high, above, below = (facts[name] for name in ("low", "high", "above", "below"))
     if low is not None and high is not None:
-        return f"from {low:g} to {high:g}"
+        return gettext("from %(low)s to %(high)s") % {"low": f"{low:g}", "high": f"{high:g}"}
     parts = [
         f"{words} {bound:g}"
-        for words, bound in (("above", above), ("at least", low), ("at most", high), ("below", below))
+        for words, bound in (
+            (gettext("above"), above),
+            (gettext("at least"), low),
+            (gettext("at most"), high),
+            (gettext("below"), below),
+        )
         if bound is not None
     ]
     return ", ".join(parts)
@@ -97,7 +103,12 @@ def range_in_words(facts: Mapping[str, Any]) -> str:
 def purpose(facts: Mapping[str, Any]) -> str:
     """What a setting is for, and its range."""
     words = range_in_words(facts)
-    return f"{facts['explanation']} {words.capitalize()}." if words else facts["explanation"]
+    explanation = gettext(facts["explanation"])
+    return (
+        gettext("%(explanation)s %(range)s.") % {"explanation": explanation, "range": words.capitalize()}
+        if words
+        else explanation
+    )
 
 
 PREFERENCE = (Method.DPO, Method.KTO, Method.RANKING)
@@ -112,28 +123,30 @@ class TrainingConfig:
     method: Method = setting(
         Method.DPO,
         Group.TRAINING,
-        "Method",
-        "sft imitates liked clips; dpo, kto and ranking learn from what was preferred.",
+        gettext_noop("Method"),
+        gettext_noop("sft imitates liked clips; dpo, kto and ranking learn from what was preferred."),
     )
     dpo_loss: DpoLoss = setting(
         DpoLoss.SIGMOID,
         Group.PREFERENCES,
-        "DPO loss",
-        "sigmoid is the usual one; hinge stops at a margin; ipo resists overfitting when votes are unanimous.",
+        gettext_noop("DPO loss"),
+        gettext_noop(
+            "sigmoid is the usual one; hinge stops at a margin; ipo resists overfitting when votes are unanimous."
+        ),
         methods=(Method.DPO,),
     )
     ranking_loss: RankingLoss = setting(
         RankingLoss.PLACKETT_LUCE,
         Group.PREFERENCES,
-        "Ranking loss",
-        "plackett_luce explains the whole order; margin only asks that each clip beats the next.",
+        gettext_noop("Ranking loss"),
+        gettext_noop("plackett_luce explains the whole order; margin only asks that each clip beats the next."),
         methods=(Method.RANKING,),
     )
     beta: float = setting(
         0.1,
         Group.PREFERENCES,
-        "Beta",
-        "How strongly the adapter is tied to its base: larger stays closer. Usual: 0.05 to 0.5.",
+        gettext_noop("Beta"),
+        gettext_noop("How strongly the adapter is tied to its base: larger stays closer. Usual: 0.05 to 0.5."),
         above=0.0,
         high=1.0,
         methods=PREFERENCE,
@@ -141,8 +154,8 @@ class TrainingConfig:
     label_smoothing: float = setting(
         0.0,
         Group.PREFERENCES,
-        "Label smoothing",
-        "Share of votes assumed to be mistakes. 0 trusts every vote; 0.1 suits noisy raters.",
+        gettext_noop("Label smoothing"),
+        gettext_noop("Share of votes assumed to be mistakes. 0 trusts every vote; 0.1 suits noisy raters."),
         low=0.0,
         below=0.5,
         methods=(Method.DPO,),
@@ -150,8 +163,11 @@ class TrainingConfig:
     sft_weight: float = setting(
         0.0,
         Group.PREFERENCES,
-        "SFT term",
-        "Weight of also imitating the chosen clip; keeps it from growing less likely together with the rejected one.",
+        gettext_noop("SFT term"),
+        gettext_noop(
+            "Weight of also imitating the chosen clip; keeps it from growing less likely together "
+            "with the rejected one."
+        ),
         low=0.0,
         high=10.0,
         methods=(Method.DPO,),
@@ -159,8 +175,10 @@ class TrainingConfig:
     desirable_weight: float = setting(
         1.0,
         Group.PREFERENCES,
-        "Desirable weight",
-        "How much a clip rated good counts. Where bad ones are more, raise it until both sides count alike.",
+        gettext_noop("Desirable weight"),
+        gettext_noop(
+            "How much a clip rated good counts. Where bad ones are more, raise it until both sides count alike."
+        ),
         above=0.0,
         high=100.0,
         methods=(Method.KTO,),
@@ -168,8 +186,8 @@ class TrainingConfig:
     undesirable_weight: float = setting(
         1.0,
         Group.PREFERENCES,
-        "Undesirable weight",
-        "How much a clip rated bad counts.",
+        gettext_noop("Undesirable weight"),
+        gettext_noop("How much a clip rated bad counts."),
         above=0.0,
         high=100.0,
         methods=(Method.KTO,),
@@ -177,154 +195,210 @@ class TrainingConfig:
     lora_r: int = setting(
         16,
         Group.LORA,
-        "LoRA rank (r)",
-        "Size of the adapter: larger can learn more, and overfit more.",
+        gettext_noop("LoRA rank (r)"),
+        gettext_noop("Size of the adapter: larger can learn more, and overfit more."),
         low=4,
         high=128,
     )
     lora_alpha: float = setting(
-        32.0, Group.LORA, "LoRA alpha", "Scale of the adapter's effect; usually twice the rank.", low=1.0, high=256.0
+        32.0,
+        Group.LORA,
+        gettext_noop("LoRA alpha"),
+        gettext_noop("Scale of the adapter's effect; usually twice the rank."),
+        low=1.0,
+        high=256.0,
     )
     lora_dropout: float = setting(
         0.05,
         Group.LORA,
-        "LoRA dropout",
-        "Share of the adapter's inputs dropped while training; more resists overfitting.",
+        gettext_noop("LoRA dropout"),
+        gettext_noop("Share of the adapter's inputs dropped while training; more resists overfitting."),
         low=0.0,
         below=1.0,
     )
     target_modules: tuple[str, ...] = setting(
         TARGET_MODULES,
         Group.LORA,
-        "Target modules",
-        "The decoder's layers that get an adapter: q_proj, k_proj, v_proj and out_proj are attention (recommended), "
-        "fc1 and fc2 the feed-forward layers.",
+        gettext_noop("Target modules"),
+        gettext_noop(
+            "The decoder's layers that get an adapter: q_proj, k_proj, v_proj and out_proj are "
+            "attention (recommended), fc1 and fc2 the feed-forward layers."
+        ),
     )
     learning_rate: float = setting(
         1e-4,
         Group.TRAINING,
-        "Learning rate",
-        "The peak rate: too high forgets the base model, too low learns nothing. Usual: 5e-5 to 1e-3.",
+        gettext_noop("Learning rate"),
+        gettext_noop("The peak rate: too high forgets the base model, too low learns nothing. Usual: 5e-5 to 1e-3."),
         above=0.0,
         high=0.01,
     )
-    epochs: int = setting(3, Group.TRAINING, "Epochs", "Passes over the training items.", low=1, high=100)
+    epochs: int = setting(
+        3, Group.TRAINING, gettext_noop("Epochs"), gettext_noop("Passes over the training items."), low=1, high=100
+    )
     max_steps: int = setting(
-        0, Group.TRAINING, "Steps", "Optimizer steps to make instead of whole epochs; 0 goes by epochs.", low=0
+        0,
+        Group.TRAINING,
+        gettext_noop("Steps"),
+        gettext_noop("Optimizer steps to make instead of whole epochs; 0 goes by epochs."),
+        low=0,
     )
     batch_size: int = setting(
         2,
         Group.TRAINING,
-        "Batch size",
-        "Items per forward pass: the first thing to lower when memory runs out.",
+        gettext_noop("Batch size"),
+        gettext_noop("Items per forward pass: the first thing to lower when memory runs out."),
         low=1,
         high=32,
     )
     gradient_accumulation_steps: int = setting(
         4,
         Group.TRAINING,
-        "Accumulation",
-        "Batches per optimizer step: the effect of a large batch in little memory.",
+        gettext_noop("Accumulation"),
+        gettext_noop("Batches per optimizer step: the effect of a large batch in little memory."),
         low=1,
         high=64,
     )
     warmup_steps: int = setting(
         100,
         Group.TRAINING,
-        "Warm-up",
-        "Steps over which the rate rises, at most a tenth of the run; a cosine takes it down again.",
+        gettext_noop("Warm-up"),
+        gettext_noop("Steps over which the rate rises, at most a tenth of the run; a cosine takes it down again."),
         low=0,
     )
     weight_decay: float = setting(
-        0.01, Group.TRAINING, "Weight decay", "Pulls the adapter towards no effect.", low=0.0, high=1.0
+        0.01,
+        Group.TRAINING,
+        gettext_noop("Weight decay"),
+        gettext_noop("Pulls the adapter towards no effect."),
+        low=0.0,
+        high=1.0,
     )
     max_grad_norm: float = setting(
-        1.0, Group.TRAINING, "Gradient clipping", "Longest gradient let through.", above=0.0, high=1000.0
+        1.0,
+        Group.TRAINING,
+        gettext_noop("Gradient clipping"),
+        gettext_noop("Longest gradient let through."),
+        above=0.0,
+        high=1000.0,
     )
     guidance_scale: float = setting(
         1.0,
         Group.TRAINING,
-        "Guidance",
-        "Guidance scale of the sampler that is trained; twice the time unless 1. To imitate clips (sft), give all four "
-        "settings of the sampler that made them; otherwise the adapter learns the sampler, too.",
+        gettext_noop("Guidance"),
+        gettext_noop(
+            "Guidance scale of the sampler that is trained; twice the time unless 1. To imitate "
+            "clips (sft), give all four settings of the sampler that made them; otherwise the "
+            "adapter learns the sampler, too."
+        ),
         low=0.0,
         high=20.0,
     )
     temperature: float = setting(
-        1.0, Group.TRAINING, "Temperature", "Temperature of the sampler that is trained.", low=0.1, high=2.0
+        1.0,
+        Group.TRAINING,
+        gettext_noop("Temperature"),
+        gettext_noop("Temperature of the sampler that is trained."),
+        low=0.1,
+        high=2.0,
     )
-    top_k: int = setting(0, Group.TRAINING, "Top-k", "Top-k of the sampler that is trained; 0 is off.", low=0)
+    top_k: int = setting(
+        0, Group.TRAINING, "Top-k", gettext_noop("Top-k of the sampler that is trained; 0 is off."), low=0
+    )
     top_p: float = setting(
-        0.0, Group.TRAINING, "Top-p", "Top-p of the sampler that is trained; 0 is off.", low=0.0, high=1.0
+        0.0, Group.TRAINING, "Top-p", gettext_noop("Top-p of the sampler that is trained; 0 is off."), low=0.0, high=1.0
     )
     max_frames: int = setting(
         1500,
         Group.TRAINING,
-        "Longest clip",
-        "Codec frames of each clip that are used (50 a second): the second thing to lower when memory runs out.",
+        gettext_noop("Longest clip"),
+        gettext_noop(
+            "Codec frames of each clip that are used (50 a second): the second thing to lower when memory runs out."
+        ),
         low=10,
     )
     eval_steps: int = setting(
         0,
         Group.CHECKPOINTING,
-        "Evaluate every",
-        "Steps between evaluations on the validation split; 0 makes eight of them, however long the run.",
+        gettext_noop("Evaluate every"),
+        gettext_noop("Steps between evaluations on the validation split; 0 makes eight of them, however long the run."),
         low=0,
     )
     early_stopping_patience: int = setting(
         3,
         Group.CHECKPOINTING,
-        "Patience",
-        "Evaluations without improvement before the run stops; 0 never stops early.",
+        gettext_noop("Patience"),
+        gettext_noop("Evaluations without improvement before the run stops; 0 never stops early."),
         low=0,
     )
     early_stopping_threshold: float = setting(
         0.01,
         Group.CHECKPOINTING,
-        "Threshold",
-        "How much lower the validation loss must be for patience to begin anew. Which checkpoint is the best does not "
-        "depend on it.",
+        gettext_noop("Threshold"),
+        gettext_noop(
+            "How much lower the validation loss must be for patience to begin anew. Which checkpoint "
+            "is the best does not depend on it."
+        ),
         low=0.0,
         high=100.0,
     )
     max_kl: float = setting(
         0.0,
         Group.CHECKPOINTING,
-        "Most drift",
-        "The run ends once clips of the dataset are so much less likely than before it, in nats per code: the KL "
-        "divergence from where it began, so how much it changes what is made; 0 sets no limit (dpo, kto, ranking).",
+        gettext_noop("Most drift"),
+        gettext_noop(
+            "The run ends once clips of the dataset are so much less likely than before it, in nats "
+            "per code: the KL divergence from where it began, so how much it changes what is made; 0 "
+            "sets no limit (dpo, kto, ranking)."
+        ),
         low=0.0,
         high=100.0,
     )
     guard_clips: int = setting(
         0,
         Group.CHECKPOINTING,
-        "Clips for its strength",
-        "So many clips are made with the adapter and without it, on texts it was trained on: where they are noisier, "
-        "lose the tempo or are more alike, the adapter is taken back towards where the run began, in proportion. 0 "
-        "keeps all that it learned.",
+        gettext_noop("Clips for its strength"),
+        gettext_noop(
+            "So many clips are made with the adapter and without it, on texts it was trained on: "
+            "where they are noisier, lose the tempo or are more alike, the adapter is taken back "
+            "towards where the run began, in proportion. 0 keeps all that it learned."
+        ),
         low=0,
         high=1000,
     )
     only_if_better: bool = setting(
         True,
         Group.CHECKPOINTING,
-        "Only if better",
-        "Offer the checkpoint with the lowest validation loss, and none if that is no lower than without training. "
-        "Otherwise the last checkpoint is offered, and a blind test alone tells whether it is better.",
+        gettext_noop("Only if better"),
+        gettext_noop(
+            "Offer the checkpoint with the lowest validation loss, and none if that is no lower than "
+            "without training. Otherwise the last checkpoint is offered, and a blind test alone "
+            "tells whether it is better."
+        ),
     )
-    save_steps: int = setting(500, Group.CHECKPOINTING, "Checkpoint every", "Steps between checkpoints.", low=1)
+    save_steps: int = setting(
+        500, Group.CHECKPOINTING, gettext_noop("Checkpoint every"), gettext_noop("Steps between checkpoints."), low=1
+    )
     save_total_limit: int = setting(
-        3, Group.CHECKPOINTING, "Checkpoints kept", "Newest checkpoints kept; the best one stays beside them.", low=1
+        3,
+        Group.CHECKPOINTING,
+        gettext_noop("Checkpoints kept"),
+        gettext_noop("Newest checkpoints kept; the best one stays beside them."),
+        low=1,
     )
     mixed_precision: bool = setting(
         True,
         Group.HARDWARE,
-        "Mixed precision",
-        "Compute in bfloat16 on hardware that has it; without it nothing changes.",
+        gettext_noop("Mixed precision"),
+        gettext_noop("Compute in bfloat16 on hardware that has it; without it nothing changes."),
     )
     seed: int = setting(
-        0, Group.TRAINING, "Seed", "The same seed, data and machine give the same adapter.", low=0, high=MAX_SEED
+        0,
+        Group.TRAINING,
+        gettext_noop("Seed"),
+        gettext_noop("The same seed, data and machine give the same adapter."),
+        low=0,
+        high=MAX_SEED,
     )
 
     def __post_init__(self) -> None:
@@ -337,10 +411,19 @@ class TrainingConfig:
         if spec.name == "target_modules":
             unknown = [name for name in value if name not in TARGET_MODULES]
             known = ", ".join(TARGET_MODULES)
-            return "" if value and not unknown else f"{facts['label']}: name one or more of {known}."
+            return (
+                ""
+                if value and not unknown
+                else gettext("%(label)s: name one or more of %(known)s.")
+                % {"label": gettext(facts["label"]), "known": known}
+            )
         words = range_in_words(facts)
         if words and not _within(value, facts):
-            return f"{facts['label']} must be {words}, not {value:g}."
+            return gettext("%(label)s must be %(words)s, not %(value)s.") % {
+                "label": gettext(facts["label"]),
+                "words": words,
+                "value": f"{value:g}",
+            }
         return ""
 
     @property
@@ -352,7 +435,11 @@ class TrainingConfig:
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """A configuration from JSON values; an unknown name or a value of the wrong kind is refused by name."""
         kinds = get_type_hints(cls)
-        problems = {str(name): f"There is no setting “{str(name)[:60]}”." for name in values if name not in kinds}
+        problems = {
+            str(name): gettext("There is no setting “%(value)s”.") % {"value": str(name)[:60]}
+            for name in values
+            if name not in kinds
+        }
         read: dict[str, Any] = {}
         for name in values.keys() - problems.keys():
             try:
@@ -378,9 +465,9 @@ class TrainingConfig:
     def memory_remedy(self) -> str:
         """What to change when memory ran out."""
         if self.batch_size == 1:
-            return "Lower the setting “Longest clip”."
-        halve = "Halve the setting “Batch size” and double “Accumulation”"
-        return f"{halve}; if that is not enough, lower “Longest clip”."
+            return gettext("Lower the setting “Longest clip”.")
+        halve = gettext("Halve the setting “Batch size” and double “Accumulation”")
+        return gettext("%(halve)s; if that is not enough, lower “Longest clip”.") % {"halve": halve}
 
 
 def _within(value: float, facts: Mapping[str, Any]) -> bool:
@@ -417,17 +504,27 @@ def _read(kind: Any, value: Any) -> Any:
 
 
 def _wrong_kind(name: str, kind: Any, value: Any) -> str:
-    label = next(spec.metadata["label"] for spec in fields(TrainingConfig) if spec.name == name)
+    label = next(gettext(spec.metadata["label"]) for spec in fields(TrainingConfig) if spec.name == name)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return f"{label} must be one of {', '.join(kind)}, not {_shown(value)}."
-    wanted = {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a list of names")
-    return f"{label} must be {wanted}, not {_shown(value)}."
+        return gettext("%(label)s must be one of %(join)s, not %(value)s.") % {
+            "label": label,
+            "join": ", ".join(kind),
+            "value": _shown(value),
+        }
+    wanted = {int: gettext("a whole number"), float: gettext("a number"), bool: gettext("true or false")}.get(
+        kind, gettext("a list of names")
+    )
+    return gettext("%(label)s must be %(wanted)s, not %(value)s.") % {
+        "label": label,
+        "wanted": wanted,
+        "value": _shown(value),
+    }
 
 
 def _shown(value: Any) -> str:
     """What was given, short enough to be read."""
     if isinstance(value, int) and abs(value) > MAX_COUNT:
-        return "one that large"
+        return gettext("one that large")
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
 
@@ -472,4 +569,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """What each preset changes; balanced is the defaults. `training.runs.proposal` fits the first to the votes at hand."""
-PRESET_LABELS = {FEW_VOTES: "A few hundred votes"}
+PRESET_LABELS = {
+    FEW_VOTES: gettext_noop("A few hundred votes"),
+    "conservative": gettext_noop("Conservative"),
+    "balanced": gettext_noop("Balanced"),
+    "aggressive": gettext_noop("Aggressive"),
+}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext
+
 from adapters.models import Adapter
 from adapters.pages.configuration import Group, describes_adapters
 from datasets_app.dependents import uses_datasets
@@ -25,9 +27,9 @@ LORA_IN_FILE = {
 def users_of_dataset(dataset: Dataset) -> Iterator[str]:
     """Unarchived experiments that train on it, and living adapters that were trained on it."""
     for name in Experiment.objects.training_on(dataset).order_by("name").values_list("name", flat=True):
-        yield f"the experiment “{name}”"
+        yield gettext("the experiment “%(name)s”") % {"name": name}
     for adapter in Adapter.objects.visible().filter(run__dataset=dataset).order_by("name", "version"):
-        yield f"the adapter “{adapter.label}”"
+        yield gettext("the adapter “%(adapter_label)s”") % {"adapter_label": adapter.label}
 
 
 @describes_adapters

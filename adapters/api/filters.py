@@ -8,6 +8,7 @@ from itertools import groupby
 
 import django_filters
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from adapters.models import Adapter
 from prompts.api.filters import TruthFilter, WordsFilter
@@ -19,13 +20,13 @@ class AdapterFilter(django_filters.FilterSet):
     q = WordsFilter(
         "name",
         "description",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Name or description"}),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Name or description")}),
         help_text="Words of name or description, all of them.",
     )
     base_model = django_filters.ModelChoiceFilter(
         queryset=Adapter.base_models(),
         to_field_name="key",
-        empty_label="All models",
+        empty_label=gettext_lazy("All models"),
         label="Base model",
         error_messages={"invalid_choice": "There is no model of this key."},
         help_text="Key of a base model.",

@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol
 
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext
 
 from adapters.exceptions import AdapterFilesRefused, AdapterFilesUnavailable
 from adapters.models import CONFIG_FILE, KEPT_FILES, WEIGHTS_FILE
@@ -80,7 +81,10 @@ class Member:
                 raise_if_stopping()
                 room -= len(piece)
                 if room < 0:
-                    raise AdapterFilesRefused(f"{self.name} is larger than its declared {filesizeformat(self.size)}.")
+                    raise AdapterFilesRefused(
+                        gettext("%(name)s is larger than its declared %(size)s.")
+                        % {"name": self.name, "size": filesizeformat(self.size)}
+                    )
                 yield piece
 
     def head(self, size: int) -> bytes:
@@ -106,10 +110,10 @@ def opened(given: Path | Sequence[Upload]) -> Iterator[Members]:
     with _members_of(given) as members:
         for name in (CONFIG_FILE, WEIGHTS_FILE):
             if name not in members:
-                raise AdapterFilesRefused(f"There is no {name}; this is no PEFT adapter.")
+                raise AdapterFilesRefused(gettext("There is no %(name)s; this is no PEFT adapter.") % {"name": name})
         for member in members.values():
             if member.name != WEIGHTS_FILE and member.size > SMALL_FILE_BYTES:
-                raise AdapterFilesRefused(f"{member.name} is over 1 MB.")
+                raise AdapterFilesRefused(gettext("%(member_name)s is over 1 MB.") % {"member_name": member.name})
         yield members
 
 
@@ -127,7 +131,9 @@ def _write(file: IO[bytes], piece: bytes) -> None:
             piece = piece[file.write(piece) :]
     except OSError as error:
         raise AdapterFilesUnavailable(
-            "The machine that unpacks adapters has no room for this one. Free some of its disk, then try again."
+            gettext(
+                "The machine that unpacks adapters has no room for this one. Free some of its disk, then try again."
+            )
         ) from error
 
 
@@ -152,17 +158,22 @@ def _members_of(given: Path | Sequence[Upload]) -> AbstractContextManager[Member
         return nullcontext(_in_folder(given))
     if given.is_file():
         return _in_archive_file(given)
-    raise AdapterFilesRefused(f"There is no folder or file “{given}”.")
+    raise AdapterFilesRefused(gettext("There is no folder or file “%(given)s”.") % {"given": given})
 
 
 def _sent(uploads: Sequence[Upload]) -> AbstractContextManager[Members]:
     if not uploads:
-        raise AdapterFilesRefused(f"Send {CONFIG_FILE} and {WEIGHTS_FILE}, or one zip archive of them.")
+        raise AdapterFilesRefused(
+            gettext("Send %(config_file)s and %(weights_file)s, or one zip archive of them.")
+            % {"config_file": CONFIG_FILE, "weights_file": WEIGHTS_FILE}
+        )
     _refuse_too_large(sum(upload.size or 0 for upload in uploads))
     if is_archive(uploads):
         return _in_archive(uploads[0], uploads[0].size or 0, GLANCE)
     if len(uploads) > MOST_ENTRIES:
-        raise AdapterFilesRefused(f"{len(uploads)} files are too many for one adapter.")
+        raise AdapterFilesRefused(
+            gettext("%(uploads)s files are too many for one adapter.") % {"uploads": len(uploads)}
+        )
     _refuse_pickles([upload.name or "" for upload in uploads])
     kept = by_kept_name(uploads)
     return nullcontext({name: Member(name, sent.size or 0, partial(_rewound, sent)) for name, sent in kept.items()})
@@ -221,11 +232,11 @@ class _InPieces:
 
     def read(self, size: int = -1) -> bytes:
         if size > READ_SIZE:
-            raise AdapterFilesRefused("The archive lists far more files than an adapter has.")
+            raise AdapterFilesRefused(gettext("The archive lists far more files than an adapter has."))
         piece = self._stream.read(READ_SIZE if size < 0 else size)
         self._left -= len(piece)
         if self._left < 0:
-            raise AdapterFilesRefused("The archive is packed so that it takes long to read; pack it again.")
+            raise AdapterFilesRefused(gettext("The archive is packed so that it takes long to read; pack it again."))
         return piece
 
 
@@ -235,12 +246,16 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
-        raise AdapterFilesRefused("The archive cannot be read: it is no zip file, or it is damaged.") from error
+        raise AdapterFilesRefused(
+            gettext("The archive cannot be read: it is no zip file, or it is damaged.")
+        ) from error
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], archive_size: int) -> None:
     if len(entries) > MOST_ENTRIES:
-        raise AdapterFilesRefused(f"The archive holds {len(entries)} files; an adapter has two or three.")
+        raise AdapterFilesRefused(
+            gettext("The archive holds %(entries)s files; an adapter has two or three.") % {"entries": len(entries)}
+        )
     unpacked = sum(entry.file_size for entry in entries)
     _refuse_too_large(unpacked)
     for entry in entries:
@@ -248,21 +263,28 @@ def _check_entries(entries: list[zipfile.ZipInfo], archive_size: int) -> None:
     _refuse_pickles([entry.filename for entry in entries])
     if unpacked > MOST_RATIO * archive_size + RATIO_ALLOWANCE:
         raise AdapterFilesRefused(
-            f"The archive of {filesizeformat(archive_size)} would unpack to {filesizeformat(unpacked)}; "
-            "the numbers of an adapter do not compress like that."
+            gettext(
+                "The archive of %(archive_size)s would unpack to %(unpacked)s; the numbers of an adapter "
+                "do not compress like that."
+            )
+            % {"archive_size": filesizeformat(archive_size), "unpacked": filesizeformat(unpacked)}
         )
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:
     path = PurePosixPath(entry.filename.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
-        raise AdapterFilesRefused("The archive names a file outside of itself; pack the adapter's folder again.")
+        raise AdapterFilesRefused(
+            gettext("The archive names a file outside of itself; pack the adapter's folder again.")
+        )
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise AdapterFilesRefused("The archive holds a link; pack the files themselves.")
+        raise AdapterFilesRefused(gettext("The archive holds a link; pack the files themselves."))
     if entry.flag_bits & 0x1:
-        raise AdapterFilesRefused("The archive is encrypted; pack it without a password.")
+        raise AdapterFilesRefused(gettext("The archive is encrypted; pack it without a password."))
     if entry.compress_type not in COMPRESSIONS:
-        raise AdapterFilesRefused("The archive is compressed in an unusual way; pack it as an ordinary zip archive.")
+        raise AdapterFilesRefused(
+            gettext("The archive is compressed in an unusual way; pack it as an ordinary zip archive.")
+        )
 
 
 def _chosen(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
@@ -271,10 +293,13 @@ def _chosen(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     homes = [path.parent for path, _ in paths if path.name == CONFIG_FILE]
     if len(homes) != 1:
         count = "no" if not homes else str(len(homes))
-        raise AdapterFilesRefused(f"The archive holds {count} {CONFIG_FILE}; it should hold one adapter.")
+        raise AdapterFilesRefused(
+            gettext("The archive holds %(count)s %(config_file)s; it should hold one adapter.")
+            % {"count": count, "config_file": CONFIG_FILE}
+        )
     beside = [(path.name, entry) for path, entry in paths if path.parent == homes[0] and path.name in KEPT_FILES]
     if len(dict(beside)) != len(beside):
-        raise AdapterFilesRefused("The archive holds a file twice; pack the adapter's folder again.")
+        raise AdapterFilesRefused(gettext("The archive holds a file twice; pack the adapter's folder again."))
     return dict(beside)
 
 
@@ -284,11 +309,17 @@ def _refuse_pickles(names: Sequence[str]) -> None:
         last = PurePosixPath(name.replace("\\", "/")).name.lower()
         if PurePosixPath(last).stem == PICKLED_WEIGHTS and PurePosixPath(last).suffix in PICKLES:
             raise AdapterFilesRefused(
-                f"“{last[:80]}” may be a pickle, which can run code when it is opened. "
-                f"Save the adapter as safetensors ({WEIGHTS_FILE}), and leave that file out."
+                gettext(
+                    "“%(value)s” may be a pickle, which can run code when it is opened. Save the adapter as "
+                    "safetensors (%(weights_file)s), and leave that file out."
+                )
+                % {"value": last[:80], "weights_file": WEIGHTS_FILE}
             )
 
 
 def _refuse_too_large(size: int) -> None:
     if size > settings.ADAPTER_MAX_BYTES:
-        raise AdapterFilesRefused(f"An adapter may have up to {filesizeformat(settings.ADAPTER_MAX_BYTES)} in all.")
+        raise AdapterFilesRefused(
+            gettext("An adapter may have up to %(adapter_max_bytes)s in all.")
+            % {"adapter_max_bytes": filesizeformat(settings.ADAPTER_MAX_BYTES)}
+        )

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters import querysets
 from adapters.base import Base
@@ -36,9 +37,9 @@ class AdapterFiles(models.Model):
     """What a LoRA adapter is: its name and version, the base model it belongs to, and its files."""
 
     class Source(models.TextChoices):
-        UPLOAD = "upload", "Uploaded"
-        TRAINING = "training", "Trained here"
-        COMMAND = "command", "Registered by command"
+        UPLOAD = "upload", gettext_lazy("Uploaded")
+        TRAINING = "training", gettext_lazy("Trained here")
+        COMMAND = "command", gettext_lazy("Registered by command")
 
     name = models.CharField(
         max_length=validators.NAME_LENGTH,
@@ -195,11 +196,11 @@ class DefaultChange(UUIDModel):
     """A change of what is preselected for a base model: from one adapter, or the base alone, to another."""
 
     class Reason(models.TextChoices):
-        CHOSEN = "chosen", "Chosen by a curator"
-        PROMOTED = "promoted", "Promoted by a blind test"
-        ROLLED_BACK = "rolled_back", "Rolled back"
-        DEACTIVATED = "deactivated", "Deactivated"
-        DELETED = "deleted", "Deleted"
+        CHOSEN = "chosen", gettext_lazy("Chosen by a curator")
+        PROMOTED = "promoted", gettext_lazy("Promoted by a blind test")
+        ROLLED_BACK = "rolled_back", gettext_lazy("Rolled back")
+        DEACTIVATED = "deactivated", gettext_lazy("Deactivated")
+        DELETED = "deleted", gettext_lazy("Deleted")
 
     base_model = models.ForeignKey("generation.BaseModel", on_delete=models.CASCADE, related_name="default_changes")
     before = models.ForeignKey(Adapter, null=True, on_delete=models.CASCADE, related_name="+")
@@ -213,7 +214,7 @@ class DefaultChange(UUIDModel):
         ordering = ("-created_at", "-id")
 
     def __str__(self) -> str:
-        names = (adapter.label if adapter else "the base model alone" for adapter in (self.before, self.after))
+        names = (adapter.label if adapter else gettext("the base model alone") for adapter in (self.before, self.after))
         return " to ".join(names)
 
 
@@ -225,17 +226,17 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
     """
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Waiting"
-        CHECKING = "checking", "Checking"
-        REGISTERED = "registered", "Registered"
-        REFUSED = "refused", "Refused"
+        QUEUED = "queued", gettext_lazy("Waiting")
+        CHECKING = "checking", gettext_lazy("Checking")
+        REGISTERED = "registered", gettext_lazy("Registered")
+        REFUSED = "refused", gettext_lazy("Refused")
 
     WORKING: ClassVar[str] = State.CHECKING
     DONE: ClassVar[str] = State.REGISTERED
     FAILED: ClassVar[str] = State.REFUSED
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.QUEUED, State.CHECKING)
     CLUSTER: ClassVar[Cluster] = "generation"
-    GAVE_UP: ClassVar[str] = (
+    GAVE_UP: ClassVar[str] = gettext_lazy(
         "The worker died each time it unpacked or loaded the adapter, most likely for lack of memory."
     )
     TAKEN_IN: ClassVar[tuple[str, ...]] = ("files", "sha256", "size", "trained_parameters", "peft_config")
@@ -278,7 +279,7 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
         """As any work; but what a run was registering goes with its worker, as the run registers it anew."""
         if self.training_config.get("run"):
             theirs = self._rows((self.WORKING,)).filter(claim_token=self.claim_token)
-            return self._fail(theirs, error="The worker stopped; the run registers its adapter once more.")
+            return self._fail(theirs, error=gettext("The worker stopped; the run registers its adapter once more."))
         return super().take_up()
 
     def _after_failure(self) -> None:

@@ -6,13 +6,21 @@ import re
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 NAME_LENGTH = 100
 VERSION_LENGTH = 32
 VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-([0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*))?")
-NAME_MESSAGE = f"An adapter's name has 1 to {NAME_LENGTH} characters."
-TASTE_NAME_MESSAGE = f"A taste's name has 1 to {NAME_LENGTH} characters."
-VERSION_MESSAGE = "A version is three numbers like 1.0.0, with a word after a dash if need be: 1.1.0-beta."
+NAME_MESSAGE = format_lazy(
+    gettext_lazy("An adapter's name has 1 to {name_length} characters."), name_length=NAME_LENGTH
+)
+TASTE_NAME_MESSAGE = format_lazy(
+    gettext_lazy("A taste's name has 1 to {name_length} characters."), name_length=NAME_LENGTH
+)
+VERSION_MESSAGE = gettext_lazy(
+    "A version is three numbers like 1.0.0, with a word after a dash if need be: 1.1.0-beta."
+)
 
 
 class Version(NamedTuple):
@@ -43,13 +51,13 @@ def validate_name(value: str) -> None:
     if not value.strip() or len(value) > NAME_LENGTH:
         raise ValidationError(NAME_MESSAGE, code="name")
     if not value.isprintable():
-        raise ValidationError("A name is one line of printable characters.", code="characters")
+        raise ValidationError(gettext("A name is one line of printable characters."), code="characters")
 
 
 def validate_characters(value: str) -> None:
     """Refuse what no database stores as text: the null character and halves of surrogate pairs."""
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValidationError("The text contains characters that cannot be stored.", code="characters")
+        raise ValidationError(gettext("The text contains characters that cannot be stored."), code="characters")
 
 
 def next_version(taken: list[str]) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from django.utils.translation import gettext, gettext_lazy
+
 from adapters.models import Adapter
 
-NOT_SET = "Not set"
+NOT_SET = gettext_lazy("Not set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +55,36 @@ def _model(adapter: Adapter) -> Group:
     entries = [
         Entry(
             "base_model",
-            "Base model",
-            "The model it was trained on, and the only one it can be used with.",
+            gettext("Base model"),
+            gettext("The model it was trained on, and the only one it can be used with."),
             adapter.base_model.display_name,
         ),
         Entry(
             "base_revision",
-            "Base revision",
-            "Which files of the base model; an adapter fits exactly these.",
+            gettext("Base revision"),
+            gettext("Which files of the base model; an adapter fits exactly these."),
             in_words(adapter.base_revision),
         ),
         Entry(
             "trained_parameters",
-            "Trained parameters",
-            "Numbers the adapter holds; the base model stays untouched.",
+            gettext("Trained parameters"),
+            gettext("Numbers the adapter holds; the base model stays untouched."),
             f"{adapter.trained_parameters:,}",
         ),
         Entry(
             "layers_to_transform",
-            "Layers",
-            "Numbers of the model's layers that are changed. Usually all.",
-            "All" if layers is None else in_words(layers),
+            gettext("Layers"),
+            gettext("Numbers of the model's layers that are changed. Usually all."),
+            gettext("All") if layers is None else in_words(layers),
         ),
         Entry(
             "use_rslora",
-            "Rank-stabilised",
-            "Scales by alpha / √r instead of alpha / r, which keeps high ranks stable. Usually no.",
+            gettext("Rank-stabilised"),
+            gettext("Scales by alpha / √r instead of alpha / r, which keeps high ranks stable. Usually no."),
             in_words(bool(stabilised)),
         ),
     ]
-    return Group("Model", entries)
+    return Group(gettext("Model"), entries)
 
 
 def in_words(value: Any) -> str:
@@ -94,7 +96,7 @@ def in_words(value: Any) -> str:
     if value is None or value == "" or value == []:
         return NOT_SET
     if isinstance(value, bool):
-        return "Yes" if value else "No"
+        return gettext("Yes") if value else gettext("No")
     if isinstance(value, list | tuple):
         return ", ".join(in_words(item) for item in value)
     if isinstance(value, float):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter, AdapterRegistration
 from adapters.models.names import NAME_MESSAGE
@@ -30,19 +31,30 @@ class UploadForm(forms.ModelForm):
     """An adapter to register: its files, what it is called, and the base model it was made for."""
 
     files = FilesField(  # type: ignore[assignment]  # fields do not stay on the class
-        label="Files",
-        help_text="One zip archive, or adapter_config.json and adapter_model.safetensors together. "
-        "Pickle files (.bin, .pt) are refused.",
-        error_messages={"required": "Choose the adapter's files."},
+        label=gettext_lazy("Files"),
+        help_text=gettext_lazy(
+            "One zip archive, or adapter_config.json and adapter_model.safetensors together. Pickle "
+            "files (.bin, .pt) are refused."
+        ),
+        error_messages={"required": gettext_lazy("Choose the adapter's files.")},
     )
 
     class Meta:
         model = AdapterRegistration
         fields = ("name", "version", "base_model", "parent", "description", "activate")
-        labels = {"activate": "Offer it on Create as soon as it is registered"}
+        labels = {
+            "name": gettext_lazy("Name"),
+            "version": gettext_lazy("Version"),
+            "base_model": gettext_lazy("Base model"),
+            "parent": gettext_lazy("Parent"),
+            "description": gettext_lazy("Description"),
+            "activate": gettext_lazy("Offer it on Create as soon as it is registered"),
+        }
         help_texts = {
-            "name": "What it sounds like, or what it learned: “warm-keys”. Versions of one adapter share the name.",
-            "version": "Three numbers: 1.0.0.",
+            "name": gettext_lazy(
+                "What it sounds like, or what it learned: “warm-keys”. Versions of one adapter share the name."
+            ),
+            "version": gettext_lazy("Three numbers: 1.0.0."),
             "activate": "",
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
@@ -51,8 +63,8 @@ class UploadForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.fields["name"].error_messages["required"] = NAME_MESSAGE
         self.fields["parent"].queryset = Adapter.objects.visible().with_context()
-        self.fields["parent"].empty_label = "None: it starts from the base model"
-        self.fields["base_model"].error_messages["required"] = "Choose the model it was made for."
+        self.fields["parent"].empty_label = gettext("None: it starts from the base model")
+        self.fields["base_model"].error_messages["required"] = gettext("Choose the model it was made for.")
 
     def _post_clean(self) -> None:
         """The service validates; here only the fields' own form is checked."""
@@ -64,6 +76,11 @@ class EditForm(forms.ModelForm):
     class Meta:
         model = Adapter
         fields = ("name", "version", "description")
+        labels = {
+            "name": gettext_lazy("Name"),
+            "version": gettext_lazy("Version"),
+            "description": gettext_lazy("Description"),
+        }
         widgets = {"description": forms.Textarea(attrs={"rows": 4})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,15 +97,17 @@ class CompareForm(forms.Form):
     ids = forms.ModelMultipleChoiceField(
         queryset=Adapter.objects.visible().with_context(),
         error_messages={
-            "required": "Choose two adapters to compare.",
-            "invalid_choice": "One of these adapters is not there any more.",
-            "invalid_pk_value": "One of these is no adapter.",
+            "required": gettext_lazy("Choose two adapters to compare."),
+            "invalid_choice": gettext_lazy("One of these adapters is not there any more."),
+            "invalid_pk_value": gettext_lazy("One of these is no adapter."),
         },
     )
 
     def clean_ids(self) -> list[Adapter]:
         chosen = self.cleaned_data["ids"]
         if len(chosen) != 2:
-            raise forms.ValidationError(f"Choose two adapters to compare, not {len(chosen)}.")
+            raise forms.ValidationError(
+                gettext("Choose two adapters to compare, not %(chosen)s.") % {"chosen": len(chosen)}
+            )
         order = [str(pk) for pk in self.data.getlist("ids")]
         return sorted(chosen, key=lambda adapter: order.index(str(adapter.pk)) if str(adapter.pk) in order else 0)

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter, AdapterRegistration
 from adapters.pages.configuration import configuration, in_words
@@ -69,14 +71,14 @@ def _settings(adapter: Adapter) -> dict[str, str]:
 def _state(adapter: Adapter) -> str:
     if adapter.is_default:
         return "Default"
-    return "Active" if adapter.is_active else "Inactive"
+    return gettext("Active") if adapter.is_active else gettext("Inactive")
 
 
 _PROPERTIES: tuple[tuple[str, Callable[[Adapter], str]], ...] = (
-    ("State", _state),
-    ("Registered", lambda adapter: f"{adapter.created_at:%d %b %Y}"),
-    ("Origin", lambda adapter: adapter.get_source_display()),
-    ("Parent", lambda adapter: adapter.parent.label if adapter.parent else "None"),
-    ("Samples made", lambda adapter: str(adapter.sample_count)),
+    (gettext_lazy("State"), _state),
+    (gettext_lazy("Registered"), lambda adapter: date_format(adapter.created_at)),
+    (gettext_lazy("Origin"), lambda adapter: adapter.get_source_display()),
+    (gettext_lazy("Parent"), lambda adapter: adapter.parent.label if adapter.parent else gettext("None")),
+    (gettext_lazy("Samples made"), lambda adapter: str(adapter.sample_count)),
     ("SHA-256", lambda adapter: adapter.sha256[:12]),
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from adapters.base import Base
 from adapters.exceptions import AdapterExists
@@ -150,7 +151,10 @@ def free_version(name: str) -> str:
 
 def _check_parent(parent: Adapter | None, base_model: Base) -> None:
     if parent is not None and (parent.is_deleted or parent.base_model_id != base_model.pk):
-        message = f"The parent “{parent.label}” is no adapter of {base_model.display_name}."
+        message = gettext("The parent “%(parent_label)s” is no adapter of %(base_model_display_name)s.") % {
+            "parent_label": parent.label,
+            "base_model_display_name": base_model.display_name,
+        }
         raise Refused(message, fields={"parent": [message]})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from adapters.exceptions import AdapterExists, AdapterNotActive, AdapterNotFound
 from adapters.models import Adapter, DefaultChange
@@ -74,7 +75,10 @@ def make_default(*, adapter: Adapter, actor: User | None, reason: str = DefaultC
         before = _lock_default(adapter)
         adapter.refresh_from_db()
         if adapter.is_deleted or not adapter.is_active:
-            raise AdapterNotActive(f"“{adapter.label}” is not active; activate it before making it the default.")
+            raise AdapterNotActive(
+                gettext("“%(adapter_label)s” is not active; activate it before making it the default.")
+                % {"adapter_label": adapter.label}
+            )
         if before is not None and before.pk == adapter.pk:
             return
         if before is not None:
@@ -93,7 +97,10 @@ def roll_back(*, adapter: Adapter, actor: User) -> Adapter | None:
         _lock_default(adapter)
         adapter.refresh_from_db()
         if not adapter.is_default:
-            raise Conflict(f"“{adapter.label}” is not the default; there is nothing to roll back.")
+            raise Conflict(
+                gettext("“%(adapter_label)s” is not the default; there is nothing to roll back.")
+                % {"adapter_label": adapter.label}
+            )
         earlier = earlier_default(adapter)
         _change(adapter, is_default=False)
         if earlier is not None:
@@ -147,10 +154,10 @@ def _change(adapter: Adapter, **values: object) -> None:
 
 def _own(adapter: Adapter, actor: User) -> None:
     if not may_change(actor, adapter):
-        raise Forbidden("Only the person who registered an adapter, or a curator, can change it.")
+        raise Forbidden(gettext("Only the person who registered an adapter, or a curator, can change it."))
 
 
 def _curators_only(actor: User | None) -> None:
     """`actor` None is the studio itself."""
     if actor is not None and not actor.is_staff:
-        raise Forbidden("Only curators choose the default adapter.")
+        raise Forbidden(gettext("Only curators choose the default adapter."))

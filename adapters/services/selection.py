@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db.models import F
+from django.utils.translation import gettext
 
 from adapters.base import Base
 from adapters.exceptions import AdapterDeleted, AdapterInactive, AdapterNotFound, AdapterOfAnotherBase
@@ -33,13 +34,21 @@ def require_selectable(adapter: Adapter, base_model: Base) -> None:
     fitting = [other.label for other in Adapter.objects.selectable_for(base_model)[:NAMED_AT_MOST]]
     context = (fitting, base_model.display_name)
     if adapter.is_deleted:
-        raise AdapterDeleted(f"The adapter “{adapter.label}” was deleted.", *context)
+        raise AdapterDeleted(
+            gettext("The adapter “%(adapter_label)s” was deleted.") % {"adapter_label": adapter.label}, *context
+        )
     if adapter.base_model_id != base_model.pk:
         made_for = adapter.base_model.display_name
-        reason = f"The adapter “{adapter.label}” requires {made_for}; it does not fit {base_model.display_name}."
+        reason = gettext(
+            "The adapter “%(adapter_label)s” requires %(made_for)s; it does not fit %(base_model_display_name)s."
+        ) % {"adapter_label": adapter.label, "made_for": made_for, "base_model_display_name": base_model.display_name}
         raise AdapterOfAnotherBase(reason, *context)
     if not adapter.is_active:
-        raise AdapterInactive(f"The adapter “{adapter.label}” is not active.", *context)
+        raise AdapterInactive(
+            gettext("The adapter “%(adapter_label)s” is not active.") % {"adapter_label": adapter.label}, *context
+        )
     if not adapter.fits(base_model):
-        reason = f"The adapter “{adapter.label}” was made for other files of {base_model.display_name} than those here."
+        reason = gettext(
+            "The adapter “%(adapter_label)s” was made for other files of %(base_model_display_name)s than those here."
+        ) % {"adapter_label": adapter.label, "base_model_display_name": base_model.display_name}
         raise AdapterOfAnotherBase(reason, *context)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from django.contrib.auth.models import User
 from django.db.models import F
+from django.utils.translation import gettext, ngettext
 
 from adapters.base import Base
 from adapters.exceptions import (
@@ -62,28 +63,52 @@ def require_usable(taste: Taste, base_model: Base, user: User | None) -> None:
     """
     fitting = [other.label for other in usable_tastes(user, base_model)[:NAMED_AT_MOST]]
     context = (fitting, base_model.display_name)
-    called = f"The taste “{taste.label}”"
+    called = gettext("The taste “%(taste_label)s”") % {"taste_label": taste.label}
     if taste.is_deleted:
-        raise TasteDeleted(f"{called} was deleted.", *context)
+        raise TasteDeleted(gettext("%(called)s was deleted.") % {"called": called}, *context)
     if user is not None and not Taste.objects.visible_to(user).filter(pk=taste.pk).exists():
-        raise TasteOfOthers(f"{called} is the taste of {taste.whose}, and not yours to use.", *context)
+        raise TasteOfOthers(
+            gettext("%(called)s is the taste of %(whose)s, and not yours to use.")
+            % {"called": called, "whose": taste.whose},
+            *context,
+        )
     if taste.base_model_id != base_model.pk:
         hears = taste.base_model.display_name
-        raise TasteOfAnotherBase(f"{called} hears clips of {hears}, not those of {base_model.display_name}.", *context)
+        raise TasteOfAnotherBase(
+            gettext("%(called)s hears clips of %(hears)s, not those of %(base_model_display_name)s.")
+            % {"called": called, "hears": hears, "base_model_display_name": base_model.display_name},
+            *context,
+        )
     if not taste.fits(base_model):
-        reason = f"{called} was learned with other files of {base_model.display_name} than those here; fit it anew."
+        reason = gettext(
+            "%(called)s was learned with other files of %(base_model_display_name)s than those here; fit it anew."
+        ) % {"called": called, "base_model_display_name": base_model.display_name}
         raise TasteOfAnotherBase(reason, *context)
     if not taste.is_usable:
-        raise TasteNotReady(f"{called} cannot be relied on yet{_votes_wanted(taste)}.", *context)
+        raise TasteNotReady(
+            gettext("%(called)s cannot be relied on yet%(taste)s.") % {"called": called, "taste": _votes_wanted(taste)},
+            *context,
+        )
     if why := base_model.why_unheard(taste.kinds):
         raise TasteDeaf(f"{called} {why}", *context)
     if not _is_stored(taste):
-        raise TasteFilesGone(f"The files of the taste “{taste.label}” cannot be read; fit it anew.", *context)
+        raise TasteFilesGone(
+            gettext("The files of the taste “%(taste_label)s” cannot be read; fit it anew.")
+            % {"taste_label": taste.label},
+            *context,
+        )
 
 
 def _votes_wanted(taste: Taste) -> str:
     wanted = taste.report.get("votes_wanted")
-    return f": it probably needs about {wanted} more vote{'' if wanted == 1 else 's'}" if wanted else ""
+    return (
+        ngettext(
+            ": it probably needs about %(wanted)s more vote", ": it probably needs about %(wanted)s more votes", wanted
+        )
+        % {"wanted": wanted}
+        if wanted
+        else ""
+    )
 
 
 def _is_stored(taste: Taste) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
 
 from datasets_app.models import Dataset
 from prompts.api.filters import TruthFilter, WordsFilter
@@ -15,11 +16,15 @@ class DatasetFilter(django_filters.FilterSet):
 
     q = WordsFilter(
         "name",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Name"}),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Name")}),
         help_text="Words of the name, all of them.",
     )
-    kind = django_filters.ChoiceFilter(choices=Dataset.Kind.choices, empty_label="Both kinds", label="Kind")
-    state = django_filters.ChoiceFilter(choices=Dataset.State.choices, empty_label="Any state", label="State")
+    kind = django_filters.ChoiceFilter(
+        choices=Dataset.Kind.choices, empty_label=gettext_lazy("Both kinds"), label=gettext_lazy("Kind")
+    )
+    state = django_filters.ChoiceFilter(
+        choices=Dataset.State.choices, empty_label=gettext_lazy("Any state"), label=gettext_lazy("State")
+    )
     include_deleted = TruthFilter(
         method="with_deleted", label="Show deleted", help_text="true: also deleted ones; left out otherwise."
     )

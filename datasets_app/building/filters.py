@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter
 from datasets_app.building.taste_choice import require_usable
@@ -94,7 +95,8 @@ class FilterSpec:
         wrong kind, out of range, contradicts another, or names something that does not exist.
         """
         problems = {
-            name: f"There is no filter “{str(name)[:80]}”. Known: {', '.join(_READERS)}."
+            name: gettext("There is no filter “%(value)s”. Known: %(join)s.")
+            % {"value": str(name)[:80], "join": ", ".join(_READERS)}
             for name in values
             if name not in _READERS
         }
@@ -120,27 +122,42 @@ def _contradictions(read: Mapping[str, Any], kind: str, problems: Mapping[str, s
     if kind == "preference":
         for name in RATING_FILTERS:
             if name in read:
-                found[name] = f"{name}: a preference dataset is made of comparisons; ratings do not filter it."
+                found[name] = gettext(
+                    "%(name)s: a preference dataset is made of comparisons; ratings do not filter it."
+                ) % {"name": name}
     found |= _of_taste(read, kind, problems)
     low, high = read.get("min_rating"), read.get("max_rating")
     if low is not None and high is not None and low > high:
-        found.setdefault("max_rating", f"max_rating: the highest rating ({high:g}) is below the lowest ({low:g}).")
+        found.setdefault(
+            "max_rating",
+            gettext("max_rating: the highest rating (%(high)s) is below the lowest (%(low)s).")
+            % {"high": f"{high:g}", "low": f"{low:g}"},
+        )
     both = sorted({*read.get("required_tags", ())} & {*read.get("excluded_tags", ())})
     if both:
-        found["excluded_tags"] = f"excluded_tags: {', '.join(both)} cannot be required and excluded at once."
+        found["excluded_tags"] = gettext("excluded_tags: %(join)s cannot be required and excluded at once.") % {
+            "join": ", ".join(both)
+        }
     if "since" in read and "until" in read and not problems.keys() & {"since", "until"}:
         spec = FilterSpec(since=read["since"], until=read["until"])
         if spec.since_moment > spec.until_moment:  # type: ignore[operator]  # both are given
-            found["until"] = "until: the last day is before the first."
+            found["until"] = gettext("until: the last day is before the first.")
     return found
 
 
 def _of_taste(read: Mapping[str, Any], kind: str, problems: Mapping[str, str]) -> dict[str, str]:
     names = [name for name in ("taste", *TASTE_SETTINGS) if name in read]
     if kind == "supervised":
-        return {name: f"{name}: a taste labels pairs; choose a preference dataset." for name in names}
+        return {
+            name: gettext("%(name)s: a taste labels pairs; choose a preference dataset.") % {"name": name}
+            for name in names
+        }
     if "taste" not in read:
-        return {} if "taste" in problems else {name: f"{name}: choose a taste too." for name in names}
+        return (
+            {}
+            if "taste" in problems
+            else {name: gettext("%(name)s: choose a taste too.") % {"name": name} for name in names}
+        )
     try:
         require_usable(read["taste"], read.get("base_models", ()))
     except TasteNotUsable as error:
@@ -154,13 +171,18 @@ def _of_taste(read: Mapping[str, Any], kind: str, problems: Mapping[str, str]) -
 def _number(low: float, high: float) -> Callable[[Any], float]:
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise _Wrong(f"give a number from {low:g} to {high:g}.")
+            raise _Wrong(gettext("give a number from %(low)s to %(high)s.") % {"low": f"{low:g}", "high": f"{high:g}"})
         try:
             number = float(value)
         except (ValueError, OverflowError) as error:
-            raise _Wrong(f"give a number from {low:g} to {high:g}.") from error
+            raise _Wrong(
+                gettext("give a number from %(low)s to %(high)s.") % {"low": f"{low:g}", "high": f"{high:g}"}
+            ) from error
         if not math.isfinite(number) or not low <= number <= high:
-            raise _Wrong(f"must be from {low:g} to {high:g}, not {number:g}.")
+            raise _Wrong(
+                gettext("must be from %(low)s to %(high)s, not %(number)s.")
+                % {"low": f"{low:g}", "high": f"{high:g}", "number": f"{number:g}"}
+            )
         return number
 
     return read
@@ -169,14 +191,16 @@ def _number(low: float, high: float) -> Callable[[Any], float]:
 def _share(value: Any) -> float:
     share = _number(0.0, 1.0)(value)
     if not share:
-        raise _Wrong("must be above 0; leave the taste out for no labels of it.")
+        raise _Wrong(gettext("must be above 0; leave the taste out for no labels of it."))
     return share
 
 
 def _pairs(value: Any) -> int:
     pairs = _number(1, MOST_TASTE_PAIRS)(value)
     if pairs != int(pairs):
-        raise _Wrong(f"give a whole number from 1 to {MOST_TASTE_PAIRS}.")
+        raise _Wrong(
+            gettext("give a whole number from 1 to %(most_taste_pairs)s.") % {"most_taste_pairs": MOST_TASTE_PAIRS}
+        )
     return int(pairs)
 
 
@@ -186,26 +210,29 @@ def _taste(value: Any) -> str:
     try:
         return str(uuid.UUID(names[0]))
     except (IndexError, ValueError) as error:
-        raise _Wrong("give the id of a taste.") from error
+        raise _Wrong(gettext("give the id of a taste.")) from error
 
 
 def _names(value: Any) -> tuple[str, ...]:
     """A list of words, or one word, without repetition."""
     parts = [value] if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str | uuid.UUID) for part in parts):
-        raise _Wrong("give a list of names.")
+        raise _Wrong(gettext("give a list of names."))
     names = dict.fromkeys(str(part).strip() for part in parts)
     if len(names) > LONGEST_LIST:
-        raise _Wrong(f"name at most {LONGEST_LIST}, not {len(names)}.")
+        raise _Wrong(
+            gettext("name at most %(longest_list)s, not %(names)s.")
+            % {"longest_list": LONGEST_LIST, "names": len(names)}
+        )
     if any("\x00" in name for name in names):
-        raise _Wrong("names cannot hold control characters.")
+        raise _Wrong(gettext("names cannot hold control characters."))
     return tuple(name for name in names if name)
 
 
 def _known(found: set[str], names: tuple[str, ...], thing: str) -> tuple[str, ...]:
     unknown = [name for name in names if name not in found]
     if unknown:
-        raise _Wrong(f"there is no {thing} “{unknown[0][:80]}”.")
+        raise _Wrong(gettext("there is no %(thing)s “%(value)s”.") % {"thing": thing, "value": unknown[0][:80]})
     return tuple(sorted(names))
 
 
@@ -227,7 +254,7 @@ def _identified(thing: str, queryset: Callable[[], QuerySet], *others: str) -> C
         try:
             names = tuple(name if name in others else str(uuid.UUID(name)) for name in _names(value))
         except ValueError as error:
-            raise _Wrong(f"give ids of {thing}s.") from error
+            raise _Wrong(gettext("give ids of %(thing)ss.") % {"thing": thing}) from error
         ids = [name for name in names if name not in others]
         found = queryset().filter(pk__in=ids).order_by().values_list("pk", flat=True)
         return _known({str(pk) for pk in found} | set(others), names, thing)
@@ -248,7 +275,7 @@ def _tags(value: Any) -> tuple[str, ...]:
 def _criterion(value: Any) -> str:
     names = _names(value)
     if len(names) != 1:
-        raise _Wrong("name one criterion.")
+        raise _Wrong(gettext("name one criterion."))
     if names[0] == ANY_CRITERION:
         return ANY_CRITERION
     found = set(Criterion.objects.filter(slug=names[0]).values_list("slug", flat=True))
@@ -258,7 +285,7 @@ def _criterion(value: Any) -> str:
 def _moment(value: Any) -> str:
     text = value.isoformat() if hasattr(value, "isoformat") else value
     if not isinstance(text, str):
-        raise _Wrong("give a date such as 2026-03-31, or an ISO 8601 time.")
+        raise _Wrong(gettext("give a date such as 2026-03-31, or an ISO 8601 time."))
     try:
         MomentField().clean(text)
     except ValidationError as error:
@@ -268,7 +295,7 @@ def _moment(value: Any) -> str:
 
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _Wrong("say true or false.")
+        raise _Wrong(gettext("say true or false."))
     return value
 
 
@@ -280,7 +307,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "excluded_tags": _tags,
     "prompts": _identified("prompt", Prompt.objects.visible),
     "adapters": _identified("adapter", Adapter.objects.visible, NO_ADAPTER),
-    "base_models": _named("base model", BaseModel.objects.all, "key"),
+    "base_models": _named(gettext_lazy("base model"), BaseModel.objects.all, "key"),
     "raters": _named("rater", get_user_model().objects.all, "username"),
     "min_rater_weight": _number(0.0, 1.0),
     "since": _moment,

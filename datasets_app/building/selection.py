@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import Case, Count, Exists, F, FloatField, OuterRef, Q, QuerySet, Sum, UUIDField, Value, When
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 
 from datasets_app.building.filters import ANY_CRITERION, NO_ADAPTER, FilterSpec
 from datasets_app.models import Dataset
@@ -51,7 +52,9 @@ class Readiness:
     @property
     def in_words(self) -> str:
         """As in “12 of 50”."""
-        return f"{f'fewer than {self.fewer_than}' if self.have is None else self.have} of {self.want}"
+        if self.have is None:
+            return gettext("fewer than %(fewer_than)s of %(want)s") % {"fewer_than": self.fewer_than, "want": self.want}
+        return gettext("%(have)s of %(want)s") % {"have": self.have, "want": self.want}
 
 
 def readiness(reader: User | None) -> list[Readiness]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from adapters.models import Taste
 from datasets_app.exceptions import TasteNotUsable
 
@@ -16,9 +18,9 @@ def require_usable(taste_id: str, base_models: Collection[str] = ()) -> Taste:
     try:
         taste = Taste.objects.select_related("base_model").filter(pk=UUID(taste_id)).first()
     except ValueError as error:
-        raise TasteNotUsable("give the id of a taste.") from error
+        raise TasteNotUsable(gettext("give the id of a taste.")) from error
     if taste is None:
-        raise TasteNotUsable(f"there is no taste “{taste_id[:80]}”.")
+        raise TasteNotUsable(gettext("there is no taste “%(value)s”.") % {"value": taste_id[:80]})
     if problem := _problem(taste, base_models):
         raise TasteNotUsable(problem)
     return taste
@@ -27,13 +29,19 @@ def require_usable(taste_id: str, base_models: Collection[str] = ()) -> Taste:
 def _problem(taste: Taste, base_models: Collection[str]) -> str:
     model = taste.base_model
     if taste.is_deleted:
-        return f"the taste “{taste.label}” is deleted. Choose another one."
+        return gettext("the taste “%(taste_label)s” is deleted. Choose another one.") % {"taste_label": taste.label}
     if not taste.is_usable:
-        return f"the taste “{taste.label}” cannot be relied on yet: it needs more votes. Choose another one."
+        return gettext(
+            "the taste “%(taste_label)s” cannot be relied on yet: it needs more votes. Choose another one."
+        ) % {"taste_label": taste.label}
     if base_models and model.key not in base_models:
-        return f"the taste “{taste.label}” hears clips of {model.key} only, which the base models leave out."
+        return gettext(
+            "the taste “%(taste_label)s” hears clips of %(model_key)s only, which the base models leave out."
+        ) % {"taste_label": taste.label, "model_key": model.key}
     if taste.base_revision and model.revision and taste.base_revision != model.revision:
-        return f"the taste “{taste.label}” heard with other files of {model.key} than are here now. Fit it anew."
+        return gettext(
+            "the taste “%(taste_label)s” heard with other files of %(model_key)s than are here now. Fit it anew."
+        ) % {"taste_label": taste.label, "model_key": model.key}
     if why := model.why_unheard(taste.kinds):
-        return f"the taste “{taste.label}” {why}"
+        return gettext("the taste “%(taste_label)s” %(why)s") % {"taste_label": taste.label, "why": why}
     return ""

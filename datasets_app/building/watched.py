@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import numpy as np
+from django.utils.translation import gettext_noop
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +76,19 @@ WATCHES: tuple[Watch, ...] = (
     Watch("noise", "Noise", lambda s: s.noise, lambda c, r: c > r, lambda c, r: c - r),
     Watch(
         "louder",
-        "Loudness before matching, chosen louder",
+        gettext_noop("Loudness before matching, chosen louder"),
         lambda s: s.loudness,
         lambda c, r: c - r > LOUDNESS_APART,
         lambda c, r: c - r - LOUDNESS_MOST,
     ),
     Watch(
         "quieter",
-        "Loudness before matching, chosen quieter",
+        gettext_noop("Loudness before matching, chosen quieter"),
         lambda s: s.loudness,
         lambda c, r: r - c > LOUDNESS_APART,
         lambda c, r: r - c - LOUDNESS_MOST,
     ),
-    Watch("tempo", "Tempo kept", lambda s: s.tempo, lambda c, r: c < r, lambda c, r: r - c),
+    Watch("tempo", gettext_noop("Tempo kept"), lambda s: s.tempo, lambda c, r: c < r, lambda c, r: r - c),
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from text2song.exceptions import DomainError
 from text2song.models import SoftDeleteQuerySet
@@ -22,10 +23,10 @@ class Build(Work):
     """queued -> building -> ready | failed."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        BUILDING = "building", "Building"
-        READY = "ready", "Ready"
-        FAILED = "failed", "Failed"
+        QUEUED = "queued", gettext_lazy("Queued")
+        BUILDING = "building", gettext_lazy("Building")
+        READY = "ready", gettext_lazy("Ready")
+        FAILED = "failed", gettext_lazy("Failed")
 
     WORKING: ClassVar[str] = State.BUILDING
     DONE: ClassVar[str] = State.READY

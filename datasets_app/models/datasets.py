@@ -8,6 +8,8 @@ from uuid import UUID
 from django.conf import settings
 from django.core.validators import MinLengthValidator, RegexValidator
 from django.db import models
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from adapters.models import Taste
 from datasets_app import querysets
@@ -22,7 +24,7 @@ from prompts.wording.sameness import text_key
 from text2song.models import SoftDeleteModel, UUIDModel
 
 NAME_LENGTH = 200
-NAME_MESSAGE = f"Give it a name of 1 to {NAME_LENGTH} characters."
+NAME_MESSAGE = format_lazy(gettext_lazy("Give it a name of 1 to {name_length} characters."), name_length=NAME_LENGTH)
 MAX_SEED = 2**31 - 1
 
 
@@ -34,11 +36,11 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
     """
 
     class Kind(models.TextChoices):
-        SUPERVISED = "supervised", "Supervised"
-        PREFERENCE = "preference", "Preference"
+        SUPERVISED = "supervised", gettext_lazy("Supervised")
+        PREFERENCE = "preference", gettext_lazy("Preference")
 
-    BROKEN: ClassVar[str] = "Building it failed unexpectedly. The log has the details; try again."
-    CUT_OFF: ClassVar[str] = "The import was cut off. Import the file again."
+    BROKEN: ClassVar[str] = gettext_lazy("Building it failed unexpectedly. The log has the details; try again.")
+    CUT_OFF: ClassVar[str] = gettext_lazy("The import was cut off. Import the file again.")
     METHODS: ClassVar[dict[str, tuple[str, ...]]] = {
         Kind.SUPERVISED: ("sft", "kto", "ranking"),
         Kind.PREFERENCE: ("dpo", "ranking"),
@@ -106,9 +108,12 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
         """As in “12 of 40 pairs were labelled by the taste anna@3”; empty where people judged all."""
         if not self.labelled:
             return ""
-        were = "was" if self.labelled_rows == 1 else "were"
-        judges = " and the ".join(self.labelled)
-        return f"{self.labelled_rows} of {self.row_count} pairs {were} labelled by the {judges}"
+        judges = gettext(" and the ").join(self.labelled)
+        return ngettext(
+            "%(labelled_rows)s of %(row_count)s pairs was labelled by the %(judges)s",
+            "%(labelled_rows)s of %(row_count)s pairs were labelled by the %(judges)s",
+            self.labelled_rows,
+        ) % {"labelled_rows": self.labelled_rows, "row_count": self.row_count, "judges": judges}
 
     @property
     def is_imported(self) -> bool:
@@ -246,9 +251,9 @@ class DatasetItem(DatasetPart):
     """
 
     class Split(models.TextChoices):
-        TRAIN = "train", "Train"
-        VALIDATION = "validation", "Validation"
-        TEST = "test", "Test"
+        TRAIN = "train", gettext_lazy("Train")
+        VALIDATION = "validation", gettext_lazy("Validation")
+        TEST = "test", gettext_lazy("Test")
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="items")
     position = models.PositiveIntegerField()
@@ -319,7 +324,10 @@ class DatasetItem(DatasetPart):
         ]
 
     def __str__(self) -> str:
-        return f"Row {self.position} of {self.dataset_id}"
+        return gettext("Row %(position)s of %(dataset_id)s") % {
+            "position": self.position,
+            "dataset_id": self.dataset_id,
+        }
 
     @property
     def clips(self) -> tuple[Clip, ...]:
@@ -388,10 +396,10 @@ class Export(Build, UUIDModel):
     """A dataset as one file, for other tools and other studios."""
 
     class Format(models.TextChoices):
-        JSONL = "jsonl", "JSON Lines"
-        HUGGINGFACE = "huggingface", "Hugging Face folder"
+        JSONL = "jsonl", gettext_lazy("JSON Lines")
+        HUGGINGFACE = "huggingface", gettext_lazy("Hugging Face folder")
 
-    BROKEN: ClassVar[str] = "Writing it failed unexpectedly. The log has the details; try again."
+    BROKEN: ClassVar[str] = gettext_lazy("Writing it failed unexpectedly. The log has the details; try again.")
     SUFFIXES: ClassVar[dict[str, str]] = {Format.JSONL: "jsonl", Format.HUGGINGFACE: "zip"}
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="exports")

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter, Taste
 from datasets_app.building.filters import (
@@ -41,71 +42,79 @@ class DatasetForm(forms.Form):
     """What a dataset is called, and which judgements make it."""
 
     name = forms.CharField(
-        max_length=NAME_LENGTH, error_messages={"required": NAME_MESSAGE}, help_text="What it is for: “liked pianos”."
+        max_length=NAME_LENGTH,
+        error_messages={"required": NAME_MESSAGE},
+        help_text=gettext_lazy("What it is for: “liked pianos”."),
     )
     description = forms.CharField(
-        max_length=5000, required=False, widget=forms.Textarea(attrs={"rows": 2}), label="Description"
+        max_length=5000, required=False, widget=forms.Textarea(attrs={"rows": 2}), label=gettext_lazy("Description")
     )
     kind = forms.ChoiceField(
         choices=[
-            (Dataset.Kind.SUPERVISED, "Supervised: rated clips, for sft, kto and ranking"),
-            (Dataset.Kind.PREFERENCE, "Preference: pairs with a winner, for dpo and ranking"),
+            (Dataset.Kind.SUPERVISED, gettext_lazy("Supervised: rated clips, for sft, kto and ranking")),
+            (Dataset.Kind.PREFERENCE, gettext_lazy("Preference: pairs with a winner, for dpo and ranking")),
         ],
         initial=Dataset.Kind.SUPERVISED,
         widget=forms.RadioSelect,
     )
-    criterion = forms.ChoiceField(required=False, help_text="Which ratings are pooled.")
+    criterion = forms.ChoiceField(required=False, help_text=gettext_lazy("Which ratings are pooled."))
     min_rating = forms.FloatField(
-        label="Rating from",
+        label=gettext_lazy("Rating from"),
         required=False,
         initial=int(LIKED_FROM),
-        help_text="1 to 5, pooled over raters. Leave empty for kto, which learns from low ratings too.",
+        help_text=gettext_lazy("1 to 5, pooled over raters. Leave empty for kto, which learns from low ratings too."),
         widget=forms.NumberInput(attrs={"min": 1, "max": 5, "step": 0.5}),
     )
     max_rating = forms.FloatField(
-        label="to", required=False, widget=forms.NumberInput(attrs={"min": 1, "max": 5, "step": 0.5})
+        label=gettext_lazy("to"), required=False, widget=forms.NumberInput(attrs={"min": 1, "max": 5, "step": 0.5})
     )
-    required_tags = _several("Tags that every clip has")
-    excluded_tags = _several("Tags that no clip has")
-    prompts = _several("Prompts", "None chosen means all. Prompts of frozen suites never enter a dataset.")
-    base_models = _several("Base models")
-    adapters = _several("Adapters")
-    raters = _several("Raters")
+    required_tags = _several(gettext_lazy("Tags that every clip has"))
+    excluded_tags = _several(gettext_lazy("Tags that no clip has"))
+    prompts = _several(
+        "Prompts", gettext_lazy("None chosen means all. Prompts of frozen suites never enter a dataset.")
+    )
+    base_models = _several(gettext_lazy("Base models"))
+    adapters = _several(gettext_lazy("Adapters"))
+    raters = _several(gettext_lazy("Raters"))
     min_rater_weight = forms.FloatField(
-        label="Least reliability of a rater",
+        label=gettext_lazy("Least reliability of a rater"),
         required=False,
-        help_text="0 to 1. Raters a curator excluded never count.",
+        help_text=gettext_lazy("0 to 1. Raters a curator excluded never count."),
         widget=forms.NumberInput(attrs={"min": 0, "max": 1, "step": 0.05}),
     )
-    since, until = _day("Judged from"), _day("to")
-    favorites = forms.BooleanField(label="Only favourites", required=False)
+    since, until = _day(gettext_lazy("Judged from")), _day("to")
+    favorites = forms.BooleanField(label=gettext_lazy("Only favourites"), required=False)
     taste = forms.CharField(
-        label="Taste",
+        label=gettext_lazy("Taste"),
         required=False,
         widget=forms.Select,
-        help_text="It labels pairs nobody judged, where it is at least 75 % sure. They are marked as its own wherever "
-        "they go, and no test or promotion counts them.",
+        help_text=gettext_lazy(
+            "It labels pairs nobody judged, where it is at least 75 % sure. They are marked as its "
+            "own wherever they go, and no test or promotion counts them."
+        ),
     )
     taste_share = forms.FloatField(
-        label="Most of the rows it may label",
+        label=gettext_lazy("Most of the rows it may label"),
         required=False,
         initial=TASTE_SHARE,
-        help_text="Above 0, up to 1: 0.8 is four of its rows to one of people's, 1 allows its rows alone.",
+        help_text=gettext_lazy(
+            "Above 0, up to 1: 0.8 is four of its rows to one of people's, 1 allows its rows alone."
+        ),
         widget=forms.NumberInput(attrs={"min": 0.05, "max": 1, "step": 0.05}),
     )
     taste_pairs = forms.IntegerField(
-        label="Most pairs of a text",
+        label=gettext_lazy("Most pairs of a text"),
         required=False,
         initial=TASTE_PAIRS,
-        help_text="Its surest ones: 4 are the best two clips against the worst two.",
+        help_text=gettext_lazy("Its surest ones: 4 are the best two clips against the worst two."),
         widget=forms.NumberInput(attrs={"min": 1, "max": MOST_TASTE_PAIRS}),
     )
     seed = forms.IntegerField(
-        label="Seed of the splits",
+        label=gettext_lazy("Seed of the splits"),
         initial=0,
         min_value=0,
         max_value=MAX_SEED,
-        help_text="Keep it: the same prompts are then held out by every dataset.",
+        help_text=gettext_lazy("Keep it: the same prompts are then held out by every dataset."),
     )
 
     FILTERS = (
@@ -131,19 +140,19 @@ class DatasetForm(forms.Form):
         adapters = [(str(adapter.pk), adapter.label) for adapter in Adapter.objects.visible()]
         tastes = _tastes()
         choices: dict[str, list[tuple[str, str]]] = {
-            "criterion": [*criteria, (ANY_CRITERION, "All criteria together")],
+            "criterion": [*criteria, (ANY_CRITERION, gettext("All criteria together"))],
             "required_tags": tags,
             "excluded_tags": tags,
             "prompts": _prompts(or_heard=bool(tastes)),
             "base_models": list(BaseModel.objects.values_list("key", "display_name")),
-            "adapters": [(NO_ADAPTER, "None: the base model alone"), *adapters],
+            "adapters": [(NO_ADAPTER, gettext("None: the base model alone")), *adapters],
             "raters": _raters(),
         }
         for name, offered in choices.items():
             self.fields[name].choices = offered
         self.fields["criterion"].initial = "overall"
         # Any may be named: one that is offered no more is refused with the reason, as through every other door.
-        self.fields["taste"].widget.choices = [("", "None: only what people judged"), *tastes]
+        self.fields["taste"].widget.choices = [("", gettext("None: only what people judged")), *tastes]
         self.has_tastes = bool(tastes) or bool(self["taste"].value())
 
     @property

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+
 from adapters.models import Taste
 from datasets_app.models import Dataset
 from generation.models import AudioSample
@@ -39,13 +41,16 @@ def charts(dataset: Dataset, figures: Mapping[str, Any]) -> list[Chart]:
     margins, ratings, tags = (figures.get(name) or {} for name in ("margins", "ratings", "tags"))
     sure = (figures.get("labels") or {}).get("margins", {})
     found = [
-        ("Rows per split", dict(dataset.splits)),
+        (gettext("Rows per split"), dict(dataset.splits)),
         ("Ratings", {f"{star} ★": count for star, count in ratings.items()}),
-        ("Margins", {f"up to {edge}": count for edge, count in margins.items()}),
-        ("Margins of the taste's pairs", {f"up to {edge}": count for edge, count in sure.items()}),
+        (gettext("Margins"), {gettext("up to %(edge)s") % {"edge": edge}: count for edge, count in margins.items()}),
+        (
+            gettext("Margins of the taste's pairs"),
+            {gettext("up to %(edge)s") % {"edge": edge}: count for edge, count in sure.items()},
+        ),
         ("Tags", {name.replace("_", " "): count for name, count in tags.items()}),
-        ("Base models", figures["models"]),
-        ("Adapters", {name or "None": count for name, count in figures["adapters"].items()}),
+        (gettext("Base models"), figures["models"]),
+        (gettext("Adapters"), {name or gettext("None"): count for name, count in figures["adapters"].items()}),
     ]
     return [_chart(title, counts) for title, counts in found if any(counts.values())]
 
@@ -67,10 +72,10 @@ def circles(figures: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
 def filters_in_words(dataset: Dataset) -> list[tuple[str, str]]:
     """What chose the rows, as label and value."""
     if dataset.is_imported:
-        return [("Imported from", dataset.imported_from)]
+        return [(gettext("Imported from"), dataset.imported_from)]
     chosen = dataset.filters.items()
     words = [(name.replace("_", " ").capitalize(), _words(_named(name, value))) for name, value in chosen]
-    return words or [("Filters", "None: everything that was judged")]
+    return words or [(gettext("Filters"), gettext("None: everything that was judged"))]
 
 
 def _named(name: str, value: Any) -> Any:
@@ -82,5 +87,9 @@ def _named(name: str, value: Any) -> Any:
 def _words(value: Any) -> str:
     if isinstance(value, list):
         listed = ", ".join(map(str, value[:MOST_NAMED]))
-        return listed if len(value) <= MOST_NAMED else f"{listed} and {len(value) - MOST_NAMED} more"
-    return {True: "Yes", False: "No"}[value] if isinstance(value, bool) else f"{value}"
+        return (
+            listed
+            if len(value) <= MOST_NAMED
+            else gettext("%(listed)s and %(value)s more") % {"listed": listed, "value": len(value) - MOST_NAMED}
+        )
+    return {True: gettext("Yes"), False: gettext("No")}[value] if isinstance(value, bool) else f"{value}"

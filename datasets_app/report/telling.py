@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext, gettext_lazy
 
 from datasets_app.models import Dataset
 from feedback.querysets import sees_all_answers_on
@@ -30,7 +31,9 @@ ANSWERS = (
     "recommendations",
 )
 """Figures of the report that are made of answers; the others are of clips and prompts."""
-RULE = "It tells what others answered. You are told once you have judged every clip in it; curators are told at once."
+RULE = gettext_lazy(
+    "It tells what others answered. You are told once you have judged every clip in it; curators are told at once."
+)
 
 
 def may_read_answers(reader: User | None, dataset: Dataset) -> bool:
@@ -42,7 +45,7 @@ def may_read_answers(reader: User | None, dataset: Dataset) -> bool:
 def require_answers(reader: User | None, dataset: Dataset) -> None:
     """Raise `Forbidden` unless `reader` may have the rows themselves."""
     if not may_read_answers(reader, dataset):
-        raise Forbidden(f"An export holds the rows of a dataset. {RULE}")
+        raise Forbidden(gettext("An export holds the rows of a dataset. %(rule)s") % {"rule": RULE})
 
 
 def statistics_for(reader: User, dataset: Dataset) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from datasets_app.building.builder import ROW_NOUNS, build
 from datasets_app.building.filters import FilterSpec
@@ -41,7 +42,7 @@ def create_dataset(
     kind, seed), `InvalidFilters`, and `NoRows` when nothing fits the filters; with a taste `NothingLabelled` when it
     has nothing to label, and `AdapterFilesUnavailable`. Nothing is stored then.
     """
-    require_curator(actor, "build a dataset")
+    require_curator(actor, gettext("build a dataset"))
     dataset = new_dataset(actor=actor, name=name, kind=kind, description=description, seed=seed)
     spec = FilterSpec.from_mapping(filters or {}, dataset.kind)
     dataset.filters = spec.to_mapping()
@@ -95,7 +96,7 @@ def preview(*, actor: User | None, kind: str, filters: Mapping[str, Any], seed: 
 
 def preview_parts(*, actor: User | None, kind: str, filters: Mapping[str, Any], seed: int = 0) -> Preview:
     """As `preview`, the rows of people and of a taste apart."""
-    require_curator(actor, "count what a dataset would hold")
+    require_curator(actor, gettext("count what a dataset would hold"))
     spec = FilterSpec.from_mapping(filters, kind)
     return _told(actor, counted(kind, spec, seed), spec)
 
@@ -115,11 +116,11 @@ def may_change(user: User, dataset: Dataset) -> bool:
 def delete_dataset(*, dataset: Dataset, actor: User) -> None:
     """Hide it; its rows and files stay. Raises `Forbidden`, `DatasetInUse`, and `DatasetNotFound` the second time."""
     if not may_change(actor, dataset):
-        raise Forbidden("Only the person who made a dataset, or a curator, can delete it.")
+        raise Forbidden(gettext("Only the person who made a dataset, or a curator, can delete it."))
     with transaction.atomic():
         living = Dataset.objects.visible().select_for_update().filter(pk=dataset.pk)
         if not living.exists():
-            raise DatasetNotFound("This dataset is deleted already.")
+            raise DatasetNotFound(gettext("This dataset is deleted already."))
         if users := users_of(dataset):
             raise DatasetInUse(dataset.name, users)
         living.update(deleted_at=timezone.now())
@@ -133,7 +134,7 @@ def start_export(*, dataset: Dataset, file_format: str, actor: User | None) -> E
     format.
     """
     if dataset.is_deleted:
-        raise DatasetNotFound("This dataset is deleted.")
+        raise DatasetNotFound(gettext("This dataset is deleted."))
     if not dataset.is_ready:
         raise DatasetNotReady(dataset.name, dataset.state)
     require_answers(actor, dataset)

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models import Count
+from django.utils.translation import gettext
 
 from datasets_app.building.writing import Writer, seal
 from datasets_app.exceptions import InvalidRow, SharedText
@@ -37,11 +38,11 @@ def import_dataset(*, actor: User | None, path: Path, name: str, worker: str, de
     Raises `Forbidden` (curators only), `ValidationError` (name), `InvalidRow` and `OSError`, and nothing is stored
     then; `Conflict` when this process was taken for dead meanwhile.
     """
-    require_curator(actor, "import a dataset")
+    require_curator(actor, gettext("import a dataset"))
     rows = read_rows(path)
     first = next(rows, None)
     if first is None:
-        raise InvalidRow(f"{path.name} holds no rows.")
+        raise InvalidRow(gettext("%(path_name)s holds no rows.") % {"path_name": path.name})
     kind = _kind(first)
     dataset = new_dataset(actor=actor, name=name, kind=kind, description=description)
     dataset.imported_from = path.name[:200]
@@ -70,13 +71,13 @@ def _fill(writer: Writer, rows: Iterator[Row]) -> None:
     frozen = FrozenTexts.now()
     while batch := list(islice(rows, ROWS_AT_ONCE)):
         if any(_kind(row) != writer.dataset.kind for row in batch):
-            raise InvalidRow("The file mixes rated clips and pairs; a dataset holds one kind.")
+            raise InvalidRow(gettext("The file mixes rated clips and pairs; a dataset holds one kind."))
         for row in batch:
             frozen.refuse(row)
         try:
             writer.write(batch, _own_samples(clip for row in batch for clip in row.clips))
         except IntegrityError as error:
-            raise InvalidRow("The file holds the same row twice.") from error
+            raise InvalidRow(gettext("The file holds the same row twice.")) from error
 
 
 def _own_samples(clips: Iterable[ClipRow]) -> dict[UUID, AudioSample]:
@@ -97,7 +98,7 @@ def _check(dataset: Dataset) -> None:
     """What holds for every dataset: a training split, and splits that share no text."""
     items = dataset.items.order_by()
     if not items.filter(split="train").exists():
-        raise InvalidRow("The file has no row in the split “train”.")
+        raise InvalidRow(gettext("The file has no row in the split “train”."))
     spread = items.values("text_key").annotate(n=Count("split", distinct=True)).filter(n__gt=1)
     first = spread.order_by("text_key").first()
     if first is not None:
@@ -121,5 +122,7 @@ class FrozenTexts:
     def refuse(self, row: Row) -> None:
         """Raise `InvalidRow` for a row that asks for, or was read as, one of them."""
         if row.prompt_id in self.ids or not self.keys.isdisjoint((row.text_key, text_key(row.text))):
-            message = f"The prompt “{row.prompt[:80]}” is in a frozen suite here; such prompts are never trained on."
+            message = gettext(
+                "The prompt “%(value)s” is in a frozen suite here; such prompts are never trained on."
+            ) % {"value": row.prompt[:80]}
             raise InvalidRow(message)

@@ -8,6 +8,7 @@ import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 
 from adapters.models import Adapter
@@ -28,43 +29,43 @@ class JobFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(
         choices=[(ACTIVE, "Active"), *GenerationJob.State.choices],
         method="by_state",
-        empty_label="All",
-        label="State",
-        error_messages={"invalid_choice": "There is no state “%(value)s”."},
+        empty_label=gettext_lazy("All"),
+        label=gettext_lazy("State"),
+        error_messages={"invalid_choice": gettext_lazy("There is no state “%(value)s”.")},
         help_text="“active” stands for queued and running.",
     )
     base_model = django_filters.ModelChoiceFilter(
         queryset=BaseModel.objects.all(),
         to_field_name="key",
-        empty_label="All models",
-        label="Base model",
-        error_messages={"invalid_choice": "There is no model of this key."},
+        empty_label=gettext_lazy("All models"),
+        label=gettext_lazy("Base model"),
+        error_messages={"invalid_choice": gettext_lazy("There is no model of this key.")},
         help_text="Key of a model.",
     )
     adapter = django_filters.ModelChoiceFilter(
         queryset=Adapter.objects.visible(),
-        empty_label="All adapters",
-        null_label="Base Model",
-        label="Adapter",
-        error_messages={"invalid_choice": "There is no such adapter."},
+        empty_label=gettext_lazy("All adapters"),
+        null_label=gettext_lazy("Base Model"),
+        label=gettext_lazy("Adapter"),
+        error_messages={"invalid_choice": gettext_lazy("There is no such adapter.")},
         help_text="Id of an adapter; “null” for the base model alone.",
     )
     prompt = django_filters.ModelChoiceFilter(
         queryset=Prompt.objects.visible(),
-        label="Prompt",
+        label=gettext_lazy("Prompt"),
         widget=forms.HiddenInput,
-        error_messages={"invalid_choice": "There is no such prompt."},
+        error_messages={"invalid_choice": gettext_lazy("There is no such prompt.")},
         help_text="Id of a prompt.",
     )
     created_after = django_filters.DateFilter(
         method="since",
-        label="Start date",
+        label=gettext_lazy("Start date"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="First day, as YYYY-MM-DD.",
     )
     created_before = django_filters.DateFilter(
         method="until",
-        label="End date",
+        label=gettext_lazy("End date"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="Last day, as YYYY-MM-DD.",
     )
@@ -91,7 +92,7 @@ class ModelKeyFilter(django_filters.ModelChoiceFilter):
             field_name=field_name,
             queryset=BaseModel.objects.all(),
             to_field_name="key",
-            error_messages={"invalid_choice": "There is no model of this key."},
+            error_messages={"invalid_choice": gettext_lazy("There is no model of this key.")},
             help_text="Key of a base model.",
         )
 
@@ -103,7 +104,7 @@ class PromptIdFilter(django_filters.ModelChoiceFilter):
         super().__init__(
             field_name=field_name,
             queryset=Prompt.objects.visible(),
-            error_messages={"invalid_choice": "There is no such prompt."},
+            error_messages={"invalid_choice": gettext_lazy("There is no such prompt.")},
             help_text="Id of a prompt.",
         )
 
@@ -116,8 +117,8 @@ class AdapterIdFilter(django_filters.ModelChoiceFilter):
         super().__init__(
             field_name=field_name,
             queryset=Adapter.objects.visible(),
-            null_label="Base Model",
-            error_messages={"invalid_choice": "There is no such adapter."},
+            null_label=gettext_lazy("Base Model"),
+            error_messages={"invalid_choice": gettext_lazy("There is no such adapter.")},
             help_text="Id of an adapter; “null” for the base model alone.",
         )
 
@@ -132,7 +133,7 @@ class JobApiFilter(JobFilter):
     state = django_filters.ChoiceFilter(
         choices=[(ACTIVE, "Active"), *GenerationJob.State.choices],
         method="by_state",
-        error_messages={"invalid_choice": "There is no state “%(value)s”."},
+        error_messages={"invalid_choice": gettext_lazy("There is no state “%(value)s”.")},
         help_text="“active” stands for queued and running.",
     )
     created_after = MomentFilter(field_name="created_at", lookup_expr="gte", help_text="A day or an ISO 8601 time.")
@@ -162,10 +163,10 @@ class AudioFilter(django_filters.FilterSet):
     model = ModelKeyFilter(field_name="job__base_model")
     adapter = AdapterIdFilter(field_name="job__adapter")
     style = django_filters.ChoiceFilter(
-        field_name="job__prompt__style", choices=[(term.slug, term.label) for term in STYLES]
+        field_name="job__prompt__style", choices=[(term.slug, term.name) for term in STYLES]
     )
     mood = django_filters.ChoiceFilter(
-        field_name="job__prompt__mood", choices=[(term.slug, term.label) for term in MOODS]
+        field_name="job__prompt__mood", choices=[(term.slug, term.name) for term in MOODS]
     )
     favorites = TruthFilter(method="hearted", help_text="true: only those with the caller's heart.")
     set_aside = TruthFilter(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+
 if TYPE_CHECKING:
     from generation.models import BaseModel
 
@@ -14,21 +16,29 @@ if TYPE_CHECKING:
 def for_missing(model: BaseModel) -> str:
     """How the files come here."""
     if model.source == model.Source.BUNDLED:
-        return "They come with the studio: install it again."
+        return gettext("They come with the studio: install it again.")
     if model.source == model.Source.FOLDER:
-        return f"Its folder is gone: put it back at {model.location}."
+        return gettext("Its folder is gone: put it back at %(location)s.") % {"location": model.location}
     if fetch := model.fetches.unfinished().first():
-        return f"They are being fetched already ({fetch.percent} % so far)."
-    fetched = f"fetched by a curator under Settings › Models or with “manage.py fetch_model {model.key}”."
+        return gettext("They are being fetched already (%(percent)s %% so far).") % {"percent": fetch.percent}
+    fetched = gettext("fetched by a curator under Settings › Models or with “manage.py fetch_model %(model_key)s”.") % {
+        "model_key": model.key
+    }
     if model.copy_path:
-        return f"The copy in {model.copy_path} is gone: it can be put back, or {fetched}"
-    return f"They are {fetched}"
+        return gettext("The copy in %(copy_path)s is gone: it can be put back, or %(fetched)s") % {
+            "copy_path": model.copy_path,
+            "fetched": fetched,
+        }
+    return gettext("They are %(fetched)s") % {"fetched": fetched}
 
 
 def for_damaged(model: BaseModel) -> str:
     """How good files come where damaged ones are; files of the hub are fetched only where there are none."""
     if model.source == model.Source.BUNDLED:
-        return "They come with the studio: install it again."
+        return gettext("They come with the studio: install it again.")
     if model.source == model.Source.FOLDER or model.copy_path:
-        return f"Put good files into {model.folder}."
-    return f"Delete {model.folder}, then fetch them again with “manage.py fetch_model {model.key}”."
+        return gettext("Put good files into %(folder)s.") % {"folder": model.folder}
+    return gettext("Delete %(folder)s, then fetch them again with “manage.py fetch_model %(model_key)s”.") % {
+        "folder": model.folder,
+        "model_key": model.key,
+    }

@@ -16,6 +16,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from adapters.exceptions import AdapterFilesUnavailable
 from adapters.models import Taste
@@ -70,9 +71,11 @@ def kinds_for(base_model: BaseModel) -> list[str]:
 def kind_in_words(kind: str) -> str:
     """As in “the encoder “clap””, to go on from “Left out: ”."""
     if kind == AUDIO:
-        return "the sound itself"
+        return gettext("the sound itself")
     name = kind.split(":")[1] if kind.count(":") > 1 else kind
-    return f"the encoder “{name}”" if kind.startswith(Encoder.PREFIX) else f"what {name} makes of a clip"
+    if kind.startswith(Encoder.PREFIX):
+        return gettext("the encoder “%(name)s”") % {"name": name}
+    return gettext("what %(name)s makes of a clip") % {"name": name}
 
 
 def readers_of(encoder: Encoder) -> list[Taste]:

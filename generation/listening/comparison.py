@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import F
+from django.utils.translation import gettext, gettext_lazy
 
 from generation.exceptions import SampleNotFound
 from generation.models import AudioSample
@@ -28,20 +29,28 @@ def samples_to_compare(ids: Iterable[UUID], *, one_prompt: bool = True) -> list[
     found = {sample.pk: sample for sample in AudioSample.objects.visible().with_context().filter(pk__in=wanted)}
     missing = [str(pk) for pk in wanted if pk not in found]
     if missing:
-        noun = "There is no sample" if len(missing) == 1 else "There are no samples"
+        noun = gettext("There is no sample") if len(missing) == 1 else gettext("There are no samples")
         message = f"{noun} {', '.join(missing)}."
         raise SampleNotFound(message, fields={"ids": missing})
     samples = [found[pk] for pk in wanted]
     prompts = len({sample.job.prompt.rendered_text for sample in samples})
     if one_prompt and prompts > 1:
-        message = f"These samples come from {prompts} different prompts. Choose samples of one prompt to compare."
+        message = gettext(
+            "These samples come from %(prompts)s different prompts. Choose samples of one prompt to compare."
+        ) % {"prompts": prompts}
         raise Refused(message, fields={"ids": [message]})
     return samples
 
 
 def _count_message(count: int) -> str:
-    chosen = {0: "none is chosen", 1: "1 is chosen"}.get(count, f"{count} are chosen")
-    return f"Compare {FEWEST} to {MOST} samples of one prompt; {chosen}."
+    chosen = {0: gettext("none is chosen"), 1: gettext("1 is chosen")}.get(
+        count, gettext("%(count)s are chosen") % {"count": count}
+    )
+    return gettext("Compare %(fewest)s to %(most)s samples of one prompt; %(chosen)s.") % {
+        "fewest": FEWEST,
+        "most": MOST,
+        "chosen": chosen,
+    }
 
 
 def others_of_prompt(samples: list[AudioSample], limit: int = 24) -> list[AudioSample]:
@@ -83,17 +92,17 @@ def _true_peak(sample: AudioSample) -> str:
 def _origin(sample: AudioSample) -> str:
     job = sample.job
     if job.source_sample_id is None:
-        return "the prompt"
+        return gettext("the prompt")
     return f"{'continues' if job.kind == job.Kind.EXTENSION else 'varies'} {str(job.source_sample_id)[:8]}"
 
 
 _PROPERTIES: tuple[tuple[str, Callable[[AudioSample], str]], ...] = (
     ("Model", lambda sample: sample.job.base_model.display_name),
-    ("Model revision", lambda sample: sample.base_revision[:12] or "unknown"),
+    (gettext_lazy("Model revision"), lambda sample: sample.base_revision[:12] or "unknown"),
     ("Adapter", lambda sample: sample.job.adapter_label),
     ("Strength", lambda sample: f"{sample.job.adapter_strength:g}" if sample.job.adapter_id else "none"),
     ("Job", lambda sample: sample.job.short_id),
-    ("Made from", _origin),
+    (gettext_lazy("Made from"), _origin),
     ("Preset", lambda sample: sample.job.get_preset_display()),
     ("Seed", lambda sample: str(sample.seed)),
     ("Temperature", lambda sample: f"{sample.job.temperature:g}"),
@@ -101,8 +110,8 @@ _PROPERTIES: tuple[tuple[str, Callable[[AudioSample], str]], ...] = (
     ("Top-p", lambda sample: f"{sample.job.top_p:g}" if sample.job.top_p else "off"),
     ("Guidance", lambda sample: f"{sample.job.guidance_scale:g}"),
     ("Duration", lambda sample: f"{sample.duration:.1f} s"),
-    ("Sample rate", lambda sample: f"{sample.sample_rate / 1000:g} kHz"),
+    (gettext_lazy("Sample rate"), lambda sample: f"{sample.sample_rate / 1000:g} kHz"),
     ("Channels", lambda sample: "stereo" if sample.channels == 2 else "mono"),
     ("Loudness", _loudness),
-    ("True peak", _true_peak),
+    (gettext_lazy("True peak"), _true_peak),
 )

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from generation.models import AudioSample
 from generation.querysets import AudioSampleQuerySet
@@ -103,12 +104,12 @@ _LABELS: dict[str, Callable[[Any], str]] = {
     "style": lambda slug: STYLE_BY_SLUG[slug].label,
     "mood": lambda slug: MOOD_BY_SLUG[slug].label,
     "instrument": lambda slug: INSTRUMENT_BY_SLUG[slug].label,
-    "tempo_min": lambda tempo: f"from {tempo} BPM",
-    "tempo_max": lambda tempo: f"to {tempo} BPM",
+    "tempo_min": lambda tempo: gettext("from %(tempo)s BPM") % {"tempo": tempo},
+    "tempo_max": lambda tempo: gettext("to %(tempo)s BPM") % {"tempo": tempo},
     "model": lambda model: model.display_name,
     "adapter": lambda adapter: adapter.label,
     "date_from": lambda day: f"from {day:%d %b %Y}",
     "date_to": lambda day: f"to {day:%d %b %Y}",
     "heart": lambda _: "Favourites",
-    "by_taste": lambda taste: f"best first for {taste.label}",
+    "by_taste": lambda taste: gettext("best first for %(taste_label)s") % {"taste_label": taste.label},
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from generation.listening.lineage import is_visible
 from generation.models import AudioSample, GenerationJob
@@ -52,18 +53,24 @@ def replay_warnings(sample: AudioSample) -> list[str]:
     job = sample.job
     warnings = []
     if not job.base_model.is_ready:
-        warnings.append(f"The files of {job.base_model.display_name} are not on this machine. {job.base_model.remedy}")
+        warnings.append(
+            gettext("The files of %(display_name)s are not on this machine. %(remedy)s")
+            % {"display_name": job.base_model.display_name, "remedy": job.base_model.remedy}
+        )
     elif sample.base_revision != job.base_model.revision:
         warnings.append(
-            f"{job.base_model.display_name} has other files now than when this was made, "
-            "so the replay will sound different."
+            gettext("%(display_name)s has other files now than when this was made, so the replay will sound different.")
+            % {"display_name": job.base_model.display_name}
         )
     if job.adapter is not None and (job.adapter.is_deleted or not job.adapter.is_active):
-        warnings.append(f"{job.adapter_label} is not active any more, so this cannot be made again.")
+        warnings.append(
+            gettext("%(adapter_label)s is not active any more, so this cannot be made again.")
+            % {"adapter_label": job.adapter_label}
+        )
     if job.source_sample is not None and not is_visible(job.source_sample):
-        warnings.append("The sample this one continues was deleted, so it cannot be made again.")
+        warnings.append(gettext("The sample this one continues was deleted, so it cannot be made again."))
     if job.prompt.is_deleted:
-        warnings.append("The prompt was deleted: only the command makes this again, the API does not.")
+        warnings.append(gettext("The prompt was deleted: only the command makes this again, the API does not."))
     return warnings
 
 

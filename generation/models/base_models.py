@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models, transaction
+from django.utils.translation import gettext, gettext_lazy
 
 from generation.base_models.folder import BrokenModelFolder, tensor_shapes, weight_files
 from generation.base_models.remedies import for_damaged, for_missing
@@ -24,9 +25,9 @@ class BaseModel(UUIDModel):
     """A MusicGen-format model: what it can do, where its files are, and whether it is the active one."""
 
     class Source(models.TextChoices):
-        BUNDLED = "bundled", "Bundled"
-        HUB = "hub", "Model hub"
-        FOLDER = "folder", "Local folder"
+        BUNDLED = "bundled", gettext_lazy("Bundled")
+        HUB = "hub", gettext_lazy("Model hub")
+        FOLDER = "folder", gettext_lazy("Local folder")
 
     key = models.SlugField(max_length=80, unique=True)
     display_name = models.CharField(max_length=100)
@@ -181,7 +182,7 @@ class ModelFetch(Work, UUIDModel):
 
     class Meta:
         ordering = ("-created_at",)
-        verbose_name_plural = "model fetches"
+        verbose_name_plural = gettext_lazy("model fetches")
         constraints = [
             models.UniqueConstraint(
                 fields=["base_model"],
@@ -205,4 +206,4 @@ class ModelFetch(Work, UUIDModel):
     def cancel(self) -> None:
         """unfinished -> cancelled; raises `Refused` otherwise."""
         if not self._cancel():
-            raise Refused(f"The fetch is already {self.state}.")
+            raise Refused(gettext("The fetch is already %(state)s.") % {"state": self.state})

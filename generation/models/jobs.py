@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext, gettext_lazy
 
 from generation import querysets
 from generation.exceptions import JobIsFinished
@@ -40,7 +41,7 @@ OVERLAP_SHARE = 0.4
 def validate_finite(value: float) -> None:
     """NaN compares as neither too small nor too large; refuse it by name."""
     if not math.isfinite(value):
-        raise ValidationError("Enter a number.", code="not_finite")
+        raise ValidationError(gettext("Enter a number."), code="not_finite")
 
 
 SAMPLING_FIELDS = (
@@ -59,47 +60,50 @@ class SamplingSettings(models.Model):
     """What a person chooses for a generation; ranges are inclusive and also live in the database."""
 
     class Preset(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        BALANCED = "balanced", "Balanced"
-        BEST = "best", "Best"
-        CUSTOM = "custom", "Custom"
+        DRAFT = "draft", gettext_lazy("Draft")
+        BALANCED = "balanced", gettext_lazy("Balanced")
+        BEST = "best", gettext_lazy("Best")
+        CUSTOM = "custom", gettext_lazy("Custom")
 
     num_samples = models.PositiveSmallIntegerField(
-        "samples",
+        gettext_lazy("samples"),
         default=2,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_SAMPLES)],
-        help_text="How many candidates to make. Sample i uses seed + i.",
+        help_text=gettext_lazy("How many candidates to make. Sample i uses seed + i."),
     )
     duration = models.PositiveSmallIntegerField(
-        "duration (s)",
+        gettext_lazy("duration (s)"),
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(LONG_FORM_MAX_SECONDS)],
-        help_text="Length of each candidate in seconds.",
+        help_text=gettext_lazy("Length of each candidate in seconds."),
     )
     long_form = models.BooleanField(
-        default=False, help_text="Go past the model's own limit with overlapping windows, up to 120 s."
+        default=False,
+        help_text=gettext_lazy("Go past the model's own limit with overlapping windows, up to 120 s."),
     )
     temperature = models.FloatField(
         default=1.0,
         validators=[validate_finite, MinValueValidator(0.1), MaxValueValidator(2.0)],
-        help_text="Lower is safer and more repetitive, higher is more surprising. Usual: 0.7 to 1.1.",
+        help_text=gettext_lazy("Lower is safer and more repetitive, higher is more surprising. Usual: 0.7 to 1.1."),
     )
     top_k = models.PositiveSmallIntegerField(
-        "top-k",
+        gettext_lazy("top-k"),
         default=250,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text="Draw each token from the k likeliest. Usual: 150 to 250.",
+        help_text=gettext_lazy("Draw each token from the k likeliest. Usual: 150 to 250."),
     )
     top_p = models.FloatField(
-        "top-p",
+        gettext_lazy("top-p"),
         default=0.0,
         validators=[validate_finite, MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="Draw from the likeliest tokens that together reach this probability; 0 turns it off. Usual: 0.9.",
+        help_text=gettext_lazy(
+            "Draw from the likeliest tokens that together reach this probability; 0 turns it off. Usual: 0.9."
+        ),
     )
     guidance_scale = models.FloatField(
         default=3.0,
         validators=[validate_finite, MinValueValidator(1.0), MaxValueValidator(10.0)],
-        help_text="How strictly the prompt is followed: 1 is free, 3 is usual, above 6 tends to distort.",
+        help_text=gettext_lazy("How strictly the prompt is followed: 1 is free, 3 is usual, above 6 tends to distort."),
     )
     preset = models.CharField(max_length=10, choices=Preset.choices, default=Preset.CUSTOM)
 
@@ -120,7 +124,7 @@ class GenerationDefaults(SamplingSettings):
     """The values a new generation form starts with: one row, changed in Settings."""
 
     class Meta(SamplingSettings.Meta):
-        verbose_name_plural = "generation defaults"
+        verbose_name_plural = gettext_lazy("generation defaults")
         constraints = [
             *SamplingSettings.Meta.constraints,
             models.CheckConstraint(
@@ -129,7 +133,7 @@ class GenerationDefaults(SamplingSettings):
         ]
 
     def __str__(self) -> str:
-        return "Generation defaults"
+        return gettext("Generation defaults")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.pk = 1
@@ -148,21 +152,21 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     """A request for `num_samples` candidates of one prompt: work of a generation worker."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        COMPLETED = "completed", "Completed"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        QUEUED = "queued", gettext_lazy("Queued")
+        RUNNING = "running", gettext_lazy("Running")
+        COMPLETED = "completed", gettext_lazy("Completed")
+        FAILED = "failed", gettext_lazy("Failed")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
 
     class Kind(models.TextChoices):
-        PROMPT = "prompt", "From the prompt"
-        EXTENSION = "extension", "Continues a sample"
-        VARIATION = "variation", "Varies a sample"
+        PROMPT = "prompt", gettext_lazy("From the prompt")
+        EXTENSION = "extension", gettext_lazy("Continues a sample")
+        VARIATION = "variation", gettext_lazy("Varies a sample")
 
     CLUSTER: ClassVar[Cluster] = "generation"
-    GAVE_UP: ClassVar[str] = (
-        "The worker died {attempts} times while making this, most likely for lack of memory. "
-        "Try {fewer}shorter samples, or a smaller model."
+    GAVE_UP: ClassVar[str] = gettext_lazy(
+        "The worker died {attempts} times while making this, most likely for lack of memory. Try "
+        "{fewer}shorter samples, or a smaller model."
     )
 
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="jobs")
@@ -177,7 +181,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         "strength",
         default=1.0,
         validators=[validate_finite, MinValueValidator(0.0), MaxValueValidator(MAX_STRENGTH)],
-        help_text="How much of the adapter is applied: 0 is the base model, 1 the adapter as trained.",
+        help_text=gettext_lazy("How much of the adapter is applied: 0 is the base model, 1 the adapter as trained."),
     )
     num_samples = models.PositiveSmallIntegerField(
         "samples",
@@ -191,7 +195,9 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="How many of the candidates are kept, the best by the taste; the others are set aside. Empty: all.",
+        help_text=gettext_lazy(
+            "How many of the candidates are kept, the best by the taste; the others are set aside. Empty: all."
+        ),
     )
     taste_note = models.CharField(
         max_length=300, blank=True, editable=False, help_text="Why the taste has set nothing aside, if it could not."
@@ -274,8 +280,8 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     def adapter_label(self) -> str:
         """What the base model wears, in words: “Base Model”, “warm-keys@1.2.0” or “Deleted Adapter”."""
         if self.adapter is None:
-            return "Base Model"
-        return "Deleted Adapter" if self.adapter.is_deleted else self.adapter.label
+            return gettext("Base Model")
+        return gettext("Deleted Adapter") if self.adapter.is_deleted else self.adapter.label
 
     @property
     def progress(self) -> float:
@@ -354,10 +360,13 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
     def requeue(self) -> None:
         """failed | cancelled -> queued; raises `Refused` otherwise, and for a deleted job."""
         if self.is_deleted or not self._requeue((self.State.FAILED, self.State.CANCELLED)):
-            raise Refused(f"Only failed and cancelled jobs can be requeued; this one is {self.state}.")
+            raise Refused(
+                gettext("Only failed and cancelled jobs can be requeued; this one is %(state)s.")
+                % {"state": self.state}
+            )
 
     def gave_up(self) -> str:
-        fewer = "fewer or " if self.num_samples > 1 else ""
+        fewer = gettext("fewer or ") if self.num_samples > 1 else ""
         return self.GAVE_UP.format(attempts=self.MAX_ATTEMPTS, fewer=fewer)
 
     def _after_failure(self) -> None:

@@ -10,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.http import QueryDict
+from django.utils.text import capfirst, format_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.exceptions import AdapterNotFound, AdapterNotSelectable, TasteNotFound, TasteNotUsable
 from adapters.models import Adapter, Taste
@@ -28,16 +30,36 @@ VALUE_FIELDS = tuple(name for name in SAMPLING_FIELDS if name != "preset")
 STEPS = {"adapter_strength": "0.05", "temperature": "0.05", "top_p": "0.05", "guidance_scale": "0.1"}
 
 
+NAMES = {
+    "temperature": gettext_lazy("Temperature"),
+    "guidance_scale": gettext_lazy("Guidance scale"),
+    "adapter_strength": gettext_lazy("Adapter strength"),
+    "long_form": gettext_lazy("Long form"),
+}
+"""Of fields whose name in the database says it, in the reader's language."""
+
+
 def bounded(field: models.Field, **kwargs: Any) -> forms.Field | None:
     """The form field of a model field, its range on the widget and named in one message."""
     limits = {kind: [v.limit_value for v in field.validators if isinstance(v, kind)] for kind in RANGE_VALIDATORS}
     if not all(limits.values()):
+        if field.name in NAMES:
+            kwargs.setdefault("label", NAMES[field.name])
         return field.formfield(**kwargs)
     low, high = max(limits[MinValueValidator]), min(limits[MaxValueValidator])
-    kind = "a number" if isinstance(field, models.FloatField) else "a whole number"
-    rule = f"{capitalised(field.verbose_name)} must be {kind} from {low:g} to {high:g}"
-    errors = dict.fromkeys(("min_value", "max_value"), f"{rule}, not %(show_value)s.")
-    errors |= dict.fromkeys(("invalid", "required"), f"{rule}.")
+    kind = gettext_lazy("a number") if isinstance(field, models.FloatField) else gettext_lazy("a whole number")
+    name = NAMES.get(field.name) or capfirst(field.verbose_name)
+    rule = format_lazy(
+        gettext_lazy("{name} must be {kind} from {low} to {high}"),
+        name=name,
+        kind=kind,
+        low=f"{low:g}",
+        high=f"{high:g}",
+    )
+    passed = format_lazy("{rule}{given}", rule=rule, given=gettext_lazy(", not %(show_value)s."))
+    errors = dict.fromkeys(("min_value", "max_value"), passed)
+    errors |= dict.fromkeys(("invalid", "required"), format_lazy(gettext_lazy("{rule}."), rule=rule))
+    kwargs.setdefault("label", name)
     widget = forms.NumberInput(attrs={"step": STEPS.get(field.name, "1"), "autocomplete": "off"})
     return field.formfield(min_value=low, max_value=high, error_messages=errors, widget=widget, **kwargs)
 
@@ -68,53 +90,60 @@ class GenerationForm(SamplingForm):
     OWN_FIELDS = ("adapter", "adapter_strength", "duration", "seed", "taste", "keep")
 
     preset = forms.ChoiceField(
-        choices=GenerationJob.Preset.choices, required=False, widget=forms.RadioSelect, label="Preset"
+        choices=GenerationJob.Preset.choices, required=False, widget=forms.RadioSelect, label=gettext_lazy("Preset")
     )
     preset_shown = forms.CharField(required=False, widget=forms.HiddenInput)
     model = forms.CharField(
         required=False,
-        label="Model",
+        label=gettext_lazy("Model"),
         widget=ModelSelect,
-        help_text="What makes the music. Larger models sound better and take longer.",
+        help_text=gettext_lazy("What makes the music. Larger models sound better and take longer."),
     )
     adapter = forms.CharField(
-        required=False, label="Adapter", widget=AdapterSelect(attrs={"autocomplete": "off"}), empty_value=None
+        required=False,
+        label=gettext_lazy("Adapter"),
+        widget=AdapterSelect(attrs={"autocomplete": "off"}),
+        empty_value=None,
     )
     adapter_strength = bounded(
-        GenerationJob._meta.get_field("adapter_strength"), required=False, initial=1.0, label="Strength"
+        GenerationJob._meta.get_field("adapter_strength"), required=False, initial=1.0, label=gettext_lazy("Strength")
     )
     duration = forms.IntegerField(
         min_value=1,
-        label="Duration",
+        label=gettext_lazy("Duration"),
         error_messages=dict.fromkeys(
-            ("invalid", "required", "min_value"), "Duration must be a whole number of seconds, at least 1."
+            ("invalid", "required", "min_value"),
+            gettext_lazy("Duration must be a whole number of seconds, at least 1."),
         ),
         widget=forms.NumberInput(attrs={"step": 1, "autocomplete": "off"}),
-        help_text="Seconds of each candidate.",
+        help_text=gettext_lazy("Seconds of each candidate."),
     )
     seed = forms.IntegerField(
         required=False,
         min_value=0,
         max_value=MAX_SEED,
-        label="Seed",
+        label=gettext_lazy("Seed"),
         error_messages=dict.fromkeys(
-            ("invalid", "min_value", "max_value"), f"Seed must be a whole number from 0 to {MAX_SEED}, or empty."
+            ("invalid", "min_value", "max_value"),
+            format_lazy(gettext_lazy("Seed must be a whole number from 0 to {max_seed}, or empty."), max_seed=MAX_SEED),
         ),
         widget=forms.NumberInput(attrs={"placeholder": "Random", "step": 1, "autocomplete": "off"}),
-        help_text="The same seed and settings make the same music again. Empty: a new one each time.",
+        help_text=gettext_lazy("The same seed and settings make the same music again. Empty: a new one each time."),
     )
 
     taste = forms.CharField(
         required=False,
-        label="Picked by",
+        label=gettext_lazy("Picked by"),
         widget=TasteSelect(attrs={"autocomplete": "off"}),
         empty_value=None,
     )
     keep = forms.IntegerField(
         required=False,
         min_value=1,
-        label="Keep the best",
-        error_messages=dict.fromkeys(("invalid", "min_value"), "Keep must be a whole number from 1, or empty for all."),
+        label=gettext_lazy("Keep the best"),
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value"), gettext_lazy("Keep must be a whole number from 1, or empty for all.")
+        ),
         widget=forms.NumberInput(
             attrs={"placeholder": "all", "step": 1, "max": MAX_SAMPLES_TO_PICK_FROM - 1, "autocomplete": "off"}
         ),
@@ -145,14 +174,14 @@ class GenerationForm(SamplingForm):
         widget.base_model = model
         offered.sort(key=lambda adapter: not (model and adapter.fits(model)))
         labels = [(str(a.pk), f"{a.label} (default)" if a.is_default else a.label) for a in offered]
-        widget.choices = [("", "None (base model)"), *labels]
+        widget.choices = [("", gettext("None (base model)")), *labels]
 
     def _offer_tastes(self) -> None:
         offered = list(usable_tastes(self.user, *self.models.values()).with_context())
         widget = self.fields["taste"].widget
         widget.offered = {str(taste.pk): taste for taste in offered}
         widget.base_model = self.chosen_model
-        widget.choices = [("", "Nobody: keep all"), *((str(taste.pk), taste.name) for taste in offered)]
+        widget.choices = [("", gettext("Nobody: keep all")), *((str(taste.pk), taste.name) for taste in offered)]
 
     def _limit_samples(self) -> None:
         """Without a taste there may be as many as people listen to; a script lifts the limit with the choice."""
@@ -339,23 +368,27 @@ class FolderForm(forms.Form):
 
     path = forms.CharField(
         max_length=500,
-        label="Folder",
+        label=gettext_lazy("Folder"),
         widget=forms.TextInput(attrs={"placeholder": "/models/my-musicgen", "spellcheck": "false"}),
-        help_text="Absolute path on the server, of a folder in MusicGen's format: config.json, safetensors weights, "
-        "tokenizer.",
-        error_messages={"required": "Give the folder's absolute path."},
+        help_text=gettext_lazy(
+            "Absolute path on the server, of a folder in MusicGen's format: config.json, safetensors "
+            "weights, tokenizer."
+        ),
+        error_messages={"required": gettext_lazy("Give the folder's absolute path.")},
     )
     display_name = forms.CharField(
         max_length=100,
         required=False,
-        label="Name",
-        help_text="The folder's own name if left empty. A known model keeps its own.",
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("The folder's own name if left empty. A known model keeps its own."),
     )
     of_its_own = forms.BooleanField(
         required=False,
-        label="It was trained further",
-        help_text="A copy of a known model, such as MusicGen Small, becomes that model by its sizes. A model trained "
-        "further has the same sizes: tick this to make it one of its own.",
+        label=gettext_lazy("It was trained further"),
+        help_text=gettext_lazy(
+            "A copy of a known model, such as MusicGen Small, becomes that model by its sizes. A "
+            "model trained further has the same sizes: tick this to make it one of its own."
+        ),
     )
 
 
@@ -364,18 +397,23 @@ class EncoderForm(forms.Form):
 
     path = forms.CharField(
         max_length=500,
-        label="Folder",
+        label=gettext_lazy("Folder"),
         widget=forms.TextInput(attrs={"placeholder": "/models/clap", "spellcheck": "false"}),
-        help_text="Absolute path on the server, of a folder with config.json, safetensors weights and "
-        "preprocessor_config.json.",
-        error_messages={"required": "Give the folder's absolute path."},
+        help_text=gettext_lazy(
+            "Absolute path on the server, of a folder with config.json, safetensors weights and "
+            "preprocessor_config.json."
+        ),
+        error_messages={"required": gettext_lazy("Give the folder's absolute path.")},
     )
     display_name = forms.CharField(
-        max_length=100, required=False, label="Name", help_text="The folder's own name if left empty."
+        max_length=100,
+        required=False,
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("The folder's own name if left empty."),
     )
 
 
 def model_label(model: BaseModel) -> str:
     """A model as a choice: its name, whether it is the active one, and whether its files are here."""
     label = f"{model.display_name} (Active)" if model.is_active else model.display_name
-    return label if model.is_ready else f"{label} — files not here"
+    return label if model.is_ready else gettext("%(label)s — files not here") % {"label": label}

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from adapters.models import Adapter, Taste
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
@@ -16,54 +17,72 @@ from generation.models.jobs import MAX_SAMPLES
 from prompts.wording.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
 
 _INSTRUMENT_CHOICES = [
-    ("", "Any instrument"),
-    *((group.label, [(term.slug, term.label) for term in group.instruments]) for group in INSTRUMENT_GROUPS),
+    ("", gettext_lazy("Any instrument")),
+    *(
+        (
+            pgettext_lazy("music", group.name),
+            [(term.slug, pgettext_lazy("music", term.name)) for term in group.instruments],
+        )
+        for group in INSTRUMENT_GROUPS
+    ),
 ]
 
 
 def _order_by(taste: Taste) -> str:
     """One that scores no new clips still puts those in order that it heard."""
-    return f"Best first for {taste.label}{' (it hears no new clips)' if taste.why_deaf else ''}"
+    if taste.why_deaf:
+        return gettext("Best first for %(taste_label)s (it hears no new clips)") % {"taste_label": taste.label}
+    return gettext("Best first for %(taste_label)s") % {"taste_label": taste.label}
 
 
 class LibraryFilter(forms.Form):
     """What to look for in the library. Everything is optional, and everything given has to hold."""
 
     q = forms.CharField(
-        label="Search",
+        label=gettext_lazy("Search"),
         required=False,
         max_length=200,
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Words of the prompt"}),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Words of the prompt")}),
     )
     style = forms.ChoiceField(
-        required=False, choices=[("", "Any style"), *((term.slug, term.label) for term in STYLES)]
+        required=False,
+        choices=[("", gettext_lazy("Any style")), *((term.slug, pgettext_lazy("music", term.name)) for term in STYLES)],
     )
-    mood = forms.ChoiceField(required=False, choices=[("", "Any mood"), *((term.slug, term.label) for term in MOODS)])
+    mood = forms.ChoiceField(
+        required=False,
+        choices=[("", gettext_lazy("Any mood")), *((term.slug, pgettext_lazy("music", term.name)) for term in MOODS)],
+    )
     instrument = forms.ChoiceField(required=False, choices=_INSTRUMENT_CHOICES)
-    tempo_min = forms.IntegerField(label="Tempo from", required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO)
-    tempo_max = forms.IntegerField(label="Tempo to", required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO)
+    tempo_min = forms.IntegerField(
+        label=gettext_lazy("Tempo from"), required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO
+    )
+    tempo_max = forms.IntegerField(
+        label=gettext_lazy("Tempo to"), required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO
+    )
     model = forms.ModelChoiceField(
         queryset=BaseModel.objects.all(),
         required=False,
         to_field_name="key",
-        empty_label="Any model",
-        error_messages={"invalid_choice": "There is no such model."},
+        empty_label=gettext_lazy("Any model"),
+        error_messages={"invalid_choice": gettext_lazy("There is no such model.")},
     )
     adapter = forms.ModelChoiceField(
         queryset=Adapter.objects.visible(),
         required=False,
-        empty_label="Any adapter",
-        error_messages={"invalid_choice": "There is no such adapter."},
+        empty_label=gettext_lazy("Any adapter"),
+        error_messages={"invalid_choice": gettext_lazy("There is no such adapter.")},
     )
-    date_from = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    date_to = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    heart = forms.BooleanField(label="Favourites only", required=False)
+    date_from = forms.DateField(
+        label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    date_to = forms.DateField(label=gettext_lazy("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    heart = forms.BooleanField(label=gettext_lazy("Favourites only"), required=False)
     by_taste = forms.ModelChoiceField(
-        label="Order",
+        label=gettext_lazy("Order"),
         queryset=Taste.objects.none(),
         required=False,
-        empty_label="Newest first",
-        error_messages={"invalid_choice": "There is no such taste that you can use."},
+        empty_label=gettext_lazy("Newest first"),
+        error_messages={"invalid_choice": gettext_lazy("There is no such taste that you can use.")},
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -80,8 +99,8 @@ class LibraryFilter(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        self._in_order("tempo_min", "tempo_max", "The highest tempo is below the lowest.")
-        self._in_order("date_from", "date_to", "The last day is before the first.")
+        self._in_order("tempo_min", "tempo_max", gettext("The highest tempo is below the lowest."))
+        self._in_order("date_from", "date_to", gettext("The last day is before the first."))
         return values
 
     def _in_order(self, low: str, high: str, otherwise: str) -> None:
@@ -93,8 +112,8 @@ class LibraryFilter(forms.Form):
 class ExtendForm(forms.Form):
     """How much to add to a clip, and in how many versions."""
 
-    seconds = forms.IntegerField(label="Add seconds", min_value=1)
-    num_samples = forms.IntegerField(label="Versions", min_value=1, max_value=MAX_SAMPLES, initial=2)
+    seconds = forms.IntegerField(label=gettext_lazy("Add seconds"), min_value=1)
+    num_samples = forms.IntegerField(label=gettext_lazy("Versions"), min_value=1, max_value=MAX_SAMPLES, initial=2)
 
     def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="extend_%s", **kwargs)
@@ -102,14 +121,16 @@ class ExtendForm(forms.Form):
         field = self.fields["seconds"]
         field.initial = min(self.most, max(1, round(sample.duration)))
         field.widget.attrs["max"] = self.most
-        field.help_text = f"1 to {self.most} more seconds; the new clips begin with this one."
+        field.help_text = gettext("1 to %(most)s more seconds; the new clips begin with this one.") % {
+            "most": self.most
+        }
 
 
 class VaryForm(forms.Form):
     """How much of a clip's beginning its relatives keep, and how many there shall be."""
 
-    keep_seconds = forms.FloatField(label="Keep the first seconds", min_value=0.1)
-    num_samples = forms.IntegerField(label="Variations", min_value=1, max_value=MAX_SAMPLES, initial=3)
+    keep_seconds = forms.FloatField(label=gettext_lazy("Keep the first seconds"), min_value=0.1)
+    num_samples = forms.IntegerField(label=gettext_lazy("Variations"), min_value=1, max_value=MAX_SAMPLES, initial=3)
 
     def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="vary_%s", **kwargs)
@@ -117,7 +138,9 @@ class VaryForm(forms.Form):
         field = self.fields["keep_seconds"]
         field.initial = round(max(0.1, min(2.0, sample.duration / 4)), 1)
         field.widget.attrs |= {"max": f"{self.most:.1f}", "step": "0.1"}
-        field.help_text = f"0.1 to {self.most:.1f} s stay as they are; from there each goes its own way."
+        field.help_text = gettext("0.1 to %(most)s s stay as they are; from there each goes its own way.") % {
+            "most": f"{self.most:.1f}"
+        }
 
 
 class HeartForm(forms.Form):
@@ -129,7 +152,7 @@ class HeartForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not self.errors and (values.get("prompt") is None) == (values.get("sample") is None):
-            raise ValidationError("Name either a prompt or a sample.")
+            raise ValidationError(gettext("Name either a prompt or a sample."))
         return values
 
 
@@ -146,5 +169,5 @@ class NoteForm(forms.Form):
     note = LinesField(
         required=False,
         max_length=Favorite._meta.get_field("note").max_length,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "What you like about it"}),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": gettext_lazy("What you like about it")}),
     )

@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 
 from adapters.models import Adapter
 from generation.models import AudioSample, Favorite, GenerationJob
@@ -49,7 +50,10 @@ def on_usable_adapter(request: StudioRequest, *, adapter: Adapter, primary: bool
 def in_prompt_rows(request: StudioRequest, prompts: Sequence[Prompt]) -> dict[UUID, SafeString]:
     """How many samples were made from a prompt."""
     counts = AudioSample.objects.visible().kept().counts_by_prompt(prompts)
-    return {pk: format_html("<span>{} sample{}</span>", n, "" if n == 1 else "s") for pk, n in counts.items()}
+    return {
+        pk: format_html("<span>{}</span>", ngettext("%(count)s sample", "%(count)s samples", n) % {"count": n})
+        for pk, n in counts.items()
+    }
 
 
 @fills(RowSlot.PROMPT_HEART)
@@ -65,5 +69,6 @@ def hearts_in_rows(request: StudioRequest, prompts: Sequence[Prompt]) -> dict[UU
 def in_adapter_rows(request: StudioRequest, adapters: Sequence[Adapter]) -> dict[UUID, SafeString]:
     """The way to what was made with an adapter."""
     library = reverse("library")
-    link = '<a href="{}?adapter={}">{}<span class="visually-hidden"> samples</span></a>'
-    return {a.pk: format_html(link, library, a.pk, a.sample_count) for a in adapters if a.sample_count}
+    link = '<a href="{}?adapter={}">{}<span class="visually-hidden"> {}</span></a>'
+    noun = gettext("samples")
+    return {a.pk: format_html(link, library, a.pk, a.sample_count, noun) for a in adapters if a.sample_count}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django import template
 from django.conf import settings
+from django.utils.translation import gettext
 
 from generation.models import AudioSample
 
@@ -24,7 +25,9 @@ def seconds(value: float | None) -> str:
     if value < 9.95:
         return f"{f'{value:.1f}'.removesuffix('.0')} s"
     whole = round(value)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 60:
+        return f"{whole} s"
+    return gettext("%(minutes)s min %(seconds)s s") % {"minutes": whole // 60, "seconds": f"{whole % 60:02d}"}
 
 
 @register.filter

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from django.db import Error
+from django.utils.translation import gettext
 
 from adapters.exceptions import AdapterFilesRefused
 from adapters.models import Adapter
@@ -51,7 +52,7 @@ def register_result(
             return list_if_it_works(registration, engines, complete)
     except Exception:
         with suppress(Error):
-            registration.fail("The run that made it did not complete.")
+            registration.fail(gettext("The run that made it did not complete."))
         raise
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from generation.base_models.catalogue import known_model
 from generation.base_models.folder import BrokenModelFolder, content_revision, inspect_model_folder
@@ -25,7 +26,7 @@ def model_for(key: str | None) -> BaseModel:
         return models[key]
     active = next((model for model in models.values() if model.is_active), None)
     if active is None:
-        raise UnknownModel("(none active)", sorted(models))
+        raise UnknownModel(gettext("(none active)"), sorted(models))
     return active
 
 
@@ -51,12 +52,14 @@ def add_folder_model(
     """
     curators_only(actor)
     if not Path(path).is_absolute():
-        raise ModelFolderRefused("Give the folder's absolute path.", fields={"path": ["Give the absolute path."]})
+        raise ModelFolderRefused(
+            gettext("Give the folder's absolute path."), fields={"path": [gettext("Give the absolute path.")]}
+        )
     try:
         folder = Path(path).resolve()
         facts, revision = inspect_model_folder(folder), content_revision(folder)
     except (BrokenModelFolder, OSError) as error:
-        reason = str(error) if isinstance(error, BrokenModelFolder) else "The folder cannot be read."
+        reason = str(error) if isinstance(error, BrokenModelFolder) else gettext("The folder cannot be read.")
         raise ModelFolderRefused(reason, fields={"path": [reason]}) from error
     _refuse_fetched(known_model(facts.architecture), revision)
     window = max(1, int(facts.max_duration))
@@ -124,17 +127,26 @@ def remove_model(*, model: BaseModel, actor: User) -> None:
     """
     curators_only(actor)
     if not model.is_removable:
-        raise Refused("Only models added from a local folder can be removed.")
+        raise Refused(gettext("Only models added from a local folder can be removed."))
     if model.is_active:
-        raise ModelInUse(f"{model.display_name} is the active model. Make another one active first.")
+        raise ModelInUse(
+            gettext("%(model_display_name)s is the active model. Make another one active first.")
+            % {"model_display_name": model.display_name}
+        )
     unfinished = model.jobs.filter(state__in=GenerationJob.UNFINISHED).count()
     if unfinished:
-        raise ModelInUse(f"{model.display_name} has {unfinished} unfinished jobs. Wait for them, or cancel them.")
+        raise ModelInUse(
+            gettext("%(model_display_name)s has %(unfinished)s unfinished jobs. Wait for them, or cancel them.")
+            % {"model_display_name": model.display_name, "unfinished": unfinished}
+        )
     if model.copy_path:
         model.forget_copy()
         return
     if model.jobs.exists():
-        raise ModelInUse(f"{model.display_name} made samples that are kept, so its entry has to stay.")
+        raise ModelInUse(
+            gettext("%(model_display_name)s made samples that are kept, so its entry has to stay.")
+            % {"model_display_name": model.display_name}
+        )
     model.delete()
 
 
@@ -142,9 +154,15 @@ def request_fetch(*, model: BaseModel, actor: User) -> ModelFetch:
     """Queue the fetching of a hub model's files. Raises `FetchInProgress` while one is under way."""
     curators_only(actor)
     if model.source != BaseModel.Source.HUB:
-        raise Refused(f"{model.display_name} is not a hub model; there is nothing to fetch.")
+        raise Refused(
+            gettext("%(model_display_name)s is not a hub model; there is nothing to fetch.")
+            % {"model_display_name": model.display_name}
+        )
     if model.is_ready:
-        raise Refused(f"The files of {model.display_name} are here already.")
+        raise Refused(
+            gettext("The files of %(model_display_name)s are here already.")
+            % {"model_display_name": model.display_name}
+        )
     try:
         with transaction.atomic():
             fetch = ModelFetch.objects.create(base_model=model, requested_by=actor)
@@ -173,4 +191,4 @@ def free_key(model: type[models.Model], name: str, otherwise: str) -> str:
 def curators_only(actor: User) -> None:
     """Raise `Forbidden` for others."""
     if not actor.is_staff:
-        raise Forbidden("Only curators can change models.")
+        raise Forbidden(gettext("Only curators can change models."))

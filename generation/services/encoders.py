@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from generation.base_models.encoder_folder import EncoderFacts, encoder_revision, inspect_encoder_folder
 from generation.base_models.folder import BrokenModelFolder
@@ -23,12 +24,14 @@ def add_encoder(*, path: str, actor: User, display_name: str = "") -> Encoder:
     """
     curators_only(actor)
     if not Path(path).is_absolute():
-        raise ModelFolderRefused("Give the folder's absolute path.", fields={"path": ["Give the absolute path."]})
+        raise ModelFolderRefused(
+            gettext("Give the folder's absolute path."), fields={"path": [gettext("Give the absolute path.")]}
+        )
     try:
         folder = Path(path).resolve()
         facts, revision = inspect_encoder_folder(folder), encoder_revision(folder)
     except (BrokenModelFolder, OSError, ValueError) as error:
-        reason = str(error) if isinstance(error, BrokenModelFolder) else "The folder cannot be read."
+        reason = str(error) if isinstance(error, BrokenModelFolder) else gettext("The folder cannot be read.")
         raise ModelFolderRefused(reason, fields={"path": [reason]}) from error
     return _listed(folder, facts, revision, display_name.strip() or Path(path).name)
 

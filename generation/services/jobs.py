@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from generation.models import AudioSample, Favorite, GenerationJob
 from generation.models.jobs import SAMPLING_FIELDS
@@ -35,7 +36,7 @@ def retry_job(*, job: GenerationJob, actor: User) -> GenerationJob:
 
 def cancel_job(*, job: GenerationJob, actor: User | None) -> None:
     """Stop a queued or running job; what it had made so far is removed."""
-    require_owner(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can cancel it.")
+    require_owner(job.requested_by_id, actor, gettext("Only the person who sent a job, or a curator, can cancel it."))
     with transaction.atomic():
         job.cancel()
         samples_deleted.send(AudioSample, samples=job.samples.all())
@@ -48,7 +49,7 @@ def cancel_job(*, job: GenerationJob, actor: User | None) -> None:
 def requeue_job(*, job: GenerationJob, actor: User | None) -> GenerationJob:
     """Give a failed or cancelled job another chance under its own id, attempts counted anew (curators)."""
     if actor is not None and not actor.is_staff:
-        raise Forbidden("Only curators can requeue a job.")
+        raise Forbidden(gettext("Only curators can requeue a job."))
     with transaction.atomic():
         job.requeue()
         job.wake_worker()
@@ -57,7 +58,7 @@ def requeue_job(*, job: GenerationJob, actor: User | None) -> GenerationJob:
 
 def delete_job(*, job: GenerationJob, actor: User) -> None:
     """Hide a job, cancelling it first if unfinished; hearts and feedback on its samples go in the same transaction."""
-    require_owner(job.requested_by_id, actor, "Only the person who sent a job, or a curator, can delete it.")
+    require_owner(job.requested_by_id, actor, gettext("Only the person who sent a job, or a curator, can delete it."))
     with transaction.atomic():
         if job.is_unfinished:
             cancel_job(job=job, actor=actor)

@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext
 
 from adapters.models import Adapter, Taste
 from adapters.services.selection import find_adapter, require_selectable
@@ -116,9 +117,9 @@ def _usable_prompt(actor: User | None, prompt: Prompt | UUID | Mapping[str, Any]
         return create_prompt(actor=actor, **prompt)
     found = find_prompt(prompt) if isinstance(prompt, UUID) else prompt
     if found is None:
-        raise NotFound(f"There is no prompt {prompt}.")
+        raise NotFound(gettext("There is no prompt %(prompt)s.") % {"prompt": prompt})
     if found.is_deleted:
-        raise NotFound("This prompt was deleted.")
+        raise NotFound(gettext("This prompt was deleted."))
     return found
 
 
@@ -128,7 +129,7 @@ def _found_sample(sample: AudioSample | UUID | str | None) -> AudioSample | None
     try:
         return AudioSample.objects.visible().with_context().get(pk=sample)
     except (AudioSample.DoesNotExist, ValidationError) as error:
-        raise SampleNotFound(f"There is no sample {sample}.") from error
+        raise SampleNotFound(gettext("There is no sample %(sample)s.") % {"sample": sample}) from error
 
 
 def _chosen_model(model: BaseModel | str | None, preset: Preset | None, source: AudioSample | None) -> BaseModel:
@@ -174,18 +175,30 @@ def _check_source(job: GenerationJob) -> None:
     if job.kind == GenerationJob.Kind.PROMPT:
         for name in ("source_sample", "prefix_seconds"):
             if getattr(job, name) is not None:
-                raise _refused(name, f"A job of kind “prompt” has no {name}; say kind “extension” or “variation”.")
+                raise _refused(
+                    name,
+                    gettext("A job of kind “prompt” has no %(name)s; say kind “extension” or “variation”.")
+                    % {"name": name},
+                )
         return
     source, seconds = job.source_sample, job.prefix_seconds
     if source is None or seconds is None:
         name = "source_sample" if source is None else "prefix_seconds"
-        raise _refused(name, f"A job of kind “{job.kind}” needs a {name}.")
+        raise _refused(name, gettext("A job of kind “%(kind)s” needs a %(name)s.") % {"kind": job.kind, "name": name})
     most = min(source.duration, job.duration - 0.1)
     if not 0.1 <= seconds <= most:
-        raise _refused("prefix_seconds", f"prefix_seconds must be from 0.1 to {most:g} s here, not {seconds:g} s.")
+        raise _refused(
+            "prefix_seconds",
+            gettext("prefix_seconds must be from 0.1 to %(most)s s here, not %(seconds)s s.")
+            % {"most": f"{most:g}", "seconds": f"{seconds:g}"},
+        )
     if source.job.base_model_id != job.base_model_id:
         made_with = source.job.base_model
-        raise _refused("model", f"The source sample was made with {made_with.key}; only that model can go on from it.")
+        raise _refused(
+            "model",
+            gettext("The source sample was made with %(made_with_key)s; only that model can go on from it.")
+            % {"made_with_key": made_with.key},
+        )
 
 
 def _refused(field: str, message: str) -> Refused:
@@ -215,7 +228,7 @@ def _first_of_key(actor: User | None, key: str, digest: str) -> GenerationJob | 
         _lock_submissions(actor)
     job = GenerationJob.objects.filter(requested_by=actor, idempotency_key=key).first()
     if job is not None and job.is_deleted:
-        raise Conflict("The job sent with this idempotency key was deleted. Use a new key for a new job.")
+        raise Conflict(gettext("The job sent with this idempotency key was deleted. Use a new key for a new job."))
     if job is not None and "" not in (digest, job.idempotency_digest) and digest != job.idempotency_digest:
         raise IdempotencyKeyReused
     return job

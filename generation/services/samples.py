@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.models import AudioSample, GenerationJob
@@ -28,7 +29,11 @@ def extend_sample(
     duration = round(sample.duration) + seconds
     if seconds < 1 or duration > LONG_FORM_MAX_SECONDS:
         most = LONG_FORM_MAX_SECONDS - round(sample.duration)
-        message = f"A clip of {round(sample.duration)} s can be extended by 1 to {most} s, not {seconds} s."
+        message = gettext("A clip of %(duration)s s can be extended by 1 to %(most)s s, not %(seconds)s s.") % {
+            "duration": round(sample.duration),
+            "most": most,
+            "seconds": seconds,
+        }
         raise Refused(message, fields={"seconds": [message]})
     return _relative(
         sample,
@@ -49,7 +54,10 @@ def vary_sample(
     `once` are the `idempotency_` arguments of `make_music`.
     """
     if not 0.1 <= keep_seconds <= sample.duration - 0.5:
-        message = f"Keep between 0.1 and {sample.duration - 0.5:.1f} s of this clip, not {keep_seconds:g} s."
+        message = gettext("Keep between 0.1 and %(value)s s of this clip, not %(keep_seconds)s s.") % {
+            "value": f"{sample.duration - 0.5:.1f}",
+            "keep_seconds": f"{keep_seconds:g}",
+        }
         raise Refused(message, fields={"keep_seconds": [message]})
     return _relative(
         sample,
@@ -83,7 +91,9 @@ def _relative(
 
 def delete_sample(*, sample: AudioSample, actor: User) -> None:
     """Hide a sample; hearts and feedback on it go too."""
-    require_owner(sample.job.requested_by_id, actor, "Only the person who made a sample, or a curator, can delete it.")
+    require_owner(
+        sample.job.requested_by_id, actor, gettext("Only the person who made a sample, or a curator, can delete it.")
+    )
     hide_sample(sample)
 
 

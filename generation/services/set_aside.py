@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from generation.exceptions import NotSetAside
 from generation.models import AudioSample
@@ -18,7 +19,9 @@ from generation.services.samples import hide_sample
 
 def keep_sample(*, sample: AudioSample, actor: User) -> None:
     """Keep a sample after all. Raises `Forbidden`, and `NotSetAside` for one that is kept already."""
-    require_owner(sample.job.requested_by_id, actor, "Only the person who made a sample, or a curator, can keep it.")
+    require_owner(
+        sample.job.requested_by_id, actor, gettext("Only the person who made a sample, or a curator, can keep it.")
+    )
     if not AudioSample.objects.set_aside().filter(pk=sample.pk).update(set_aside_at=None):
         raise NotSetAside
     sample.set_aside_at = None

@@ -280,7 +280,7 @@ def test_a_card_that_waits_is_put_in_order_by_the_last_poll(page, user, taste, m
     assert f'id="job-{job.pk}-aside" hx-swap-oob="true"' in answer and "Also made (2)" in answer
     best, second = job.samples.kept().best_first()
     assert answer.index(f"candidate-{best.pk}") < answer.index(f"candidate-{second.pk}")
-    assert "the best of 4 for" in answer and "2\n        candidates" in answer
+    assert "the best of 4 for" in answer and "2 candidates" in answer
 
 
 def test_a_job_without_a_taste_is_polled_as_before(page, user, model):

@@ -10,6 +10,7 @@ import django_filters as filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
@@ -57,7 +58,7 @@ class WordsFilter(filters.CharFilter):
     """Rows that hold every word, each in any of `fields`."""
 
     def __init__(self, *fields: str, **kwargs: Any) -> None:
-        super().__init__(label="Search", **kwargs)
+        super().__init__(label=gettext_lazy("Search"), **kwargs)
         self.fields = fields
 
     def filter(self, queryset: QuerySet, value: str) -> QuerySet:
@@ -79,10 +80,13 @@ class PromptFilterForm(forms.Form):
         values = super().clean() or self.cleaned_data
         low, high = values.get("tempo_min"), values.get("tempo_max")
         if low is not None and high is not None and low > high:
-            self.add_error("tempo_max", f"The highest tempo ({high}) is below the lowest ({low}).")
+            self.add_error(
+                "tempo_max",
+                gettext("The highest tempo (%(high)s) is below the lowest (%(low)s).") % {"high": high, "low": low},
+            )
         after, before = values.get("created_after"), values.get("created_before")
         if after and before and after > before:
-            self.add_error("created_before", "The last day is before the first.")
+            self.add_error("created_before", gettext("The last day is before the first."))
         return values
 
 
@@ -93,19 +97,27 @@ def _day(label: str) -> dict[str, Any]:
 class PromptFilter(filters.FilterSet):
     """Words (any of them, best match first) and attributes; a tempo range leaves out prompts without a tempo."""
 
-    q = filters.CharFilter(method="filter_words", label="Words", help_text="Any of these words, best match first.")
+    q = filters.CharFilter(
+        method="filter_words", label=gettext_lazy("Words"), help_text="Any of these words, best match first."
+    )
     style = filters.ChoiceFilter(
-        choices=[(term.slug, term.label) for term in STYLES], empty_label="Any style", label="Style"
+        choices=[(term.slug, pgettext_lazy("music", term.name)) for term in STYLES],
+        empty_label=gettext_lazy("Any style"),
+        label=gettext_lazy("Style"),
     )
     mood = filters.ChoiceFilter(
-        choices=[(term.slug, term.label) for term in MOODS], empty_label="Any mood", label="Mood"
+        choices=[(term.slug, pgettext_lazy("music", term.name)) for term in MOODS],
+        empty_label=gettext_lazy("Any mood"),
+        label=gettext_lazy("Mood"),
     )
-    tempo_min = WholeNumberFilter(field_name="tempo", lookup_expr="gte", label="From BPM")
-    tempo_max = WholeNumberFilter(field_name="tempo", lookup_expr="lte", label="To BPM")
-    created_after = MomentFilter(field_name="created_at", lookup_expr="gte", **_day("From"))
-    created_before = MomentFilter(field_name="created_at", lookup_expr="lte", end_of_day=True, **_day("To"))
-    favorites = TruthFilter(method="filter_favorites", label="Only my favourites")
-    mine = TruthFilter(method="filter_mine", label="Only written by me")
+    tempo_min = WholeNumberFilter(field_name="tempo", lookup_expr="gte", label=gettext_lazy("From BPM"))
+    tempo_max = WholeNumberFilter(field_name="tempo", lookup_expr="lte", label=gettext_lazy("To BPM"))
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte", **_day(gettext_lazy("From")))
+    created_before = MomentFilter(
+        field_name="created_at", lookup_expr="lte", end_of_day=True, **_day(gettext_lazy("To"))
+    )
+    favorites = TruthFilter(method="filter_favorites", label=gettext_lazy("Only my favourites"))
+    mine = TruthFilter(method="filter_mine", label=gettext_lazy("Only written by me"))
 
     class Meta:
         model = Prompt

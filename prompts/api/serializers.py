@@ -53,7 +53,7 @@ class StyleField(strict.ChoiceField):
     default_error_messages = {"invalid_choice": "Unknown style: {input}. Known: {choices}."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=[(term.slug, term.label) for term in STYLES], allow_blank=True, **kwargs)
+        super().__init__(choices=[(term.slug, term.name) for term in STYLES], allow_blank=True, **kwargs)
 
 
 class MoodField(strict.ChoiceField):
@@ -62,7 +62,7 @@ class MoodField(strict.ChoiceField):
     default_error_messages = {"invalid_choice": "Unknown mood: {input}. Known: {choices}."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=[(term.slug, term.label) for term in MOODS], allow_blank=True, **kwargs)
+        super().__init__(choices=[(term.slug, term.name) for term in MOODS], allow_blank=True, **kwargs)
 
 
 class AttributesSerializer(ReplaceableSerializer):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from django.utils.text import Truncator
+from django.utils.translation import gettext
 
 from prompts.coach.knowledge import INSTRUMENT_WORDS, MOOD_TEMPOS, MOOD_WORDS, STYLE_PROFILES, STYLE_WORDS, TEMPO_WORDS
 from prompts.wording.reading import Reading
@@ -113,20 +114,32 @@ def remarks_on(reading: Reading) -> tuple[Remark, ...]:
 
 def _remarks(reading: Reading) -> Iterator[Remark]:
     if reading.says_nothing:
-        why = "It knows none of these words, so chance decides. Use plain English words, or choose style and mood."
-        yield Remark("The model does not understand this text", why)
+        why = gettext(
+            "It knows none of these words, so chance decides. Use plain English words, or choose style and mood."
+        )
+        yield Remark(gettext("The model does not understand this text"), why)
     elif reading.unknown_words:
         words = ", ".join(f"“{word}”" for word in reading.unknown_words[:MAX_NAMED])
-        more = f" and {len(reading.unknown_words) - MAX_NAMED} more" if len(reading.unknown_words) > MAX_NAMED else ""
-        why = f"It passes over {words}{more}. Use other, plain English words, or choose style, mood and instruments."
-        yield Remark("Words that the model does not know", why)
+        more = (
+            gettext(" and %(value)s more") % {"value": len(reading.unknown_words) - MAX_NAMED}
+            if len(reading.unknown_words) > MAX_NAMED
+            else ""
+        )
+        why = gettext(
+            "It passes over %(words)s%(more)s. Use other, plain English words, or choose style, mood and instruments."
+        ) % {"words": words, "more": more}
+        yield Remark(gettext("Words that the model does not know"), why)
     if reading.cut:
         words = Truncator(reading.cut).words(8, truncate=" …")
-        why = f"From “{words}” on, your text is more than the model takes. Say it in fewer words."
-        yield Remark("The end of your text is not read", why)
+        why = gettext("From “%(words)s” on, your text is more than the model takes. Say it in fewer words.") % {
+            "words": words
+        }
+        yield Remark(gettext("The end of your text is not read"), why)
     if reading.cut_attributes:
-        why = f"“{reading.cut_attributes}” is more than the model takes. Choose fewer instruments."
-        yield Remark("Not all that you chose is read", why)
+        why = gettext("“%(cut_attributes)s” is more than the model takes. Choose fewer instruments.") % {
+            "cut_attributes": reading.cut_attributes
+        }
+        yield Remark(gettext("Not all that you chose is read"), why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +187,13 @@ def _mentioned_tempo(words: str) -> int | None:
 def _suggest_style(draft: Draft, hints: Hints) -> Suggestion:
     if hints.styles:
         slugs, said = hints.styles, True
-        why = f"Your text speaks of {_spoken(STYLE_BY_SLUG, slugs[0])}; set as the style it leads the prompt."
+        why = gettext("Your text speaks of %(value)s; set as the style it leads the prompt.") % {
+            "value": _spoken(STYLE_BY_SLUG, slugs[0])
+        }
     else:
         slugs, said = _fitting_styles(draft, hints), False
-        why = "Style decides the sound more than anything else; without it the model picks one by chance."
-    return Suggestion("style", "Choose a style", why, _options(STYLE_BY_SLUG, slugs), said)
+        why = gettext("Style decides the sound more than anything else; without it the model picks one by chance.")
+    return Suggestion("style", gettext("Choose a style"), why, _options(STYLE_BY_SLUG, slugs), said)
 
 
 def _fitting_styles(draft: Draft, hints: Hints) -> tuple[str, ...]:
@@ -198,27 +213,31 @@ def _fitting_styles(draft: Draft, hints: Hints) -> tuple[str, ...]:
 def _suggest_instruments(draft: Draft, hints: Hints) -> Suggestion:
     if hints.instruments:
         slugs = hints.instruments[:MAX_HINTED_INSTRUMENTS]
-        why = f"You mention {_spoken(INSTRUMENT_BY_SLUG, *slugs)}; marked as primary, it will be featured."
-        return Suggestion("primary_instruments", "Name the instruments", why, (_together(slugs),), True)
-    why = "Named instruments are what listeners notice first; without them the arrangement is left to chance."
+        why = gettext("You mention %(value)s; marked as primary, it will be featured.") % {
+            "value": _spoken(INSTRUMENT_BY_SLUG, *slugs)
+        }
+        return Suggestion("primary_instruments", gettext("Name the instruments"), why, (_together(slugs),), True)
+    why = gettext("Named instruments are what listeners notice first; without them the arrangement is left to chance.")
     if style := draft.style or next(iter(hints.styles), ""):
         usual = STYLE_PROFILES[style].instruments
         options = (_together(usual[:2]), *_options(INSTRUMENT_BY_SLUG, usual))
     else:
         options = _options(INSTRUMENT_BY_SLUG, ("acoustic-piano", "acoustic-guitar", "analog-synth-pad"))
-    return Suggestion("primary_instruments", "Name the instruments", why, options[:MAX_OPTIONS])
+    return Suggestion("primary_instruments", gettext("Name the instruments"), why, options[:MAX_OPTIONS])
 
 
 def _suggest_mood(draft: Draft, hints: Hints) -> Suggestion:
     if hints.moods:
         slugs, said = hints.moods, True
-        why = f"Your text sounds {_spoken(MOOD_BY_SLUG, slugs[0])}; as the mood it colours the whole clip."
+        why = gettext("Your text sounds %(value)s; as the mood it colours the whole clip.") % {
+            "value": _spoken(MOOD_BY_SLUG, slugs[0])
+        }
     else:
         style = draft.style or next(iter(hints.styles), "")
         usual = STYLE_PROFILES[style].moods if style else ("peaceful", "energetic", "dramatic")
         slugs, said = usual, False
-        why = "Mood steers harmony and dynamics: the same style can be dark or uplifting."
-    return Suggestion("mood", "Set a mood", why, _options(MOOD_BY_SLUG, slugs), said)
+        why = gettext("Mood steers harmony and dynamics: the same style can be dark or uplifting.")
+    return Suggestion("mood", gettext("Set a mood"), why, _options(MOOD_BY_SLUG, slugs), said)
 
 
 def _suggest_tempo(draft: Draft, hints: Hints) -> Suggestion:
@@ -226,14 +245,19 @@ def _suggest_tempo(draft: Draft, hints: Hints) -> Suggestion:
     mood = draft.mood or next(iter(hints.moods), "")
     if hints.tempo is not None:
         tempo, said = hints.tempo, True
-        why = f"What you wrote suggests about {tempo} BPM; stated as a number, it is kept more steadily."
+        why = gettext("What you wrote suggests about %(tempo)s BPM; stated as a number, it is kept more steadily.") % {
+            "tempo": tempo
+        }
     elif style:
         tempo, said = STYLE_PROFILES[style].tempo, False
-        why = f"{tempo} BPM is typical of {STYLE_BY_SLUG[style].spoken}; without a tempo each candidate finds its own."
+        why = gettext("%(tempo)s BPM is typical of %(spoken)s; without a tempo each candidate finds its own.") % {
+            "tempo": tempo,
+            "spoken": STYLE_BY_SLUG[style].spoken,
+        }
     else:
         tempo, said = MOOD_TEMPOS.get(mood, 100), False
-        why = "A tempo keeps candidates comparable; without one each finds its own."
-    return Suggestion("tempo", "Give a tempo", why, (Option(str(tempo), f"{tempo} BPM"),), said)
+        why = gettext("A tempo keeps candidates comparable; without one each finds its own.")
+    return Suggestion("tempo", gettext("Give a tempo"), why, (Option(str(tempo), f"{tempo} BPM"),), said)
 
 
 def _options(vocabulary: Mapping[str, Term], slugs: Sequence[str]) -> tuple[Option, ...]:

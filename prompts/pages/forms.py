@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from prompts.coach.advice import Draft
 from prompts.models import Prompt, PromptSuite, PromptTemplate
@@ -30,7 +31,9 @@ class RoleInput(forms.SelectMultiple):
     """Reads one role's instruments: from the picker's `role-<slug>` radios, or from a plain list of slugs."""
 
     def __init__(self, role: str) -> None:
-        super().__init__(choices=[(term.slug, term.label) for term in INSTRUMENT_BY_SLUG.values()])
+        super().__init__(
+            choices=[(term.slug, pgettext_lazy("music", term.name)) for term in INSTRUMENT_BY_SLUG.values()]
+        )
         self.role = role
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
@@ -49,7 +52,11 @@ class InstrumentsField(forms.Field):
     """
 
     def __init__(self, role: str) -> None:
-        super().__init__(required=False, widget=RoleInput(role), label=f"{role.capitalize()} instruments")
+        super().__init__(
+            required=False,
+            widget=RoleInput(role),
+            label=gettext("%(capitalize)s instruments") % {"capitalize": role.capitalize()},
+        )
 
     def to_python(self, value: Any) -> list[str]:
         return sorted(value or [], key=lambda slug: _ORDER.get(slug, len(_ORDER)))
@@ -94,8 +101,10 @@ class AttributesForm(forms.ModelForm):
             "text": forms.Textarea(
                 attrs={
                     "rows": 4,
-                    "placeholder": "What should it sound like? For example: a calm melody that opens slowly, "
-                    "like a town waking up under snow",
+                    "placeholder": gettext_lazy(
+                        "What should it sound like? For example: a calm melody that opens slowly, like a town "
+                        "waking up under snow"
+                    ),
                     "aria-describedby": "text-counter notes-text",
                 }
             )
@@ -103,8 +112,8 @@ class AttributesForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["style"].choices = [("", "Any style"), *_without_blank(self.fields["style"].choices)]
-        self.fields["mood"].choices = [("", "Any mood"), *_without_blank(self.fields["mood"].choices)]
+        self.fields["style"].choices = [("", gettext("Any style")), *_without_blank(self.fields["style"].choices)]
+        self.fields["mood"].choices = [("", gettext("Any mood")), *_without_blank(self.fields["mood"].choices)]
 
     @property
     def draft(self) -> Draft:
@@ -185,6 +194,7 @@ class SuiteForm(forms.ModelForm):
     class Meta:
         model = PromptSuite
         fields = ("name", "description")
+        labels = {"name": gettext_lazy("Name"), "description": gettext_lazy("Description")}
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
     def validate_unique(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from prompts.api.filters import PromptFilter
 from prompts.models import Prompt
@@ -74,12 +75,16 @@ class History:
         """
         parts = {label: GROUPS[name] for name, label in self.active.items()}
         if self.words:
-            parts[f"the words “{self.request.GET['q'].strip()}”"] = ("q",)
-        without = self._fruitful({f"Without {label}": fields for label, fields in parts.items()})
+            parts[gettext("the words “%(words)s”") % {"words": self.request.GET["q"].strip()}] = ("q",)
+        without = self._fruitful(
+            {gettext("Without %(label)s") % {"label": label}: fields for label, fields in parts.items()}
+        )
         if without or len(parts) < 3:
             return without
         everything = {field for fields in parts.values() for field in fields}
-        return self._fruitful({f"Only {label}": everything - set(fields) for label, fields in parts.items()})
+        return self._fruitful(
+            {gettext("Only %(label)s") % {"label": label}: everything - set(fields) for label, fields in parts.items()}
+        )
 
     def _fruitful(self, choices: dict[str, Iterable[str]]) -> list[Chip]:
         """The choices (label, fields to leave out) that find something, the most first."""
@@ -120,17 +125,17 @@ def recent_searches(request: StudioRequest) -> list[str]:
 
 def _in_words(name: str, values: dict[str, Any], raw: Any) -> str:
     if name == "style":
-        return f"Style: {STYLE_BY_SLUG[values['style']].label}"
+        return gettext("Style: %(label)s") % {"label": STYLE_BY_SLUG[values["style"]].label}
     if name == "mood":
-        return f"Mood: {MOOD_BY_SLUG[values['mood']].label}"
+        return gettext("Mood: %(label)s") % {"label": MOOD_BY_SLUG[values["mood"]].label}
     if name == "tempo":
-        return f"Tempo: {_span(values.get('tempo_min'), values.get('tempo_max'))} BPM"
+        return gettext("Tempo: %(get)s BPM") % {"get": _span(values.get("tempo_min"), values.get("tempo_max"))}
     if name == "date":
-        return f"Made: {_span(raw.get('created_after'), raw.get('created_before'))}"
-    return {"favorites": "My favourites", "mine": "Written by me"}[name]
+        return gettext("Made: %(span)s") % {"span": _span(raw.get("created_after"), raw.get("created_before"))}
+    return {"favorites": gettext("My favourites"), "mine": gettext("Written by me")}[name]
 
 
 def _span(low: object, high: object) -> str:
     if low and high:
-        return f"{low} to {high}"
-    return f"from {low}" if low else f"up to {high}"
+        return gettext("%(low)s to %(high)s") % {"low": low, "high": high}
+    return gettext("from %(low)s") % {"low": low} if low else gettext("up to %(high)s") % {"high": high}

@@ -1,11 +1,12 @@
 """What a prompt's attributes may say: styles, moods and instruments by group.
 
 Pure data, shared by forms, API, admin, the prompt coach and the bundled model's corpus. A slug is what is stored
-and sent through the API; a label is what people see; `spoken` is what the model reads.
+and sent through the API; a label is what people see, in their language; `spoken` is what the model reads, in English.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 MIN_TEMPO = 40
@@ -13,27 +14,47 @@ MAX_TEMPO = 200
 MAX_TEXT_LENGTH = 2000
 
 
+def _as_written(name: str) -> str:
+    return name
+
+
+_translate: Callable[[str], str] = _as_written
+
+
+def translate_with(translate: Callable[[str], str]) -> None:
+    """Say labels through `translate` from now on; without, as in the engine, they are English."""
+    global _translate
+    _translate = translate
+
+
 @dataclass(frozen=True, slots=True)
-class Term:
+class Named:
+    slug: str
+    name: str
+    """In English. `prompts.pages.vocabulary` lists these for translation."""
+
+    @property
+    def label(self) -> str:
+        return _translate(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Term(Named):
     """One word of the vocabulary."""
 
-    slug: str
-    label: str
     spoken: str
 
 
 @dataclass(frozen=True, slots=True)
-class InstrumentGroup:
-    slug: str
-    label: str
+class InstrumentGroup(Named):
     instruments: tuple[Term, ...]
 
 
 def _terms(entries: str, labels: dict[str, str], spoken: dict[str, str]) -> tuple[Term, ...]:
     terms = []
     for slug in entries.split():
-        label = labels.get(slug, slug.replace("-", " ").capitalize())
-        terms.append(Term(slug, label, spoken.get(slug, label.lower())))
+        name = labels.get(slug, slug.replace("-", " ").capitalize())
+        terms.append(Term(slug, name, spoken.get(slug, name.lower())))
     return tuple(terms)
 
 
@@ -131,4 +152,4 @@ INSTRUMENT_GROUPS: tuple[InstrumentGroup, ...] = (
 STYLE_BY_SLUG: dict[str, Term] = {term.slug: term for term in STYLES}
 MOOD_BY_SLUG: dict[str, Term] = {term.slug: term for term in MOODS}
 INSTRUMENT_BY_SLUG: dict[str, Term] = {term.slug: term for group in INSTRUMENT_GROUPS for term in group.instruments}
-INSTRUMENT_CHOICES = [(slug, term.label) for slug, term in INSTRUMENT_BY_SLUG.items()]
+INSTRUMENT_CHOICES = [(slug, term.name) for slug, term in INSTRUMENT_BY_SLUG.items()]

@@ -4,6 +4,7 @@
 import { ElementDeck, SampleDeck } from "./deck.js";
 import { isTyping } from "./keys.js";
 import { clock, drawWaveform } from "./waveform.js";
+import { gettext } from "./words.js";
 
 const SHOW_MS = 40;
 const SEEK_SECONDS = 2;
@@ -114,7 +115,7 @@ class Compare {
   }
 
   fail() {
-    this.root.querySelector("[data-problem]").textContent = "The audio could not be loaded. Press play to try again.";
+    this.root.querySelector("[data-problem]").textContent = gettext("The audio could not be loaded. Press play to try again.");
     this.deck = new SampleDeck(this.tracks.map((track) => track.audio));
     this.deck.hear(this.tracks.indexOf(this.current));
     return false;
@@ -158,7 +159,7 @@ class Compare {
   showState() {
     this.root.toggleAttribute("data-playing", this.playing);
     this.button.parentElement.toggleAttribute("data-playing", this.playing);
-    this.button.setAttribute("aria-label", this.playing ? "Pause" : "Play");
+    this.button.setAttribute("aria-label", this.playing ? gettext("Pause") : gettext("Play"));
     this.button.toggleAttribute("aria-busy", Boolean(this.loading));
   }
 

@@ -1,5 +1,7 @@
 // Copy buttons: data-copy holds the text, or data-copy-from a selector of the element that holds it.
 
+import { gettext } from "./words.js";
+
 async function write(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea"); // pages served without TLS have no clipboard API
@@ -20,9 +22,9 @@ document.addEventListener("click", async (event) => {
   const before = label.dataset.words;
   try {
     await write(button.dataset.copy || source?.value || source?.textContent.trim() || "");
-    label.textContent = "Copied";
+    label.textContent = gettext("Copied");
   } catch {
-    label.textContent = "Select and copy by hand";
+    label.textContent = gettext("Select and copy by hand");
   }
   label.setAttribute("role", "status");
   setTimeout(() => { label.textContent = before; }, 2000);

@@ -1,5 +1,7 @@
 // What happens around HTMX requests: a refused form shows its errors, a failed one keeps the page and offers "Try again".
 
+import { gettext } from "./words.js";
+
 const REFUSED = new Set([400, 409, 422]);
 
 function isFragment(body) {
@@ -35,7 +37,7 @@ function toast(words, retry) {
   const again = document.createElement("button");
   again.type = "button";
   again.className = "link-button";
-  again.textContent = "Try again";
+  again.textContent = gettext("Try again");
   again.addEventListener("click", () => {
     box.remove();
     retry();
@@ -44,7 +46,7 @@ function toast(words, retry) {
   close.type = "button";
   close.className = "toast-close";
   close.dataset.closeToast = "";
-  close.setAttribute("aria-label", "Dismiss");
+  close.setAttribute("aria-label", gettext("Dismiss"));
   close.textContent = "×";
   box.append(text, again, close);
   document.getElementById("toasts")?.append(box);
@@ -73,11 +75,15 @@ function sentenceOf(xhr) {
 
 document.addEventListener("htmx:responseError", (event) => {
   const { xhr } = event.detail;
-  const words = { 403: "You may not do this.", 404: "This is no longer there.", 429: "Too many requests. Wait a moment." };
-  failed(event, sentenceOf(xhr) || words[xhr.status] || "The studio could not answer.");
+  const words = {
+    403: gettext("You may not do this."),
+    404: gettext("This is no longer there."),
+    429: gettext("Too many requests. Wait a moment."),
+  };
+  failed(event, sentenceOf(xhr) || words[xhr.status] || gettext("The studio could not answer."));
 });
-document.addEventListener("htmx:sendError", (event) => failed(event, "The studio cannot be reached."));
-document.addEventListener("htmx:timeout", (event) => failed(event, "The studio took too long to answer."));
+document.addEventListener("htmx:sendError", (event) => failed(event, gettext("The studio cannot be reached.")));
+document.addEventListener("htmx:timeout", (event) => failed(event, gettext("The studio took too long to answer.")));
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.detail.successful) return;
   const { verb, path } = event.detail.requestConfig;

@@ -2,6 +2,7 @@
 // Pointer or arrow keys choose a point, dragging zooms in, a double click shows everything again.
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { gettext, interpolate } from "./words.js";
 
 const POLL_MS = 4000;
 const MOST_SERIES = 5;
@@ -88,7 +89,7 @@ class Chart {
       ...this.size(),
       scales: { x: { time: false } },
       axes: [{ ...line, size: 36, incrs: WHOLE_STEPS }, { ...line, size: 64, values: (_, ticks) => ticks.map(figureOf) }],
-      series: [{ label: "Step" }, ...series],
+      series: [{ label: gettext("Step") }, ...series],
       legend: { show: false },
       cursor: { y: false, dataIdx: (plot, side, hovered) => (side ? nearestValue(plot.data[side], hovered) ?? hovered : hovered) },
       hooks: { setCursor: [(plot) => this.tell(plot.cursor.idx)] },
@@ -133,9 +134,10 @@ class Chart {
       if (place === null) return [];
       const there = this.data[0][place];
       if (there === step) at ??= curve.times[curve.steps.indexOf(step)];
-      return [`${curve.label} ${figureOf(this.data[side + 1][place])}${there === step ? "" : ` (step ${there})`}`];
+      const elsewhere = there === step ? "" : ` ${interpolate(gettext("(step %(step)s)"), { step: there })}`;
+      return [`${curve.label} ${figureOf(this.data[side + 1][place])}${elsewhere}`];
     });
-    this.readout.textContent = [`Step ${step}`, ...parts, ...(at ? [clock(at)] : [])].join(" · ");
+    this.readout.textContent = [interpolate(gettext("Step %(step)s"), { step }), ...parts, ...(at ? [clock(at)] : [])].join(" · ");
   }
 
   moveByKey(event) {

@@ -2,6 +2,8 @@
 // marked and counted and can be reset, and leaving with unsaved changes asks first. Without this script the same
 // buttons send the form, which comes back filled in.
 
+import { gettext, interpolate, ngettext } from "./words.js";
+
 const form = document.querySelector("[data-training-form]");
 const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 const presets = read("preset-values") ?? [];
@@ -48,8 +50,9 @@ function markChanges() {
     if (differs) count += 1;
   }
   const words = form.querySelector("[data-change-count]");
-  const said = count === 0 ? "As in the experiment; change what this run shall do differently"
-    : `${count} ${count === 1 ? "value differs" : "values differ"} from the experiment's`;
+  const said = count === 0 ? gettext("As in the experiment; change what this run shall do differently")
+    : interpolate(ngettext(
+      "%(count)s value differs from the experiment's", "%(count)s values differ from the experiment's", count), { count });
   if (words.textContent !== said) words.textContent = said;
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from text2song.pages.language import words_url
 from text2song.pages.navigation import GUEST_SECTIONS, MENU, SECTIONS, links
 from text2song.pages.overview import status
 from text2song.workforce import workforce_of
@@ -22,4 +23,5 @@ def studio(request: HttpRequest) -> dict[str, Any]:
         "studio_links": links(menu, request.path, user),
         "studio_status": SimpleLazyObject(lambda: status(workforce)),
         "workforce": workforce,
+        "words_url": SimpleLazyObject(words_url),
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,78 +44,78 @@ class Link:
 
 
 SECTIONS = (
-    Section("Overview", "overview", "o", "overview"),
-    Section("Teach the studio", "rounds", "e", "book", paths=("/teach/",)),
+    Section(gettext_lazy("Overview"), "overview", "o", "overview"),
+    Section(gettext_lazy("Teach the studio"), "rounds", "e", "book", paths=("/teach/",)),
     Section(
-        "Create",
+        gettext_lazy("Create"),
         "create",
         "c",
         "create",
         paths=("/create/",),
         children=(
-            Section("Prompts", "prompts", paths=("/prompts/",)),
-            Section("Templates", "templates", paths=("/templates/",)),
-            Section("Suites", "suites", paths=("/suites/",)),
+            Section(gettext_lazy("Prompts"), "prompts", paths=("/prompts/",)),
+            Section(gettext_lazy("Templates"), "templates", paths=("/templates/",)),
+            Section(gettext_lazy("Suites"), "suites", paths=("/suites/",)),
         ),
     ),
     Section(
-        "Library",
+        gettext_lazy("Library"),
         "library",
         "l",
         "library",
         paths=("/library/", "/samples/"),
         children=(
-            Section("Favourites", "favorites", paths=("/favorites/",)),
-            Section("Compare", "compare", paths=("/compare/",)),
-            Section("Feedback", "feedback", paths=("/feedback/",)),
+            Section(gettext_lazy("Favourites"), "favorites", paths=("/favorites/",)),
+            Section(gettext_lazy("Compare"), "compare", paths=("/compare/",)),
+            Section(gettext_lazy("Feedback"), "feedback", paths=("/feedback/",)),
         ),
     ),
-    Section("Listen", "listen", "i", "listen", paths=("/listen/",)),
+    Section(gettext_lazy("Listen"), "listen", "i", "listen", paths=("/listen/",)),
     Section(
-        "Tests",
+        gettext_lazy("Tests"),
         "tests",
         "t",
         "tests",
         paths=("/tests/",),
         children=(
-            Section("Leaderboard", "leaderboard", paths=("/leaderboard/",)),
-            Section("Raters", "raters", paths=("/tests/raters/",), staff=True),
-            Section("Invitations", "invitations", paths=("/tests/invitations/",), staff=True),
+            Section(gettext_lazy("Leaderboard"), "leaderboard", paths=("/leaderboard/",)),
+            Section(gettext_lazy("Raters"), "raters", paths=("/tests/raters/",), staff=True),
+            Section(gettext_lazy("Invitations"), "invitations", paths=("/tests/invitations/",), staff=True),
         ),
     ),
-    Section("Datasets", "datasets", "d", "datasets", paths=("/datasets/",)),
+    Section(gettext_lazy("Datasets"), "datasets", "d", "datasets", paths=("/datasets/",)),
     Section(
-        "Adapters",
+        gettext_lazy("Adapters"),
         "adapters",
         "a",
         "adapters",
         paths=("/adapters/",),
-        children=(Section("Tastes", "tastes", paths=("/tastes/",)),),
+        children=(Section(gettext_lazy("Tastes"), "tastes", paths=("/tastes/",)),),
     ),
-    Section("Training", "training", "r", "training", paths=("/training/",)),
-    Section("Jobs", "jobs", "j", "jobs", paths=("/jobs/",)),
+    Section(gettext_lazy("Training"), "training", "r", "training", paths=("/training/",)),
+    Section(gettext_lazy("Jobs"), "jobs", "j", "jobs", paths=("/jobs/",)),
     Section(
-        "Settings",
+        gettext_lazy("Settings"),
         "settings",
         "s",
         "settings",
         paths=("/settings/",),
         children=(
-            Section("Models", "models", paths=("/settings/models/",)),
-            Section("Generation", "settings-generation", paths=("/settings/generation/",)),
-            Section("Training", "settings-training", paths=("/settings/training/",)),
-            Section("API keys", "settings-keys", paths=("/settings/keys/",)),
+            Section(gettext_lazy("Models"), "models", paths=("/settings/models/",)),
+            Section(gettext_lazy("Generation"), "settings-generation", paths=("/settings/generation/",)),
+            Section(gettext_lazy("Training"), "settings-training", paths=("/settings/training/",)),
+            Section(gettext_lazy("API keys"), "settings-keys", paths=("/settings/keys/",)),
         ),
     ),
 )
 
-GUEST_SECTIONS = (Section("Tests", "tests", "t", "tests", paths=("/tests/",)),)
+GUEST_SECTIONS = (Section(gettext_lazy("Tests"), "tests", "t", "tests", paths=("/tests/",)),)
 """What somebody who came by an invitation can use."""
 
 MENU = (
-    Section("Favourites", "favorites", icon="heart"),
-    Section("API documentation", "api-docs", icon="book"),
-    Section("Curation", "admin:index", icon="shield", staff=True),
+    Section(gettext_lazy("Favourites"), "favorites", icon="heart"),
+    Section(gettext_lazy("API documentation"), "api-docs", icon="book"),
+    Section(gettext_lazy("Curation"), "admin:index", icon="shield", staff=True),
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db.models import Max
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from adapters.models import Adapter, Taste
 from datasets_app.models import Dataset
@@ -19,7 +20,11 @@ from text2song.pages.navigation import url_or_empty
 from text2song.workforce import Workforce
 from training.models import Round, TrainingRun
 
-STANDS = {"default": "The queue", "generation": "Generation", "training": "Training"}
+STANDS = {
+    "default": gettext_lazy("The queue"),
+    "generation": gettext_lazy("Generation"),
+    "training": gettext_lazy("Training"),
+}
 """What stands still when nobody does the work of a cluster."""
 ENOUGH_ANSWERS = 100
 """Of one person, since something was learned from answers last: they are enough (`docs/taste.md`)."""
@@ -47,8 +52,8 @@ def what_stands_still(workforce: Workforce) -> str:
     """Such as “Generation stands still”; empty when nothing does."""
     crews = workforce.standing_still
     if len(crews) > 1:
-        return f"{len(crews)} queues stand still"
-    return f"{STANDS[crews[0].cluster]} stands still" if crews else ""
+        return gettext("%(crews)s queues stand still") % {"crews": len(crews)}
+    return gettext("%(crew)s stands still") % {"crew": STANDS[crews[0].cluster]} if crews else ""
 
 
 # -- the rules -------------------------------------------------------------------------------------------------------
@@ -58,7 +63,7 @@ def _standing_still(reader: User, workforce: Workforce) -> NextStep | None:
     if not workforce.standing_still:
         return None
     workers = f"{url_or_empty('settings')}#workers"
-    return NextStep(what_stands_still(workforce), workforce.notice, workers, "See the workers", is_notice=True)
+    return NextStep(what_stands_still(workforce), workforce.notice, workers, gettext("See the workers"), is_notice=True)
 
 
 def _round_that_waits(reader: User, workforce: Workforce) -> NextStep | None:
@@ -66,7 +71,12 @@ def _round_that_waits(reader: User, workforce: Workforce) -> NextStep | None:
     if mine is None or (mine.is_under_way and not mine.asks_its_owner):
         return None
     text = f"{mine.get_step_display()}. {mine.told}".strip()
-    return NextStep(f"Round {mine.number} waits for you", text, url_or_empty("round-detail", mine.pk), "Go on")
+    return NextStep(
+        gettext("Round %(number)s waits for you") % {"number": mine.number},
+        text,
+        url_or_empty("round-detail", mine.pk),
+        gettext("Go on"),
+    )
 
 
 def _blind_test(reader: User, workforce: Workforce) -> NextStep | None:
@@ -74,9 +84,16 @@ def _blind_test(reader: User, workforce: Workforce) -> NextStep | None:
         progress = rater_progress(rater=reader, test=test)
         left = progress.total - progress.judged
         if left > 0:
-            text = f"{left} trial{'' if left == 1 else 's'} of two clips are left for you. What you say decides."
+            text = ngettext(
+                "%(left)s trial of two clips are left for you. What you say decides.",
+                "%(left)s trials of two clips are left for you. What you say decides.",
+                left,
+            ) % {"left": left}
             return NextStep(
-                f"{test.blind_name} waits for your ears", text, url_or_empty("test-listen", test.pk), "Listen"
+                gettext("%(blind_name)s waits for your ears") % {"blind_name": test.blind_name},
+                text,
+                url_or_empty("test-listen", test.pk),
+                "Listen",
             )
     return None
 
@@ -85,8 +102,10 @@ def _failed_job(reader: User, workforce: Workforce) -> NextStep | None:
     newest = _jobs_of(reader).first()
     if newest is None or newest.state != GenerationJob.State.FAILED:
         return None
-    text = newest.error or "It gave no reason."
-    return NextStep("Your newest job failed", text, url_or_empty("job-detail", newest.pk), "See what to do")
+    text = newest.error or gettext("It gave no reason.")
+    return NextStep(
+        gettext("Your newest job failed"), text, url_or_empty("job-detail", newest.pk), gettext("See what to do")
+    )
 
 
 def _unjudged_clips(reader: User, workforce: Workforce) -> NextStep | None:
@@ -98,18 +117,20 @@ def _unjudged_clips(reader: User, workforce: Workforce) -> NextStep | None:
     if clips.filter(job=newest.job, pk__in=samples_judged_by(reader)).exists():
         return None
     text = f"“{newest.job.prompt}”"
-    return NextStep("Listen to your newest candidates", text, url_or_empty("job-detail", newest.job_id), "Listen")
+    return NextStep(
+        gettext("Listen to your newest candidates"), text, url_or_empty("job-detail", newest.job_id), "Listen"
+    )
 
 
 def _own_work(reader: User, workforce: Workforce) -> NextStep | None:
     jobs, runs = _jobs_of(reader).unfinished(), TrainingRun.objects.unfinished().filter(created_by=reader)
     if count := jobs.count():
-        text = f"{count} of your jobs are" if count > 1 else "Your job is"
-        text += " in the works. Candidates appear as they are made."
-        return NextStep("Watch your music being made", text, url_or_empty("job-detail", jobs[0].pk), "Watch")
+        text = gettext("%(count)s of your jobs are") % {"count": count} if count > 1 else gettext("Your job is")
+        text += gettext(" in the works. Candidates appear as they are made.")
+        return NextStep(gettext("Watch your music being made"), text, url_or_empty("job-detail", jobs[0].pk), "Watch")
     if (run := runs.first()) is not None:
-        text = f"{run} is in the works."
-        return NextStep("Watch your adapter being trained", text, url_or_empty("run-detail", run.pk), "Watch")
+        text = gettext("%(run)s is in the works.") % {"run": run}
+        return NextStep(gettext("Watch your adapter being trained"), text, url_or_empty("run-detail", run.pk), "Watch")
     return None
 
 
@@ -119,11 +140,11 @@ def _finished_run(reader: User, workforce: Workforce) -> NextStep | None:
     if run is None or run.is_unfinished:
         return None
     if run.state == TrainingRun.State.FAILED:
-        return NextStep(f"{run} failed", run.error, url_or_empty("run-detail", run.pk), "See what to do")
+        return NextStep(f"{run} failed", run.error, url_or_empty("run-detail", run.pk), gettext("See what to do"))
     if run.adapter is None or not _may_be_tried(run.adapter, reader):
         return None
-    text = f"{run} is complete. Make something with what it learned."
-    return NextStep(f"Try {run.adapter.label}", text, _create_with(run.adapter), "Make music with it")
+    text = gettext("%(run)s is complete. Make something with what it learned.") % {"run": run}
+    return NextStep(f"Try {run.adapter.label}", text, _create_with(run.adapter), gettext("Make music with it"))
 
 
 def _enough_answers(reader: User, workforce: Workforce) -> NextStep | None:
@@ -135,28 +156,35 @@ def _enough_answers(reader: User, workforce: Workforce) -> NextStep | None:
     count = sum(given.count() for given in mine)
     if count < ENOUGH_ANSWERS:
         return None
-    text = f"You have given {count} answers that nothing was learned from yet: they are enough."
+    text = gettext("You have given %(count)s answers that nothing was learned from yet: they are enough.") % {
+        "count": count
+    }
     if reader.is_staff:
-        return NextStep("Make a dataset of what was said", text, url_or_empty("dataset-create"), "Build it")
-    return NextStep("Let the studio learn your taste", text, url_or_empty("taste-new"), "Learn it")
+        return NextStep(
+            gettext("Make a dataset of what was said"), text, url_or_empty("dataset-create"), gettext("Build it")
+        )
+    return NextStep(gettext("Let the studio learn your taste"), text, url_or_empty("taste-new"), gettext("Learn it"))
 
 
 def _untried_adapter(reader: User, workforce: Workforce) -> NextStep | None:
     newest = Adapter.objects.active().select_related("base_model").order_by("-created_at").first()
     if newest is None or not _may_be_tried(newest, reader):
         return None
-    text = "It is the newest adapter, and you have not made anything with it."
-    return NextStep(f"Try {newest.label}", text, _create_with(newest), "Make music with it")
+    text = gettext("It is the newest adapter, and you have not made anything with it.")
+    return NextStep(f"Try {newest.label}", text, _create_with(newest), gettext("Make music with it"))
 
 
 def _prompt(reader: User, workforce: Workforce) -> NextStep:
     if not _jobs_of(reader).exists():
-        text = (
+        text = gettext(
             "Say what you would like to hear. A few candidates are made from it, and you listen to them side by side."
         )
-        return NextStep("Write your first prompt", text, url_or_empty("create"), "Write a prompt")
+        return NextStep(gettext("Write your first prompt"), text, url_or_empty("create"), gettext("Write a prompt"))
     return NextStep(
-        "Try another prompt", "Every clip you judge teaches the studio.", url_or_empty("create"), "Write a prompt"
+        gettext("Try another prompt"),
+        gettext("Every clip you judge teaches the studio."),
+        url_or_empty("create"),
+        gettext("Write a prompt"),
     )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext, ngettext
 
 from adapters.models import Adapter
 from datasets_app.models import Dataset
@@ -109,21 +110,21 @@ def stations(totals: Figures, workforce: Workforce) -> list[Station]:
     """Generate, Listen, Dataset, Train, Adapter, in the order music goes through them."""
     return [
         Station(
-            "Generate",
+            gettext("Generate"),
             "create",
-            "Prompts become candidates",
+            gettext("Prompts become candidates"),
             url_or_empty("create"),
             totals.generations,
-            "job" if totals.generations == 1 else "jobs",
+            ngettext("job", "jobs", totals.generations),
             *_motion(totals.active, "generation", workforce),
         ),
         Station(
-            "Listen",
+            gettext("Listen"),
             "listen",
-            "Ears decide what is good",
+            gettext("Ears decide what is good"),
             url_or_empty("listen") or _waiting_url(),
             totals.waiting,
-            "sample waits for ears" if totals.waiting == 1 else "samples wait for ears",
+            ngettext("sample waits for ears", "samples wait for ears", totals.waiting),
         ),
         _datasets(workforce),
         _training(workforce),
@@ -136,33 +137,42 @@ def _motion(unfinished: int, cluster: str, workforce: Workforce) -> tuple[str, b
     if not unfinished:
         return "", True
     if workforce.crews[cluster].stands_still:
-        return f"{unfinished} stand{'s' if unfinished == 1 else ''} still", False
-    return f"{unfinished} at work", True
+        return ngettext("%(unfinished)s stands still", "%(unfinished)s stand still", unfinished) % {
+            "unfinished": unfinished
+        }, False
+    return gettext("%(unfinished)s at work") % {"unfinished": unfinished}, True
 
 
 def _training(workforce: Workforce) -> Station:
     unfinished = Q(state__in=TrainingRun.UNFINISHED)
     counts = TrainingRun.objects.aggregate(total=Count("pk"), active=Count("pk", filter=unfinished))
-    unit = "run" if counts["total"] == 1 else "runs"
+    unit = ngettext("run", "runs", counts["total"])
     motion = _motion(counts["active"], "training", workforce)
-    purpose = "A LoRA adapter learns the taste"
-    return Station("Train", "training", purpose, url_or_empty("training"), counts["total"], unit, *motion)
+    purpose = gettext("A LoRA adapter learns the taste")
+    return Station(gettext("Train"), "training", purpose, url_or_empty("training"), counts["total"], unit, *motion)
 
 
 def _datasets(workforce: Workforce) -> Station:
     living = Dataset.objects.visible()
     counts = living.aggregate(total=Count("pk"), unfinished=Count("pk", filter=Q(state__in=("queued", "building"))))
-    unit = "dataset" if counts["total"] == 1 else "datasets"
+    unit = ngettext("dataset", "datasets", counts["total"])
     motion = _motion(counts["unfinished"], "default", workforce)
     url = url_or_empty("datasets")
-    return Station("Dataset", "datasets", "Judgements become training data", url, counts["total"], unit, *motion)
+    return Station(
+        gettext("Dataset"), "datasets", gettext("Judgements become training data"), url, counts["total"], unit, *motion
+    )
 
 
 def _adapters() -> Station:
     counts = Adapter.objects.visible().aggregate(total=Count("pk"), active=Count("pk", filter=Q(is_active=True)))
-    unit = f"of {counts['total']} active"
+    unit = gettext("of %(total)s active") % {"total": counts["total"]}
     return Station(
-        "Adapter", "adapters", "The better sound goes back in", url_or_empty("adapters"), counts["active"], unit
+        gettext("Adapter"),
+        "adapters",
+        gettext("The better sound goes back in"),
+        url_or_empty("adapters"),
+        counts["active"],
+        unit,
     )
 
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -68,12 +69,12 @@ def revoke(request: StudioRequest, digest: str) -> HttpResponse:
     key = get_object_or_404(ApiKey, pk=digest, user=request.user)
     if request.method == "POST":
         revoke_key(key=key, by=request.user)
-        messages.success(request, f"The key “{key.name}” no longer works.")
+        messages.success(request, gettext("The key “%(key_name)s” no longer works.") % {"key_name": key.name})
         return redirect("settings-keys")
     return confirm_page(
         request,
-        title=f"Revoke the key “{key.name}”?",
-        text="Scripts that use it are refused from now on. This cannot be undone.",
-        confirm_label="Revoke",
+        title=gettext("Revoke the key “%(key_name)s”?") % {"key_name": key.name},
+        text=gettext("Scripts that use it are refused from now on. This cannot be undone."),
+        confirm_label=gettext("Revoke"),
         cancel_url=reverse("settings-keys"),
     )

@@ -37,7 +37,7 @@ def notice_of_crew(context: template.Context, cluster: str) -> str:
 @register.filter
 def with_code(text: Any) -> SafeString:
     """Text in which what stands between backticks is code."""
-    return mark_safe(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))
+    return mark_safe(re.sub("`([^`]+)`", r"<code>\1</code>", escape(str(text))))
 
 
 def _workforce(context: template.Context) -> Workforce:

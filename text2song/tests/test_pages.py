@@ -43,7 +43,7 @@ LISTS = (
     "rounds",
     "round-new",
 )
-PUBLIC = {"sign-in", "app-manifest", "sign-out", "healthz", "readyz", "metrics"}
+PUBLIC = {"sign-in", "app-manifest", "sign-out", "set-language", "healthz", "readyz", "metrics"}
 
 
 class InlineFinder(HTMLParser):

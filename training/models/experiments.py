@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.validators import MinLengthValidator, RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter
 from datasets_app.models import Dataset
@@ -25,8 +27,8 @@ from training.runs import yardstick
 from training.runs.yardstick import Yardstick
 
 NAME_LENGTH = 200
-NAME_MESSAGE = f"Give it a name of 1 to {NAME_LENGTH} characters."
-NO_NUL = RegexValidator("\x00", inverse_match=True, message="Leave out the character NUL.")
+NAME_MESSAGE = format_lazy(gettext_lazy("Give it a name of 1 to {name_length} characters."), name_length=NAME_LENGTH)
+NO_NUL = RegexValidator("\x00", inverse_match=True, message=gettext_lazy("Leave out the character NUL."))
 
 
 class Experiment(UUIDModel):
@@ -38,10 +40,10 @@ class Experiment(UUIDModel):
     """
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        RUNNING = "running", "Running"
-        COMPLETED = "completed", "Completed"
-        FAILED = "failed", "Failed"
+        DRAFT = "draft", gettext_lazy("Draft")
+        RUNNING = "running", gettext_lazy("Running")
+        COMPLETED = "completed", gettext_lazy("Completed")
+        FAILED = "failed", gettext_lazy("Failed")
 
     name = models.CharField(
         max_length=NAME_LENGTH,
@@ -127,17 +129,17 @@ class TrainingRun(Work, UUIDModel):
     """
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        COMPLETED = "completed", "Completed"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        QUEUED = "queued", gettext_lazy("Queued")
+        RUNNING = "running", gettext_lazy("Running")
+        COMPLETED = "completed", gettext_lazy("Completed")
+        FAILED = "failed", gettext_lazy("Failed")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
 
     RESUMABLE: ClassVar[tuple[str, ...]] = (State.FAILED, State.CANCELLED)
     CLUSTER: ClassVar[Cluster] = "training"
-    GAVE_UP: ClassVar[str] = (
-        "The worker died {attempts} times during this run without getting any further, most likely for lack of memory. "
-        "{remedy} Then start a new run."
+    GAVE_UP: ClassVar[str] = gettext_lazy(
+        "The worker died {attempts} times during this run without getting any further, most "
+        "likely for lack of memory. {remedy} Then start a new run."
     )
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
@@ -245,7 +247,7 @@ class TrainingRun(Work, UUIDModel):
 
     @property
     def result_name(self) -> str:
-        return "Loss" if self.best_value is None else "Held-out loss"
+        return "Loss" if self.best_value is None else gettext("Held-out loss")
 
     def gave_up(self) -> str:
         return self.GAVE_UP.format(attempts=self.MAX_ATTEMPTS, remedy=self.training_config.memory_remedy)
@@ -331,7 +333,7 @@ class TrainingRun(Work, UUIDModel):
 
         moved = super().take_up()
         if moved and self.is_waiting:
-            told = "The worker stopped; the run waits to go on from its newest checkpoint."
+            told = gettext("The worker stopped; the run waits to go on from its newest checkpoint.")
             write_line(self, told, LogLine.Level.WARNING)
         elif moved:
             write_line(self, self.error, LogLine.Level.ERROR)
@@ -374,17 +376,21 @@ class MetricPoint(models.Model):
         constraints = [models.UniqueConstraint(fields=["run", "name", "step"], name="metric_once_per_step")]
 
     def __str__(self) -> str:
-        return f"{self.name} = {self.value:g} at step {self.step}"
+        return gettext("%(name)s = %(value)s at step %(step)s") % {
+            "name": self.name,
+            "value": f"{self.value:g}",
+            "step": self.step,
+        }
 
 
 class LogLine(models.Model):
     """A sentence of a run's log; `number` counts from 1 within the run."""
 
     class Level(models.TextChoices):
-        INFO = "info", "Information"
-        SUCCESS = "success", "Success"
-        WARNING = "warning", "Warning"
-        ERROR = "error", "Error"
+        INFO = "info", gettext_lazy("Information")
+        SUCCESS = "success", gettext_lazy("Success")
+        WARNING = "warning", gettext_lazy("Warning")
+        ERROR = "error", gettext_lazy("Error")
 
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="log_lines")
     number = models.PositiveIntegerField()

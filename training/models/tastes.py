@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Taste
 from adapters.models import names as validators
@@ -27,13 +28,13 @@ class TasteFit(Work, UUIDModel):
     """
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        COMPLETED = "completed", "Completed"
-        FAILED = "failed", "Failed"
+        QUEUED = "queued", gettext_lazy("Queued")
+        RUNNING = "running", gettext_lazy("Running")
+        COMPLETED = "completed", gettext_lazy("Completed")
+        FAILED = "failed", gettext_lazy("Failed")
 
     CLUSTER: ClassVar[Cluster] = "generation"
-    BROKEN: ClassVar[str] = "Fitting it failed unexpectedly. The log has the details; try again."
+    BROKEN: ClassVar[str] = gettext_lazy("Fitting it failed unexpectedly. The log has the details; try again.")
 
     name = models.CharField(max_length=validators.NAME_LENGTH, validators=[validators.validate_name])
     base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="taste_fits")
@@ -60,7 +61,7 @@ class TasteFit(Work, UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"Fit of {self.name}"
+        return gettext("Fit of %(name)s") % {"name": self.name}
 
     @property
     def chosen_by(self) -> dict[str, Any]:

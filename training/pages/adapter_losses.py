@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+
 from adapters.models import Adapter
 from adapters.pages.listing import Measure
 from training.config import Method
@@ -26,7 +28,11 @@ def side_by_side(adapters: Sequence[Adapter]) -> list[Measure]:
         return []
     names = [_loss(config) for config in configs]
     if len(set(names)) > 1:
-        return [Measure("Loss", names, verdict="Not comparable: losses of different methods measure different things.")]
+        return [
+            Measure(
+                "Loss", names, verdict=gettext("Not comparable: losses of different methods measure different things.")
+            )
+        ]
     differing = differences(
         [Yardstick.of(made.training_config, made.training_config.get("dataset_hash")) for made in adapters]
     )
@@ -37,7 +43,7 @@ def _loss(config: dict[str, Any]) -> str:
     """As in "dpo (sigmoid)"."""
     method = config.get("method")
     if not method:
-        return "not known"
+        return gettext("not known")
     form = config.get(FORMS.get(method, ""))
     return f"{method} ({form})" if form else str(method)
 
@@ -48,5 +54,9 @@ def _compared(name: str, values: Sequence[float | None], differing: Sequence[str
     if one is None or other is None or one == other:
         return Measure(name, words)
     if differing:
-        return Measure(name, words, verdict=f"They differ in {', '.join(differing)}: neither is ahead for it.")
+        return Measure(
+            name,
+            words,
+            verdict=gettext("They differ in %(join)s: neither is ahead for it.") % {"join": ", ".join(differing)},
+        )
     return Measure(name, words, int(other < one), "lower")

@@ -11,6 +11,8 @@ from django import forms
 from django.core.validators import MaxValueValidator
 from django.db.models import Q
 from django.utils.functional import cached_property
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter
 from datasets_app.models import Dataset
@@ -24,18 +26,18 @@ FIRST = ("epochs", "batch_size", "learning_rate", "lora_r", "lora_alpha")
 """Settings that show first, in this order; the rest is advanced. The method stands beside the dataset."""
 
 MODULES = {
-    "q_proj": "q_proj: what attention looks for (attention, recommended)",
-    "k_proj": "k_proj: what there is to be found (attention, recommended)",
-    "v_proj": "v_proj: what is passed on (attention, recommended)",
-    "out_proj": "out_proj: how it is put together (attention, recommended)",
-    "fc1": "fc1: the way into the feed-forward layer (optional)",
-    "fc2": "fc2: the way out of the feed-forward layer (optional)",
+    "q_proj": gettext_lazy("q_proj: what attention looks for (attention, recommended)"),
+    "k_proj": gettext_lazy("k_proj: what there is to be found (attention, recommended)"),
+    "v_proj": gettext_lazy("v_proj: what is passed on (attention, recommended)"),
+    "out_proj": gettext_lazy("out_proj: how it is put together (attention, recommended)"),
+    "fc1": gettext_lazy("fc1: the way into the feed-forward layer (optional)"),
+    "fc2": gettext_lazy("fc2: the way out of the feed-forward layer (optional)"),
 }
 METHODS = {
-    Method.SFT: "sft: imitate liked clips",
-    Method.DPO: "dpo: learn from pairs of which one was preferred",
-    Method.KTO: "kto: learn from clips rated good or bad",
-    Method.RANKING: "ranking: learn from clips in an order",
+    Method.SFT: gettext_lazy("sft: imitate liked clips"),
+    Method.DPO: gettext_lazy("dpo: learn from pairs of which one was preferred"),
+    Method.KTO: gettext_lazy("kto: learn from clips rated good or bad"),
+    Method.RANKING: gettext_lazy("ranking: learn from clips in an order"),
 }
 PRESET_KEYS = tuple(dict.fromkeys(key for values in PRESETS.values() for key in values))
 
@@ -114,7 +116,7 @@ class ConfigForm(forms.Form):
     def advanced(self) -> list[SettingGroup]:
         rest = [spec for spec in fields(TrainingConfig) if spec.name not in (*FIRST, "method")]
         return [
-            SettingGroup(group, [self._setting(spec.name) for spec in specs])
+            SettingGroup(gettext(group), [self._setting(spec.name) for spec in specs])
             for group in Group
             if (specs := [spec for spec in rest if spec.metadata["group"] is group])
         ]
@@ -143,11 +145,11 @@ class ConfigForm(forms.Form):
 def config_field(spec: Field[Any]) -> forms.Field:
     """The form field of a setting. Ranges are checked by `TrainingConfig`; here values get their kind."""
     facts, kind = spec.metadata, get_type_hints(TrainingConfig)[spec.name]
-    shared: dict[str, Any] = {"label": facts["label"], "help_text": purpose(facts)}
+    shared: dict[str, Any] = {"label": gettext(facts["label"]), "help_text": purpose(facts)}
     if kind is bool:
         return forms.BooleanField(required=False, **shared)
     if spec.name == "target_modules":
-        required = {"required": "Choose at least one module."}
+        required = {"required": gettext("Choose at least one module.")}
         widget = forms.CheckboxSelectMultiple
         return forms.MultipleChoiceField(choices=MODULES, widget=widget, error_messages=required, **shared)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -158,7 +160,11 @@ def config_field(spec: Field[Any]) -> forms.Field:
 
 def _number_field(spec: Field[Any], kind: type, shared: dict[str, Any]) -> forms.Field:
     facts = spec.metadata
-    words = f"{facts['label']} must be {'a whole number' if kind is int else 'a number'}, {range_in_words(facts)}."
+    words = gettext("%(label)s must be %(number)s, %(facts)s.") % {
+        "label": gettext(facts["label"]),
+        "number": gettext("a whole number") if kind is int else gettext("a number"),
+        "facts": range_in_words(facts),
+    }
     limits = {"min": facts["low"], "max": facts["high"], "step": "1" if kind is int else "any"}
     attrs = {name: f"{value}" for name, value in limits.items() if value is not None} | {"autocomplete": "off"}
     errors = {"required": words, "invalid": words}
@@ -192,14 +198,15 @@ class DatasetField(forms.ModelChoiceField):
 class ExperimentForm(ConfigForm):
     """What an experiment is called, what it trains on, and how."""
 
-    FITTING = ("", "What is usual for the dataset")
+    FITTING = ("", gettext_lazy("What is usual for the dataset"))
 
     name = forms.CharField(
         max_length=NAME_LENGTH,
-        help_text="What you want to find out: “warmer strings”, “does beta 0.3 hold the tempo?”",
+        help_text=gettext_lazy("What you want to find out: “warmer strings”, “does beta 0.3 hold the tempo?”"),
         error_messages={"required": NAME_MESSAGE, "max_length": NAME_MESSAGE},
     )
     description = forms.CharField(
+        label=gettext_lazy("Description"),
         required=False,
         max_length=Experiment._meta.get_field("description").max_length,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -207,16 +214,22 @@ class ExperimentForm(ConfigForm):
     dataset = DatasetField(
         queryset=Dataset.objects.none(),
         required=False,
-        empty_label="None yet",
-        help_text="What was judged. A run cannot start without one.",
-        error_messages={"invalid_choice": "This dataset is not ready, or not there any more. Choose another."},
+        label=gettext_lazy("Dataset"),
+        empty_label=gettext_lazy("None yet"),
+        help_text=gettext_lazy("What was judged. A run cannot start without one."),
+        error_messages={
+            "invalid_choice": gettext_lazy("This dataset is not ready, or not there any more. Choose another.")
+        },
     )
     base_model = forms.ModelChoiceField(
         queryset=BaseModel.objects.all(),
         empty_label=None,
-        label="Base model",
-        help_text="The adapter is trained on it, and fits only it.",
-        error_messages={"required": "Choose a base model.", "invalid_choice": "There is no such base model."},
+        label=gettext_lazy("Base model"),
+        help_text=gettext_lazy("The adapter is trained on it, and fits only it."),
+        error_messages={
+            "required": gettext_lazy("Choose a base model."),
+            "invalid_choice": gettext_lazy("There is no such base model."),
+        },
     )
 
     def __init__(self, *args: Any, experiment: Experiment | None = None, **kwargs: Any) -> None:
@@ -279,21 +292,25 @@ class RunForm(ConfigForm):
     name = forms.CharField(
         required=False,
         max_length=NAME_LENGTH,
-        help_text="Left empty, it is numbered: run-1, run-2 and so on.",
-        error_messages={"max_length": f"At most {NAME_LENGTH} characters."},
+        help_text=gettext_lazy("Left empty, it is numbered: run-1, run-2 and so on."),
+        error_messages={
+            "max_length": format_lazy(gettext_lazy("At most {name_length} characters."), name_length=NAME_LENGTH)
+        },
     )
     parent = forms.ModelChoiceField(
         queryset=Adapter.objects.none(),
         required=False,
-        empty_label="None: it starts from the base model",
-        label="Goes on from",
-        help_text="An adapter of the same base model that is trained further.",
-        error_messages={"invalid_choice": "This adapter cannot be chosen: it is inactive, or of another model."},
+        empty_label=gettext_lazy("None: it starts from the base model"),
+        label=gettext_lazy("Goes on from"),
+        help_text=gettext_lazy("An adapter of the same base model that is trained further."),
+        error_messages={
+            "invalid_choice": gettext_lazy("This adapter cannot be chosen: it is inactive, or of another model.")
+        },
     )
     blind_test = forms.BooleanField(
         required=False,
         initial=True,
-        label="Test the adapter blind when it is made",
+        label=gettext_lazy("Test the adapter blind when it is made"),
     )
 
     def __init__(self, *args: Any, experiment: Experiment, **kwargs: Any) -> None:
@@ -332,7 +349,14 @@ def _comparable(value: Any) -> Any:
 def _blind_test_in_words(policy: PromotionPolicy) -> str:
     """What the test will cost, before it is asked for."""
     if policy.suite is None:
-        return "No suite is chosen for such tests (Adapters, Promotion), so none will open."
-    cost = f"{policy.clips} clips are made for it, and at most {policy.votes_wanted} votes asked for"
-    better = "The adapter becomes the default only if it is better."
-    return f"A listening test against what it goes on from, on “{policy.suite}”: {cost}. {better}"
+        return gettext("No suite is chosen for such tests (Adapters, Promotion), so none will open.")
+    cost = gettext("%(clips)s clips are made for it, and at most %(votes_wanted)s votes asked for") % {
+        "clips": policy.clips,
+        "votes_wanted": policy.votes_wanted,
+    }
+    better = gettext("The adapter becomes the default only if it is better.")
+    return gettext("A listening test against what it goes on from, on “%(suite)s”: %(cost)s. %(better)s") % {
+        "suite": policy.suite,
+        "cost": cost,
+        "better": better,
+    }

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 from training.runs.curves import Curve
 
 HELD_OUT = "eval_"
@@ -24,39 +26,53 @@ class Measure:
 
 KNOWN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "loss": (
-        "Loss",
-        "What training makes smaller. The held-out loss is measured on clips that are never trained on: when it rises "
-        "while the other falls, the adapter is learning by heart.",
+        gettext_lazy("Loss"),
+        gettext_lazy(
+            "What training makes smaller. The held-out loss is measured on clips that are never "
+            "trained on: when it rises while the other falls, the adapter is learning by heart."
+        ),
         ("loss",),
     ),
     "learning_rate": (
-        "Learning rate",
-        "Size of the steps: it warms up, then falls along a cosine.",
+        gettext_lazy("Learning rate"),
+        gettext_lazy("Size of the steps: it warms up, then falls along a cosine."),
         ("learning_rate",),
     ),
     "grad_norm": (
-        "Gradient norm",
-        "Length of the gradient before clipping. Spikes ask for a lower learning rate.",
+        gettext_lazy("Gradient norm"),
+        gettext_lazy("Length of the gradient before clipping. Spikes ask for a lower learning rate."),
         ("grad_norm",),
     ),
     "rewards": (
         "Rewards",
-        "How much more likely than under the base model a clip has become, times beta. Preferred clips should lie "
-        "above rejected ones.",
+        gettext_lazy(
+            "How much more likely than under the base model a clip has become, times beta. Preferred "
+            "clips should lie above rejected ones."
+        ),
         ("rewards/chosen", "rewards/rejected"),
     ),
-    "rewards/margins": ("Reward margin", "How far preferred clips lie above rejected ones.", ("rewards/margins",)),
+    "rewards/margins": (
+        gettext_lazy("Reward margin"),
+        gettext_lazy("How far preferred clips lie above rejected ones."),
+        ("rewards/margins",),
+    ),
     "rewards/accuracies": (
-        "Reward accuracy",
-        "Share of pairs in which the preferred clip is rewarded more; 0.5 is chance.",
+        gettext_lazy("Reward accuracy"),
+        gettext_lazy("Share of pairs in which the preferred clip is rewarded more; 0.5 is chance."),
         ("rewards/accuracies",),
     ),
     "logps": (
         "Log-probabilities",
-        "How likely the clips are under the model in training. Both falling fast: tie it closer to its base (beta).",
+        gettext_lazy(
+            "How likely the clips are under the model in training. Both falling fast: tie it closer to its base (beta)."
+        ),
         ("logps/chosen", "logps/rejected"),
     ),
-    "kl_per_code": ("Drift", "How far the model has moved from its base, per code of a clip.", ("kl_per_code",)),
+    "kl_per_code": (
+        "Drift",
+        gettext_lazy("How far the model has moved from its base, per code of a clip."),
+        ("kl_per_code",),
+    ),
 }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from django.utils.translation import gettext
+
 from adapters.pages.configuration import Entry, Group, in_words
 from training.config import Group as ConfigGroup
 from training.config import TrainingConfig, purpose
@@ -23,17 +25,17 @@ def settings_in_words(
         entries = [
             Entry(
                 spec.name,
-                spec.metadata["label"],
+                gettext(spec.metadata["label"]),
                 purpose(spec.metadata),
                 in_words(config.get(spec.name)),
                 spec.name in changed,
             )
             for spec in specs
         ]
-        found += [Group(group, entries)] if entries else []
+        found += [Group(gettext(group), entries)] if entries else []
     return found
 
 
 def label_of(name: str) -> str:
     """What people call the setting `name`; the name itself for one that is not known any more."""
-    return next((spec.metadata["label"] for spec in fields(TrainingConfig) if spec.name == name), name)
+    return next((gettext(spec.metadata["label"]) for spec in fields(TrainingConfig) if spec.name == name), name)

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from adapters.models import Adapter
 from datasets_app.models import Dataset
@@ -23,7 +24,7 @@ from training.promotion.story import story_of
 @fills(Slot.ADAPTERS_PAGE)
 def on_adapters(request: StudioRequest) -> SafeString:
     """The ways to what decides about promotion, and to what is learned from votes beside adapters."""
-    links = (("tastes", "Tastes"), ("promotion-policy", "Promotion"))
+    links = (("tastes", gettext("Tastes")), ("promotion-policy", gettext("Promotion")))
     html = '<a class="button button-quiet" href="{}">{}</a>'
     return format_html_join("", html, ((reverse(name), label) for name, label in links))
 
@@ -32,8 +33,11 @@ def on_adapters(request: StudioRequest) -> SafeString:
 def on_test_end(request: StudioRequest, *, test: ListeningTest) -> SafeString:
     """The way back to the round that the test belongs to, for its owner."""
     mine = Round.objects.filter(owner=request.user, promotion__test=test).first()
-    link = '<a class="button button-primary" href="{}">Back to round {}</a>'
-    return format_html(link, reverse("round-detail", args=[mine.pk]), mine.number) if mine else SafeString()
+    if mine is None:
+        return SafeString()
+    words = gettext("Back to round %(number)s") % {"number": mine.number}
+    url = reverse("round-detail", args=[mine.pk])
+    return format_html('<a class="button button-primary" href="{}">{}</a>', url, words)
 
 
 @fills(Slot.DATASET_USABLE)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext
 
 from adapters.pages.configuration import in_words
 from generation.pages.tags import seconds
@@ -29,7 +30,7 @@ def duration(value: float | None) -> str:
     if value is None or value < 3600:
         return seconds(value)
     minutes = round(value / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    return gettext("%(hours)s h %(minutes)s min") % {"hours": minutes // 60, "minutes": f"{minutes % 60:02d}"}
 
 
 @register.filter

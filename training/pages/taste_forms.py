@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Taste
 from adapters.models.names import NAME_LENGTH, TASTE_NAME_MESSAGE
@@ -25,41 +26,49 @@ class TasteForm(forms.Form):
     """Whose votes a taste learns from, what it is called, and when it learns again."""
 
     votes = forms.ChoiceField(
-        label="Whose votes",
-        choices=[(MINE, "Mine: what I like"), (EVERYBODY, "Everybody's: what people here like")],
+        label=gettext_lazy("Whose votes"),
+        choices=[
+            (MINE, gettext_lazy("Mine: what I like")),
+            (EVERYBODY, gettext_lazy("Everybody's: what people here like")),
+        ],
         initial=MINE,
         widget=forms.RadioSelect,
     )
     raters = forms.MultipleChoiceField(
-        label="Raters",
+        label=gettext_lazy("Raters"),
         required=False,
         widget=forms.SelectMultiple(attrs={"size": 5}),
-        help_text="For “Of chosen raters”. Only those who judged something are offered.",
+        help_text=gettext_lazy("For “Of chosen raters”. Only those who judged something are offered."),
     )
     dataset = forms.ModelChoiceField(
+        label=gettext_lazy("Dataset"),
         queryset=Dataset.objects.none(),
         required=False,
-        empty_label="None",
-        help_text="For “The rows of a dataset”: a preference dataset, of which the rows that are trained on are taken.",
-        error_messages={"invalid_choice": "This dataset cannot be chosen: it is no preference dataset, or not ready."},
+        empty_label=gettext_lazy("None"),
+        help_text=gettext_lazy(
+            "For “The rows of a dataset”: a preference dataset, of which the rows that are trained on are taken."
+        ),
+        error_messages={
+            "invalid_choice": gettext_lazy("This dataset cannot be chosen: it is no preference dataset, or not ready.")
+        },
     )
     name = forms.CharField(
         max_length=NAME_LENGTH,
-        help_text="The same name again makes its next version.",
+        help_text=gettext_lazy("The same name again makes its next version."),
         error_messages={"required": TASTE_NAME_MESSAGE, "max_length": TASTE_NAME_MESSAGE},
     )
     base_model = forms.ModelChoiceField(
         queryset=BaseModel.objects.all(),
-        label="Clips of",
+        label=gettext_lazy("Clips of"),
         empty_label=None,
-        help_text="It learns from clips of one base model, and hears new ones of the same.",
+        help_text=gettext_lazy("It learns from clips of one base model, and hears new ones of the same."),
     )
     refit_every = forms.IntegerField(
-        label="Learn again after so many new votes",
+        label=gettext_lazy("Learn again after so many new votes"),
         initial=USUAL_REFIT,
         min_value=0,
         max_value=MOST_REFIT,
-        help_text="It is then fitted anew by itself. 0: never.",
+        help_text=gettext_lazy("It is then fitted anew by itself. 0: never."),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -67,7 +76,7 @@ class TasteForm(forms.Form):
         self.user = user
         self.fields["base_model"].initial = BaseModel.objects.filter(is_active=True).first()
         if user.is_staff:
-            choices = [(RATERS, "Of chosen raters"), (DATASET, "The rows of a dataset")]
+            choices = [(RATERS, gettext("Of chosen raters")), (DATASET, gettext("The rows of a dataset"))]
             self.fields["votes"].choices = [*self.fields["votes"].choices, *choices]
             self.fields["raters"].choices = _raters()
             self.fields["dataset"].queryset = Dataset.objects.ready().filter(kind=Dataset.Kind.PREFERENCE)
@@ -79,11 +88,15 @@ class TasteForm(forms.Form):
         values = super().clean() or {}
         votes, me = values.get("votes"), self.user.get_username()
         if votes == RATERS and not values.get("raters"):
-            self.add_error("raters", "Choose at least one rater.")
+            self.add_error("raters", gettext("Choose at least one rater."))
         if votes == DATASET and not values.get("dataset") and "dataset" not in self.errors:
-            self.add_error("dataset", "Choose a preference dataset that is ready.")
+            self.add_error("dataset", gettext("Choose a preference dataset that is ready."))
         if votes not in (None, MINE) and values.get("name") == me:
-            self.add_error("name", f"“{me}” would be taken for your own taste. Choose another, such as “everybody”.")
+            self.add_error(
+                "name",
+                gettext("“%(me)s” would be taken for your own taste. Choose another, such as “everybody”.")
+                % {"me": me},
+            )
         return values
 
     def values(self) -> dict[str, Any]:

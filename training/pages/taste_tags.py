@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.contrib.auth.models import User
+from django.utils.translation import gettext, ngettext
 
 from adapters.models import Taste
 from training.tastes.telling import accuracy_in_words, ears, not_heard
@@ -20,10 +21,10 @@ SCALE = 200
 def whose_for(taste: Taste, reader: User) -> str:
     """As in “your own votes”, “everybody's votes”, “the votes of anna and ben”, “the rows of a dataset”."""
     if taste.is_of_dataset:
-        return "the rows of a dataset"
+        return gettext("the rows of a dataset")
     if taste.is_of(reader):
-        return "your own votes"
-    return f"the votes of {taste.whose}" if taste.raters else "everybody's votes"
+        return gettext("your own votes")
+    return gettext("the votes of %(whose)s") % {"whose": taste.whose} if taste.raters else gettext("everybody's votes")
 
 
 register.filter("ears", ears)
@@ -65,7 +66,7 @@ def points(value: float) -> str:
     ('4 percentage points', '1 percentage point')
     """
     count = round(100 * value)
-    return f"{count} percentage point{'' if count == 1 else 's'}"
+    return ngettext("%(count)s percentage point", "%(count)s percentage points", count) % {"count": count}
 
 
 @register.filter

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter
 from feedback.models import ListeningTest
@@ -35,13 +36,15 @@ class PromotionPolicy(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="A frozen suite. Its prompts never enter a training dataset.",
+        help_text=gettext_lazy("A frozen suite. Its prompts never enter a training dataset."),
     )
     votes_wanted = models.PositiveIntegerField(
         default=48,
         validators=[MinValueValidator(MIN_DECIDED), MaxValueValidator(10_000)],
-        help_text="Votes after which a test is decided at the latest; a clear preference ends it sooner. "
-        "Of 48 votes of one rater 36 must be won.",
+        help_text=gettext_lazy(
+            "Votes after which a test is decided at the latest; a clear preference ends it sooner. "
+            "Of 48 votes of one rater 36 must be won."
+        ),
     )
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
@@ -49,24 +52,32 @@ class PromotionPolicy(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        verbose_name_plural = "promotion policy"
+        verbose_name_plural = gettext_lazy("promotion policy")
         constraints = [
             models.CheckConstraint(condition=models.Q(id=1), name="one_promotion_policy"),
             models.CheckConstraint(condition=models.Q(votes_wanted__gte=1), name="promotion_wants_votes"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.votes_wanted} votes on “{self.suite}”" if self.suite else "No tests of their own"
+        return (
+            gettext("%(votes_wanted)s votes on “%(suite)s”") % {"votes_wanted": self.votes_wanted, "suite": self.suite}
+            if self.suite
+            else gettext("No tests of their own")
+        )
 
     def clean(self) -> None:
         """A frozen suite, with prompts for as many pairs as there are to be votes: one rater alone can decide."""
         if self.suite is None or self.votes_wanted is None:
             return
         if not self.suite.is_frozen:
-            raise ValidationError({"suite": f"The suite “{self.suite}” is still open. Freeze it first."})
+            raise ValidationError(
+                {"suite": gettext("The suite “%(suite)s” is still open. Freeze it first.") % {"suite": self.suite}}
+            )
         most = MOST_SAMPLES * self.suite.items.count()
         if self.votes_wanted > most:
-            advice = f"This suite gives at most {most} pairs: ask for at most that many votes, or take a larger suite."
+            advice = gettext(
+                "This suite gives at most %(most)s pairs: ask for at most that many votes, or take a larger suite."
+            ) % {"most": most}
             raise ValidationError({"votes_wanted": advice})
 
     @property
@@ -88,16 +99,16 @@ class Promotion(Work, UUIDModel):
     """
 
     class Outcome(models.TextChoices):
-        OPEN = "open", "Open"
-        PROMOTED = "promoted", "Promoted"
-        DECLINED = "declined", "Not promoted"
-        WITHDRAWN = "withdrawn", "Withdrawn"
+        OPEN = "open", gettext_lazy("Open")
+        PROMOTED = "promoted", gettext_lazy("Promoted")
+        DECLINED = "declined", gettext_lazy("Not promoted")
+        WITHDRAWN = "withdrawn", gettext_lazy("Withdrawn")
 
     class State(models.TextChoices):
-        OPEN = "open", "Open"
-        DECIDING = "deciding", "Deciding"
-        DECIDED = "decided", "Decided"
-        FAILED = "failed", "Could not be decided"
+        OPEN = "open", gettext_lazy("Open")
+        DECIDING = "deciding", gettext_lazy("Deciding")
+        DECIDED = "decided", gettext_lazy("Decided")
+        FAILED = "failed", gettext_lazy("Could not be decided")
 
     WAITING: ClassVar[str] = State.OPEN
     WORKING: ClassVar[str] = State.DECIDING
@@ -173,6 +184,6 @@ class Promotion(Work, UUIDModel):
         """One that no worker could decide is withdrawn, so that the adapter can be tested again."""
         ended = {**super()._ended(state), "decided_at": timezone.now()}
         if state == self.State.FAILED:
-            reason = "It could not be decided; the log has the reason. Test it again."
+            reason = gettext("It could not be decided; the log has the reason. Test it again.")
             ended |= {"outcome": self.Outcome.WITHDRAWN, "reason": reason}
         return ended

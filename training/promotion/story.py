@@ -9,6 +9,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from adapters.models import Adapter, DefaultChange
 from training.models import Promotion, TrainingRun
@@ -70,7 +71,7 @@ def _runs(adapter: Adapter, runs: Iterable[TrainingRun]) -> Iterator[Event]:
         result = "" if run.result is None else f", {run.result_name.lower()} {run.result:.4g}"
         yield Event(
             at=(run.finished_at if made_it else run.started_at) or run.queued_at,
-            what="Trained by" if made_it else "Trained further by",
+            what=gettext("Trained by") if made_it else gettext("Trained further by"),
             subject=f"{run.name} of {run.experiment.name}",
             url=reverse("run-detail", args=[run.pk]),
             detail=f"{run.method} on “{run.dataset.name}”{result}",
@@ -84,22 +85,29 @@ def _registrations(adapter: Adapter, relatives: Iterable[Adapter]) -> Iterator[E
     by = f", by {adapter.created_by}" if adapter.created_by else ""
     yield Event(adapter.created_at, f"Registered: {adapter.get_source_display().lower()}{by}")
     if adapter.parent and not adapter.parent.is_deleted:
-        yield Event(adapter.parent.created_at, "Its parent was registered:", *_link(adapter.parent))
+        yield Event(adapter.parent.created_at, gettext("Its parent was registered:"), *_link(adapter.parent))
     for other in relatives:
         if other.pk not in (adapter.pk, adapter.parent_id):
-            what = "Continued in" if other.parent_id == adapter.pk else "Another version was registered:"
+            what = (
+                gettext("Continued in") if other.parent_id == adapter.pk else gettext("Another version was registered:")
+            )
             yield Event(other.created_at, what, *_link(other))
 
 
 def _tests(promotions: Iterable[Promotion]) -> Iterator[Event]:
     for promotion in promotions:
         link = reverse("test-detail", args=[promotion.test_id]) if not promotion.test.is_deleted else ""
-        against = f"against {promotion.opponent_name} on “{promotion.test.suite}”"
-        yield Event(promotion.created_at, "Blind test opened", against, link)
+        against = gettext("against %(opponent_name)s on “%(suite)s”") % {
+            "opponent_name": promotion.opponent_name,
+            "suite": promotion.test.suite,
+        }
+        yield Event(promotion.created_at, gettext("Blind test opened"), against, link)
         if not promotion.is_open and promotion.decided_at is not None:
             state = "completed" if promotion.outcome == Promotion.Outcome.PROMOTED else "cancelled"
             told = promotion.get_outcome_display()
-            yield Event(promotion.decided_at, "Blind test decided", against, link, promotion.reason, state, told)
+            yield Event(
+                promotion.decided_at, gettext("Blind test decided"), against, link, promotion.reason, state, told
+            )
 
 
 def _defaults(adapter: Adapter) -> Iterator[Event]:
@@ -111,7 +119,9 @@ def _defaults(adapter: Adapter) -> Iterator[Event]:
         by = f" by {change.actor}" if change.actor else ""
         yield Event(
             at=change.created_at,
-            what="Became the default in place of" if became else "No longer the default; preselected now is",
+            what=gettext("Became the default in place of")
+            if became
+            else gettext("No longer the default; preselected now is"),
             subject=name,
             url=_link(other)[1] if other and not other.is_deleted else "",
             detail=f"{change.get_reason_display()}{by}",

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from training.texts import gettext, gettext_noop
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -63,21 +65,27 @@ class Rule:
     def judge(self, figure: Figure, used_before: float = 0.0) -> Guard:
         """`used_before` is the share of what is allowed that adapters before it took."""
         limit = self.limit(figure.base)
-        wanted = f"{'at most' if self.is_most else 'at least'} {self.shown(limit)}"
+        name, explanation = gettext(self.name), gettext(self.explanation)
+        words = gettext("at most %(limit)s") if self.is_most else gettext("at least %(limit)s")
+        wanted = words % {"limit": self.shown(limit)}
         if math.isnan(figure.value) or math.isnan(limit):
-            missing = f"{self.name} could not be measured."
-            return Guard(self.key, self.name, "not measured", "", "", "not known", self.explanation, missing)
+            missing = gettext("%(name)s could not be measured.") % {"name": name}
+            return Guard(self.key, name, gettext("not measured"), "", "", gettext("not known"), explanation, missing)
         holds = figure.value <= limit if self.is_most else figure.value >= limit
         words = {"value": self.shown(figure.value), "base": self.shown(figure.base), "limit": self.shown(limit)}
-        interval = "" if math.isnan(figure.low) else f"{self.moved(figure.low)} to {self.moved(figure.high)}"
-        problem = "" if holds else self.problem.format(**words)
+        interval = (
+            ""
+            if math.isnan(figure.low)
+            else gettext("%(low)s to %(high)s") % {"low": self.moved(figure.low), "high": self.moved(figure.high)}
+        )
+        problem = "" if holds else gettext(self.problem).format(**words)
         used = self.used(figure)
         if holds and self.adds_up and used > 0 and used_before + used > 1:
-            problem = (
-                f"{self.name}: with the adapters it goes on from it has used up {used_before + used:.0%} of what is "
-                "allowed against the base model."
-            )
-        return Guard(self.key, self.name, words["value"], words["base"], interval, wanted, self.explanation, problem)
+            problem = gettext(
+                "%(name)s: with the adapters it goes on from it has used up %(value)s of what is allowed "
+                "against the base model."
+            ) % {"name": name, "value": f"{used_before + used:.0%}"}
+        return Guard(self.key, name, words["value"], words["base"], interval, wanted, explanation, problem)
 
     def used(self, figure: Figure) -> float:
         """Share of what the rule allows that is used up: 0 at the opponent's value, 1 at the limit. NaN where that is
@@ -115,7 +123,7 @@ def _percent(value: float) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.1f} points"
+    return gettext("%(points)s points") % {"points": f"{100 * value:+.1f}"}
 
 
 def _decibels(value: float) -> str:
@@ -125,106 +133,121 @@ def _decibels(value: float) -> str:
 RULES: tuple[Rule, ...] = (
     Rule(
         "noise",
-        "Noise",
+        gettext_noop("Noise"),
         lambda base: base * 1.05,
         True,
         _plain,
-        "How flat the spectrum is within octaves: 0 is pure tones, 1 is hiss. Brighter sound hardly raises it, added "
-        "noise does: hiss 30 dB below the music takes clips of the bundled model to the limit.",
-        "The clips are noisier ({value} against {base}).",
+        gettext_noop(
+            "How flat the spectrum is within octaves: 0 is pure tones, 1 is hiss. Brighter sound "
+            "hardly raises it, added noise does: hiss 30 dB below the music takes clips of the "
+            "bundled model to the limit."
+        ),
+        gettext_noop("The clips are noisier ({value} against {base})."),
     ),
     Rule(
         "tempo",
-        "Tempo kept",
+        gettext_noop("Tempo kept"),
         lambda base: base - 0.05,
         False,
         _percent,
-        "Share of clips in which the tempo that the prompt asks for is found. One in twenty may be lost.",
-        "Fewer clips keep the tempo asked for ({value} against {base}).",
+        gettext_noop("Share of clips in which the tempo that the prompt asks for is found. One in twenty may be lost."),
+        gettext_noop("Fewer clips keep the tempo asked for ({value} against {base})."),
         _points,
     ),
     Rule(
         "adherence",
-        "Prompt adherence",
+        gettext_noop("Prompt adherence"),
         lambda base: base - 0.3 * abs(base),
         False,
         _plain,
-        "How much more likely the base model finds a clip under its own prompt than under another one's, in nats per "
-        "code. Where it falls, clips of different prompts become interchangeable.",
-        "Clips follow their prompts less ({value} nats per code against {base}).",
+        gettext_noop(
+            "How much more likely the base model finds a clip under its own prompt than under "
+            "another one's, in nats per code. Where it falls, clips of different prompts become "
+            "interchangeable."
+        ),
+        gettext_noop("Clips follow their prompts less ({value} nats per code against {base})."),
     ),
     Rule(
         "fit",
-        "Prompt fit by CLAP",
+        gettext_noop("Prompt fit by CLAP"),
         lambda base: base - 0.3 * abs(base),
         False,
         _plain,
-        "How much better a clip fits its own prompt than another one, by the cosines of the audio-text model installed "
-        "here. The limit is that of prompt adherence, of which this is a second opinion.",
-        "Clips fit their prompts less, by the audio-text model ({value} against {base}).",
+        gettext_noop(
+            "How much better a clip fits its own prompt than another one, by the cosines of the "
+            "audio-text model installed here. The limit is that of prompt adherence, of which this "
+            "is a second opinion."
+        ),
+        gettext_noop("Clips fit their prompts less, by the audio-text model ({value} against {base})."),
     ),
     Rule(
         "loudness",
-        "Loudness moved",
+        gettext_noop("Loudness moved"),
         lambda base: 3.0,
         True,
         lambda value: f"{value:.1f} dB",
-        "How far the loudness before matching lies from the opponent's. Loudness wins votes wherever it is not "
-        "matched, and 3 dB is what everybody hears.",
-        "The clips' own loudness moved by {value}.",
+        gettext_noop(
+            "How far the loudness before matching lies from the opponent's. Loudness wins votes "
+            "wherever it is not matched, and 3 dB is what everybody hears."
+        ),
+        gettext_noop("The clips' own loudness moved by {value}."),
         _decibels,
         adds_up=False,
     ),
     Rule(
         "diversity",
-        "Diversity within prompts",
+        gettext_noop("Diversity within prompts"),
         lambda base: base * 0.9,
         False,
         _plain,
-        "Share of codes in which two clips of one prompt differ where they are most alike, shifted against each other "
-        "or not: eight copies of one clip have none.",
-        "Clips of one prompt are too alike ({value} against {base}).",
+        gettext_noop(
+            "Share of codes in which two clips of one prompt differ where they are most alike, "
+            "shifted against each other or not: eight copies of one clip have none."
+        ),
+        gettext_noop("Clips of one prompt are too alike ({value} against {base})."),
     ),
     Rule(
         "variety",
-        "Diversity across prompts",
+        gettext_noop("Diversity across prompts"),
         lambda base: base * 0.9,
         False,
         _plain,
-        "The same between clips of different prompts: one favourite for everything has none.",
-        "Clips of different prompts are too alike ({value} against {base}).",
+        gettext_noop("The same between clips of different prompts: one favourite for everything has none."),
+        gettext_noop("Clips of different prompts are too alike ({value} against {base})."),
     ),
     Rule(
         "silent",
-        "Silent",
+        gettext_noop("Silent"),
         lambda base: 0.05,
         True,
         _percent,
-        "Share of clips below -50 LUFS before loudness is matched. One in twenty may fail.",
-        "{value} of the clips are silent.",
+        gettext_noop("Share of clips below -50 LUFS before loudness is matched. One in twenty may fail."),
+        gettext_noop("{value} of the clips are silent."),
         _points,
         adds_up=False,
     ),
     Rule(
         "clipped",
-        "Clipped",
+        gettext_noop("Clipped"),
         lambda base: 0.05,
         True,
         _percent,
-        "Share of clips that went past full scale before loudness was matched.",
-        "{value} of the clips are clipped.",
+        gettext_noop("Share of clips that went past full scale before loudness was matched."),
+        gettext_noop("{value} of the clips are clipped."),
         _points,
         adds_up=False,
     ),
     Rule(
         "drift",
-        "Drift",
+        gettext_noop("Drift"),
         lambda base: 0.5,
         True,
-        lambda value: f"{value:.3f} nats per code",
-        "How much less likely the opponent's clips became, under the guidance and sampling that they were played with. "
-        "Half a nat leaves a code three fifths of its probability.",
-        "It drifted {value} from what it goes on from.",
+        lambda value: gettext("%(value)s nats per code") % {"value": f"{value:.3f}"},
+        gettext_noop(
+            "How much less likely the opponent's clips became, under the guidance and sampling that "
+            "they were played with. Half a nat leaves a code three fifths of its probability."
+        ),
+        gettext_noop("It drifted {value} from what it goes on from."),
         adds_up=False,
     ),
 )

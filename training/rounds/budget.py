@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from generation.models import AudioSample, GenerationJob
 from text2song.work import Work
@@ -47,8 +48,11 @@ def require_minutes(round_: Round) -> None:
     used = spent(round_).minutes
     if used >= round_.max_minutes:
         raise OverBudget(
-            f"The {round_.max_minutes} minutes this round may use are used up ({used:.0f}). What was made is kept. "
-            "Give it more time to go on."
+            gettext(
+                "The %(max_minutes)s minutes this round may use are used up (%(used)s). What was made is "
+                "kept. Give it more time to go on."
+            )
+            % {"max_minutes": round_.max_minutes, "used": f"{used:.0f}"}
         )
 
 
@@ -57,8 +61,11 @@ def require_clips(round_: Round, more: int, purpose: str) -> None:
     used = spent(round_).clips
     if used + more > round_.max_clips:
         raise OverBudget(
-            f"{purpose} takes {more} more clips. The round has made {used} and may make {round_.max_clips}. "
-            f"Let it make {used + more} to go on."
+            gettext(
+                "%(purpose)s takes %(more)s more clips. The round has made %(used)s and may make "
+                "%(max_clips)s. Let it make %(value)s to go on."
+            )
+            % {"purpose": purpose, "more": more, "used": used, "max_clips": round_.max_clips, "value": used + more}
         )
 
 

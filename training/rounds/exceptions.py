@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+
 from text2song.exceptions import Conflict, Refused
 
 
@@ -9,10 +11,11 @@ class TooFewPrompts(Refused):
     code = "too_few_prompts"
 
     def __init__(self, fresh: int, wanted: int) -> None:
-        message = (
-            f"Of these prompts {fresh} can be held out to judge on, as nothing was trained on them yet; that is too "
-            f"few. Choose {wanted} or more prompts of which at least 6 are new, or a frozen suite to be judged on."
-        )
+        message = gettext(
+            "Of these prompts %(fresh)s can be held out to judge on, as nothing was trained on them "
+            "yet; that is too few. Choose %(wanted)s or more prompts of which at least 6 are new, or "
+            "a frozen suite to be judged on."
+        ) % {"fresh": fresh, "wanted": wanted}
         super().__init__(message, fields={"suite": [message]})
 
 
@@ -24,14 +27,14 @@ class RoundUnderWay(Conflict):
     code = "round_under_way"
 
     def __init__(self) -> None:
-        super().__init__("You have a round under way. Finish or cancel it before you begin another.")
+        super().__init__(gettext("You have a round under way. Finish or cancel it before you begin another."))
 
 
 class RoundIsOver(Conflict):
     code = "round_over"
 
     def __init__(self, doing: str) -> None:
-        super().__init__(f"The round is over, so it cannot be {doing}. Begin another one.")
+        super().__init__(gettext("The round is over, so it cannot be %(doing)s. Begin another one.") % {"doing": doing})
 
 
 class NotNow(Conflict):

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter, Taste
 from adapters.querysets import TasteQuerySet
@@ -43,26 +44,26 @@ class Round(UUIDModel):
     """
 
     class Step(models.TextChoices):
-        MAKING = "making", "Make clips"
-        JUDGING = "judging", "Judge pairs"
-        FITTING = "fitting", "Learn your taste"
-        UNDERSTOOD = "understood", "Hear what it understood"
-        BUILDING = "building", "Build the dataset"
-        TRAINING = "training", "Train"
-        TESTING = "testing", "Judge blind"
-        DECIDED = "decided", "The decision"
+        MAKING = "making", gettext_lazy("Make clips")
+        JUDGING = "judging", gettext_lazy("Judge pairs")
+        FITTING = "fitting", gettext_lazy("Learn your taste")
+        UNDERSTOOD = "understood", gettext_lazy("Hear what it understood")
+        BUILDING = "building", gettext_lazy("Build the dataset")
+        TRAINING = "training", gettext_lazy("Train")
+        TESTING = "testing", gettext_lazy("Judge blind")
+        DECIDED = "decided", gettext_lazy("The decision")
 
     class State(models.TextChoices):
-        ACTIVE = "active", "Goes on"
-        WAITING = "waiting", "Waits for you"
-        PAUSED = "paused", "Paused"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
-        COMPLETED = "completed", "Completed"
+        ACTIVE = "active", gettext_lazy("Goes on")
+        WAITING = "waiting", gettext_lazy("Waits for you")
+        PAUSED = "paused", gettext_lazy("Paused")
+        FAILED = "failed", gettext_lazy("Failed")
+        CANCELLED = "cancelled", gettext_lazy("Cancelled")
+        COMPLETED = "completed", gettext_lazy("Completed")
 
     class Source(models.TextChoices):
-        TASTE = "taste", "your votes and your taste"
-        VOTES = "votes", "your votes alone"
+        TASTE = "taste", gettext_lazy("your votes and your taste")
+        VOTES = "votes", gettext_lazy("your votes alone")
 
     UNFINISHED: ClassVar[tuple[str, ...]] = (State.ACTIVE, State.WAITING, State.PAUSED, State.FAILED)
 
@@ -147,7 +148,7 @@ class Round(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"Round {self.number} of {self.owner_name}"
+        return gettext("Round %(number)s of %(owner_name)s") % {"number": self.number, "owner_name": self.owner_name}
 
     @property
     def owner_name(self) -> str:

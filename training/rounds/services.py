@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext, gettext_noop
 
 from adapters.models import Adapter
 from feedback.services import prefer
@@ -69,7 +70,12 @@ def start_round(
         suite = suite or _last_suite(actor, model)
         chosen = _chosen(actor, prompts, drawn, last + 1, held_out=suite is None)
         held_out = HELD_OUT if drawn and prompts is None else 0
-        taught, suite = _divided(chosen, suite, held_out, f"Held out: {actor.get_username()}, round {last + 1}")
+        taught, suite = _divided(
+            chosen,
+            suite,
+            held_out,
+            f"Held out: {actor.get_username()}, round {last + 1}",
+        )
         round_ = Round(
             owner=actor,
             number=last + 1,
@@ -116,10 +122,13 @@ def _chosen(actor: User, prompts: Sequence[Prompt] | None, drawn: int, number: i
     else:
         found = distinct(own_prompts(actor)[: 2 * MOST_PROMPTS])[:MOST_PROMPTS]
     if not found:
-        message = "There is no prompt to make clips of. Write some, or let them be drawn from the templates."
+        message = gettext("There is no prompt to make clips of. Write some, or let them be drawn from the templates.")
         raise NothingToMake(message, fields={"prompts": [message]})
     if len(found) > MOST_PROMPTS:
-        message = f"A round takes at most {MOST_PROMPTS} prompts, not {len(found)}."
+        message = gettext("A round takes at most %(most_prompts)s prompts, not %(found)s.") % {
+            "most_prompts": MOST_PROMPTS,
+            "found": len(found),
+        }
         raise Refused(message, fields={"prompts": [message]})
     return found
 
@@ -132,7 +141,9 @@ def _divided(
         taught, held = hold_out(chosen, held_out)
         return taught, suite_of(held, name)
     if not suite.is_frozen or suite.items.count() < FEWEST_IN_SUITE:
-        message = f"Choose a frozen suite of {FEWEST_IN_SUITE} or more prompts, or none."
+        message = gettext("Choose a frozen suite of %(fewest_in_suite)s or more prompts, or none.") % {
+            "fewest_in_suite": FEWEST_IN_SUITE
+        }
         raise Refused(message, fields={"suite": [message]})
     return chosen, suite
 
@@ -142,17 +153,17 @@ def _require_enough(round_: Round, prompts: int) -> None:
     each = round_.clips_per_prompt
     pairs = prompts * each * (each - 1) // 2
     if pairs < round_.votes_wanted:
-        message = (
-            f"{prompts} prompts with {each} clips each give {pairs} pairs, fewer than {round_.votes_wanted} votes. "
-            "Choose more prompts, more clips of each, or fewer votes."
-        )
+        message = gettext(
+            "%(prompts)s prompts with %(each)s clips each give %(pairs)s pairs, fewer than "
+            "%(votes_wanted)s votes. Choose more prompts, more clips of each, or fewer votes."
+        ) % {"prompts": prompts, "each": each, "pairs": pairs, "votes_wanted": round_.votes_wanted}
         raise Refused(message, fields={"votes_wanted": [message]})
     needed = prompts * each + clips_of_test(round_.suite)
     if needed > round_.max_clips:
-        message = (
-            f"It needs {needed} clips: {prompts * each} to judge and {needed - prompts * each} for the blind test. "
-            f"Allow as many, or choose fewer prompts."
-        )
+        message = gettext(
+            "It needs %(needed)s clips: %(value)s to judge and %(value2)s for the blind test. Allow "
+            "as many, or choose fewer prompts."
+        ) % {"needed": needed, "value": prompts * each, "value2": needed - prompts * each}
         raise Refused(message, fields={"max_clips": [message]})
 
 
@@ -162,10 +173,10 @@ def _require_enough(round_: Round, prompts: int) -> None:
 def vote(*, actor: User, round_: Round, first: UUID, second: UUID, winner: str, strength: int | None = None) -> Round:
     """Say which of two of the round's clips is better; the owner alone does. Raises what `prefer` does."""
     if round_.owner_id != actor.pk:
-        raise Forbidden("A round learns the taste of its owner: only they judge its pairs.")
+        raise Forbidden(gettext("A round learns the taste of its owner: only they judge its pairs."))
     clips = clips_of(round_).with_context().in_bulk([first, second])
     if len(clips) < 2:
-        raise NotNow("One of these clips is not among the round's any more. Judge the next pair.")
+        raise NotNow(gettext("One of these clips is not among the round's any more. Judge the next pair."))
     prefer(sample_a=clips[first], sample_b=clips[second], winner=winner, strength=strength, rater=actor)
     return advance(round_.pk)
 
@@ -200,12 +211,15 @@ def give_more_votes(*, actor: User, round_: Round, votes: int) -> Round:
 
     Possible until a dataset is trained on. Raises `NotNow`, `RoundIsOver`, `Refused`.
     """
-    with _changing(actor, round_, "given more votes") as current:
+    with _changing(actor, round_, gettext("given more votes")) as current:
         if current.run_id or current.step in (Step.TESTING, Step.DECIDED):
-            raise NotNow("It is being trained already. Give more votes in the next round.")
+            raise NotNow(gettext("It is being trained already. Give more votes in the next round."))
         given = votes_given(current)
         if not 1 <= votes <= MOST_VOTES - given:
-            raise Refused(f"Give from 1 to {MOST_VOTES - given} more votes.", fields={"votes": ["Out of range."]})
+            raise Refused(
+                gettext("Give from 1 to %(value)s more votes.") % {"value": MOST_VOTES - given},
+                fields={"votes": [gettext("Out of range.")]},
+            )
         current.votes_wanted = given + votes
         if open_count(current) < votes:
             current.batches = _batches_for(current, answers(current).count() + votes)
@@ -225,7 +239,7 @@ def _batches_for(round_: Round, pairs: int) -> int:
 def pause_round(*, actor: User, round_: Round) -> Round:
     """Begin nothing more; what is under way comes to its end. Raises `RoundIsOver`."""
     with _changing(actor, round_, "paused") as current:
-        current.stop(State.PAUSED, "Paused. What was under way comes to its end, and nothing new begins.")
+        current.stop(State.PAUSED, gettext_noop("Paused. What was under way comes to its end, and nothing new begins."))
     return current
 
 
@@ -243,7 +257,7 @@ def _changing(actor: User, round_: Round, doing: str) -> Iterator[Round]:
     with transaction.atomic():
         current = locked(round_.pk)
         if not may_change(actor, current):
-            raise Forbidden("Only the person whose round it is, or a curator, can change it.")
+            raise Forbidden(gettext("Only the person whose round it is, or a curator, can change it."))
         if not current.is_unfinished:
             raise RoundIsOver(doing)
         yield current

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+
 from generation.exceptions import JobIsFinished
 from generation.services.jobs import cancel_job
 from training.exceptions import RunIsFinished
@@ -34,9 +36,9 @@ def left_by(round_: Round) -> list[str]:
     """What stays when it is cancelled, in words."""
     counted = [(clips_of(round_).count(), "clip"), (votes_given(round_), "vote")]
     kept = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counted if count]
-    kept += [f"the taste {round_.taste.label}"] if round_.taste else []
-    kept += [f"the dataset “{round_.dataset}”"] if round_.dataset else []
-    kept += [f"the adapter {round_.adapter.label}"] if round_.adapter else []
+    kept += [gettext("the taste %(label)s") % {"label": round_.taste.label}] if round_.taste else []
+    kept += [gettext("the dataset “%(dataset)s”") % {"dataset": round_.dataset}] if round_.dataset else []
+    kept += [gettext("the adapter %(label)s") % {"label": round_.adapter.label}] if round_.adapter else []
     if round_.promotion and round_.promotion.is_open:
-        kept.append("the blind test, which goes on and decides about the adapter")
+        kept.append(gettext("the blind test, which goes on and decides about the adapter"))
     return kept

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext
 
 from feedback.judgements.performance import duel_between
 from feedback.listening_tests.services.results import Duel, percent
@@ -94,7 +95,7 @@ def _how_far_tested(test: ListeningTest, owner: User) -> HowFar | None:
     """Clips made for the test; once all are there, what its owner has judged of it."""
     if test.state == ListeningTest.State.GENERATING:
         made = AudioSample.objects.filter(job__arm_job__arm__test=test, deleted_at__isnull=True).count()
-        return HowFar(made, clips_of_test(test.suite), "clips for the blind test")
+        return HowFar(made, clips_of_test(test.suite), gettext("clips for the blind test"))
     if test.state == ListeningTest.State.ACTIVE:
         progress = rater_progress(rater=owner, test=test)
         return HowFar(progress.judged, progress.total, "trials")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from training.exceptions import NotComparable
 from training.models import TrainingRun
 from training.runs.curves import Curve, metric_curves, metric_names
@@ -66,9 +68,12 @@ def compare_runs(*, runs: Sequence[TrainingRun]) -> Comparison:
     The best is told only among runs of one loss, its settings (`beta` among them) and data.
     """
     if len({run.pk for run in runs}) != len(runs):
-        raise NotComparable("One run is named twice. Name each run once.")
+        raise NotComparable(gettext("One run is named twice. Name each run once."))
     if not FEWEST <= len(runs) <= MOST:
-        raise NotComparable(f"Choose {FEWEST} to {MOST} runs to compare, not {len(runs)}.")
+        raise NotComparable(
+            gettext("Choose %(fewest)s to %(most)s runs to compare, not %(runs)s.")
+            % {"fewest": FEWEST, "most": MOST, "runs": len(runs)}
+        )
     curves = [metric_curves(run=run, most=MOST_POINTS) for run in runs]
     names = list(dict.fromkeys(name for run in runs for name in metric_names(run)))
     note = _note(differences([of_run(run) for run in runs]))
@@ -86,10 +91,10 @@ def _final(curves: Sequence[Curve], name: str) -> float | None:
 def _note(differing: Sequence[str]) -> str:
     if not differing:
         return ""
-    return (
-        f"None is marked as better: the runs differ in {', '.join(differing)}, so their losses and rewards measure "
-        "different things. Compare runs that share these."
-    )
+    return gettext(
+        "None is marked as better: the runs differ in %(join)s, so their losses and rewards "
+        "measure different things. Compare runs that share these."
+    ) % {"join": ", ".join(differing)}
 
 
 def _row(name: str, values: Sequence[float | None], *, marked: bool) -> Row:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+
 from datasets_app.models import Dataset
 from training.config import FEW_VOTES, PRESETS, Method
 from training.runs.items import made_with
@@ -42,15 +44,25 @@ def proposal(dataset: Dataset) -> Proposal | None:
     if made := made_with(dataset):
         values |= {"guidance_scale": made.guidance_scale, "temperature": made.temperature}
     values["gradient_accumulation_steps"] = round(per_step / values["batch_size"])
-    what = f"{dataset.row_count} judged pairs: "
+    what = gettext("%(row_count)s judged pairs: ") % {"row_count": dataset.row_count}
     if dataset.labelled_rows:
         values |= {"max_kl": LABELLED_KL, "guard_clips": LABELLED_CLIPS}
     if dataset.labelled_rows >= LABELLED_SHARE * dataset.row_count:
         values["max_steps"] = LABELLED_STEPS
-        what = f"{dataset.row_count} pairs, most of them labelled by a taste: few steps, as such pairs teach fast, "
+        what = gettext(
+            "%(row_count)s pairs, most of them labelled by a taste: few steps, as such pairs teach fast, "
+        ) % {"row_count": dataset.row_count}
     return Proposal(
         values,
-        f"Proposed for {what}large steps, a loose tie to the base model, the first {values['max_frames'] / 50:g} s of "
-        f"each clip, and the sampler that made them (guidance {values['guidance_scale']:g}, temperature "
-        f"{values['temperature']:g}).",
+        gettext(
+            "Proposed for %(what)slarge steps, a loose tie to the base model, the first %(value)s s "
+            "of each clip, and the sampler that made them (guidance %(guidance_scale)s, temperature "
+            "%(temperature)s)."
+        )
+        % {
+            "what": what,
+            "value": f"{values['max_frames'] / 50:g}",
+            "guidance_scale": f"{values['guidance_scale']:g}",
+            "temperature": f"{values['temperature']:g}",
+        },
     )

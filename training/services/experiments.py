@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from datasets_app.exceptions import DatasetNotFound, DatasetNotReady
 from datasets_app.formats.training_command import require_method
@@ -74,7 +75,7 @@ def update_experiment(
     """
     require_change(actor, experiment)
     if experiment.is_archived:
-        raise ExperimentIsArchived(experiment.name, "it cannot be changed")
+        raise ExperimentIsArchived(experiment.name, gettext("it cannot be changed"))
     experiment.name = experiment.name if name is None else name.strip()
     experiment.description = experiment.description if description is None else _lines(description)
     experiment.dataset = experiment.dataset if dataset is ... else dataset
@@ -118,7 +119,7 @@ def may_change(user: User, experiment: Experiment) -> bool:
 def require_change(actor: User, experiment: Experiment) -> None:
     """Raise `Forbidden` unless `actor` may change it."""
     if not may_change(actor, experiment):
-        raise Forbidden("Only the person who made an experiment, or a curator, can change it or its runs.")
+        raise Forbidden(gettext("Only the person who made an experiment, or a curator, can change it or its runs."))
 
 
 def read_config(values: Mapping[str, Any]) -> TrainingConfig:
@@ -132,7 +133,10 @@ def read_config(values: Mapping[str, Any]) -> TrainingConfig:
 def require_trainable(dataset: Dataset, method: str) -> None:
     """Raise `DatasetNotFound`, `DatasetNotReady` or `MethodDoesNotMatch` unless `method` can train on it now."""
     if dataset.is_deleted:
-        raise DatasetNotFound(f"The dataset “{dataset.name}” is deleted. Choose another one for the experiment.")
+        raise DatasetNotFound(
+            gettext("The dataset “%(dataset_name)s” is deleted. Choose another one for the experiment.")
+            % {"dataset_name": dataset.name}
+        )
     if not dataset.is_ready:
         raise DatasetNotReady(dataset.name, dataset.state)
     require_method(method, dataset.kind)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext
 
 from adapters.models import Adapter
 from adapters.services.selection import require_selectable
@@ -65,7 +66,7 @@ def create_run(
     with transaction.atomic():
         experiment = _locked(experiment)
         if experiment.is_archived:
-            raise ExperimentIsArchived(experiment.name, "no run can be started")
+            raise ExperimentIsArchived(experiment.name, gettext("no run can be started"))
         if experiment.dataset is None:
             raise NoDataset(experiment.name)
         config = read_config({**experiment.config, **(overrides or {})}).to_mapping()
@@ -120,14 +121,16 @@ def cancel_run(*, run: TrainingRun, actor: User) -> None:
     """Stop a queued or running run; its checkpoints stay. Raises `RunIsFinished`."""
     require_change(actor, run.experiment)
     run.cancel()
-    write_line(run, f"Cancelled by {actor.get_username()}.", LogLine.Level.WARNING)
+    write_line(
+        run, gettext("Cancelled by %(get_username)s.") % {"get_username": actor.get_username()}, LogLine.Level.WARNING
+    )
 
 
 def resume_run(*, run: TrainingRun, actor: User) -> None:
     """Let a failed or cancelled run go on from its newest checkpoint. Raises `RunNotResumable`, `BaseModelChanged`."""
     require_change(actor, run.experiment)
     if run.experiment.is_archived:
-        raise ExperimentIsArchived(run.experiment.name, "no run can be resumed")
+        raise ExperimentIsArchived(run.experiment.name, gettext("no run can be resumed"))
     if run.base_model.revision != run.base_revision:
         raise BaseModelChanged(run.base_model.display_name)
     with transaction.atomic():

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from adapters.models import Taste
 from adapters.models.tastes import DATASET
@@ -49,13 +50,13 @@ def fit_taste(
     _require_may_learn(actor, chosen, dataset)
     spec = FilterSpec.from_mapping(chosen, Dataset.Kind.PREFERENCE)
     if spec.taste:
-        message = "A taste learns from what people said, never from what another taste labelled."
+        message = gettext("A taste learns from what people said, never from what another taste labelled.")
         raise Refused(message, fields={"taste": [message]})
     stored = spec.to_mapping()
     if dataset is not None:
         _require_votes(actor, dataset, chosen, refit_every)
     if refit_every > MOST_REFIT:
-        message = f"Say how many new votes, from 0 (never) to {MOST_REFIT}."
+        message = gettext("Say how many new votes, from 0 (never) to %(most_refit)s.") % {"most_refit": MOST_REFIT}
         raise Refused(message, fields={"refit_every": [message]})
     fit = TasteFit(
         name=name.strip(),
@@ -86,7 +87,7 @@ def fit_again(*, actor: User | None, taste: Taste, now: bool = False) -> TasteFi
     Raises as `fit_taste` does, and `NotFound` when its dataset is gone.
     """
     if actor is not None and not may_change(actor, taste):
-        raise Forbidden("Only the person who made a taste, or a curator, can fit it anew.")
+        raise Forbidden(gettext("Only the person who made a taste, or a curator, can fit it anew."))
     return fit_taste(
         actor=actor,
         name=taste.name,
@@ -102,16 +103,19 @@ def dataset_of(taste: Taste) -> Dataset:
     """The dataset it learned from. Raises `NotFound` when it was deleted since."""
     dataset = Dataset.objects.visible().filter(pk=taste.filters[DATASET]).first()
     if dataset is None:
-        raise NotFound(f"The dataset that “{taste.name}” learned from was deleted. Learn a taste from another one.")
+        raise NotFound(
+            gettext("The dataset that “%(taste_name)s” learned from was deleted. Learn a taste from another one.")
+            % {"taste_name": taste.name}
+        )
     return dataset
 
 
 def delete_taste(*, actor: User, taste: Taste) -> None:
     """Hide all versions of a taste; what it labelled stays labelled. Raises `Forbidden` and `NotFound`."""
     if not may_change(actor, taste):
-        raise Forbidden("Only the person who made a taste, or a curator, can delete it.")
+        raise Forbidden(gettext("Only the person who made a taste, or a curator, can delete it."))
     if not Taste.objects.visible().filter(name=taste.name).update(deleted_at=timezone.now()):
-        raise NotFound("This taste is deleted already.")
+        raise NotFound(gettext("This taste is deleted already."))
 
 
 def may_change(user: User, taste: Taste) -> bool:
@@ -124,21 +128,23 @@ def _require_may_learn(actor: User | None, filters: Mapping[str, Any], dataset: 
         return
     others = set(filters) - {"raters"} or filters.get("raters", []) not in ([], [actor.get_username()])
     if dataset is not None or others:
-        raise Forbidden("You can learn a taste from your own votes, or from everybody's. Curators can choose others.")
+        raise Forbidden(
+            gettext("You can learn a taste from your own votes, or from everybody's. Curators can choose others.")
+        )
 
 
 def _require_votes(actor: User | None, dataset: Dataset, filters: Mapping[str, Any], refit_every: int) -> None:
     require_answers(actor, dataset)
     if filters:
-        message = "A dataset's rows are taken as they are: choose a dataset, or raters, but not both."
+        message = gettext("A dataset's rows are taken as they are: choose a dataset, or raters, but not both.")
         raise Refused(message, fields={"dataset": [message]})
     if dataset.kind != Dataset.Kind.PREFERENCE:
-        message = "A taste learns from comparisons: choose a preference dataset."
+        message = gettext("A taste learns from comparisons: choose a preference dataset.")
         raise Refused(message, fields={"dataset": [message]})
     if not dataset.is_ready:
         raise DatasetNotReady(dataset.name, dataset.state)
     if refit_every:
-        message = "A dataset never changes, so there are no new votes to fit it anew on: say 0."
+        message = gettext("A dataset never changes, so there are no new votes to fit it anew on: say 0.")
         raise Refused(message, fields={"refit_every": [message]})
 
 
@@ -155,11 +161,14 @@ def _earlier(fit: TasteFit, actor: User | None) -> Taste | None:
     if (last.filters, last.base_model_id) != (fit.chosen_by, fit.base_model_id):
         told = actor is None or actor.is_staff or last.is_of(actor) or last.whose == "everybody"
         of_whom = f" ({last.whose}, {last.base_model.display_name})" if told else ""
-        message = f"“{fit.name}” is the taste of other votes{of_whom}. Choose another name."
+        message = gettext("“%(fit_name)s” is the taste of other votes%(of_whom)s. Choose another name.") % {
+            "fit_name": fit.name,
+            "of_whom": of_whom,
+        }
         raise Conflict(message, fields={"name": [message]})
     newest = versions.visible().select_related("created_by").first()
     if newest and actor is not None and not may_change(actor, newest):
-        message = f"“{fit.name}” was made by somebody else. Choose another name."
+        message = gettext("“%(fit_name)s” was made by somebody else. Choose another name.") % {"fit_name": fit.name}
         raise Conflict(message, fields={"name": [message]})
     return newest
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import FileResponse
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from adapters.exceptions import AdapterFilesUnavailable
 from adapters.models import Taste
@@ -22,7 +23,11 @@ def file_response(taste: Taste) -> FileResponse:
         raise
     except Exception as error:
         raise AdapterFilesUnavailable(
-            f"The files of the taste “{taste.label}” cannot be read. Check the store under Settings, or fit it anew."
+            gettext(
+                "The files of the taste “%(taste_label)s” cannot be read. Check the store under "
+                "Settings, or fit it anew."
+            )
+            % {"taste_label": taste.label}
         ) from error
     name = f"{slug_of(taste)}.safetensors"
     return FileResponse(file, as_attachment=True, filename=name, content_type="application/octet-stream")

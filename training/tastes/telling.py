@@ -8,13 +8,14 @@ from itertools import groupby
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Taste
 from generation.jobs.hearing import kind_in_words
 
 Share = Mapping[str, Any]
 """`value`, `low`, `high`, `votes` and `prompts`, as `training.tastes.fitting` stores them."""
-NAMELESS = "a rater whose account is gone"
+NAMELESS = gettext_lazy("a rater whose account is gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +49,40 @@ def verdict(taste: Taste) -> str:
     """Whether it can be used, and otherwise what would help."""
     report = taste.report
     if taste.is_usable and (why := taste.why_deaf):
-        return f"It cannot be used now. {why}"
+        return gettext("It cannot be used now. %(why)s") % {"why": why}
     if taste.is_usable:
-        bound = f" More than {100 * report['lower']:.0f} % is surely right." if report["lower"] > 0.5 else ""
-        return f"It can be used: it foretells votes on other prompts better than chance, whenever one looks.{bound}"
+        bound = (
+            gettext(" More than %(value)s %% is surely right.") % {"value": f"{100 * report['lower']:.0f}"}
+            if report["lower"] > 0.5
+            else ""
+        )
+        return gettext(
+            "It can be used: it foretells votes on other prompts better than chance, whenever one looks.%(bound)s"
+        ) % {"bound": bound}
     if report["votes_wanted"]:
-        return f"It cannot be used yet. It probably needs about {report['votes_wanted']:,} more votes."
+        return gettext("It cannot be used yet. It probably needs about %(votes_wanted)s more votes.") % {
+            "votes_wanted": f"{report['votes_wanted']:,}"
+        }
     if report["votes_wanted"] == 0:
-        return (
-            "It cannot be used yet: chance is ruled out, but the interval of its accuracy still holds one half. A few "
-            "votes on further prompts decide it."
+        return gettext(
+            "It cannot be used yet: chance is ruled out, but the interval of its accuracy still "
+            "holds one half. A few votes on further prompts decide it."
         )
     if any(relation.kind == "opposite" for relation in relations(report)):
-        return (
-            "It cannot be used, and more votes of this kind would not help: some of its raters have opposite tastes. "
-            "Learn one of each of them."
+        return gettext(
+            "It cannot be used, and more votes of this kind would not help: some of its raters have "
+            "opposite tastes. Learn one of each of them."
         )
-    return (
-        "It cannot be used, and nothing tells that more votes of this kind would help. Votes on other prompts, on "
-        "clips that differ more, or by raters who agree might."
+    return gettext(
+        "It cannot be used, and nothing tells that more votes of this kind would help. Votes on "
+        "other prompts, on clips that differ more, or by raters who agree might."
     )
 
 
 def accuracy_in_words(share: Share) -> str:
     """As in “68 % (61 to 75 %)”."""
     if share["value"] is None:
-        return "not known"
+        return gettext("not known")
     return f"{100 * share['value']:.0f} % ({100 * share['low']:.0f} to {100 * share['high']:.0f} %)"
 
 
@@ -119,13 +128,29 @@ def agreement_in_words(reader: User, taste: Taste) -> list[str]:
 
 
 def _summary(pairs: int, opposite: int, shared: int) -> str:
-    among = "The two raters with enough votes" if pairs == 1 else f"Of {pairs} pairs of raters with enough votes"
+    among = (
+        gettext("The two raters with enough votes")
+        if pairs == 1
+        else gettext("Of %(pairs)s pairs of raters with enough votes") % {"pairs": pairs}
+    )
     if pairs == 1:
-        said = "have opposite tastes" if opposite else "share a taste" if shared else "cannot be told apart yet"
+        said = (
+            gettext("have opposite tastes")
+            if opposite
+            else gettext("share a taste")
+            if shared
+            else gettext("cannot be told apart yet")
+        )
         return f"{among} {said}."
     rest = pairs - opposite - shared
-    told = f"{among}, {shared} share a taste and {opposite} have opposite ones"
-    return f"{told}; of {rest} the votes do not tell." if rest else f"{told}."
+    told = gettext("%(among)s, %(shared)s share a taste and %(opposite)s have opposite ones") % {
+        "among": among,
+        "shared": shared,
+        "opposite": opposite,
+    }
+    return (
+        gettext("%(told)s; of %(rest)s the votes do not tell.") % {"told": told, "rest": rest} if rest else f"{told}."
+    )
 
 
 def _by_name(reader: User, named: list[Relation]) -> Iterator[str]:
@@ -133,7 +158,11 @@ def _by_name(reader: User, named: list[Relation]) -> Iterator[str]:
         if relation.kind != "open":
             first, second = (_name(reader, name) for name in relation.raters)
             first = f"{first[0].upper()}{first[1:]}" if first in ("you", NAMELESS) else first
-            yield f"{first} and {second} {'have opposite tastes' if relation.kind == 'opposite' else 'share a taste'}."
+            names = {"first": first, "second": second}
+            if relation.kind == "opposite":
+                yield gettext("%(first)s and %(second)s have opposite tastes.") % names
+            else:
+                yield gettext("%(first)s and %(second)s share a taste.") % names
 
 
 def _name(reader: User, name: str) -> str:
@@ -145,16 +174,21 @@ def consistency_in_words(taste: Taste) -> str:
     found = taste.report.get("consistency")
     if not found:
         return ""
-    return f"gave {found['same']} of {found['repeats']} hidden repeats the same answer"
+    return gettext("gave %(same)s of %(repeats)s hidden repeats the same answer") % {
+        "same": found["same"],
+        "repeats": found["repeats"],
+    }
 
 
 def in_lines(taste: Taste) -> list[str]:
     """What it has learned, for a terminal."""
     report, share = taste.report, taste.report["accuracy"]
     return [
-        f"{taste.label}: the taste of {taste.whose}, from {report['votes']} votes on {report['prompts']} prompts.",
-        f"It foretells {accuracy_in_words(share)} of votes on prompts held out; chance is 50 %.",
-        *(f"Left out: {each}" for each in not_heard(report)),
+        gettext("%(taste_label)s: the taste of %(whose)s, from %(votes)s votes on %(prompts)s prompts.")
+        % {"taste_label": taste.label, "whose": taste.whose, "votes": report["votes"], "prompts": report["prompts"]},
+        gettext("It foretells %(share)s of votes on prompts held out; chance is 50 %%.")
+        % {"share": accuracy_in_words(share)},
+        *(gettext("Left out: %(each)s") % {"each": each} for each in not_heard(report)),
         verdict(taste),
     ]
 
@@ -167,6 +201,7 @@ def ears(taste: Taste) -> str:
 def not_heard(report: Mapping[str, Any]) -> list[str]:
     """Sentences on the features that too few of the judged clips have, each without its beginning “Left out: ”."""
     return [
-        f"{kind_in_words(each['kind'])}, known of {each['clips']} of {each['of']} judged clips."
+        gettext("%(kind)s, known of %(clips)s of %(of)s judged clips.")
+        % {"kind": kind_in_words(each["kind"]), "clips": each["clips"], "of": each["of"]}
         for each in report.get("kinds_left_out", [])
     ]

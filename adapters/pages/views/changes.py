@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from adapters import services
@@ -34,7 +35,7 @@ def edit(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
         except (DomainError, ValidationError) as error:
             add_refusal(form, error)
         else:
-            messages.success(request, f"{adapter.label} is saved.")
+            messages.success(request, gettext("%(adapter_label)s is saved.") % {"adapter_label": adapter.label})
             return redirect("adapter-detail", adapter_id=adapter.pk)
     context = {"form": form, "adapter": _adapter(adapter_id)}
     return render(request, "adapters/edit.html", context, status=400 if form.errors else 200)
@@ -43,26 +44,26 @@ def edit(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
 @require_POST
 def activate(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Offer it on Create."""
-    return _do(request, adapter_id, services.activate_adapter, "{} can be chosen on Create now.")
+    return _do(request, adapter_id, services.activate_adapter, gettext("{} can be chosen on Create now."))
 
 
 @require_POST
 def deactivate(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Offer it no more."""
-    done = "{} is not offered any more. Jobs already sent finish with it."
+    done = gettext("{} is not offered any more. Jobs already sent finish with it.")
     return _do(request, adapter_id, services.deactivate_adapter, done)
 
 
 @require_POST
 def make_default(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Preselect it for its base model."""
-    return _do(request, adapter_id, services.make_default, "{} is the default of its base model now.")
+    return _do(request, adapter_id, services.make_default, gettext("{} is the default of its base model now."))
 
 
 @require_POST
 def roll_back(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     """Give the default back to the adapter that had it before."""
-    return _do(request, adapter_id, services.roll_back, "{} is not the default any more.")
+    return _do(request, adapter_id, services.roll_back, gettext("{} is not the default any more."))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -72,31 +73,46 @@ def delete(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     _require_right(request, adapter)
     if request.method == "POST":
         services.delete_adapter(adapter=adapter, actor=request.user)
-        messages.success(request, f"{adapter.label} was deleted.")
+        messages.success(request, gettext("%(adapter_label)s was deleted.") % {"adapter_label": adapter.label})
         return redirect("adapters")
     return confirm_page(
         request,
-        title=f"Delete {adapter.label}?",
+        title=gettext("Delete %(adapter_label)s?") % {"adapter_label": adapter.label},
         text=_staying(adapter),
         losses=_losses(adapter),
-        confirm_label="Delete adapter",
+        confirm_label=gettext("Delete adapter"),
         cancel_url=reverse("adapter-detail", args=[adapter.pk]),
     )
 
 
 def _staying(adapter: Adapter) -> str:
     if not adapter.sample_count:
-        return f"It was made for {adapter.base_model.display_name}. Nothing was generated with it."
-    plural = "s" if adapter.sample_count > 1 else ""
-    return f"The {adapter.sample_count} sample{plural} made with it stay, and will say “Deleted Adapter”."
+        return gettext("It was made for %(display_name)s. Nothing was generated with it.") % {
+            "display_name": adapter.base_model.display_name
+        }
+    return ngettext(
+        "The %(sample_count)s sample made with it stay, and will say “Deleted Adapter”.",
+        "The %(sample_count)s samples made with it stay, and will say “Deleted Adapter”.",
+        adapter.sample_count,
+    ) % {"sample_count": adapter.sample_count}
 
 
 def _losses(adapter: Adapter) -> list[str]:
-    losses = ["the adapter on Create and in every list: nothing new can be made with it"]
+    losses = [gettext("the adapter on Create and in every list: nothing new can be made with it")]
     if adapter.is_default:
-        losses.append(f"the default of {adapter.base_model.display_name}: the base model alone is preselected then")
+        losses.append(
+            gettext("the default of %(display_name)s: the base model alone is preselected then")
+            % {"display_name": adapter.base_model.display_name}
+        )
     if children := adapter.children.visible().count():
-        losses.append(f"its place as parent of {children} other adapter{'s' if children > 1 else ''}, which stay")
+        losses.append(
+            ngettext(
+                "its place as parent of %(children)s other adapter, which stay",
+                "its place as parent of %(children)s other adapters, which stay",
+                children,
+            )
+            % {"children": children}
+        )
     return losses
 
 
@@ -121,4 +137,4 @@ def _adapter(adapter_id: UUID) -> Adapter:
 
 def _require_right(request: StudioRequest, adapter: Adapter) -> None:
     if not services.may_change(request.user, adapter):
-        raise PermissionDenied("Only the person who registered an adapter, or a curator, can change it.")
+        raise PermissionDenied(gettext("Only the person who registered an adapter, or a curator, can change it."))

@@ -12,6 +12,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
@@ -62,7 +63,7 @@ def dataset_create(request: StudioRequest) -> HttpResponse:
         except (DomainError, ValidationError) as error:
             add_refusal(form, error)
         else:
-            messages.success(request, f"“{dataset}” is being built.")
+            messages.success(request, gettext("“%(dataset)s” is being built.") % {"dataset": dataset})
             return redirect("dataset-detail", dataset_id=dataset.pk)
     context = {"form": form, "count": _count(request.user, form if form.is_bound else _unbound_copy(form))}
     status = 400 if form.is_bound and form.errors and not only_count else 200
@@ -110,7 +111,7 @@ def dataset_count(request: StudioRequest) -> HttpResponse:
 
 def _curators_only(request: StudioRequest) -> None:
     try:
-        require_curator(request.user, "build a dataset")
+        require_curator(request.user, gettext("build a dataset"))
     except Forbidden as error:
         raise PermissionDenied(error.message) from error
 
@@ -160,20 +161,25 @@ def dataset_delete(request: StudioRequest, dataset_id: UUID) -> HttpResponse:
     """Ask, then hide it."""
     dataset = _dataset(dataset_id)
     if not services.may_change(request.user, dataset):
-        raise PermissionDenied("Only the person who made a dataset, or a curator, can delete it.")
+        raise PermissionDenied(gettext("Only the person who made a dataset, or a curator, can delete it."))
     if request.method != "POST":
         return confirm_page(
             request,
-            title=f"Delete the dataset “{dataset}”?",
-            text="It leaves the list and nothing can be trained on it any more. The feedback it was made of stays.",
-            losses=[f"the dataset with its {dataset.row_count} rows", "its exports"],
-            confirm_label="Delete dataset",
+            title=gettext("Delete the dataset “%(dataset)s”?") % {"dataset": dataset},
+            text=gettext(
+                "It leaves the list and nothing can be trained on it any more. The feedback it was made of stays."
+            ),
+            losses=[
+                gettext("the dataset with its %(row_count)s rows") % {"row_count": dataset.row_count},
+                gettext("its exports"),
+            ],
+            confirm_label=gettext("Delete dataset"),
             cancel_url=reverse("dataset-detail", args=[dataset.pk]),
         )
     target = reverse("datasets")
     try:
         services.delete_dataset(dataset=dataset, actor=request.user)
-        messages.success(request, f"“{dataset}” is deleted.")
+        messages.success(request, gettext("“%(dataset)s” is deleted.") % {"dataset": dataset})
     except DomainError as error:
         messages.error(request, error.message)
         target = reverse("dataset-detail", args=[dataset.pk])

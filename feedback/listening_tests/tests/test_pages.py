@@ -357,7 +357,7 @@ def test_a_guest_reaches_nothing_else(invited, curator):
     assert closed > 60
 
 
-PUBLIC = {"sign-in", "healthz", "readyz", "metrics", "admin:login"}
+PUBLIC = {"sign-in", "set-language", "words", "healthz", "readyz", "metrics", "admin:login"}
 
 
 def addresses():

@@ -293,7 +293,7 @@ def vocabulary() -> list[str]:
     ]
     texts += [word for _, words in TEMPO_WORDS for word in words]
     texts += [term.spoken for term in (*INSTRUMENT_BY_SLUG.values(), *MOOD_BY_SLUG.values(), *STYLE_TERMS.values())]
-    texts += [term.label for term in (*INSTRUMENT_BY_SLUG.values(), *MOOD_BY_SLUG.values(), *STYLE_TERMS.values())]
+    texts += [term.name for term in (*INSTRUMENT_BY_SLUG.values(), *MOOD_BY_SLUG.values(), *STYLE_TERMS.values())]
     texts += [word for source in (*TIMBRES, *DRUM_KITS) for word in source.words]
     texts += [word for mood in MOODS for word in mood.synonyms]
     texts += [word for style in STYLES for word in style.synonyms]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from generation.listening.comparison import MOST, others_of_prompt, rows, samples_to_compare
@@ -34,7 +35,7 @@ def _uuids(values: list[str]) -> list[UUID]:
     wrong = [value for value in values if _uuid(value) is None]
     if wrong:
         shown = ", ".join(f"“{value[:40]}”" for value in wrong[:MOST])
-        raise Refused(f"Not the id of a sample: {shown}.", fields={"ids": wrong})
+        raise Refused(gettext("Not the id of a sample: %(shown)s.") % {"shown": shown}, fields={"ids": wrong})
     return [UUID(value) for value in values]
 
 

@@ -10,6 +10,7 @@ from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from adapters.models import Taste
@@ -43,7 +44,11 @@ def add(request: StudioRequest) -> HttpResponse:
             add_refusal(form, error)
             status = getattr(error, "status", status)
         else:
-            messages.success(request, f"{encoder.display_name} was added. Clips are heard with it while no job waits.")
+            messages.success(
+                request,
+                gettext("%(encoder_display_name)s was added. Clips are heard with it while no job waits.")
+                % {"encoder_display_name": encoder.display_name},
+            )
             return redirect(f"{reverse('encoders')}#encoder-{encoder.key}")
     context = _context(request, form)
     return render(request, "generation/encoders.html", context, status=status if form.errors else 200)
@@ -53,7 +58,13 @@ def add(request: StudioRequest) -> HttpResponse:
 def activate(request: StudioRequest, key: str) -> HttpResponse:
     """Hear clips with it."""
     encoder = _encoder(key)
-    do(request, services.activate_encoder, encoder=encoder, done=f"Clips are heard with {encoder.display_name} now.")
+    do(
+        request,
+        services.activate_encoder,
+        encoder=encoder,
+        done=gettext("Clips are heard with %(encoder_display_name)s now.")
+        % {"encoder_display_name": encoder.display_name},
+    )
     return redirect(f"{reverse('encoders')}#encoder-{key}")
 
 
@@ -61,7 +72,9 @@ def activate(request: StudioRequest, key: str) -> HttpResponse:
 def deactivate(request: StudioRequest, key: str) -> HttpResponse:
     """Hear no further clips with it."""
     encoder = _encoder(key)
-    done = f"No further clips are heard with {encoder.display_name}; what it heard stays."
+    done = gettext("No further clips are heard with %(encoder_display_name)s; what it heard stays.") % {
+        "encoder_display_name": encoder.display_name
+    }
     do(request, services.deactivate_encoder, encoder=encoder, done=done)
     return redirect(f"{reverse('encoders')}#encoder-{key}")
 
@@ -72,17 +85,26 @@ def remove(request: StudioRequest, key: str) -> HttpResponse:
     _require_curator(request)
     encoder = _encoder(key)
     if request.method == "POST":
-        do(request, services.remove_encoder, encoder=encoder, done=f"{encoder.display_name} was removed.")
+        do(
+            request,
+            services.remove_encoder,
+            encoder=encoder,
+            done=gettext("%(encoder_display_name)s was removed.") % {"encoder_display_name": encoder.display_name},
+        )
         return redirect("encoders")
     clips = ClipFeatures.objects.filter(kind=encoder.kind).count()
-    losses = [f"what it heard in {clips} clip{'' if clips == 1 else 's'}"]
-    losses += [f"new scores of the taste {taste.label}, which listens with it" for taste in readers_of(encoder)]
+    losses = [ngettext("what it heard in %(clips)s clip", "what it heard in %(clips)s clips", clips) % {"clips": clips}]
+    losses += [
+        gettext("new scores of the taste %(taste_label)s, which listens with it") % {"taste_label": taste.label}
+        for taste in readers_of(encoder)
+    ]
     return confirm_page(
         request,
-        title=f"Remove {encoder.display_name}?",
-        text=f"Its files stay in {encoder.path}; the folder can be added again, and clips are heard again then.",
+        title=gettext("Remove %(encoder_display_name)s?") % {"encoder_display_name": encoder.display_name},
+        text=gettext("Its files stay in %(path)s; the folder can be added again, and clips are heard again then.")
+        % {"path": encoder.path},
         losses=losses,
-        confirm_label="Remove encoder",
+        confirm_label=gettext("Remove encoder"),
         cancel_url=reverse("encoders"),
     )
 
@@ -99,7 +121,7 @@ def _context(request: StudioRequest, form: EncoderForm) -> dict[str, Any]:
 
 def _require_curator(request: StudioRequest) -> None:
     if not request.user.is_staff:
-        raise PermissionDenied("Only curators can change models.")
+        raise PermissionDenied(gettext("Only curators can change models."))
 
 
 def _encoder(key: str) -> Encoder:

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.favorite_lists import favorite_counts, favorites_of
@@ -21,7 +22,7 @@ from text2song.pages.safe_redirect import next_url, redirect_back
 from text2song.refusals import refuse_choice
 
 PAGE_SIZE = 20
-TABS = {"all": "All", "prompts": "Prompts", "audio": "Audio"}
+TABS = {"all": gettext_lazy("All"), "prompts": gettext_lazy("Prompts"), "audio": gettext_lazy("Audio")}
 
 
 @require_safe
@@ -44,12 +45,14 @@ def toggle(request: StudioRequest) -> HttpResponse:
     """Set or clear the user's heart on the `prompt` or `sample` named in the form or the query string."""
     form = HeartForm({**request.GET.dict(), **request.POST.dict()})
     if not form.is_valid():
-        return HttpResponseBadRequest("Name one prompt or one sample by its id.", content_type="text/plain")
+        return HttpResponseBadRequest(gettext("Name one prompt or one sample by its id."), content_type="text/plain")
     target = _target(form.cleaned_data)
     pressed = toggle_favorite(user=request.user, target=target)
     if not request.htmx:
         return redirect_back(request, "favorites")
-    kind, label = ("prompt", "this prompt") if isinstance(target, Prompt) else ("sample", f"sample {target.label}")
+    kind, label = (
+        ("prompt", gettext("this prompt")) if isinstance(target, Prompt) else ("sample", f"sample {target.label}")
+    )
     context = {
         "action": f"{reverse('favorite-toggle')}?{kind}={target.pk}",
         "pressed": pressed,

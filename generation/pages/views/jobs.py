@@ -11,6 +11,7 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -71,9 +72,9 @@ def _list_context(request: StudioRequest, filters: JobFilter, page: Page) -> dic
 def _state_tabs(request: StudioRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
     """All, then each state; the other filters stay."""
     state = request.GET.get("state", "")
-    choices = [("", "All", sum(counts.values()))]
+    choices = [("", gettext("All"), sum(counts.values()))]
     if state == "active":
-        choices.append(("active", "Active", counts["queued"] + counts["running"]))
+        choices.append(("active", gettext("Active"), counts["queued"] + counts["running"]))
     choices += [(value, label, counts[value]) for value, label in GenerationJob.State.choices]
     tabs = []
     for value, label, count in choices:
@@ -120,7 +121,7 @@ def cancel(request: StudioRequest, job_id: UUID) -> HttpResponse:
     job = _job(job_id)
     try:
         services.cancel_job(job=job, actor=request.user)
-        messages.success(request, f"Job {job.short_id} was cancelled.")
+        messages.success(request, gettext("Job %(short_id)s was cancelled.") % {"short_id": job.short_id})
     except Forbidden as error:
         raise PermissionDenied(error.message) from error
     except DomainError as error:
@@ -151,17 +152,17 @@ def delete(request: StudioRequest, job_id: UUID) -> HttpResponse:
     """Ask, naming what goes, then hide the job for everybody."""
     job = _job(job_id)
     if not may_manage(request.user, job):
-        raise PermissionDenied("Only the person who sent a job, or a curator, can delete it.")
+        raise PermissionDenied(gettext("Only the person who sent a job, or a curator, can delete it."))
     if request.method == "POST":
         services.delete_job(job=job, actor=request.user)
-        messages.success(request, f"Job {job.short_id} was deleted.")
+        messages.success(request, gettext("Job %(short_id)s was deleted.") % {"short_id": job.short_id})
         return HttpResponseClientRedirect(reverse("jobs")) if request.htmx else redirect_back(request, "jobs")
     return confirm_page(
         request,
-        title=f"Delete job {job.short_id}?",
-        text=f"Made from “{job.prompt}”. The prompt itself stays.",
+        title=gettext("Delete job %(short_id)s?") % {"short_id": job.short_id},
+        text=gettext("Made from “%(prompt)s”. The prompt itself stays.") % {"prompt": job.prompt},
         losses=_losses(job),
-        confirm_label="Delete job",
+        confirm_label=gettext("Delete job"),
         cancel_url=reverse("job-detail", args=[job.pk]),
     )
 
@@ -169,11 +170,19 @@ def delete(request: StudioRequest, job_id: UUID) -> HttpResponse:
 def _losses(job: GenerationJob) -> list[str]:
     """How many hearts there are is not said: whoever has yet to judge a sample is not told what others think of it."""
     samples = job.samples.visible().count()
-    losses = ["the job, which is cancelled first"] if job.is_unfinished else ["the job with its settings and times"]
+    losses = (
+        [gettext("the job, which is cancelled first")]
+        if job.is_unfinished
+        else [gettext("the job with its settings and times")]
+    )
     if samples:
         losses.append(
-            f"{samples} sample{'s' if samples > 1 else ''} and all feedback on {'them' if samples > 1 else 'it'}, "
-            "with everybody's hearts and notes"
+            ngettext(
+                "%(samples)s sample and all feedback on it, with everybody's hearts and notes",
+                "%(samples)s samples and all feedback on them, with everybody's hearts and notes",
+                samples,
+            )
+            % {"samples": samples}
         )
     return losses
 

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation import services
@@ -38,7 +39,12 @@ def model_card(request: StudioRequest, key: str) -> HttpResponse:
 def activate(request: StudioRequest, key: str) -> HttpResponse:
     """Make it the model new jobs use."""
     model = _model(key)
-    do(request, services.activate_model, model=model, done=f"{model.display_name} is the active model now.")
+    do(
+        request,
+        services.activate_model,
+        model=model,
+        done=gettext("%(model_display_name)s is the active model now.") % {"model_display_name": model.display_name},
+    )
     return redirect("models")
 
 
@@ -55,7 +61,12 @@ def cancel_fetch(request: StudioRequest, fetch_id: UUID) -> HttpResponse:
     """Stop a fetch; what is here already is kept for the next one."""
     found = get_object_or_404(ModelFetch.objects.select_related("base_model"), pk=fetch_id)
     model = found.base_model
-    do(request, services.cancel_fetch, fetch=found, done=f"Fetching {model.display_name} was cancelled.")
+    do(
+        request,
+        services.cancel_fetch,
+        fetch=found,
+        done=gettext("Fetching %(model_display_name)s was cancelled.") % {"model_display_name": model.display_name},
+    )
     return _card(request, model) if request.htmx else redirect(f"{reverse('models')}#model-{model.key}")
 
 
@@ -63,7 +74,7 @@ def cancel_fetch(request: StudioRequest, fetch_id: UUID) -> HttpResponse:
 def add_folder(request: StudioRequest) -> HttpResponse:
     """Add a folder of the server as a model; a broken one is refused with what is wrong in it."""
     if not request.user.is_staff:
-        raise PermissionDenied("Only curators can change models.")
+        raise PermissionDenied(gettext("Only curators can change models."))
     form, status = FolderForm(request.POST if request.method == "POST" else None), 400
     if request.method == "POST" and form.is_valid():
         try:
@@ -72,7 +83,9 @@ def add_folder(request: StudioRequest) -> HttpResponse:
             add_refusal(form, error)
             status = getattr(error, "status", status)
         else:
-            messages.success(request, f"{model.display_name} was added.")
+            messages.success(
+                request, gettext("%(model_display_name)s was added.") % {"model_display_name": model.display_name}
+            )
             return redirect(f"{reverse('models')}#model-{model.key}")
     context = {"models": model_cards(), "form": form}
     return render(request, "generation/models.html", context, status=status if form.errors else 200)
@@ -83,16 +96,21 @@ def remove(request: StudioRequest, key: str) -> HttpResponse:
     """Ask, then remove a folder's entry; its files stay where they are."""
     model = _model(key)
     if not request.user.is_staff:
-        raise PermissionDenied("Only curators can change models.")
+        raise PermissionDenied(gettext("Only curators can change models."))
     if request.method == "POST":
-        do(request, services.remove_model, model=model, done=f"{model.display_name} was removed.")
+        do(
+            request,
+            services.remove_model,
+            model=model,
+            done=gettext("%(model_display_name)s was removed.") % {"model_display_name": model.display_name},
+        )
         return redirect("models")
     return confirm_page(
         request,
-        title=f"Remove {model.display_name}?",
-        text=f"Its files stay in {model.folder}; the folder can be added again.",
-        losses=["the entry on this page, so that nothing new can be made with it"],
-        confirm_label="Remove model",
+        title=gettext("Remove %(model_display_name)s?") % {"model_display_name": model.display_name},
+        text=gettext("Its files stay in %(folder)s; the folder can be added again.") % {"folder": model.folder},
+        losses=[gettext("the entry on this page, so that nothing new can be made with it")],
+        confirm_label=gettext("Remove model"),
         cancel_url=reverse("models"),
     )
 

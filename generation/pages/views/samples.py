@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.downloads import DOWNLOAD_FORMATS
@@ -71,7 +72,7 @@ def keep(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     sample = _sample(request, sample_id)
     try:
         keep_sample(sample=sample, actor=request.user)
-        messages.success(request, f"Sample {sample.label} is kept.")
+        messages.success(request, gettext("Sample %(sample_label)s is kept.") % {"sample_label": sample.label})
     except Forbidden as error:
         raise PermissionDenied(error.message) from error
     except DomainError as error:
@@ -90,19 +91,23 @@ def delete(request: StudioRequest, sample_id: UUID) -> HttpResponse:
             delete_sample(sample=sample, actor=request.user)
         except Forbidden as error:
             raise PermissionDenied from error
-        messages.success(request, f"Sample {sample.label} of “{sample.job.prompt}” was deleted.")
+        messages.success(
+            request,
+            gettext("Sample %(sample_label)s of “%(prompt)s” was deleted.")
+            % {"sample_label": sample.label, "prompt": sample.job.prompt},
+        )
         return redirect("library")
     return confirm_page(
         request,
-        title=f"Delete sample {sample.label}?",
-        text=f"Made from “{sample.job.prompt}”.",
+        title=gettext("Delete sample %(sample_label)s?") % {"sample_label": sample.label},
+        text=gettext("Made from “%(prompt)s”.") % {"prompt": sample.job.prompt},
         # How many hearts there are would tell an owner who has yet to judge it what others think.
         losses=[
-            f"{sample.duration:.1f} s of audio",
-            "all feedback on it",
-            "everybody's hearts and notes on it",
+            gettext("%(duration)s s of audio") % {"duration": f"{sample.duration:.1f}"},
+            gettext("all feedback on it"),
+            gettext("everybody's hearts and notes on it"),
         ],
-        confirm_label="Delete sample",
+        confirm_label=gettext("Delete sample"),
         cancel_url=reverse("sample-detail", args=[sample.pk]),
     )
 

@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import push_url
 
@@ -73,21 +74,26 @@ def prompt_delete(request: StudioRequest, prompt_id: uuid.UUID) -> HttpResponse:
         except PromptInFrozenSuite as error:
             messages.error(request, error.message)
             return redirect("prompt-detail", prompt_id=prompt.pk)
-        messages.success(request, "The prompt is deleted.")
+        messages.success(request, gettext("The prompt is deleted."))
         return redirect("prompts")
     return confirm_page(
         request,
-        title="Delete this prompt?",
-        text=f"“{prompt}” leaves the history. Samples made from it stay in the library.",
+        title=gettext("Delete this prompt?"),
+        text=gettext("“%(prompt)s” leaves the history. Samples made from it stay in the library.") % {"prompt": prompt},
         losses=_losses(prompt),
-        confirm_label="Delete prompt",
+        confirm_label=gettext("Delete prompt"),
         cancel_url=reverse("prompt-detail", args=[prompt.pk]),
     )
 
 
 def _losses(prompt: Prompt) -> list[str]:
-    losses = ["The prompt, in the history and in searches"]
+    losses = [gettext("The prompt, in the history and in searches")]
     if count := hearts().on(prompt):
-        losses.append("1 favourite on it" if count == 1 else f"{count} favourites on it")
-    losses += [f"Its place in the suite “{suite.name}”" for suite in prompt.suites.open()]
+        losses.append(
+            gettext("1 favourite on it") if count == 1 else gettext("%(count)s favourites on it") % {"count": count}
+        )
+    losses += [
+        gettext("Its place in the suite “%(suite_name)s”") % {"suite_name": suite.name}
+        for suite in prompt.suites.open()
+    ]
     return losses

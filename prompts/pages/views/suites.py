@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from prompts import services
@@ -60,9 +61,13 @@ def suite_detail(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
 def suite_create(request: StudioRequest) -> HttpResponse:
     form = SuiteForm(request.POST or None)
     if suite := _saved(form, lambda **values: services.create_suite(actor=request.user, **values)):
-        messages.success(request, f"The suite “{suite.name}” is made. Add its prompts, then freeze it.")
+        messages.success(
+            request,
+            gettext("The suite “%(suite_name)s” is made. Add its prompts, then freeze it.")
+            % {"suite_name": suite.name},
+        )
         return redirect("suite-detail", suite_id=suite.pk)
-    return _form_page(request, form, title="New suite")
+    return _form_page(request, form, title=gettext("New suite"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -72,7 +77,7 @@ def suite_edit(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
     form = SuiteForm(request.POST or None, instance=suite)
     if _saved(form, lambda **values: services.update_suite(actor=request.user, suite=suite, **values)):
         return redirect("suite-detail", suite_id=suite.pk)
-    return _form_page(request, form, title="Edit suite", suite=suite)
+    return _form_page(request, form, title=gettext("Edit suite"), suite=suite)
 
 
 @require_POST
@@ -91,7 +96,7 @@ def add_to_suite(request: StudioRequest, prompt_id: uuid.UUID) -> HttpResponse:
     prompt = get_object_or_404(Prompt.objects.visible(), pk=prompt_id)
     suite = get_object_or_404(PromptSuite, pk__in=_ids(request, "suite"))
     if _try(request, lambda: services.add_prompts(actor=request.user, suite=suite, prompt_ids=[prompt.pk])):
-        messages.success(request, f"The prompt is in the suite “{suite.name}”.")
+        messages.success(request, gettext("The prompt is in the suite “%(suite_name)s”.") % {"suite_name": suite.name})
     return redirect("prompt-detail", prompt_id=prompt.pk)
 
 
@@ -112,14 +117,16 @@ def suite_freeze(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
     suite = get_object_or_404(PromptSuite, pk=suite_id)
     if request.method == "POST":
         if _try(request, lambda: services.freeze_suite(actor=request.user, suite=suite)):
-            messages.success(request, f"The suite “{suite.name}” is frozen.")
+            messages.success(request, gettext("The suite “%(suite_name)s” is frozen.") % {"suite_name": suite.name})
         return redirect("suite-detail", suite_id=suite.pk)
     return confirm_page(
         request,
-        title=f"Freeze the suite “{suite.name}”?",
-        text=f"Its {suite.items.count()} prompts can never change again and will never be used for training. "
-        "This cannot be undone.",
-        confirm_label="Freeze for good",
+        title=gettext("Freeze the suite “%(suite_name)s”?") % {"suite_name": suite.name},
+        text=gettext(
+            "Its %(count)s prompts can never change again and will never be used for training. This cannot be undone."
+        )
+        % {"count": suite.items.count()},
+        confirm_label=gettext("Freeze for good"),
         cancel_url=reverse("suite-detail", args=[suite.pk]),
     )
 
@@ -132,14 +139,14 @@ def suite_delete(request: StudioRequest, suite_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         if not _try(request, lambda: services.delete_suite(actor=request.user, suite=suite)):
             return redirect("suite-detail", suite_id=suite.pk)
-        messages.success(request, f"The suite “{suite.name}” is deleted.")
+        messages.success(request, gettext("The suite “%(suite_name)s” is deleted.") % {"suite_name": suite.name})
         return redirect("suites")
     return confirm_page(
         request,
-        title=f"Delete the suite “{suite.name}”?",
-        text="The prompts themselves stay.",
-        losses=[f"The suite and its list of {suite.items.count()} prompts"],
-        confirm_label="Delete suite",
+        title=gettext("Delete the suite “%(suite_name)s”?") % {"suite_name": suite.name},
+        text=gettext("The prompts themselves stay."),
+        losses=[gettext("The suite and its list of %(count)s prompts") % {"count": suite.items.count()}],
+        confirm_label=gettext("Delete suite"),
         cancel_url=reverse("suite-detail", args=[suite.pk]),
     )
 

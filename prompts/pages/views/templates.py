@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
@@ -49,11 +50,11 @@ def template_from_editor(request: StudioRequest) -> HttpResponse:
     """The template form, filled with what the prompt editor holds; nothing is stored yet."""
     sent = TemplateForm(request.POST, instance=_of(request))
     if not sent.text_used:
-        messages.error(request, "Write a text first: a template needs one.")
+        messages.error(request, gettext("Write a text first: a template needs one."))
         return _nothing(request) if request.htmx else redirect(writing_url())
     values = sent.typed_values | {"duration": sent["duration"].value()}
     form = TemplateForm(initial=values | {"category": _category_for(values["style"])}, instance=_of(request))
-    return _form_page(request, form, title="Save as template", action=reverse("template-create"))
+    return _form_page(request, form, title=gettext("Save as template"), action=reverse("template-create"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -67,7 +68,7 @@ def template_create(request: StudioRequest) -> HttpResponse:
             form.add_error("name" if error.status == 409 else None, error.message)
         else:
             return _saved(request, template)
-    return _form_page(request, form, title="New template", action=reverse("template-create"))
+    return _form_page(request, form, title=gettext("New template"), action=reverse("template-create"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -83,7 +84,7 @@ def template_edit(request: StudioRequest, template_id: uuid.UUID) -> HttpRespons
             form.add_error("name" if error.status == 409 else None, error.message)
         else:
             return _saved(request, template)
-    return _form_page(request, form, title="Edit template", action=request.path)
+    return _form_page(request, form, title=gettext("Edit template"), action=request.path)
 
 
 @require_POST
@@ -95,7 +96,9 @@ def template_copy(request: StudioRequest, template_id: uuid.UUID) -> HttpRespons
     except DomainError as error:
         messages.error(request, error.message)
         return redirect("templates")
-    messages.success(request, f"“{copy.name}” is yours now; change it as you like.")
+    messages.success(
+        request, gettext("“%(copy_name)s” is yours now; change it as you like.") % {"copy_name": copy.name}
+    )
     return redirect("template-edit", template_id=copy.pk)
 
 
@@ -106,14 +109,16 @@ def template_delete(request: StudioRequest, template_id: uuid.UUID) -> HttpRespo
     _require_editable(request, template)
     if request.method == "POST":
         services.delete_template(actor=request.user, template=template)
-        messages.success(request, f"The template “{template.name}” is deleted.")
+        messages.success(
+            request, gettext("The template “%(template_name)s” is deleted.") % {"template_name": template.name}
+        )
         return redirect("templates")
     return confirm_page(
         request,
-        title=f"Delete the template “{template.name}”?",
-        text="Prompts made from it stay as they are.",
-        losses=[f"The template “{template.name}”, for good"],
-        confirm_label="Delete template",
+        title=gettext("Delete the template “%(template_name)s”?") % {"template_name": template.name},
+        text=gettext("Prompts made from it stay as they are."),
+        losses=[gettext("The template “%(template_name)s”, for good") % {"template_name": template.name}],
+        confirm_label=gettext("Delete template"),
         cancel_url=reverse("templates"),
     )
 
@@ -136,7 +141,11 @@ def _form_page(request: StudioRequest, form: TemplateForm, *, title: str, action
 
 
 def _saved(request: StudioRequest, template: PromptTemplate) -> HttpResponse:
-    messages.success(request, f"“{template.name}” is saved and can be picked under “Start from a template”.")
+    messages.success(
+        request,
+        gettext("“%(template_name)s” is saved and can be picked under “Start from a template”.")
+        % {"template_name": template.name},
+    )
     if not request.htmx:
         return redirect("templates")
     return trigger_client_event(_nothing(request), "template-saved")

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand
 from django_q.models import Schedule
 
 from generation.base_models.catalogue import sync_catalogue
+from text2song.catalogues import compile_catalogues
 from text2song.storage import StudioS3Storage
 
 FIRST_USER = "studio"
@@ -45,11 +46,12 @@ NOT_SERVED = [
 
 
 class Command(BaseCommand):
-    help = "Prepare database, static files, object store, base models, schedules and the first user."
+    help = "Prepare database, texts, static files, object store, base models, schedules and the first user."
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
+        compile_catalogues()
         self._collect_static()
         self._ensure_bucket()
         sync_catalogue()

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from text2song.exceptions import DomainError, Refused
@@ -37,10 +38,14 @@ def _runs(ids: list[str]) -> list[TrainingRun]:
     try:
         wanted = [UUID(text) for text in ids]
     except ValueError as error:
-        raise Refused("One of these is no run. Tick runs on the page of an experiment, then choose Compare.") from error
+        raise Refused(
+            gettext("One of these is no run. Tick runs on the page of an experiment, then choose Compare.")
+        ) from error
     found = TrainingRun.objects.with_context().in_bulk(wanted)
     if len(found) != len(set(wanted)):
-        raise Refused("One of these runs was deleted. Tick others on the page of an experiment, then choose Compare.")
+        raise Refused(
+            gettext("One of these runs was deleted. Tick others on the page of an experiment, then choose Compare.")
+        )
     return [found[pk] for pk in wanted]
 
 

@@ -13,6 +13,7 @@ from django.db.models import Count, Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from datasets_app.models import Dataset
@@ -68,7 +69,7 @@ def _state_tabs(request: StudioRequest) -> list[dict[str, Any]]:
         query.pop(name, None)
     shown = ExperimentFilter(query, queryset=Experiment.objects.order_by()).qs
     counts = dict(shown.values_list("state").annotate(Count("pk")))
-    choices = [("", "All", sum(counts.values()))]
+    choices = [("", gettext("All"), sum(counts.values()))]
     choices += [(value, label, counts.get(value, 0)) for value, label in Experiment.State.choices]
     tabs = []
     for value, label, count in choices:
@@ -89,7 +90,10 @@ def new(request: StudioRequest) -> HttpResponse:
     elif request.method == "POST":
         form = ExperimentForm(request.POST)
         if form.is_valid() and (experiment := _created(request, form)):
-            messages.success(request, f"“{experiment.name}” is ready. Start its first run.")
+            messages.success(
+                request,
+                gettext("“%(experiment_name)s” is ready. Start its first run.") % {"experiment_name": experiment.name},
+            )
             return redirect("experiment-detail", experiment_id=experiment.pk)
     else:
         proposed = proposal(dataset) if (dataset := _asked_dataset(request)) else None
@@ -127,7 +131,7 @@ def config(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     elif request.method == "POST":
         form = ExperimentForm(request.POST, experiment=experiment)
         if form.is_valid() and _updated(request, form, experiment):
-            messages.success(request, "Saved. Runs that were started before keep their settings.")
+            messages.success(request, gettext("Saved. Runs that were started before keep their settings."))
             return redirect("experiment-config", experiment_id=experiment.pk)
         experiment = _experiment(experiment_id)
     else:
@@ -139,7 +143,9 @@ def config(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
 
 def _config_to_read(request: StudioRequest, experiment: Experiment) -> HttpResponse:
     if request.method == "POST":
-        raise PermissionDenied("Only the person who made an experiment, or a curator, can change it, unless archived.")
+        raise PermissionDenied(
+            gettext("Only the person who made an experiment, or a curator, can change it, unless archived.")
+        )
     context = _tab_context(request, experiment, "config") | {"groups": settings_in_words(experiment.config)}
     return render(request, "training/config.html", context)
 
@@ -193,9 +199,10 @@ def experiment_overview(request: StudioRequest, experiment_id: UUID) -> HttpResp
 
 def _tab_context(request: StudioRequest, experiment: Experiment, current: str) -> dict[str, Any]:
     names = {"runs": "experiment-detail", "overview": "experiment-overview", "config": "experiment-config"}
+    labels = {"runs": gettext("Runs"), "overview": gettext("Overview"), "config": gettext("Config")}
     tabs = [
         {
-            "label": key.capitalize(),
+            "label": labels[key],
             "url": reverse(name, args=[experiment.pk]),
             "current": key == current,
             "count": experiment.run_count if key == "runs" else "",
@@ -211,14 +218,14 @@ def _tab_context(request: StudioRequest, experiment: Experiment, current: str) -
 @require_POST
 def archive(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """Take it off the list."""
-    done = "“{}” is archived. “Show archived” on the list finds it again."
+    done = gettext("“{}” is archived. “Show archived” on the list finds it again.")
     return _do(request, experiment_id, archive_experiment, done)
 
 
 @require_POST
 def unarchive(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     """Put it back on the list."""
-    return _do(request, experiment_id, unarchive_experiment, "“{}” is back on the list.")
+    return _do(request, experiment_id, unarchive_experiment, gettext("“{}” is back on the list."))
 
 
 def _do(request: StudioRequest, experiment_id: UUID, service: Callable[..., None], done: str) -> HttpResponse:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from text2song.pages.requests import StudioRequest
 from training.config import PRESET_LABELS, PRESETS
 from training.pages.forms import preset_values
@@ -12,9 +14,7 @@ from training.pages.forms import preset_values
 
 def presets() -> list[dict[str, Any]]:
     """Each preset with its name and every value it sets."""
-    return [
-        {"key": key, "label": PRESET_LABELS.get(key, key.capitalize()), "values": preset_values(key)} for key in PRESETS
-    ]
+    return [{"key": key, "label": gettext(PRESET_LABELS[key]), "values": preset_values(key)} for key in PRESETS]
 
 
 def changes_asked_for(request: StudioRequest, base: Mapping[str, Any] | None = None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from text2song.exceptions import DomainError, Forbidden
@@ -41,7 +42,9 @@ def new(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     elif request.method == "POST":
         form = RunForm(request.POST, experiment=experiment)
         if form.is_valid() and (run := _started(request, form, experiment)):
-            messages.success(request, f"{run.name} waits for a worker. You can leave this page.")
+            messages.success(
+                request, gettext("%(run_name)s waits for a worker. You can leave this page.") % {"run_name": run.name}
+            )
             return redirect("run-detail", run_id=run.pk)
     else:
         form = RunForm(experiment=experiment)
@@ -114,13 +117,13 @@ def _run_context(request: StudioRequest, run: TrainingRun) -> dict[str, Any]:
 @require_POST
 def cancel(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """Stop it; its checkpoints stay."""
-    return _do(request, run_id, cancel_run, "{} was cancelled. Its checkpoints are kept: it can be resumed.")
+    return _do(request, run_id, cancel_run, gettext("{} was cancelled. Its checkpoints are kept: it can be resumed."))
 
 
 @require_POST
 def resume(request: StudioRequest, run_id: UUID) -> HttpResponse:
     """Let it go on from its newest checkpoint."""
-    return _do(request, run_id, resume_run, "{} waits for a worker, and goes on from its newest checkpoint.")
+    return _do(request, run_id, resume_run, gettext("{} waits for a worker, and goes on from its newest checkpoint."))
 
 
 def _do(request: StudioRequest, run_id: UUID, service: Callable[..., None], done: str) -> HttpResponse:
@@ -147,7 +150,7 @@ def delete(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     page = reverse("experiment-detail", args=[experiment.pk])
     runs = _chosen(request, experiment.runs.with_context())
     if not runs:
-        messages.error(request, "Tick the runs to delete first.")
+        messages.error(request, gettext("Tick the runs to delete first."))
         return redirect(page)
     if request.method == "POST":
         _delete(request, runs)
@@ -155,10 +158,12 @@ def delete(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     names = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
     return confirm_page(
         request,
-        title=f"Delete {names}?",
+        title=gettext("Delete %(names)s?") % {"names": names},
         text=_staying(runs),
         losses=_losses(runs),
-        confirm_label="Delete run" if len(runs) == 1 else f"Delete {len(runs)} runs",
+        confirm_label=gettext("Delete run")
+        if len(runs) == 1
+        else gettext("Delete %(runs)s runs") % {"runs": len(runs)},
         cancel_url=page,
     )
 
@@ -169,21 +174,37 @@ def _delete(request: StudioRequest, runs: Sequence[TrainingRun]) -> None:
     except DomainError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, f"{count} run{'s were' if count > 1 else ' was'} deleted.")
+        messages.success(
+            request, ngettext("%(count)s run was deleted.", "%(count)s runs were deleted.", count) % {"count": count}
+        )
 
 
 def _staying(runs: Sequence[TrainingRun]) -> str:
     unfinished = [run.name for run in runs if run.is_unfinished]
     if unfinished:
-        return f"Not finished yet: {', '.join(unfinished)}. Cancel first; as it is, nothing will be deleted."
+        return gettext("Not finished yet: %(join)s. Cancel first; as it is, nothing will be deleted.") % {
+            "join": ", ".join(unfinished)
+        }
     made = [run.adapter.label for run in runs if run.adapter and not run.adapter.is_deleted]
-    return f"What was made stays usable: {', '.join(made)}." if made else "No adapter was made."
+    return (
+        gettext("What was made stays usable: %(join)s.") % {"join": ", ".join(made)}
+        if made
+        else gettext("No adapter was made.")
+    )
 
 
 def _losses(runs: Sequence[TrainingRun]) -> list[str]:
-    named = ", ".join(run.name for run in runs[:5]) + (f" and {len(runs) - 5} more" if len(runs) > 5 else "")
-    one = len(runs) == 1
-    return [f"{named}, with {'its' if one else 'their'} log, metrics and checkpoints"]
+    named = ", ".join(run.name for run in runs[:5]) + (
+        gettext(" and %(value)s more") % {"value": len(runs) - 5} if len(runs) > 5 else ""
+    )
+    return [
+        ngettext(
+            "%(named)s, with its log, metrics and checkpoints",
+            "%(named)s, with their log, metrics and checkpoints",
+            len(runs),
+        )
+        % {"named": named}
+    ]
 
 
 # -- what they share -----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from adapters.models import Taste
@@ -59,7 +60,9 @@ def new(request: StudioRequest) -> HttpResponse:
     if request.method == "POST":
         form = TasteForm(request.POST, user=request.user)
         if form.is_valid() and (fit := _sent(request, form)):
-            messages.success(request, f"“{fit.name}” is being learned. You can leave this page.")
+            messages.success(
+                request, gettext("“%(fit_name)s” is being learned. You can leave this page.") % {"fit_name": fit.name}
+            )
             return redirect("tastes")
     else:
         initial = {"votes": EVERYBODY} if request.GET.get("votes") == EVERYBODY else {}
@@ -82,7 +85,10 @@ def again(request: StudioRequest, taste_id: UUID) -> HttpResponse:
     taste = _taste(request, taste_id)
     try:
         fit_again(actor=request.user, taste=taste)
-        messages.success(request, f"“{taste.name}” is being learned anew. You can leave this page.")
+        messages.success(
+            request,
+            gettext("“%(taste_name)s” is being learned anew. You can leave this page.") % {"taste_name": taste.name},
+        )
     except Forbidden as error:
         raise PermissionDenied(error.message) from error
     except DomainError as error:
@@ -157,29 +163,38 @@ def delete(request: StudioRequest, taste_id: UUID) -> HttpResponse:
     """Delete all its versions, once that is confirmed."""
     taste = _taste(request, taste_id)
     if not may_change(request.user, taste):
-        raise PermissionDenied("Only the person who made a taste, or a curator, can delete it.")
+        raise PermissionDenied(gettext("Only the person who made a taste, or a curator, can delete it."))
     if request.method == "POST":
         try:
             delete_taste(actor=request.user, taste=taste)
-            messages.success(request, f"“{taste.name}” is deleted.")
+            messages.success(request, gettext("“%(taste_name)s” is deleted.") % {"taste_name": taste.name})
         except DomainError as error:
             messages.error(request, error.message)
         return redirect("tastes")
     return confirm_page(
         request,
-        title=f"Delete the taste “{taste.name}”?",
-        text="The votes it learned from stay, and so does what it labelled. The name stays its own.",
+        title=gettext("Delete the taste “%(taste_name)s”?") % {"taste_name": taste.name},
+        text=gettext("The votes it learned from stay, and so does what it labelled. The name stays its own."),
         losses=_losses(taste),
-        confirm_label="Delete taste",
+        confirm_label=gettext("Delete taste"),
         cancel_url=reverse("taste-detail", args=[taste.pk]),
     )
 
 
 def _losses(taste: Taste) -> list[str]:
     versions = Taste.objects.visible().filter(name=taste.name).count()
-    found = [f"{versions} version{'s' if versions > 1 else ''}, learned from up to {taste.votes} votes"]
+    found = [
+        ngettext(
+            "%(versions)s version, learned from up to %(votes)s votes",
+            "%(versions)s versions, learned from up to %(votes)s votes",
+            versions,
+        )
+        % {"versions": versions, "votes": taste.votes}
+    ]
     if taste.refit_every:
-        found.append(f"Learning again after every {taste.refit_every} new votes")
+        found.append(
+            gettext("Learning again after every %(refit_every)s new votes") % {"refit_every": taste.refit_every}
+        )
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from prompts.models import PromptSuite
 from training.models import PromotionPolicy
@@ -16,11 +17,11 @@ class PromotionPolicyForm(forms.ModelForm):
     class Meta:
         model = PromotionPolicy
         fields = ("suite", "votes_wanted")
-        labels = {"votes_wanted": "Votes that decide a test"}
+        labels = {"votes_wanted": gettext_lazy("Votes that decide a test")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         suites = self.fields["suite"]
         suites.queryset = PromptSuite.objects.exclude(frozen_at__isnull=True)
-        suites.empty_label = "None: no test opens by itself"
-        suites.error_messages["invalid_choice"] = "This suite cannot be chosen: it is gone, or still open."
+        suites.empty_label = gettext("None: no test opens by itself")
+        suites.error_messages["invalid_choice"] = gettext("This suite cannot be chosen: it is gone, or still open.")

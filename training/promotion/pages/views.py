@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from adapters.models import Adapter
@@ -25,14 +26,14 @@ def policy(request: StudioRequest) -> HttpResponse:
     form = PromotionPolicyForm(request.POST if request.method == "POST" else None, instance=current)
     if request.method == "POST":
         if not request.user.is_staff:
-            raise PermissionDenied("Only curators choose what new adapters are tested on.")
+            raise PermissionDenied(gettext("Only curators choose what new adapters are tested on."))
         if form.is_valid():
             try:
                 set_policy(actor=request.user, **form.cleaned_data)
             except (DomainError, ValidationError) as error:
                 add_refusal(form, error)
             else:
-                messages.success(request, "Tests opened from now on go by this.")
+                messages.success(request, gettext("Tests opened from now on go by this."))
                 return redirect("promotion-policy")
     context = {"form": form, "policy": current}
     return render(request, "training/promotion_policy.html", context, status=400 if form.errors else 200)
@@ -44,7 +45,10 @@ def open_test(request: StudioRequest, adapter_id: UUID) -> HttpResponse:
     adapter = get_object_or_404(Adapter.objects.visible().with_context(), pk=adapter_id)
     try:
         promotion = open_promotion(adapter=adapter, actor=request.user)
-        messages.success(request, f"A blind test against {promotion.opponent_name} is open.")
+        messages.success(
+            request,
+            gettext("A blind test against %(opponent_name)s is open.") % {"opponent_name": promotion.opponent_name},
+        )
     except Forbidden as error:
         raise PermissionDenied(error.message) from error
     except DomainError as error:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils.translation import gettext, gettext_lazy
 
 from prompts.models import Prompt, PromptSuite
 from training.models import Round
@@ -15,9 +16,9 @@ from training.rounds.prompts import own_prompts
 
 OWN, PICKED, DRAWN = "own", "picked", "drawn"
 SOURCES = (
-    (DRAWN, "Prompts drawn from the templates"),
-    (OWN, "All prompts I wrote"),
-    (PICKED, "Prompts of mine that I pick below"),
+    (DRAWN, gettext_lazy("Prompts drawn from the templates")),
+    (OWN, gettext_lazy("All prompts I wrote")),
+    (PICKED, gettext_lazy("Prompts of mine that I pick below")),
 )
 DRAWN_AT_FIRST = 72
 """Many prompts tell whether a taste holds: its evidence is one bet a prompt. Four clips of each, and those of the test,
@@ -30,60 +31,60 @@ class RoundForm(forms.Form):
     """What for, how much listening, and what it may use by itself."""
 
     source = forms.ChoiceField(
-        label="What for",
+        label=gettext_lazy("What for"),
         choices=SOURCES,
         widget=forms.RadioSelect,
     )
     drawn = forms.IntegerField(
-        label="How many to draw",
+        label=gettext_lazy("How many to draw"),
         required=False,
         min_value=4,
         max_value=150,
         initial=DRAWN_AT_FIRST,
-        help_text="4 to 150, if they are drawn.",
+        help_text=gettext_lazy("4 to 150, if they are drawn."),
     )
     prompts = forms.ModelMultipleChoiceField(
-        label="Prompts",
+        label=gettext_lazy("Prompts"),
         queryset=Prompt.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"invalid_choice": "One of these prompts is gone, or is in a suite: %(value)s."},
+        error_messages={"invalid_choice": gettext_lazy("One of these prompts is gone, or is in a suite: %(value)s.")},
     )
     suite = forms.ModelChoiceField(
-        label="Judged on",
+        label=gettext_lazy("Judged on"),
         queryset=PromptSuite.objects.exclude(frozen_at__isnull=True),
         required=False,
-        help_text="The new adapter is tested blind on these prompts; nothing is trained on them.",
-        error_messages={"invalid_choice": "This suite cannot be chosen: it is gone, or still open."},
+        help_text=gettext_lazy("The new adapter is tested blind on these prompts; nothing is trained on them."),
+        error_messages={"invalid_choice": gettext_lazy("This suite cannot be chosen: it is gone, or still open.")},
     )
     votes_wanted = forms.TypedChoiceField(
-        label="Votes you give", choices=[(n, str(n)) for n in VOTES], coerce=int, initial=100
+        label=gettext_lazy("Votes you give"), choices=[(n, str(n)) for n in VOTES], coerce=int, initial=100
     )
     clips_per_prompt = forms.TypedChoiceField(
-        label="Clips of each prompt",
+        label=gettext_lazy("Clips of each prompt"),
         choices=[(n, str(n)) for n in (2, 3, 4, 6, 8)],
         coerce=int,
         initial=CLIPS_PER_PROMPT,
     )
     max_clips = forms.IntegerField(
-        label="Clips at most",
+        label=gettext_lazy("Clips at most"),
         min_value=1,
         max_value=100_000,
         initial=MOST_CLIPS,
-        help_text="Those of the blind test too.",
+        help_text=gettext_lazy("Those of the blind test too."),
     )
     max_minutes = forms.IntegerField(
-        label="Minutes of work at most",
+        label=gettext_lazy("Minutes of work at most"),
         min_value=1,
         max_value=100_000,
         initial=240,
-        help_text="What workers take for clips, taste, dataset and training. Then it stops and says so.",
+        help_text=gettext_lazy("What workers take for clips, taste, dataset and training. Then it stops and says so."),
     )
     by_itself = forms.BooleanField(
-        label="Go from step to step by itself",
+        label=gettext_lazy("Go from step to step by itself"),
         required=False,
         initial=True,
-        help_text="Without, it asks you before each step.",
+        help_text=gettext_lazy("Without, it asks you before each step."),
     )
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
@@ -97,7 +98,11 @@ class RoundForm(forms.Form):
         suite = self.fields["suite"]
         assert isinstance(suite, forms.ModelChoiceField)
         last = Round.objects.filter(owner=owner).select_related("suite").order_by("-number").first()
-        suite.empty_label = f"That of your last round: {last.suite}" if last else "Some of the prompts, held out"
+        suite.empty_label = (
+            gettext("That of your last round: %(suite)s") % {"suite": last.suite}
+            if last
+            else gettext("Some of the prompts, held out")
+        )
         source = self.fields["source"]
         assert isinstance(source, forms.ChoiceField)
         source.initial = OWN if self.own_count >= 10 else DRAWN
@@ -107,9 +112,9 @@ class RoundForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         if values.get("source") == DRAWN and not values.get("drawn") and "drawn" not in self.errors:
-            self.add_error("drawn", "Say how many prompts to draw.")
+            self.add_error("drawn", gettext("Say how many prompts to draw."))
         if values.get("source") == PICKED and not values.get("prompts") and "prompts" not in self.errors:
-            self.add_error("prompts", "Pick the prompts, or choose another source.")
+            self.add_error("prompts", gettext("Pick the prompts, or choose another source."))
         return values
 
     def chosen(self) -> dict[str, Any]:
@@ -135,12 +140,14 @@ class VoteForm(forms.Form):
 class MoreVotesForm(forms.Form):
     """How many further votes."""
 
-    votes = forms.IntegerField(label="More votes", min_value=1, max_value=2000, initial=50)
+    votes = forms.IntegerField(label=gettext_lazy("More votes"), min_value=1, max_value=2000, initial=50)
 
 
 class GoOnForm(forms.Form):
     """What it trains on, or more budget; all may be left out."""
 
     trains_on = forms.ChoiceField(required=False, choices=[("", ""), *Round.Source.choices])
-    max_clips = forms.IntegerField(label="Clips at most", required=False, min_value=1, max_value=100_000)
-    max_minutes = forms.IntegerField(label="Minutes of work at most", required=False, min_value=1, max_value=100_000)
+    max_clips = forms.IntegerField(label=gettext_lazy("Clips at most"), required=False, min_value=1, max_value=100_000)
+    max_minutes = forms.IntegerField(
+        label=gettext_lazy("Minutes of work at most"), required=False, min_value=1, max_value=100_000
+    )

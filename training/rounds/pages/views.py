@@ -13,6 +13,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from feedback.pages.forms import PreferenceForm
@@ -60,7 +61,7 @@ def new(request: StudioRequest) -> HttpResponse:
         except (DomainError, ValidationError) as error:
             add_refusal(form, error)
         else:
-            messages.success(request, "Your clips are on their way. You can leave this page and come back.")
+            messages.success(request, gettext("Your clips are on their way. You can leave this page and come back."))
             return redirect("round-detail", round_id=round_.pk)
     context = {"form": form, "begins_with": begins_with()}
     return render(request, "training/rounds/new.html", context, status=400 if form.errors else 200)
@@ -141,7 +142,7 @@ def judge(request: StudioRequest, round_id: UUID) -> HttpResponse:
     """One pair at a time, until the votes are given. Nothing is told of what a taste makes of the two."""
     round_ = _round(request, round_id)
     if round_.owner_id != request.user.pk:
-        raise PermissionDenied("A round learns the taste of its owner: only they judge its pairs.")
+        raise PermissionDenied(gettext("A round learns the taste of its owner: only they judge its pairs."))
     form = None
     if request.method == "POST":
         form, done = _voted(request, round_)
@@ -152,9 +153,11 @@ def judge(request: StudioRequest, round_id: UUID) -> HttpResponse:
     pair = next_pair(round_) if asks else None
     if pair is None:
         if round_.step == Round.Step.MAKING and round_.is_under_way:
-            messages.info(request, "There is nothing to judge until more clips are made.")
+            messages.info(request, gettext("There is nothing to judge until more clips are made."))
         return redirect("round-detail", round_id=round_.pk)
-    choices = [(str(clip.pk), f"Clip {number}") for number, clip in enumerate(pair.samples, 1)]
+    choices = [
+        (str(clip.pk), gettext("Clip %(number)s") % {"number": number}) for number, clip in enumerate(pair.samples, 1)
+    ]
     context = _context(request, round_) | {
         "samples": pair.samples,
         "reason": pair.reason,
@@ -169,9 +172,9 @@ def _voted(request: StudioRequest, round_: Round) -> tuple[PreferenceForm | None
     """The form with its errors, or the way to the next pair."""
     named = VoteForm(request.POST)
     if not named.is_valid():
-        messages.error(request, "This form names no pair. Judge the one that is shown.")
+        messages.error(request, gettext("This form names no pair. Judge the one that is shown."))
         return None, redirect("round-judge", round_id=round_.pk)
-    form = PreferenceForm(request.POST, choices=[(str(pk), "Clip") for pk in named.pair])
+    form = PreferenceForm(request.POST, choices=[(str(pk), gettext("Clip")) for pk in named.pair])
     if not form.is_valid():
         return form, None
     values = form.cleaned_data
@@ -189,7 +192,7 @@ def _voted(request: StudioRequest, round_: Round) -> tuple[PreferenceForm | None
         return form, None
     over = after.step not in JUDGED_BY_EAR
     if over:
-        messages.success(request, "Thank you: these are all the votes it needs now.")
+        messages.success(request, gettext("Thank you: these are all the votes it needs now."))
     return None, redirect("round-detail" if over else "round-judge", round_id=round_.pk)
 
 
@@ -199,13 +202,13 @@ def _voted(request: StudioRequest, round_: Round) -> tuple[PreferenceForm | None
 @require_POST
 def proceed(request: StudioRequest, round_id: UUID) -> HttpResponse:
     """Begin what is next, try again, or end a pause."""
-    return _do(request, round_id, GoOnForm(request.POST), go_on, "It goes on.")
+    return _do(request, round_id, GoOnForm(request.POST), go_on, gettext("It goes on."))
 
 
 @require_POST
 def more(request: StudioRequest, round_id: UUID) -> HttpResponse:
     """Give more votes before it is trained."""
-    return _do(request, round_id, MoreVotesForm(request.POST), give_more_votes, "Listen to more pairs.")
+    return _do(request, round_id, MoreVotesForm(request.POST), give_more_votes, gettext("Listen to more pairs."))
 
 
 @require_POST
@@ -219,15 +222,17 @@ def cancel(request: StudioRequest, round_id: UUID) -> HttpResponse:
     """Ask, naming what stays, and end it."""
     round_ = _round(request, round_id)
     if not may_change(request.user, round_):
-        raise PermissionDenied("Only the person whose round it is, or a curator, can cancel it.")
+        raise PermissionDenied(gettext("Only the person whose round it is, or a curator, can cancel it."))
     if request.method == "POST":
-        return _do(request, round_id, forms.Form(request.POST), cancel_round, "The round was cancelled.")
+        return _do(request, round_id, forms.Form(request.POST), cancel_round, gettext("The round was cancelled."))
     kept = left_by(round_)
     return confirm_page(
         request,
-        title=f"Cancel round {round_.number}?",
-        text=f"What works for it now is stopped. What was made stays{': ' if kept else '.'}{', '.join(kept)}",
-        confirm_label="Cancel the round",
+        title=gettext("Cancel round %(number)s?") % {"number": round_.number},
+        text=gettext("What works for it now is stopped. What was made stays: %(kept)s") % {"kept": ", ".join(kept)}
+        if kept
+        else gettext("What works for it now is stopped. What was made stays."),
+        confirm_label=gettext("Cancel the round"),
         cancel_url=reverse("round-detail", args=[round_.pk]),
     )
 

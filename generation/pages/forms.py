@@ -279,6 +279,11 @@ class GenerationForm(SamplingForm):
         return (made, kept) if self["taste"].value() and 1 <= kept < made <= MAX_SAMPLES_TO_PICK_FROM else None
 
     @property
+    def has_field_errors(self) -> bool:
+        """Whether a setting is refused, so that it has to be seen."""
+        return any(name in self.errors for name in self.fields)
+
+    @property
     def has_sampling_errors(self) -> bool:
         return any(name in self.errors for name in (*SAMPLING_KEYS, "seed"))
 
@@ -317,21 +322,6 @@ class GenerationForm(SamplingForm):
         return [
             {"preset": preset, "model": preset.model_among(models), "checked": preset.key == now} for preset in PRESETS
         ]
-
-
-class DefaultsForm(SamplingForm):
-    """What a new Create page starts with."""
-
-    class Meta(SamplingForm.Meta):
-        model = GenerationDefaults
-
-    def clean(self) -> dict[str, Any]:
-        super().clean()
-        cleaned = self.cleaned_data
-        sampling = {name: cleaned.get(name) for name in SAMPLING_KEYS}
-        if None not in sampling.values():
-            self.instance.preset = preset_of(sampling)
-        return cleaned
 
 
 class FolderForm(forms.Form):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from prompts.coach.advice import Draft
 from prompts.models import Prompt, PromptSuite, PromptTemplate
@@ -81,7 +82,7 @@ class AttributesForm(forms.ModelForm):
         max_value=MAX_TEMPO,
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), TEMPO_MESSAGE),
         widget=forms.NumberInput(
-            attrs={"inputmode": "numeric", "placeholder": "Any", "aria-describedby": "notes-tempo"}
+            attrs={"inputmode": "numeric", "placeholder": _("Any"), "aria-describedby": "notes-tempo"}
         ),
     )
     primary_instruments = InstrumentsField("primary")
@@ -93,9 +94,11 @@ class AttributesForm(forms.ModelForm):
         widgets = {
             "text": forms.Textarea(
                 attrs={
-                    "rows": 4,
-                    "placeholder": "What should it sound like? For example: a calm melody that opens slowly, "
-                    "like a town waking up under snow",
+                    "rows": 3,
+                    "placeholder": _(
+                        "What should it sound like? For example: a calm melody that opens slowly, "
+                        "like a town waking up under snow"
+                    ),
                     "aria-describedby": "text-counter notes-text",
                 }
             )
@@ -103,8 +106,8 @@ class AttributesForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["style"].choices = [("", "Any style"), *_without_blank(self.fields["style"].choices)]
-        self.fields["mood"].choices = [("", "Any mood"), *_without_blank(self.fields["mood"].choices)]
+        self.fields["style"].choices = [("", _("Any style")), *_without_blank(self.fields["style"].choices)]
+        self.fields["mood"].choices = [("", _("Any mood")), *_without_blank(self.fields["mood"].choices)]
 
     @property
     def draft(self) -> Draft:

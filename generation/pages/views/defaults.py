@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from generation.models import GenerationDefaults
-from generation.pages.forms import DefaultsForm
+from generation.pages.defaults_form import DefaultsForm
 from text2song.pages.requests import StudioRequest
 
 

@@ -108,7 +108,7 @@ def job_card(request: StudioRequest, job_id: UUID) -> HttpResponse:
 def _update(request: StudioRequest, job: GenerationJob) -> HttpResponse:
     had = set(request.GET.get("have", "").split("-")) - {""}
     new = [sample for sample in job.visible_samples if str(sample.index) not in had]
-    lost = not job.visible_samples and (bool(had) or job.state == GenerationJob.State.CANCELLED)
+    lost = not job.visible_samples and (bool(had) or not job.is_unfinished)
     settled = job.taste is not None and job.state == GenerationJob.State.COMPLETED
     context = {"job": job, "view": _view(request), "new_samples": new, "lost": lost, "settled": settled}
     return render(request, "generation/_job_update.html", context)

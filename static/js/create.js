@@ -169,4 +169,6 @@ document.addEventListener("job-created", (event) => {
   });
 });
 
-takeUpDraft();
+// On a page that is still loading, HTMX begins to listen just before this.
+if (document.readyState === "interactive") document.addEventListener("DOMContentLoaded", takeUpDraft, { once: true });
+else takeUpDraft();

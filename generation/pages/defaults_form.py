@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
 from generation.jobs.presets import SAMPLING_KEYS, preset_of
 from generation.models import GenerationDefaults
-from generation.pages.forms import SamplingForm
+from generation.pages.forms import VALUE_FIELDS, SamplingForm, asked_preset, bounded, with_sampling
 
 
 class DefaultsForm(SamplingForm):
-    """What a new Create page starts with."""
+    """What a new Create page starts with.
+
+    A preset other than the one the page was shown with (`preset_shown`) sets how tokens are drawn; otherwise what
+    stands in the fields counts, and is called by the preset it makes up.
+    """
+
+    preset = forms.ChoiceField(
+        choices=GenerationDefaults.Preset.choices,
+        required=False,
+        label=_("Preset"),
+        help_text=_("Another one sets temperature, top-k, top-p and guidance; values of your own are Custom."),
+    )
+    preset_shown = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta(SamplingForm.Meta):
         model = GenerationDefaults
+        fields = ("preset", *VALUE_FIELDS)
+        formfield_callback = bounded
+
+    def __init__(self, data: QueryDict | None = None, *, instance: GenerationDefaults, **kwargs: Any) -> None:
+        initial = {"preset_shown": instance.preset}
+        preset = asked_preset(data)
+        if data is not None and preset:
+            data = with_sampling(data, preset)
+            data["preset_shown"] = preset.key
+        super().__init__(data, instance=instance, initial=initial, **kwargs)
 
     def clean(self) -> dict[str, Any]:
         super().clean()
         cleaned = self.cleaned_data
         sampling = {name: cleaned.get(name) for name in SAMPLING_KEYS}
         if None not in sampling.values():
-            self.instance.preset = preset_of(sampling)
+            cleaned["preset"] = preset_of(sampling)
         return cleaned

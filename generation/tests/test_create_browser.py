@@ -111,7 +111,9 @@ def test_a_template_replaces_what_was_written_and_undo_brings_it_back(tab: Any, 
     undo = tab.get_by_role("button", name="Undo")
     undo.wait_for()
     assert tab.locator(TEXT).input_value() == template.text
-    assert chips(tab) == ["Cello primary ×"] and tab.locator("[name=duration]").input_value() == "10", "cut to the model"
+    assert chips(tab) == ["Cello primary ×"] and tab.locator("[name=duration]").input_value() == "10", (
+        "cut to the model"
+    )
     assert not tab.locator("#template-drawer[open]").count()
     undo.click()
     assert tab.locator(TEXT).input_value() == "mine alone"

@@ -131,7 +131,9 @@ def test_an_example_that_cannot_be_made_says_why(page, settings):
 @pytest.mark.parametrize("is_curator", [True, False])
 def test_the_bundled_model_says_what_it_is_and_what_sounds_better(page, curator_page, model, is_curator):
     BaseModel.objects.filter(pk=model.pk).update(source=BaseModel.Source.BUNDLED)
-    small = BaseModelFactory(key="musicgen-small", installed=False, memory_gb=4, licence="CC-BY-NC 4.0", max_duration=30)
+    small = BaseModelFactory(
+        key="musicgen-small", installed=False, memory_gb=4, licence="CC-BY-NC 4.0", max_duration=30
+    )
     html = flat((curator_page if is_curator else page).get(URL).content.decode())
     assert "Tiny</strong> came with the studio: a small model for learning the loop" in html
     assert ("fetch MusicGen Small" in html) is is_curator

@@ -304,6 +304,19 @@ def test_defaults_take_effect_once_saved(curator_page):
     assert re.search(r'value="best"[^>]* checked', html)
 
 
+def test_a_preset_chosen_for_the_defaults_sets_what_is_drawn(curator_page):
+    html = curator_page.get(DEFAULTS).content.decode()
+    assert re.search(r'<option value="balanced" selected', html) and 'name="preset_shown" value="balanced"' in html
+    curator_page.post(DEFAULTS, {**VALUES, "preset": "draft", "preset_shown": "balanced"})
+    defaults = GenerationDefaults.load()
+    assert (defaults.preset, defaults.temperature, defaults.top_k) == ("draft", 0.9, 200)
+    curator_page.post(DEFAULTS, {**VALUES, "preset": "draft", "preset_shown": "draft", "temperature": "0.5"})
+    defaults.refresh_from_db()
+    assert (defaults.preset, defaults.temperature) == ("custom", 0.5), "values of one's own win over a name"
+    html = curator_page.post(DEFAULTS, {**VALUES, "preset": "best", "preset_shown": "custom", "duration": "0"}).text
+    assert 'name="preset_shown" value="best"' in html and GenerationDefaults.load().preset == "custom"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"num_samples": "9"}, "from 1 to 8, not 9"), ({"top_k": ""}, "from 1 to 1000"), ({"duration": "121"}, "121")],

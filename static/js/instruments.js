@@ -93,13 +93,15 @@ function remove(picker, slug) {
 const searchOf = (picker) => picker.querySelector("[data-instrument-search]");
 const listOf = (picker) => picker.querySelector('[role="listbox"]');
 
-/** Instruments not picked yet, of which a word begins with each word that was typed. */
+/** Instruments not picked yet, of which a word begins with each word that was typed; those of the name before the group's. */
 function matches(picker, typed) {
   const wanted = plain(typed).split(/[\s-]+/).filter(Boolean);
-  return instrumentsOf(picker).filter(({ label, group, role }) => {
-    const words = plain(`${label} ${group}`).split(/[^\p{L}\p{N}]+/u);
-    return !role && wanted.every((want) => words.some((word) => word.startsWith(want)));
-  });
+  const fits = (text) => {
+    const words = plain(text).split(/[^\p{L}\p{N}]+/u);
+    return wanted.every((want) => words.some((word) => word.startsWith(want)));
+  };
+  const found = instrumentsOf(picker).filter(({ label, group, role }) => !role && fits(`${label} ${group}`));
+  return [...found.filter(({ label }) => fits(label)), ...found.filter(({ label }) => !fits(label))];
 }
 
 function open(picker) {

@@ -64,4 +64,6 @@ def apply_template(request: StudioRequest, template_id: uuid.UUID) -> HttpRespon
     duration = values.pop("duration", None)
     context = editor_context(PromptForm(initial=values), request.user, request.GET.get("model", ""))
     response = render(request, "prompts/_editor_body.html", context)
-    return trigger_client_event(response, "template-applied", {"duration": duration, "name": template.name}, after="settle")
+    return trigger_client_event(
+        response, "template-applied", {"duration": duration, "name": template.name}, after="settle"
+    )

@@ -41,7 +41,7 @@ function draftOf(form) {
 function save() {
   clearTimeout(timer);
   const form = formHere();
-  if (!form || !("drafted" in form.dataset)) return;
+  if (!form || !("drafted" in form.dataset) || "left" in form.dataset) return;
   const draft = draftOf(form);
   try {
     if (isEmpty(draft.prompt) && !Object.keys(draft.settings).length) localStorage.removeItem(keyOf(form));
@@ -90,7 +90,7 @@ document.addEventListener("click", (event) => {
   const form = event.target.closest("[data-start-afresh]")?.closest("[data-create-form]");
   if (!form) return;
   clearTimeout(timer);
-  delete form.dataset.drafted; // the page that goes keeps nothing
+  form.dataset.left = ""; // what still settles on the page that goes keeps nothing
   try {
     localStorage.removeItem(keyOf(form));
   } catch {

@@ -53,9 +53,10 @@ def initial_settings(request: StudioRequest, job: GenerationJob | None) -> dict[
     A duration is cut to what the model can do. `?adapter=` chooses an adapter and its model; otherwise the default
     adapter of the model is chosen.
     """
-    source = job or GenerationDefaults.load()
+    defaults = GenerationDefaults.load()
+    source = job or defaults
     adapter = job.adapter if job else asked_adapter(request)
-    model = job.base_model if job else BaseModel.objects.filter(is_active=True).first()
+    model = job.base_model if job else defaults.model
     if adapter is not None:
         model = adapter.base_model
     elif model is not None and job is None:

@@ -304,6 +304,26 @@ def test_defaults_take_effect_once_saved(curator_page):
     assert re.search(r'value="best"[^>]* checked', html)
 
 
+def test_the_defaults_name_a_model_or_leave_it_to_the_active_one(curator_page):
+    active = BaseModelFactory(key="tiny", display_name="Tiny", is_active=True)
+    other = BaseModelFactory(key="wide", display_name="Wide")
+    absent = BaseModelFactory(key="absent", display_name="Absent One", installed=False)
+    html = curator_page.get(DEFAULTS).text
+    assert "The active model" in html and "Tiny (Active)" in html and "Absent One — files not here" in html
+    chosen = r'<option value="{}"[^>]* selected'
+    assert re.search(chosen.format("tiny"), curator_page.get("/create/").text)
+    curator_page.post(DEFAULTS, {**VALUES, "base_model": str(other.pk)})
+    assert re.search(chosen.format("wide"), curator_page.get("/create/").text)
+    other.activate()
+    active.activate()
+    assert re.search(chosen.format("wide"), curator_page.get("/create/").text), "named is named, whichever is active"
+    assert curator_page.post(DEFAULTS, {**VALUES, "base_model": str(absent.pk)}).status_code == 400
+    GenerationDefaults.objects.update(base_model=absent)
+    assert re.search(chosen.format("tiny"), curator_page.get("/create/").text), "its files went away"
+    curator_page.post(DEFAULTS, {**VALUES, "base_model": ""})
+    assert GenerationDefaults.load().base_model is None
+
+
 def test_a_preset_chosen_for_the_defaults_sets_what_is_drawn(curator_page):
     html = curator_page.get(DEFAULTS).content.decode()
     assert re.search(r'<option value="balanced" selected', html) and 'name="preset_shown" value="balanced"' in html

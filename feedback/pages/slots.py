@@ -6,16 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from adapters.models import Adapter
 from feedback.judgements.performance import performance
 from feedback.judgements.summaries import summaries_of_jobs, summaries_of_prompts, summaries_of_samples
+from feedback.models import ArmJob
 from feedback.pages.comparing import Comparison, comparison_context
 from feedback.pages.panel import Panel, panel_context
 from feedback.pages.side_by_side import side_by_side
 from generation.models import AudioSample, GenerationJob
+from generation.pages.job_groups import Purpose, tells_purposes
+from generation.querysets import GenerationJobQuerySet
 from prompts.models import Prompt
 from text2song.pages.requests import StudioRequest
 from text2song.pages.slots import RowSlot, Slot, fills
@@ -103,3 +109,17 @@ def in_prompt_rows(request: StudioRequest, prompts: Sequence[Prompt]) -> dict[UU
     """The feedback on a prompt."""
     summaries = summaries_of_prompts(reader=request.user, ids=[prompt.pk for prompt in prompts])
     return {pk: render_to_string("feedback/_group_summary.html", {"summary": row}) for pk, row in summaries.items()}
+
+
+# -- jobs ------------------------------------------------------------------------------------------------------------
+
+
+@tells_purposes
+def jobs_of_tests(user: User, jobs: GenerationJobQuerySet) -> dict[UUID, Purpose]:
+    """The listening test that a job was sent for. While a test is open its jobs are shown to nobody."""
+    sent = ArmJob.objects.filter(job__in=jobs.order_by().values("pk"), arm__test__deleted_at__isnull=True)
+    rows = sent.values_list("job", "arm__test", "arm__test__name")
+    return {
+        job: Purpose(f"test-{test}", _("Listening test %(name)s") % {"name": name}, reverse("test-detail", args=[test]))
+        for job, test, name in rows
+    }

@@ -123,6 +123,16 @@ class SamplingSettings(models.Model):
 class GenerationDefaults(SamplingSettings):
     """The values a new generation form starts with: one row, changed in Settings."""
 
+    base_model = models.ForeignKey(
+        BaseModel,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name="model",
+        help_text="What new Create pages start with; the active model where none is named or its files are not here.",
+    )
+
     class Meta(SamplingSettings.Meta):
         verbose_name_plural = gettext_lazy("generation defaults")
         constraints = [
@@ -138,6 +148,12 @@ class GenerationDefaults(SamplingSettings):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.pk = 1
         super().save(*args, **kwargs)
+
+    @property
+    def model(self) -> BaseModel | None:
+        """The named one while its files are here, else the active one."""
+        named = self.base_model
+        return named if named and named.is_ready else BaseModel.objects.filter(is_active=True).first()
 
     @classmethod
     def load(cls) -> GenerationDefaults:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 
 from adapters.models import Adapter
 from adapters.services.tastes import usable_tastes
@@ -17,6 +18,7 @@ from generation.pages.job_cards import cards_for
 from prompts.models import Prompt
 from prompts.services import apply_template, find_prompt, find_template
 from text2song.pages.requests import StudioRequest
+from text2song.system_state import memory
 
 RECENT_JOBS = 3
 JOBS_OF_PROMPT = 6
@@ -51,9 +53,10 @@ def initial_settings(request: StudioRequest, job: GenerationJob | None) -> dict[
     A duration is cut to what the model can do. `?adapter=` chooses an adapter and its model; otherwise the default
     adapter of the model is chosen.
     """
-    source = job or GenerationDefaults.load()
+    defaults = GenerationDefaults.load()
+    source = job or defaults
     adapter = job.adapter if job else asked_adapter(request)
-    model = job.base_model if job else BaseModel.objects.filter(is_active=True).first()
+    model = job.base_model if job else defaults.model
     if adapter is not None:
         model = adapter.base_model
     elif model is not None and job is None:
@@ -96,8 +99,29 @@ def asked_adapter(request: StudioRequest) -> Adapter | None:
 
 
 def recent_jobs(user: User, prompt: Prompt | None) -> list[GenerationJob]:
-    """Cards to show under the form: the prompt's newest jobs, else the user's."""
+    """Cards to show beside the form: the prompt's newest jobs, else the user's with all that are unfinished."""
     jobs = GenerationJob.objects.visible()
     if prompt is not None:
         return cards_for(user, jobs.filter(prompt=prompt)[:JOBS_OF_PROMPT])
-    return cards_for(user, jobs.filter(requested_by=user)[:RECENT_JOBS])
+    mine = jobs.filter(requested_by=user)
+    newest = list(mine.values_list("pk", flat=True)[:RECENT_JOBS])
+    return cards_for(user, mine.filter(Q(pk__in=newest) | Q(state__in=GenerationJob.UNFINISHED)))
+
+
+def better_model() -> dict[str, Any]:
+    """MusicGen Small as the first step from the bundled model, with what is known of it and of this machine.
+
+    `model`, or None where it is here already or unknown; `bytes_total` of its files, once a fetch has asked;
+    `fits`: whether its memory is less than the machine's.
+    """
+    model = BaseModel.objects.filter(key="musicgen-small").first()
+    if model is None or model.is_ready:
+        return {"model": None}
+    fetch = model.fetches.filter(bytes_total__gt=0).first()
+    total = memory().total
+    return {
+        "model": model,
+        "bytes_total": fetch.bytes_total if fetch else 0,
+        "machine": total,
+        "fits": model.memory_gb * 10**9 < total,
+    }

@@ -21,7 +21,7 @@ from generation.exceptions import ModelNotReady, UnknownModel
 from generation.jobs.best_of import refusals
 from generation.jobs.duration_plan import DurationPlan, plan_duration
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
-from generation.jobs.presets import PRESET_BY_KEY, PRESETS, SAMPLING_KEYS, preset_of
+from generation.jobs.presets import PRESET_BY_KEY, PRESETS, SAMPLING_KEYS, Preset, preset_of
 from generation.models import BaseModel, GenerationDefaults, GenerationJob
 from generation.models.jobs import MAX_SAMPLES, MAX_SAMPLES_TO_PICK_FROM, MAX_SEED, SAMPLING_FIELDS
 from generation.pages.selects import AdapterSelect, ModelSelect, TasteSelect
@@ -70,6 +70,20 @@ RANGE_VALIDATORS = (MinValueValidator, MaxValueValidator)
 def capitalised(words: Any) -> str:
     text = str(words)
     return text[:1].upper() + text[1:]
+
+
+def asked_preset(data: QueryDict | None) -> Preset | None:
+    """The preset that was chosen, where it is another than the one the page was shown with (`preset_shown`)."""
+    preset = PRESET_BY_KEY.get(data.get("preset", "")) if data is not None else None
+    return preset if data is not None and preset and preset.key != data.get("preset_shown") else None
+
+
+def with_sampling(data: QueryDict, preset: Preset) -> QueryDict:
+    """A copy in which tokens are drawn as the preset says."""
+    data = data.copy()
+    for name, value in preset.sampling.items():
+        data[name] = str(value)
+    return data
 
 
 class SamplingForm(forms.ModelForm):
@@ -196,12 +210,10 @@ class GenerationForm(SamplingForm):
         return adapter.fits(adapter.base_model)
 
     def _with_preset(self, data: QueryDict | None) -> QueryDict | None:
-        preset = PRESET_BY_KEY.get(data.get("preset", "")) if data is not None else None
-        if data is None or preset is None or preset.key == data.get("preset_shown"):
+        preset = asked_preset(data)
+        if data is None or preset is None:
             return data
-        data = data.copy()
-        for name, value in preset.sampling.items():
-            data[name] = str(value)
+        data = with_sampling(data, preset)
         if model := preset.model_among(self.models.values()):
             data["model"] = model.key
         return data
@@ -308,6 +320,11 @@ class GenerationForm(SamplingForm):
         return (made, kept) if self["taste"].value() and 1 <= kept < made <= MAX_SAMPLES_TO_PICK_FROM else None
 
     @property
+    def has_field_errors(self) -> bool:
+        """Whether a setting is refused, so that it has to be seen."""
+        return any(name in self.errors for name in self.fields)
+
+    @property
     def has_sampling_errors(self) -> bool:
         return any(name in self.errors for name in (*SAMPLING_KEYS, "seed"))
 
@@ -346,21 +363,6 @@ class GenerationForm(SamplingForm):
         return [
             {"preset": preset, "model": preset.model_among(models), "checked": preset.key == now} for preset in PRESETS
         ]
-
-
-class DefaultsForm(SamplingForm):
-    """What a new Create page starts with."""
-
-    class Meta(SamplingForm.Meta):
-        model = GenerationDefaults
-
-    def clean(self) -> dict[str, Any]:
-        super().clean()
-        cleaned = self.cleaned_data
-        sampling = {name: cleaned.get(name) for name in SAMPLING_KEYS}
-        if None not in sampling.values():
-            self.instance.preset = preset_of(sampling)
-        return cleaned
 
 
 class FolderForm(forms.Form):

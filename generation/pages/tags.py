@@ -8,7 +8,7 @@ from django import template
 from django.conf import settings
 from django.utils.translation import gettext
 
-from generation.models import AudioSample
+from generation.models import AudioSample, GenerationJob
 
 register = template.Library()
 
@@ -34,6 +34,15 @@ def seconds(value: float | None) -> str:
 def indices(samples: Iterable[AudioSample]) -> str:
     """The indices of samples as a poll sends them: "0-1-3"."""
     return "-".join(str(sample.index) for sample in samples)
+
+
+@register.filter
+def coming(job: GenerationJob) -> list[int]:
+    """The indices of candidates that an unfinished job of `with_samples` has yet to make."""
+    if not job.is_unfinished:
+        return []
+    made = {sample.index for sample in (*job.visible_samples, *job.set_aside_samples)}
+    return [index for index in range(job.num_samples) if index not in made]
 
 
 @register.filter

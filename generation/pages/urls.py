@@ -14,6 +14,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/", jobs.job_detail, name="job-detail"),
     path("jobs/<uuid:job_id>/card/", jobs.job_card, name="job-card"),
     path("jobs/<uuid:job_id>/cancel/", jobs.cancel, name="job-cancel"),
+    path("jobs/<uuid:job_id>/cancel-together/", jobs.cancel_together, name="jobs-cancel-together"),
     path("jobs/<uuid:job_id>/retry/", jobs.retry, name="job-retry"),
     path("jobs/<uuid:job_id>/delete/", jobs.delete, name="job-delete"),
     path("library/", library.library, name="library"),

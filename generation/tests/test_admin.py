@@ -147,7 +147,8 @@ def test_samples_are_hidden_and_can_be_listened_to(curator_page):
 def test_defaults_take_effect_and_keep_their_bounds(curator_page):
     GenerationDefaults.load()
     url = reverse("admin:generation_generationdefaults_change", args=[1])
-    form = curator_page.get(url).context["adminform"].form.initial
+    initial = curator_page.get(url).context["adminform"].form.initial
+    form = {name: "" if value is None else value for name, value in initial.items()}
     assert curator_page.post(url, form | {"num_samples": 4}).status_code == 302
     assert GenerationDefaults.load().num_samples == 4
     refused = curator_page.post(url, form | {"num_samples": 9})

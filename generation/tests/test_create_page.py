@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 
 import pytest
 from django.urls import reverse
 
+from adapters.tests.factories import AdapterFactory
 from generation.jobs.reading import read_by
-from generation.models import BaseModel, GenerationDefaults, GenerationJob
+from generation.models import BaseModel, GenerationDefaults, GenerationJob, ModelFetch
 from generation.models.jobs import MAX_SEED
 from generation.tests.factories import (
     AudioSampleFactory,
@@ -129,15 +131,77 @@ def test_an_example_that_cannot_be_made_says_why(page, settings):
 @pytest.mark.parametrize("is_curator", [True, False])
 def test_the_bundled_model_says_what_it_is_and_what_sounds_better(page, curator_page, model, is_curator):
     BaseModel.objects.filter(pk=model.pk).update(source=BaseModel.Source.BUNDLED)
+    small = BaseModelFactory(
+        key="musicgen-small", installed=False, memory_gb=4, licence="CC-BY-NC 4.0", max_duration=30
+    )
     html = flat((curator_page if is_curator else page).get(URL).content.decode())
     assert "Tiny</strong> came with the studio: a small model for learning the loop" in html
-    assert ("fetch MusicGen Small" in html) is is_curator and f'href="{reverse("models")}"' in html
+    assert ("fetch MusicGen Small" in html) is is_curator
+    assert f'href="{reverse("models")}#model-musicgen-small"' in html
+    assert "CC-BY-NC 4.0, up to 30&nbsp;s, needs 4&nbsp;GB of memory; this machine has" in html
+    assert "to fetch" not in html and "too little" not in html
+    BaseModel.objects.filter(pk=small.pk).update(memory_gb=10**6)
+    ModelFetch.objects.create(base_model=small, state="failed", bytes_total=2_400_000_000)
+    html = flat(page.get(URL).content.decode())
+    assert "2.2 GB to fetch," in html and "<strong>too little</strong>" in html
+
+
+def test_a_better_model_that_is_here_is_not_recommended(page, model):
+    BaseModel.objects.filter(pk=model.pk).update(source=BaseModel.Source.BUNDLED)
+    BaseModelFactory(key="musicgen-small")
+    assert "MusicGen Small" not in page.get(URL).content.decode()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
 def test_examples_are_of_words_that_the_bundled_model_knows(settings, example):
     reading = read_by(settings.BUNDLED_MODEL_DIR, PromptFactory(**example.values).rendered)
     assert reading.known_words and not (reading.unknown_words or reading.cut or reading.not_known), reading
+
+
+def settings_told(html: str) -> str:
+    return flat(html).partition('id="settings-line"')[2].partition(">")[2].partition("</span>")[0]
+
+
+def test_the_drawer_says_in_one_line_what_is_set(page, model):
+    assert settings_told(page.get(URL).text) == "Balanced · 2 × 8 s · Tiny · no adapter"
+    adapter = AdapterFactory(name="warm", base_model=model, is_active=True)
+    query = {"model": "tiny", "num_samples": "3", "duration": "5", "temperature": "2", "seed": "7"}
+    query |= {"adapter": str(adapter.pk), "adapter_strength": "0.5", "top_k": "9", "top_p": "0", "guidance_scale": "3"}
+    told = page.get("/create/plan/", query).text
+    assert settings_told(told) == f"Custom · 3 × 5 s · Tiny · {adapter.label} at 0.5 · seed 7"
+    assert 'id="settings-line" hx-swap-oob="true"' in flat(told)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"model": "<b>", "num_samples": "<b>", "duration": "", "adapter": "<b>"}])
+def test_what_is_set_is_told_even_when_it_is_wrong(page, wrong):
+    told = settings_told(page.get("/create/plan/", wrong).text)
+    assert "<b>" not in told and "× – s · Tiny · no adapter" in told
+
+
+@pytest.mark.parametrize(("change", "opens"), [({}, False), ({"text": ""}, False), ({"top_k": "0"}, True)])
+def test_the_drawer_opens_when_a_setting_in_it_is_refused(page, change, opens):
+    html = page.post(URL, typed(**change)).content.decode() if change else page.get(URL).content.decode()
+    drawer = flat(html).partition('id="settings-drawer"')[2].partition(">")[0]
+    assert ("open" in drawer) is opens
+
+
+@pytest.mark.parametrize("asked", ["prompt", "job", "template", "adapter", "draft"])
+def test_a_draft_may_stand_only_where_the_address_asks_for_nothing(page, asked, user):
+    assert "data-plain" in page.get(URL).text and f'data-draft-of="{user.pk}"' in page.get(URL).text
+    assert "data-plain" not in page.get(URL, {asked: "1"}).text
+    assert "data-plain" not in page.post(URL, typed(text="")).text
+
+
+def test_everything_of_mine_that_is_in_the_making_is_shown(page, user):
+    waiting = GenerationJobFactory(requested_by=user)
+    done = [GenerationJobFactory(requested_by=user, completed=True) for _ in range(4)]
+    others = GenerationJobFactory()
+    html = page.get(URL).text
+    assert [job.pk for job in (*reversed(done), waiting) if f'id="job-{job.pk}"' in html] == [
+        *(job.pk for job in reversed(done[1:])),
+        waiting.pk,
+    ]
+    assert str(others.pk) not in html
 
 
 def test_a_model_whose_files_are_not_here_is_listed(page, absent):
@@ -233,6 +297,11 @@ def test_htmx_gets_the_card_that_follows_the_job(page):
     assert response.status_code == 200
     assert f'id="job-{job.pk}"' in html
     assert reverse("job-card", args=[job.pk]) in html
+    assert json.loads(response["HX-Trigger"])["job-created"] == {
+        "id": str(job.pk),
+        "prompt": str(job.prompt_id),
+        "text": "calm piano at dusk",
+    }
     assert "Queued" in html
     assert "next in the queue" in html
     assert field_value(html, "prompt_id") == str(job.prompt_id)

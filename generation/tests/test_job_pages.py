@@ -279,12 +279,28 @@ def test_a_poll_brings_what_is_new_and_leaves_players_alone(page):
     html = page.get(card_url(job, have="0", view="create"), headers=HTMX).content.decode()
     assert f'data-player="{second.pk}"' in html
     assert f'data-player="{first.pk}"' not in html
-    assert f'hx-swap-oob="beforeend:#job-{job.pk}-samples"' in html
+    assert f'hx-swap-oob="outerHTML:#job-{job.pk}-coming-1"' in html, "it takes the place that was kept for it"
     assert "have=0-1" in html
     assert f"job-{job.pk}-actions" not in html
     again = page.get(card_url(job, have="0-1", view="create"), headers=HTMX).content.decode()
     assert "data-player" not in again
     assert f"job-{job.pk}-samples" not in again
+
+
+def test_candidates_that_are_coming_have_their_places(page):
+    job = GenerationJobFactory(running=True, num_samples=4)
+    AudioSampleFactory(job=job, index=1)
+    html = page.get(card_url(job)).content.decode()
+    assert [i for i in range(4) if f'id="job-{job.pk}-coming-{i}"' in html] == [0, 2, 3]
+    GenerationJob.objects.filter(pk=job.pk).update(state="completed")
+    assert "-coming-" not in page.get(card_url(job)).content.decode()
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_what_comes_to_nothing_keeps_no_places(page, state):
+    job = GenerationJobFactory(**{state: True})
+    html = page.get(card_url(job, have="", view="create"), headers=HTMX).content.decode()
+    assert f'id="job-{job.pk}-samples" data-playlist hx-swap-oob="true"></ol>' in html
 
 
 def test_polling_stops_by_itself_at_the_end(page):

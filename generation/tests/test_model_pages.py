@@ -304,6 +304,39 @@ def test_defaults_take_effect_once_saved(curator_page):
     assert re.search(r'value="best"[^>]* checked', html)
 
 
+def test_the_defaults_name_a_model_or_leave_it_to_the_active_one(curator_page):
+    active = BaseModelFactory(key="tiny", display_name="Tiny", is_active=True)
+    other = BaseModelFactory(key="wide", display_name="Wide")
+    absent = BaseModelFactory(key="absent", display_name="Absent One", installed=False)
+    html = curator_page.get(DEFAULTS).text
+    assert "The active model" in html and "Tiny (Active)" in html and "Absent One — files not here" in html
+    chosen = r'<option value="{}"[^>]* selected'
+    assert re.search(chosen.format("tiny"), curator_page.get("/create/").text)
+    curator_page.post(DEFAULTS, {**VALUES, "base_model": str(other.pk)})
+    assert re.search(chosen.format("wide"), curator_page.get("/create/").text)
+    other.activate()
+    active.activate()
+    assert re.search(chosen.format("wide"), curator_page.get("/create/").text), "named is named, whichever is active"
+    assert curator_page.post(DEFAULTS, {**VALUES, "base_model": str(absent.pk)}).status_code == 400
+    GenerationDefaults.objects.update(base_model=absent)
+    assert re.search(chosen.format("tiny"), curator_page.get("/create/").text), "its files went away"
+    curator_page.post(DEFAULTS, {**VALUES, "base_model": ""})
+    assert GenerationDefaults.load().base_model is None
+
+
+def test_a_preset_chosen_for_the_defaults_sets_what_is_drawn(curator_page):
+    html = curator_page.get(DEFAULTS).content.decode()
+    assert re.search(r'<option value="balanced" selected', html) and 'name="preset_shown" value="balanced"' in html
+    curator_page.post(DEFAULTS, {**VALUES, "preset": "draft", "preset_shown": "balanced"})
+    defaults = GenerationDefaults.load()
+    assert (defaults.preset, defaults.temperature, defaults.top_k) == ("draft", 0.9, 200)
+    curator_page.post(DEFAULTS, {**VALUES, "preset": "draft", "preset_shown": "draft", "temperature": "0.5"})
+    defaults.refresh_from_db()
+    assert (defaults.preset, defaults.temperature) == ("custom", 0.5), "values of one's own win over a name"
+    html = curator_page.post(DEFAULTS, {**VALUES, "preset": "best", "preset_shown": "custom", "duration": "0"}).text
+    assert 'name="preset_shown" value="best"' in html and GenerationDefaults.load().preset == "custom"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"num_samples": "9"}, "from 1 to 8, not 9"), ({"top_k": ""}, "from 1 to 1000"), ({"duration": "121"}, "121")],

@@ -287,7 +287,7 @@ def test_a_job_without_a_taste_is_polled_as_before(page, user, model):
     job = services.make_music(actor=user, prompt=TEXT, num_samples=2, duration=1)
     worker.drain(FakeEngine(), "host:1:1")
     answer = page.get(reverse("job-card", args=[job.pk]), {"view": "create", "have": "0"}).text
-    assert f'hx-swap-oob="beforeend:#job-{job.pk}-samples"' in answer and "-aside" not in answer
+    assert f'hx-swap-oob="outerHTML:#job-{job.pk}-coming-1"' in answer and "-aside" not in answer
 
 
 def test_why_nothing_was_set_aside_is_said(page, api_answer, user, taste):

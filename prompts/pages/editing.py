@@ -29,7 +29,7 @@ class TemplateGroup:
 
 
 def editor_context(form: AttributesForm, user: User, model: str = "") -> dict[str, Any]:
-    """Context of `prompts/_editor.html`: `prompt_form`, `coach`, `reading`, `templates_by_category`.
+    """Context of the editor and its drawer of templates: `prompt_form`, `coach`, `reading`, `templates_by_category`.
 
     `model` is the key of the model chosen on the page, if there is such a choice; else the active one reads.
     """

@@ -7,7 +7,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from prompts.coach.advice import Draft
 from prompts.models import Prompt, PromptSuite, PromptTemplate
@@ -88,7 +89,7 @@ class AttributesForm(forms.ModelForm):
         max_value=MAX_TEMPO,
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), TEMPO_MESSAGE),
         widget=forms.NumberInput(
-            attrs={"inputmode": "numeric", "placeholder": "Any", "aria-describedby": "notes-tempo"}
+            attrs={"inputmode": "numeric", "placeholder": _("Any"), "aria-describedby": "notes-tempo"}
         ),
     )
     primary_instruments = InstrumentsField("primary")
@@ -100,10 +101,10 @@ class AttributesForm(forms.ModelForm):
         widgets = {
             "text": forms.Textarea(
                 attrs={
-                    "rows": 4,
-                    "placeholder": gettext_lazy(
-                        "What should it sound like? For example: a calm melody that opens slowly, like a town "
-                        "waking up under snow"
+                    "rows": 3,
+                    "placeholder": _(
+                        "What should it sound like? For example: a calm melody that opens slowly, "
+                        "like a town waking up under snow"
                     ),
                     "aria-describedby": "text-counter notes-text",
                 }
@@ -112,8 +113,8 @@ class AttributesForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["style"].choices = [("", gettext("Any style")), *_without_blank(self.fields["style"].choices)]
-        self.fields["mood"].choices = [("", gettext("Any mood")), *_without_blank(self.fields["mood"].choices)]
+        self.fields["style"].choices = [("", _("Any style")), *_without_blank(self.fields["style"].choices)]
+        self.fields["mood"].choices = [("", _("Any mood")), *_without_blank(self.fields["mood"].choices)]
 
     @property
     def draft(self) -> Draft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -202,6 +203,17 @@ def test_preview_stores_nothing(page: Client) -> None:
     assert not Prompt.objects.exists()
 
 
+def test_the_coach_says_why_in_one_line(page: Client) -> None:  # P-10
+    html = page.post(reverse("prompt-preview"), {"text": "a walk", "style": "jazz"}, headers=HTMX).content.decode()
+    missing = re.findall(r'title="([^"]+)" data-missing="(\w+)"', re.sub(r"\s+", " ", html))
+    assert [field for _, field in missing] == ["primary_instruments", "mood", "tempo"]
+    assert all(". " in why and why.rpartition(". ")[2] for why, _ in missing)
+    for _, field in missing:
+        assert f'id="coach-why-{field}"' in html and f'aria-describedby="coach-why-{field}"' in html
+    offered = re.findall(r'data-coach-field="(\w+)"', html)
+    assert {field: offered.count(field) for field in offered} == {"primary_instruments": 3, "mood": 1, "tempo": 1}
+
+
 # -- without script
 
 
@@ -238,7 +250,19 @@ def test_apply_fills_the_editor(page: Client) -> None:  # P-28
     assert '<option value="jazz" selected>' in html and '<option value="peaceful" selected>' in html
     assert 'name="role-acoustic-piano" value="primary" checked' in html
     assert "template-applied" in answer.headers["HX-Trigger-After-Settle"]
-    assert str(template.duration) in answer.headers["HX-Trigger-After-Settle"]
+    told = json.loads(answer.headers["HX-Trigger-After-Settle"])["template-applied"]
+    assert told == {"duration": template.duration, "name": "Jazz Lounge"}
+
+
+def test_templates_are_cards_with_words_and_attributes(page: Client, user: Any) -> None:  # P-25, P-27
+    PromptTemplateFactory(owner=user, category="jazz", name="My walk", text="slow steps", tempo=61, style="blues")
+    PromptTemplateFactory(name="Another user's")
+    html = page.get(reverse("create")).content.decode()
+    drawer = html.partition('id="template-drawer"')[2].partition("</details>")[0]
+    jazz = drawer.partition('id="template-category-jazz"')[2].partition("<section")[0]
+    assert jazz.index("Jazz Lounge") < jazz.index("My walk") and ">mine<" in jazz
+    assert "slow steps" in jazz and "Blues" in jazz and "61 BPM" in jazz
+    assert "Another user" not in html
 
 
 def test_apply_without_script(page: Client) -> None:

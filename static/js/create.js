@@ -1,5 +1,10 @@
 // The Create page: presets fill the fields and a change by hand makes them Custom, sliders and their numbers follow
-// each other, adapters follow the model, and Ctrl+Enter generates. Everything is delegated: the form is replaced when it was refused.
+// each other, adapters follow the model, and keys generate and open the drawers. Everything is delegated: the form is
+// replaced when it was refused, and the page comes and goes.
+
+import { takeUpDraft } from "./create-draft.js";
+import "./create-session.js";
+import { isTyping } from "./keys.js";
 
 const SAMPLING = ["temperature", "top_k", "top_p", "guidance_scale"];
 const LONG_FORM_LIMIT = 120;
@@ -109,11 +114,42 @@ document.addEventListener("change", (event) => {
   if (["model", "long_form"].includes(event.target.name)) followLimit(form);
 });
 
-document.addEventListener("keydown", (event) => {
+// What a draft brought back is followed as if it had been chosen, and stays where nothing forbids it.
+document.addEventListener("settings-restored", (event) => {
   const form = formOf(event.target);
-  if (!form || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  if (!form) return;
+  const kept = field(form, "keep")?.value;
+  followLimit(form);
+  followModel(form);
+  if (kept !== undefined) field(form, "keep").value = kept;
+  recognisePreset(form);
+  form.querySelector("[data-strength-slider]").value = field(form, "adapter_strength").value;
+  form.querySelector("#settings").dispatchEvent(new Event("change", { bubbles: true }));
+});
+
+// -- keys -----------------------------------------------------------------------------------------------------------------
+
+const DRAWERS = { t: "template-drawer", ",": "settings-drawer" };
+
+function openDrawer(drawer) {
+  drawer.open = !drawer.open;
+  drawer.querySelector("summary").focus({ preventScroll: true });
+  if (drawer.open) drawer.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  const form = document.querySelector("[data-create-form]");
+  if (!form || event.defaultPrevented) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && formOf(event.target)) {
+    event.preventDefault();
+    form.requestSubmit(form.querySelector("#generate"));
+    return;
+  }
+  const plain = !(event.ctrlKey || event.metaKey || event.altKey);
+  const drawer = plain && !isTyping(event) && document.getElementById(DRAWERS[event.key]);
+  if (!drawer || document.querySelector("dialog[open]")) return;
   event.preventDefault();
-  form.requestSubmit(form.querySelector("#generate"));
+  openDrawer(drawer);
 });
 
 // A refused form tells first what to correct.
@@ -126,9 +162,13 @@ document.addEventListener("htmx:afterSettle", () => {
 });
 
 // A new job's card is brought into view, once, without taking the focus away from the prompt.
-document.body.addEventListener("job-created", (event) => {
+document.addEventListener("job-created", (event) => {
   requestAnimationFrame(() => {
     const card = document.getElementById(`job-${event.detail.id}`);
     card?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   });
 });
+
+// On a page that is still loading, HTMX begins to listen just before this.
+if (document.readyState === "interactive") document.addEventListener("DOMContentLoaded", takeUpDraft, { once: true });
+else takeUpDraft();

@@ -1,8 +1,14 @@
 // The prompt editor: the counter, the coach's one-click additions, templates, and saving as a template.
 // Without this script the same buttons send the form.
 
+import "./instruments.js";
+import { readPrompt, isEmpty, samePrompt, writePrompt } from "./prompt-fields.js";
+import { offerUndo } from "./undo-line.js";
+import { gettext, interpolate } from "./words.js";
+
 const editorOf = (element) => element.closest("[data-prompt-editor]");
 let returnFocusToCoach = false;
+let replaced = null; // what stood in the editor when a template was chosen
 
 function updateCounter(textarea) {
   const counter = textarea.closest(".field")?.querySelector("[data-counter]");
@@ -37,15 +43,6 @@ document.addEventListener("click", (event) => {
   add(editor, button.dataset.coachField, button.dataset.coachValue);
 });
 
-// Choosing a template replaces what is written, so it asks first when there is something of one's own.
-document.addEventListener("htmx:confirm", (event) => {
-  const choice = event.target.closest?.("[data-template-choice]");
-  const text = choice && editorOf(choice)?.querySelector('textarea[name="text"]');
-  if (!text?.value.trim() || text.value === text.defaultValue) return;
-  event.preventDefault();
-  if (window.confirm("Replace what you have written with this template?")) event.detail.issueRequest(true);
-});
-
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "dialog" && event.target.querySelector("[data-template-form]")) {
     if (!event.target.open) event.target.showModal();
@@ -57,14 +54,41 @@ document.addEventListener("htmx:afterSwap", (event) => {
   }
 });
 
-document.body.addEventListener("template-saved", () => document.getElementById("dialog")?.close());
+document.addEventListener("template-saved", () => document.getElementById("dialog")?.close());
 
-// A template may carry a length; it is cut to what the page's duration field allows.
-document.body.addEventListener("template-applied", (event) => {
-  const duration = document.getElementById("prompt-editor")?.closest("form")?.elements.namedItem("duration");
-  const seconds = event.detail?.duration;
+// -- templates ----------------------------------------------------------------------------------------------------------
+
+function setDuration(form, seconds) {
+  const duration = form.elements.namedItem("duration");
   if (!duration || !seconds) return;
-  duration.value = duration.max ? Math.min(seconds, Number(duration.max)) : seconds;
+  duration.value = seconds;
   duration.dispatchEvent(new Event("input", { bubbles: true }));
   duration.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const form = event.detail.requestConfig?.elt.closest?.("[data-template-choice]")?.closest("form");
+  if (form) replaced = { prompt: readPrompt(form), duration: form.elements.namedItem("duration")?.value };
+});
+
+// A template replaces what stands in the editor at once. It may carry a length, cut to what the page's field allows.
+document.addEventListener("template-applied", (event) => {
+  const form = document.getElementById("prompt-editor")?.closest("form");
+  if (!form) return;
+  const { duration: seconds, name } = event.detail ?? {};
+  const most = Number(form.elements.namedItem("duration")?.max) || seconds;
+  setDuration(form, seconds && Math.min(seconds, most));
+  form.querySelector("#template-drawer")?.removeAttribute("open");
+  form.querySelector("[data-prompt-editor]").dispatchEvent(new Event("change", { bubbles: true }));
+  const before = replaced;
+  replaced = null;
+  const words = interpolate(gettext("“%(name)s” stands here now."), { name });
+  if (!before || isEmpty(before.prompt) || samePrompt(before.prompt, readPrompt(form))) {
+    form.elements.namedItem("text").focus({ preventScroll: true });
+    return;
+  }
+  offerUndo(form, words, (now) => {
+    writePrompt(now, before.prompt);
+    setDuration(now, before.duration);
+  });
 });

@@ -68,6 +68,7 @@ def test_what_the_chosen_model_reads_follows_text_and_model(tab: Any):
     read.get_by_text("zzyzx", exact=True).wait_for()
     assert read.locator("dd").first.inner_text().endswith("epilogue")
     assert tab.locator("[data-remark]").count() == 2
+    tab.locator("#settings-drawer > summary").click()
     tab.locator("[name=model]").select_option("musicgen-small")
     read.get_by_text("not on this machine yet").wait_for()
     assert tab.locator("[data-remark]").count() == 0

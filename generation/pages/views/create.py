@@ -10,13 +10,22 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import reswap, retarget, trigger_client_event
 
 from generation.models import GenerationJob
-from generation.pages.create_page import earlier_prompt, find_job, initial_settings, prompt_to_play, recent_jobs
+from generation.pages.create_page import (
+    better_model,
+    earlier_prompt,
+    find_job,
+    initial_settings,
+    prompt_to_play,
+    recent_jobs,
+)
 from generation.pages.forms import GenerationForm
 from generation.pages.job_cards import cards_for
+from generation.pages.settings_line import settings_line
 from generation.services import make_music
 from prompts.examples import EXAMPLE_BY_KEY, EXAMPLES
 from prompts.pages.editing import editor_context, form_for, values_of
@@ -24,6 +33,9 @@ from prompts.pages.forms import PromptForm
 from text2song.exceptions import DomainError
 from text2song.pages.forms import add_refusal
 from text2song.pages.requests import StudioRequest
+
+ASKED = {"prompt", "job", "template", "adapter", "draft"}
+"""What an address may ask the page to be filled from. Where it asks for nothing, a draft of the browser may stand."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -36,9 +48,9 @@ def create(request: StudioRequest) -> HttpResponse:
     form = GenerationForm(initial=initial_settings(request, job), user=request.user)
     prompt = job.prompt if job else earlier_prompt(request.GET.get("prompt", ""))
     context = _context(request, prompt_form, form, str(prompt.pk) if prompt else "")
-    context["jobs"] = recent_jobs(request.user, prompt)
+    context |= {"jobs": recent_jobs(request.user, prompt), "plain": not ASKED & request.GET.keys()}
     if not GenerationJob.objects.visible().filter(requested_by=request.user).exists():
-        context |= {"examples": EXAMPLES, "model": form.chosen_model}
+        context |= {"examples": EXAMPLES, "model": form.chosen_model, "better": better_model()}
     return render(request, "generation/create.html", context)
 
 
@@ -97,7 +109,8 @@ def _created(request: StudioRequest, job: GenerationJob) -> HttpResponse:
             request, PromptForm(request.POST), GenerationForm(request.POST, user=request.user), str(job.prompt_id)
         )
     response = render(request, "generation/_created.html", context)
-    return trigger_client_event(response, "job-created", {"id": str(job.pk)})
+    created = {"id": str(job.pk), "prompt": str(job.prompt_id), "text": Truncator(job.prompt.text).chars(80)}
+    return trigger_client_event(response, "job-created", created)
 
 
 def _context(request: StudioRequest, prompt_form: PromptForm, form: GenerationForm, prompt_id: str) -> dict[str, Any]:
@@ -105,6 +118,7 @@ def _context(request: StudioRequest, prompt_form: PromptForm, form: GenerationFo
         "form": form,
         "plan": form.plan,
         "picked": form.picked,
+        "settings_line": settings_line(form),
         "token": uuid4().hex,
         "prompt_id": prompt_id,
     }
@@ -122,6 +136,7 @@ def _key(request: StudioRequest) -> str:
 
 @require_safe
 def plan(request: StudioRequest) -> HttpResponse:
-    """How the duration in the form's fields will be made: its windows, a warning, or that it is over the limit."""
+    """What is set, and how its duration will be made: its windows, a warning, or that it is over the limit."""
     form = GenerationForm(request.GET, user=request.user)
-    return render(request, "generation/_plan.html", {"plan": form.plan, "picked": form.picked})
+    context = {"plan": form.plan, "picked": form.picked, "settings_line": settings_line(form)}
+    return render(request, "generation/_plan_answer.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,18 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from generation import services
 from generation.api.filters import JobFilter
+from generation.exceptions import JobIsFinished
 from generation.models import GenerationJob
+from generation.pages.create_page import find_job
 from generation.pages.job_cards import cards_for, may_manage, rows_for
+from generation.pages.job_groups import Purpose, folded, jobs_beside, show_together
+from generation.querysets import GenerationJobQuerySet
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.requests import StudioRequest
@@ -44,13 +50,26 @@ def job_list(request: StudioRequest) -> HttpResponse:
     jobs = GenerationJob.objects.visible().select_related("prompt", "base_model", "adapter")
     filters = JobFilter(request.GET, queryset=jobs)
     found = filters.qs if filters.form.is_valid() else jobs.none()
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    page.object_list = rows_for(request.user, page.object_list)
+    page = _page(request, found)
     context = _list_context(request, filters, page) | {"seen": seen, "seen_header": SEEN_HEADER}
     template = "generation/jobs.html"
     if request.htmx and not request.htmx.history_restore_request:
         template = LIST_PARTS.get(request.htmx.target or "", template)
     return render(request, template, context, status=200 if filters.form.is_valid() else 400)
+
+
+def _page(request: StudioRequest, found: GenerationJobQuerySet) -> Page:
+    """Jobs of one purpose are one row; `?together=<job>` shows those of that job's purpose one by one."""
+    members: dict[UUID, list[UUID]] = {}
+    purposes: dict[UUID, Purpose] = {}
+    if one := find_job(request.GET.get("together", "")):
+        found = found.filter(pk__in=jobs_beside(request.user, one).order_by().values("pk"))
+    else:
+        found, members, purposes = folded(request.user, found)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    page.object_list = rows_for(request.user, page.object_list)
+    show_together(request.user, page.object_list, members, purposes)
+    return page
 
 
 LIST_PARTS = {"jobs-view": "generation/_jobs_view.html", "jobs-table": "generation/_jobs_table.html"}
@@ -64,7 +83,7 @@ def _list_context(request: StudioRequest, filters: JobFilter, page: Page) -> dic
         "statistics": statistics,
         "tabs": _state_tabs(request, statistics["states"]),
         "state": request.GET.get("state", ""),
-        "is_filtered": any(request.GET.get(name) for name in filters.filters),
+        "is_filtered": any(request.GET.get(name) for name in (*filters.filters, "together")),
         "poll_url": request.get_full_path(),
     }
 
@@ -109,7 +128,7 @@ def job_card(request: StudioRequest, job_id: UUID) -> HttpResponse:
 def _update(request: StudioRequest, job: GenerationJob) -> HttpResponse:
     had = set(request.GET.get("have", "").split("-")) - {""}
     new = [sample for sample in job.visible_samples if str(sample.index) not in had]
-    lost = not job.visible_samples and (bool(had) or job.state == GenerationJob.State.CANCELLED)
+    lost = not job.visible_samples and (bool(had) or not job.is_unfinished)
     settled = job.taste is not None and job.state == GenerationJob.State.COMPLETED
     context = {"job": job, "view": _view(request), "new_samples": new, "lost": lost, "settled": settled}
     return render(request, "generation/_job_update.html", context)
@@ -129,6 +148,23 @@ def cancel(request: StudioRequest, job_id: UUID) -> HttpResponse:
     if request.htmx:
         return _update(request, _card(request, job_id))
     return redirect("job-detail", job_id=job.pk)
+
+
+@require_POST
+def cancel_together(request: StudioRequest, job_id: UUID) -> HttpResponse:
+    """Stop what is unfinished of all jobs that were sent for the same thing; each by the rule of one job."""
+    cancelled = 0
+    jobs = [job for job in jobs_beside(request.user, _job(job_id)).unfinished() if may_manage(request.user, job)]
+    for job in jobs:
+        with contextlib.suppress(JobIsFinished):
+            services.cancel_job(job=job, actor=request.user)
+            cancelled += 1
+    told = ngettext("%(n)s job was cancelled.", "%(n)s jobs were cancelled.", cancelled) % {"n": cancelled}
+    if cancelled:
+        messages.success(request, told)
+    else:
+        messages.error(request, _("There is nothing left to cancel here that is yours."))
+    return redirect("jobs")
 
 
 @require_POST

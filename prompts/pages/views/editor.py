@@ -49,9 +49,9 @@ def with_addition(data: QueryDict) -> QueryDict:
 
 @require_safe
 def template_picker(request: StudioRequest) -> HttpResponse:
-    """The editor's list of templates, asked for again when one was saved."""
+    """The editor's cards of templates, asked for again when one was saved."""
     templates = group_templates(PromptTemplate.objects.available_to(request.user))
-    return render(request, "prompts/_template_picker.html", {"templates_by_category": templates, "open": True})
+    return render(request, "prompts/_template_choices.html", {"templates_by_category": templates})
 
 
 @require_safe
@@ -64,4 +64,6 @@ def apply_template(request: StudioRequest, template_id: uuid.UUID) -> HttpRespon
     duration = values.pop("duration", None)
     context = editor_context(PromptForm(initial=values), request.user, request.GET.get("model", ""))
     response = render(request, "prompts/_editor_body.html", context)
-    return trigger_client_event(response, "template-applied", {"duration": duration}, after="settle")
+    return trigger_client_event(
+        response, "template-applied", {"duration": duration, "name": template.name}, after="settle"
+    )

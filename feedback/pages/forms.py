@@ -101,7 +101,7 @@ class AddTagForm(forms.Form):
         self.fields["name"].widget.attrs |= {
             "list": f"tag-names-{sample.pk}",
             "autocomplete": "off",
-            "placeholder": _("Search, or your own word"),
+            "placeholder": _("Find a tag…"),
             "data-tag-search": "",
         }
         for name in ("start", "end"):

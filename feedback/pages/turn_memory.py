@@ -120,10 +120,12 @@ class TurnMemory:
         return True
 
     def _take_back_of_clip(self, entry: Entry) -> None:
-        if given := _given(entry):
-            services.take_back_rating(rater=self.rater, given=given)
-        else:
+        given = _given(entry)
+        if given is None:
             self.session[SKIPPED] = [pk for pk in self.skipped if pk != entry["sample"]]
+        elif earlier := services.take_back_rating(rater=self.rater, given=given):
+            at = earlier.updated_at.isoformat()  # so that it can be taken back in its turn
+            self.session[SAID] = [e | {"at": at} if e.get("item") == entry["item"] else e for e in self.session[SAID]]
 
     def _take_back_of_pair(self, entry: Entry) -> None:
         key = set_key(_proposal(entry).samples)

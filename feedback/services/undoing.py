@@ -18,6 +18,9 @@ from feedback.exceptions import AnsweredAnew, JudgedBlind
 from feedback.models import Preference, Rating
 from feedback.services.deletion import delete_feedback
 
+VOTE_STANDS = _("You have judged these two in a blind listening test since, and that vote stands.")
+ANSWER_STANDS = _("You have answered this anew since, and that answer stands.")
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -28,21 +31,22 @@ class Given:
     before: int | None = None
 
 
-def take_back_rating(*, rater: User, given: Given) -> None:
-    """Put back what `rater` said before, or nothing. Nothing happens to a rating that is gone already.
+def take_back_rating(*, rater: User, given: Given) -> Rating | None:
+    """Put back what `rater` said before, and return it; None where that was nothing, or the rating is gone already.
 
     Raises `AnsweredAnew` when it was changed since.
     """
     with transaction.atomic():
         rating = Rating.objects.select_for_update().filter(rater=rater, pk=given.item).first()
         if rating is None:
-            return
+            return None
         _require_unchanged(rating, given)
         if given.before is None:
             delete_feedback(item=rating, actor=rater)
-        else:
-            rating.score = given.before
-            rating.save(update_fields=["score", "updated_at"])
+            return None
+        rating.score = given.before
+        rating.save(update_fields=["score", "updated_at"])
+        return rating
 
 
 def take_back_choice(*, rater: User, pair_key: str, given: Given) -> None:
@@ -55,11 +59,11 @@ def take_back_choice(*, rater: User, pair_key: str, given: Given) -> None:
         if voice is None:
             return
         if voice.source == Preference.Source.TRIAL:
-            raise JudgedBlind(str(_("You have judged these two in a blind listening test since, and that vote stands.")))
+            raise JudgedBlind(str(VOTE_STANDS))
         _require_unchanged(voice, given)
         delete_feedback(item=voice, actor=rater)
 
 
 def _require_unchanged(item: Rating | Preference, given: Given) -> None:
     if item.pk != given.item or item.updated_at != given.at:
-        raise AnsweredAnew(str(_("You have answered this anew since, and that answer stands.")))
+        raise AnsweredAnew(str(ANSWER_STANDS))

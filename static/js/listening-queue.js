@@ -6,6 +6,8 @@ import "./own-player.js";
 import { gettext, interpolate } from "./words.js";
 
 let met = null; // the turn whose player was given the focus
+const unsaved = new Set(); // controls of the turn that were changed, and whose answer is not stored yet
+let leaving = false;
 
 function rate(score) {
   const turn = document.querySelector("[data-turn]");
@@ -24,6 +26,24 @@ function press(selector) {
   button?.click();
   return Boolean(button);
 }
+
+// What was chosen is sent at once, or a moment later: the next clip waits until it has arrived.
+document.addEventListener("change", (event) => {
+  const control = event.target.closest("[data-turn] [hx-trigger*=change]");
+  if (control) unsaved.add(control);
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!unsaved.delete(event.detail.requestConfig.elt) || !leaving || unsaved.size) return;
+  leaving = false;
+  if (event.detail.successful) document.querySelector("form[data-next-turn]")?.requestSubmit();
+});
+document.addEventListener("submit", (event) => {
+  for (const control of unsaved) if (!control.isConnected) unsaved.delete(control);
+  if (!event.target.matches("form[data-next-turn]") || !unsaved.size) return;
+  leaving = true;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, { capture: true });
 
 // In the capture phase: elsewhere "n" steps to the next clip of the page.
 document.addEventListener("keydown", (event) => {

@@ -72,7 +72,7 @@ function step(input, by) {
   if (!options.length) return;
   const now = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
   const next = now < 0 ? (by > 0 ? 0 : options.length - 1) : (now + by + options.length) % options.length;
-  options.forEach((option, index) => option.setAttribute("aria-selected", String(index === next)));
+  for (const [index, option] of options.entries()) option.setAttribute("aria-selected", String(index === next));
   options[next].scrollIntoView({ block: "nearest" });
   input.setAttribute("aria-activedescendant", options[next].id);
 }

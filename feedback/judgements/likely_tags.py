@@ -1,4 +1,8 @@
-"""Which tags a rater most likely wants next. What anybody said of the clip at hand is left out of the count."""
+"""Which tags a rater most likely wants next.
+
+What anybody said of the clip at hand is left out of the count, and so is what others said of clips the rater has yet to
+judge: what is offered must not tell it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,8 @@ _PLACE = {name: place for place, name in enumerate(FIRST_TAGS)}
 
 
 def by_likelihood(tags: Iterable[Tag], *, rater: User, sample: AudioSample) -> list[Tag]:
-    """`tags`, those first that `rater` used most on other clips, then those that all did, then in a fixed order."""
-    elsewhere = SampleTag.objects.exclude(sample=sample).order_by().values("tag")
+    """`tags`, those first that `rater` used most on other clips, then those others did, then in a fixed order."""
+    elsewhere = SampleTag.objects.visible_to(rater).exclude(sample=sample).order_by().values("tag")
     counted = elsewhere.annotate(mine=Count("pk", filter=Q(rater=rater)), everybodys=Count("pk"))
     used = {row["tag"]: (row["mine"], row["everybodys"]) for row in counted}
 

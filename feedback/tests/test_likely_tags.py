@@ -6,8 +6,9 @@ import pytest
 
 from feedback.models import Tag
 from feedback.pages.panel import Panel
-from feedback.tests.factories import SampleTagFactory, TagFactory
-from generation.tests.factories import AudioSampleFactory
+from feedback.tests.factories import RatingFactory, SampleTagFactory, TagFactory
+from generation.models import AudioSample
+from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +20,13 @@ def sample():
 
 def used(name, times, **values):
     for _ in range(times):
-        SampleTagFactory(tag=Tag.objects.get(name=name), **{"sample": AudioSampleFactory(stored=False), **values})
+        clip = AudioSampleFactory(job=GenerationJobFactory(completed=True), stored=False)
+        SampleTagFactory(tag=Tag.objects.get(name=name), **{"sample": clip, **values})
+
+
+def judge_all(user):
+    for clip in AudioSample.objects.all():
+        RatingFactory(sample=clip, rater=user)
 
 
 def rows(sample, user):
@@ -37,11 +44,19 @@ def test_ones_own_come_before_everybodys(sample, user):
     used("polished", 3)
     used("emotional", 1, rater=user)
     used("harsh", 1)
+    judge_all(user)
     assert rows(sample, user)["good"][:3] == ["emotional", "polished", "catchy"]
     assert rows(sample, user)["bad"][:2] == ["harsh", "boring"]
 
 
+def test_what_others_said_of_clips_that_are_yet_to_be_judged_is_not_told(sample, user, curator):
+    used("polished", 3)
+    assert rows(sample, user)["good"][0] == "catchy"
+    assert rows(sample, curator)["good"][0] == "polished", "curators see all answers"
+
+
 def test_what_was_said_of_this_clip_changes_nothing(sample, user):
+    RatingFactory(sample=sample, rater=user)
     before = [tag.name for tag in Panel(sample, user).offered]
     for _ in range(3):
         used("polished", 1, sample=sample)

@@ -51,11 +51,12 @@ def rate(request: StudioRequest, sample_id: UUID, slug: str) -> HttpResponse:
     )
 
 
-def _rate(request: StudioRequest, sample: AudioSample, slug: str, score: int) -> object:
+def _rate(request: StudioRequest, sample: AudioSample, slug: str, score: int) -> None:
     """Where the clip has its turn on Listen, the answer can be taken back there."""
     if _on_listen(request):
-        return TurnMemory(request.session, request.user).rate(sample, slug, score)
-    return services.rate(sample=sample, rater=request.user, scores={slug: score})
+        TurnMemory(request.session, request.user).rate(sample, slug, score)
+    else:
+        services.rate(sample=sample, rater=request.user, scores={slug: score})
 
 
 @require_POST

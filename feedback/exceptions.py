@@ -27,6 +27,12 @@ class JudgedBlind(Conflict):
     code = "judged_blind"
 
 
+class AnsweredAnew(Conflict):
+    """What would be taken back is no longer what the rater says."""
+
+    code = "answered_anew"
+
+
 class FeedbackNotFound(NotFound):
     code = "feedback_not_found"
 

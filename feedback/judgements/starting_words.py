@@ -61,3 +61,8 @@ BAD_TAGS: tuple[str, ...] = (
     "thin",
     "silent_gap",
 )
+FIRST_TAGS: tuple[str, ...] = (
+    *("catchy", "groovy", "creative", "good_melody", "good_rhythm", "matches_prompt"),
+    *("boring", "noisy", "repetitive", "off_key", "muddy", "mismatch_prompt"),
+)
+"""Those a rater is offered first while nobody has used any."""

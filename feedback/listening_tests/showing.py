@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from feedback.listening_tests import coverage
 from feedback.listening_tests.coverage import Intervals
-from feedback.listening_tests.services.trials import RaterProgress, rater_progress
+from feedback.listening_tests.services.trials import RaterProgress, minutes_of, rater_progress
 from feedback.listening_tests.services.votes import required_seconds
 from feedback.models import Trial
 
@@ -40,6 +40,7 @@ class ShownTrial:
     clips: tuple[ShownClip, ShownClip]
     required_seconds: float
     progress: RaterProgress
+    minutes_left: int
 
 
 def shown_trial(trial: Trial) -> ShownTrial:
@@ -49,11 +50,13 @@ def shown_trial(trial: Trial) -> ShownTrial:
         ShownClip(1, reverse("trial-audio", args=[trial.first_token]), trial.heard_first),
         ShownClip(2, reverse("trial-audio", args=[trial.second_token]), trial.heard_second),
     )
+    progress = rater_progress(rater=trial.rater, test=trial.test)
     return ShownTrial(
         token=trial.token,
         number=trial.number,
         prompt=trial.pair.prompt.rendered_text,
         clips=clips,
         required_seconds=required_seconds(trial),
-        progress=rater_progress(rater=trial.rater, test=trial.test),
+        progress=progress,
+        minutes_left=minutes_of(trial.test, progress.total - progress.judged),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from feedback.models import Criterion, Preference, Tag
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE, MOST_RANKED, NOTE_LENGTH, TAG_LENGTH
@@ -16,7 +18,11 @@ from generation.listening.comparison import MOST
 from generation.models import AudioSample
 from generation.pages.listening_forms import LinesField
 
+SCORE_ERROR = _("A score must be a whole number from 1 to 5.")
 SCORES = [(score, str(score)) for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1)]
+
+FEW = 3
+"""So many tags of a sign find room in a row on a phone."""
 
 
 class RatingForm(forms.Form):
@@ -27,8 +33,8 @@ class RatingForm(forms.Form):
         coerce=int,
         widget=forms.RadioSelect,
         error_messages={
-            "required": "Choose 1 to 5 stars.",
-            "invalid_choice": "A score must be a whole number from 1 to 5.",
+            "required": _("Choose 1 to 5 stars."),
+            "invalid_choice": SCORE_ERROR,
         },
     )
 
@@ -37,34 +43,74 @@ class RatingForm(forms.Form):
         self.criterion = criterion
 
 
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A tag to tick. `is_extra` ones are left out where there is little room."""
+
+    tag: Tag
+    is_ticked: bool
+    is_extra: bool
+
+
 class TagSetForm(forms.Form):
-    """The offered tags as boxes to tick: those on the whole sample are exactly the ticked ones."""
+    """Tags as boxes to tick: those on the whole sample are exactly the ticked ones. `offered` may be ticked, of which
+    `likely` are shown, and those that are ticked.
+    """
 
-    tags = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    tags = forms.MultipleChoiceField(required=False)
 
-    def __init__(self, *args: Any, sample: AudioSample, offered: Sequence[Tag], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, sample: AudioSample, offered: Sequence[Tag], likely: Sequence[Tag], **kwargs: Any
+    ) -> None:
         super().__init__(*args, auto_id=f"tags-{sample.pk}-%s", **kwargs)
         self.fields["tags"].choices = [(tag.name, tag.spoken) for tag in offered]
-        self.signs = {tag.name: tag.sign for tag in offered}
+        self.offered, self.likely = offered, likely
+
+    @property
+    def rows(self) -> list[tuple[str, list[Chip]]]:
+        """The chips of each sign that has any, good ones first."""
+        ticked = set(self["tags"].value() or [])
+        shown = [tag for tag in self.offered if tag in self.likely or tag.name in ticked]
+        rows = []
+        for sign in (Tag.Sign.GOOD, Tag.Sign.BAD, Tag.Sign.NEUTRAL):
+            found = [tag for tag in shown if tag.sign == sign]
+            chips = [Chip(tag, tag.name in ticked, place >= FEW) for place, tag in enumerate(found)]
+            rows.append((sign.value, chips))
+        return [row for row in rows if row[1]]
 
 
 class AddTagForm(forms.Form):
-    """A tag in the rater's own words, on the whole sample or on a part of it."""
+    """A tag found by its name or in the rater's own words, on the whole sample or on a part of it."""
 
-    name = forms.CharField(label="Tag", max_length=TAG_LENGTH)
+    name = forms.CharField(label=_("Find a tag, or use your own word"), max_length=TAG_LENGTH)
     sign = forms.ChoiceField(
-        label="It is",
+        label=_("It is"),
         required=False,
-        choices=[("", "as known"), (Tag.Sign.GOOD, "good"), (Tag.Sign.BAD, "bad"), (Tag.Sign.NEUTRAL, "neutral")],
+        choices=[
+            ("", _("as known")),
+            (Tag.Sign.GOOD, _("good")),
+            (Tag.Sign.BAD, _("bad")),
+            (Tag.Sign.NEUTRAL, _("neutral")),
+        ],
     )
-    start = forms.FloatField(label="From (s)", required=False, min_value=0)
-    end = forms.FloatField(label="To (s)", required=False, min_value=0)
+    start = forms.FloatField(label=_("From (s)"), required=False, min_value=0)
+    end = forms.FloatField(label=_("To (s)"), required=False, min_value=0)
 
     def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
         super().__init__(*args, auto_id=f"add-tag-{sample.pk}-%s", **kwargs)
-        self.fields["name"].widget.attrs |= {"list": f"tag-names-{sample.pk}", "autocomplete": "off"}
+        self.fields["name"].widget.attrs |= {
+            "list": f"tag-names-{sample.pk}",
+            "autocomplete": "off",
+            "placeholder": _("Find a tag…"),
+            "data-tag-search": "",
+        }
         for name in ("start", "end"):
             self.fields[name].widget.attrs |= {"step": "0.01", "max": f"{sample.duration:.2f}"}
+
+    @property
+    def has_part(self) -> bool:
+        """Whether a part was named, or wrongly so: the fields for it stand open then."""
+        return any(self[name].value() not in (None, "") or self[name].errors for name in ("start", "end"))
 
     def use(self) -> TagUse:
         """What was asked for. Of a valid form."""

@@ -9,10 +9,12 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
 from feedback.judgements.history import feedback_on
+from feedback.judgements.likely_tags import by_likelihood, likely
 from feedback.judgements.summaries import SampleSummary, summaries_of_samples
 from feedback.models import Criterion, Note, Rating, SampleTag, Tag
 from feedback.pages.forms import AddTagForm, NoteForm, RatingForm, TagSetForm
@@ -48,20 +50,34 @@ class Panel:
         """The form of one criterion."""
         return next((form for form in self.ratings if form.criterion.slug == slug), None)
 
+    @property
+    def overall(self) -> RatingForm | None:
+        """The one question that is asked first."""
+        return next(iter(self.ratings), None)
+
+    @property
+    def more_ratings(self) -> list[RatingForm]:
+        """All others, behind a fold."""
+        return self.ratings[1:]
+
     @cached_property
     def offered(self) -> list[Tag]:
-        """The curated tags, good ones first, and what the rater put here besides."""
-        mine = SampleTag.objects.filter(sample=self.sample, rater=self.rater, start__isnull=True).values("tag")
-        signs = (Tag.Sign.GOOD, Tag.Sign.BAD, Tag.Sign.NEUTRAL)
-        order: dict[str, int] = {sign: place for place, sign in enumerate(signs)}
+        """The curated tags and those the rater has used, likely ones first."""
+        mine = SampleTag.objects.filter(rater=self.rater).order_by().values("tag")
         tags = Tag.objects.canonical().filter(Q(is_curated=True) | Q(pk__in=mine))
-        return sorted(tags, key=lambda tag: (order[tag.sign], tag.name))
+        return by_likelihood(tags, rater=self.rater, sample=self.sample)
 
     @cached_property
     def tags(self) -> TagSetForm:
         mine = SampleTag.objects.filter(sample=self.sample, rater=self.rater, start__isnull=True)
         ticked = list(mine.values_list("tag__name", flat=True))
-        return self._form("tags", TagSetForm, {"tags": ticked}, offered=self.offered)
+        return self._form("tags", TagSetForm, {"tags": ticked}, offered=self.offered, likely=likely(self.offered))
+
+    @property
+    def parts(self) -> models.QuerySet[SampleTag]:
+        """The rater's own tags on parts of the sample, in order."""
+        mine = SampleTag.objects.filter(sample=self.sample, rater=self.rater, start__isnull=False)
+        return mine.select_related("tag").order_by("start", "end")
 
     @cached_property
     def add_tag(self) -> AddTagForm:
@@ -71,6 +87,10 @@ class Panel:
     def note(self) -> NoteForm:
         mine = Note.objects.filter(sample=self.sample, rater=self.rater).first()
         return self._form("note", NoteForm, {"text": mine.text if mine else ""})
+
+    @property
+    def has_note(self) -> bool:
+        return bool(self.note["text"].value())
 
     @cached_property
     def items(self) -> list[Feedback]:

@@ -8,8 +8,9 @@ from feedback.pages.views import comparisons, history, listening_queue, panel
 
 urlpatterns = [
     path("listen/", listening_queue.queue, name="listen"),
-    path("listen/next/", listening_queue.skip, name="listen-next"),
+    path("listen/next/", listening_queue.go_on, name="listen-next"),
     path("listen/pair/", listening_queue.answer_pair, name="listen-pair"),
+    path("listen/undo/", listening_queue.undo, name="listen-undo"),
     path("listen/mode/", listening_queue.choose_mode, name="listen-mode"),
     path("feedback/", history.history, name="feedback"),
     path("feedback/preferences/", comparisons.prefer, name="feedback-prefer"),

@@ -7,9 +7,11 @@ from feedback.services.rankings import rank
 from feedback.services.raters import exclude_rater, include_rater
 from feedback.services.ratings import rate
 from feedback.services.tags import TagUse, add_tags, replace_tags
+from feedback.services.undoing import Given, take_back_choice, take_back_rating
 from feedback.services.vocabulary import change_tag, create_tag, delete_tag, merge_tag, resolve_tag
 
 __all__ = [
+    "Given",
     "TagUse",
     "add_tags",
     "change_tag",
@@ -26,5 +28,7 @@ __all__ = [
     "rate",
     "replace_tags",
     "resolve_tag",
+    "take_back_choice",
+    "take_back_rating",
     "write_note",
 ]

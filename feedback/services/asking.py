@@ -85,12 +85,17 @@ def next_pair(*, rater: User, skipped: Collection[str] = ()) -> PairTurn | None:
     `skipped` are keys of pairs they passed over. The same answers so far bring the same pair, the sides the same too.
     """
     proposal = _proposers[0](rater, skipped) if _proposers else None
-    if proposal is None:
+    if proposal is None or set_key(proposal.samples) in skipped:
         return None
+    return pair_of(rater=rater, proposal=proposal)
+
+
+def pair_of(*, rater: User, proposal: Proposal) -> PairTurn | None:
+    """The two clips as `rater` is shown them; None where one is gone, or they have judged the two already."""
     shown = AudioSample.objects.visible().with_context().filter(job__state=GenerationJob.State.COMPLETED)
     found = {sample.pk: sample for sample in shown.filter(pk__in=proposal.samples)}
     key = set_key(proposal.samples)
-    if len(found) < 2 or key in skipped or Preference.objects.filter(rater=rater, pair_key=key).exists():
+    if len(found) < 2 or Preference.objects.filter(rater=rater, pair_key=key).exists():
         return None
     first, second = (found[pk] for pk in _sides(rater, key, proposal.samples))
     return PairTurn(first, second, proposal.reason)

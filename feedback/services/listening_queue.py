@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Count
@@ -16,6 +17,7 @@ from feedback.listening_tests.services.trials import rater_progress
 from feedback.models import ListeningTest
 from feedback.services.asking import PairTurn, next_pair
 from generation.models import AudioSample, GenerationJob
+from generation.querysets import AudioSampleQuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,14 @@ class Turn:
 
 
 def next_turn(
-    *, rater: User, skipped: Sequence[str] = (), skipped_pairs: Collection[str] = (), singles: bool = False
+    *,
+    rater: User,
+    skipped: Sequence[str] = (),
+    skipped_pairs: Collection[str] = (),
+    singles: bool = False,
+    shown: AudioSample | PairTurn | None = None,
 ) -> Turn:
-    """The rater's next turn; with `singles` no pair.
+    """The rater's next turn; with `singles` no pair; with `shown` that clip or pair, judged or not.
 
     `skipped` are ids of samples they passed over, which come last, `skipped_pairs` keys of pairs, which do not come.
     Guests get nothing but tests.
@@ -40,13 +47,28 @@ def next_turn(
     test = next((test for test in ListeningTest.objects.open_to(rater) if _has_trials(test, rater)), None)
     if is_guest(rater):
         return Turn(test, None, 0, 0)
-    samples = AudioSample.objects.visible().filter(job__state=GenerationJob.State.COMPLETED)
+    samples = _listenable()
     waiting = not_judged_by(samples, rater)
-    neediest = waiting.with_context().annotate(answers=Count("ratings")).order_by("answers", "-created_at", "pk")
-    sample = neediest.exclude(pk__in=skipped).first() or neediest.first()
     judged = judged_by(samples, rater).count()
-    pair = None if singles else next_pair(rater=rater, skipped=skipped_pairs)
-    return Turn(test, None if pair else sample, judged, judged + waiting.count(), pair)
+    total = judged + waiting.count()
+    if isinstance(shown, AudioSample):
+        return Turn(test, shown, judged, total)
+    pair = shown or (None if singles else next_pair(rater=rater, skipped=skipped_pairs))
+    return Turn(test, None if pair else _neediest(waiting, skipped), judged, total, pair)
+
+
+def clip_to_show(pk: UUID) -> AudioSample | None:
+    """A clip that can be judged; None where it is gone or not finished."""
+    return _listenable().with_context().filter(pk=pk).first()
+
+
+def _listenable() -> AudioSampleQuerySet:
+    return AudioSample.objects.visible().filter(job__state=GenerationJob.State.COMPLETED)
+
+
+def _neediest(waiting: AudioSampleQuerySet, skipped: Sequence[str]) -> AudioSample | None:
+    ordered = waiting.with_context().annotate(answers=Count("ratings")).order_by("answers", "-created_at", "pk")
+    return ordered.exclude(pk__in=skipped).first() or ordered.first()
 
 
 def _has_trials(test: ListeningTest, rater: User) -> bool:

@@ -19,12 +19,15 @@ WIDER = "() => document.documentElement.scrollWidth - document.documentElement.c
 TARGETS = ", ".join(
     (
         ".rating-stars label",
-        ".tag-chips .chip",
+        ".tag-chip",
         ".prefer-buttons .button",
         ".ranking-moves .button",
         ".ranking-handle",
         ".feedback-panel .button",
         ".comparison-panel .button",
+        ".turn-page .button",
+        ".turn-header .button",
+        ".tag-options li",
     )
 )
 SMALL = f"""() => [...document.querySelectorAll('{TARGETS}')].filter(e => e.offsetParent)
@@ -63,12 +66,13 @@ def test_the_panel_by_keyboard_and_on_the_waveform(tab: Any, samples: list[Audio
     assert Rating.objects.get().score == 3
     assert tab.evaluate("() => document.activeElement.value") == "3", "the focus stays on the star"
 
-    tab.locator(".tag-chips label", has_text="noisy").click()
+    tab.locator(".tag-chip", has_text="noisy").click()
     tab.locator(f"#said-tags-{sample.pk} .submitted").wait_for()
     assert SampleTag.objects.get().tag.name == "noisy"
 
-    tab.locator("[data-draw-span]").click()
+    tab.locator("[data-part] summary").click()
     layer = tab.locator("[data-spans][data-drawing]")
+    layer.wait_for()
     layer.scroll_into_view_if_needed()
     box = layer.bounding_box()
     wave = tab.locator("[data-wave]").first.bounding_box()
@@ -81,8 +85,7 @@ def test_the_panel_by_keyboard_and_on_the_waveform(tab: Any, samples: list[Audio
     tab.mouse.up()
     assert tab.evaluate("() => document.activeElement.name") == "name"
     tab.keyboard.type("odd click")
-    tab.locator("select[name=sign]").select_option("bad")
-    tab.locator("input[name=name]").press("Enter")
+    tab.get_by_role("option", name="“odd click” is bad").click()
     mark = tab.locator(".player-span")
     mark.wait_for()
     assert mark.inner_text() == "odd click"
@@ -140,27 +143,3 @@ def test_a_job_on_a_phone_and_taking_feedback_back(tab: Any, samples: list[Audio
     tab.wait_for_url(f"**{reverse('job-detail', args=[samples[0].job_id])}*")
     tab.get_by_text("The feedback was deleted.").wait_for()
     assert not Rating.objects.exists()
-
-
-def test_the_listening_queue_by_keyboard_alone_and_on_a_phone(tab: Any, samples: list[AudioSample], user: Any):
-    tab.set_viewport_size({"width": 375, "height": 800})
-    tab.goto(reverse("listen"))
-    tab.locator("[data-queue] [data-play]:focus").wait_for()
-    first = tab.locator("[data-player]").get_attribute("data-player")
-    tab.keyboard.press("Space")
-    tab.wait_for_function("() => document.querySelector('[data-player] audio').currentTime > 0.2")
-    tab.keyboard.press("Space")
-    tab.wait_for_function("() => document.querySelector('[data-player] audio').paused")
-    tab.keyboard.press("4")
-    tab.wait_for_function("() => document.querySelector('[data-queue-announce]').textContent.includes('4 of 5')")
-    assert tab.evaluate(WIDER) <= 0 and tab.evaluate(SMALL) == []
-    for judged in (1, 2):  # at once: the rating is on its way, and must not be lost
-        tab.keyboard.press("n")
-        tab.get_by_text(f"{judged} of 3 clips judged").wait_for()
-        tab.locator("[data-queue] [data-play]:focus").wait_for()
-        assert tab.locator("[data-player]").get_attribute("data-player") != first
-        tab.keyboard.press("5")
-    tab.keyboard.press("n")
-    tab.get_by_text("Nothing is left to judge").wait_for()
-    assert sorted(Rating.objects.filter(rater=user).values_list("score", flat=True)) == [4, 5, 5]
-    assert Rating.objects.get(sample=first).score == 4

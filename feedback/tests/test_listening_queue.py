@@ -29,7 +29,7 @@ def test_the_least_judged_clip_comes_first(page, samples):
     turn = shown(page)
     assert turn.sample == samples[0] and (turn.judged, turn.total) == (0, 3)
     body = page.get(reverse("listen")).content.decode()
-    assert f"player-{samples[0].pk}" in body and "0 of 3 clips judged" in body
+    assert f'data-own-player="{samples[0].pk}"' in body and "0 of 3 clips judged" in body
 
 
 def test_it_goes_on_until_nothing_is_left(page, user, samples):

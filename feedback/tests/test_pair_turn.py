@@ -127,7 +127,7 @@ def test_single_clips_instead_and_back_within_the_session(page, user, proposer):
     assert "Rate single clips instead" in page.get(LISTEN).content.decode()
     assert page.post(MODE, {"singles": "on"}).url == LISTEN
     html = page.get(LISTEN).content.decode()
-    assert shown(page) is None and "Your judgement" in html and "Compare pairs instead" in html
+    assert shown(page) is None and "How much do you like it?" in html and "Compare pairs instead" in html
     other = Client()
     other.force_login(user)
     assert shown(other) is not None
@@ -138,7 +138,7 @@ def test_single_clips_instead_and_back_within_the_session(page, user, proposer):
 def test_nothing_is_asked_without_anybody_who_proposes(page, samples, monkeypatch):
     monkeypatch.setattr(asking, "_proposers", [])
     html = page.get(LISTEN).content.decode()
-    assert "Your judgement" in html and "Which is better?" not in html and "single clips instead" not in html
+    assert "How much do you like it?" in html and "Which is better?" not in html and "single clips instead" not in html
 
 
 def test_what_may_not_be_shown_or_was_compared_is_never_asked(page, user, samples, monkeypatch):

@@ -31,8 +31,17 @@ def test_the_sample_page_holds_a_group_of_radio_buttons_for_each_criterion(page,
         assert f'action="{address("sample-rate", sample, criterion.slug)}"' in html
         assert criterion.question.replace("'", "&#x27;") in html
     assert html.count('type="radio" name="score"') == 5 * Criterion.objects.filter(is_active=True).count()
-    assert html.count('name="tags"') == Tag.objects.filter(is_curated=True).count()
-    assert html.count("<legend") >= 12
+    assert html.count("<legend") > Criterion.objects.filter(is_active=True).count()
+
+
+def test_one_question_is_asked_and_the_others_wait_behind_a_fold(page, sample):
+    html = page.get(reverse("sample-detail", args=[sample.pk])).text
+    controls = html[html.index('class="feedback-controls"') :]
+    before_fold, behind = controls.split('class="judge-fold"', 1)
+    assert before_fold.count("rating-stars") == 1 and "How much do you like it?" in before_fold
+    assert behind.count("rating-stars") == Criterion.objects.filter(is_active=True).count() - 1
+    assert html.count('name="tags"') == 12, "six good ones and six bad ones; the search finds the others"
+    assert html.count("<option value=") >= Tag.objects.filter(is_curated=True).count()
 
 
 def test_a_rating_without_script_goes_back_where_it_came_from(page, sample, user):

@@ -1,5 +1,9 @@
 // Ranking by dragging, buttons and arrow keys (templates/feedback/_ranking.html), and tags on a part of a sample: drawn
-// on the waveform of its player (_add_tag.html) and shown there (_item.html). Everything also works by typing.
+// on the waveform of its player while the fold "On a part" is open (_tags.html), and shown there. Everything also works by
+// typing.
+
+import { chooseTag, isChosen } from "./tag-search.js";
+import { gettext, interpolate } from "./words.js";
 
 // -- ranking: the order of the rows is what the hidden selects say ------------------------------------------------------
 
@@ -63,8 +67,9 @@ function drag(event) {
 
 /** The layer over a player's waveform on which parts are drawn; none where the sample has no player on the page. */
 function layerOf(sample) {
-  const player = document.querySelector(`[data-player="${CSS.escape(sample)}"]`);
-  if (!player) return null;
+  const id = CSS.escape(sample);
+  const player = document.querySelector(`[data-player="${id}"], [data-own-player="${id}"]`);
+  if (!player?.querySelector("[data-wave]")) return null;
   let layer = player.querySelector(":scope > [data-spans]");
   if (!layer) {
     layer = document.createElement("div");
@@ -83,49 +88,54 @@ function mark(layer, start, end, className, words) {
   const box = document.createElement("span");
   box.className = className;
   box.textContent = words;
-  place(box, start, end, durationOf(layer));
-  layer.append(box);
-  return box;
-}
-
-function place(box, start, end, duration) {
+  const duration = durationOf(layer);
   box.style.left = `${(100 * start) / duration}%`;
   box.style.width = `${(100 * (end - start)) / duration}%`;
+  layer.append(box);
 }
 
 function showSpans() {
-  const items = [...document.querySelectorAll("[data-feedback-panel] [data-span-of]")];
   for (const old of document.querySelectorAll(".player-span")) old.remove();
-  for (const { dataset } of items) {
+  for (const { dataset } of document.querySelectorAll("[data-feedback-panel] [data-span-of]")) {
     const layer = layerOf(dataset.spanOf);
     if (layer) mark(layer, Number(dataset.start), Number(dataset.end), "player-span", dataset.name);
   }
-  showTyped();
+  showPart();
 }
 
-/** The part that stands in the fields, on the waveform. */
-function showTyped() {
+const partForms = () => document.querySelectorAll("[data-span-form]");
+const isOpen = (form) => form.querySelector("[data-part]").open;
+
+/** The part that stands in the fields of a form; null while there is none. */
+function partOf(form) {
+  const [start, end] = [form.elements.start, form.elements.end].map(({ value }) => (value === "" ? NaN : Number(value)));
+  return start < end ? [start, end] : null;
+}
+
+/** Where the fold is open its waveform can be drawn on, and the part in the fields stands there. */
+function showPart() {
   for (const old of document.querySelectorAll(".player-span-new")) old.remove();
-  for (const form of document.querySelectorAll("[data-span-form]")) {
-    const [start, end] = [form.elements.start.value, form.elements.end.value].map((text) => (text === "" ? NaN : Number(text)));
-    const layer = start < end && layerOf(form.dataset.spanForm);
-    if (layer) mark(layer, start, Math.min(end, durationOf(layer)), "player-span-new", "");
+  for (const form of partForms()) {
+    const layer = layerOf(form.dataset.spanForm);
+    layer?.toggleAttribute("data-drawing", isOpen(form));
+    const part = isOpen(form) ? partOf(form) : null;
+    if (layer && part) mark(layer, part[0], Math.min(part[1], durationOf(layer)), "player-span-new", "");
+    sayPart(form, part);
   }
 }
 
-function stopDrawing() {
-  for (const layer of document.querySelectorAll("[data-drawing]")) layer.removeAttribute("data-drawing");
-  for (const button of document.querySelectorAll("[data-draw-span]")) button.setAttribute("aria-pressed", "false");
+function sayPart(form, part) {
+  let words = part ? gettext("Now pick a tag.") : gettext("Drag on the waveform, then pick a tag.");
+  const tag = form.elements.name.value.trim();
+  if (tag && !part) words = interpolate(gettext("“%(tag)s”: drag on the waveform."), { tag }, true);
+  const line = form.querySelector("[data-part-words]");
+  if (line.textContent !== words) line.textContent = words;
 }
 
-function startDrawing(button) {
-  const on = button.getAttribute("aria-pressed") === "true";
-  stopDrawing();
-  const layer = on ? null : layerOf(button.closest("[data-span-form]").dataset.spanForm);
-  if (!layer) return;
-  button.setAttribute("aria-pressed", "true");
-  layer.toggleAttribute("data-drawing", true);
-  layer.scrollIntoView({ block: "nearest" });
+function toggled(form) {
+  if (!isOpen(form)) form.elements.start.value = form.elements.end.value = "";
+  showPart();
+  if (isOpen(form)) layerOf(form.dataset.spanForm)?.scrollIntoView({ block: "nearest" });
 }
 
 function draw(event) {
@@ -144,12 +154,12 @@ function draw(event) {
     const to = at(moved);
     form.elements.start.value = Math.min(from, to).toFixed(2);
     form.elements.end.value = Math.max(from, to).toFixed(2);
-    showTyped();
+    showPart();
   };
   const stop = () => {
     layer.removeEventListener("pointermove", follow);
-    stopDrawing();
-    form.elements.name.focus();
+    if (partOf(form) && isChosen(form)) form.requestSubmit();
+    else if (event.pointerType === "mouse") form.elements.name.focus(); // a phone's keyboard would cover the chips
   };
   layer.addEventListener("pointermove", follow);
   layer.addEventListener("pointerup", stop, { once: true });
@@ -169,11 +179,25 @@ function refresh() {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-ranking] :is([data-up], [data-down])");
   if (button) move(button.closest("[data-row]"), button.matches("[data-up]") ? -1 : 1);
-  const drawing = event.target.closest("[data-draw-span]");
-  if (drawing) startDrawing(drawing);
 });
+// A chip that is pressed while a part is being drawn is meant for the part; it is not ticked.
+document.addEventListener("click", (event) => {
+  const box = event.target.closest(".tag-chip input");
+  const form = box?.closest("[data-tags]").querySelector("[data-span-form]");
+  if (!form || !isOpen(form)) return;
+  event.preventDefault();
+  chooseTag(form, box.value.replaceAll("_", " "));
+});
+document.addEventListener("tag-chosen", (event) => {
+  if (!isOpen(event.target) || partOf(event.target)) return;
+  event.preventDefault();
+  showPart();
+});
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("[data-part]")) toggled(event.target.closest("[data-span-form]"));
+}, { capture: true });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") stopDrawing();
+  if (event.key === "Escape" && !event.defaultPrevented) for (const form of partForms()) form.querySelector("[data-part]").open = false;
   const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
   const row = by && event.target.closest?.("[data-ranking] :is([data-up], [data-down])")?.closest("[data-row]");
   if (!row) return;
@@ -185,7 +209,7 @@ document.addEventListener("pointerdown", (event) => {
   else draw(event);
 });
 document.addEventListener("input", (event) => {
-  if (event.target.closest("[data-span-form]")) showTyped();
+  if (event.target.closest("[data-span-form]")) showPart();
 });
 document.addEventListener("htmx:afterSettle", refresh);
 document.addEventListener("htmx:oobAfterSwap", refresh);

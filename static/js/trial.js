@@ -4,9 +4,11 @@
 import { SampleDeck } from "./deck.js";
 import { isTyping } from "./keys.js";
 import { clock } from "./waveform.js";
+import { gettext, interpolate } from "./words.js";
 
 const SHOW_MS = 40;
 const REPORT_MS = 5000;
+const NOT_YET = { "aria-disabled": "true", "aria-describedby": "trial-missing" };
 
 /** Intervals of seconds, merged as they are added. */
 class Heard {
@@ -48,7 +50,12 @@ class Clip {
   show(required) {
     // Rounded down: what is shown was heard.
     this.root.querySelector("[data-seconds]").textContent = (Math.floor(this.heard.seconds * 10) / 10).toFixed(1);
-    this.root.querySelector("[data-enough]").hidden = this.heard.seconds < required;
+    this.root.querySelector("[data-enough]").hidden = this.missing(required) > 0;
+  }
+
+  /** Seconds that are still to be heard, rounded up: who waits for so long has heard enough. */
+  missing(required) {
+    return Math.ceil(Math.max(0, required - this.heard.seconds) * 10) / 10;
   }
 }
 
@@ -64,6 +71,7 @@ class Trial {
     this.rest = 0;
     this.duration = 0;
     this.saidEnough = this.isEnough;
+    this.votes = [...this.form.querySelectorAll("[name=choice]")];
     this.wire();
     for (const input of this.reports()) input.disabled = false;
     this.choose(this.clips[0]);
@@ -82,7 +90,7 @@ class Trial {
     this.loopButton.addEventListener("click", () => this.toggleLoop());
     this.slider.addEventListener("input", () => this.seek(Number(this.slider.value)));
     for (const clip of this.clips) clip.button.addEventListener("click", () => this.hear(clip));
-    this.form.addEventListener("click", () => this.fillReport(), { capture: true });
+    this.form.addEventListener("click", (event) => this.beforeVote(event), { capture: true });
   }
 
   get position() {
@@ -123,7 +131,7 @@ class Trial {
       this.loading = false;
       this.playing = false;
       this.showState();
-      this.tell("The sound could not be loaded. Press play to try again.");
+      this.tell(gettext("The sound could not be loaded. Press play to try again."));
       return;
     }
     this.loading = false;
@@ -159,9 +167,9 @@ class Trial {
   toggle() {
     if (this.playing) {
       this.pause();
-      announce("Paused");
+      announce(gettext("Paused"));
     } else {
-      announce(`Playing ${this.current.name}`);
+      announce(interpolate(gettext("Playing %(name)s"), { name: this.current.name }, true));
       this.play();
     }
   }
@@ -169,7 +177,7 @@ class Trial {
   toggleLoop() {
     this.looping = !this.looping;
     this.loopButton.setAttribute("aria-pressed", String(this.looping));
-    announce(this.looping ? "Loop on" : "Loop off");
+    announce(this.looping ? gettext("Loop on") : gettext("Loop off"));
   }
 
   seek(seconds) {
@@ -188,13 +196,39 @@ class Trial {
     }
     if (!this.saidEnough && this.isEnough) {
       this.saidEnough = true;
-      announce("Both samples heard. You can answer now.");
+      announce(gettext("Both samples heard. You can answer now."));
     }
     return this.show();
   }
 
   get isEnough() {
-    return this.clips.every((clip) => clip.heard.seconds >= this.required);
+    return this.clips.every((clip) => clip.missing(this.required) === 0);
+  }
+
+  /** What is missing of which clip, in words; nothing once both were heard enough. */
+  get missing() {
+    const parts = this.clips.map((clip) => ({ seconds: clip.missing(this.required).toFixed(1), name: clip.name })).filter(({ seconds }) => Number(seconds));
+    const words = parts.map((part) => interpolate(gettext("%(seconds)s s more of %(name)s"), part, true));
+    return words.length ? interpolate(gettext("Listen to %(what)s before you answer."), { what: words.join(gettext(" and ")) }, true) : "";
+  }
+
+  /** An answer that is not allowed yet says what is missing, and is not sent. */
+  beforeVote(event) {
+    this.fillReport();
+    if (!event.target.closest("[aria-disabled=true]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    announce(this.missing);
+  }
+
+  showMissing() {
+    const words = this.missing;
+    const line = this.form.querySelector("[data-missing]");
+    if (line.textContent !== words) line.textContent = words;
+    for (const vote of this.votes) {
+      if (words) for (const [name, value] of Object.entries(NOT_YET)) vote.setAttribute(name, value);
+      else for (const name of Object.keys(NOT_YET)) vote.removeAttribute(name);
+    }
   }
 
   fillReport() {
@@ -222,8 +256,10 @@ class Trial {
   showState() {
     this.root.toggleAttribute("data-playing", this.playing);
     this.button.parentElement.toggleAttribute("data-playing", this.playing);
-    this.button.setAttribute("aria-label", this.playing ? "Pause" : "Play");
-    this.button.toggleAttribute("aria-busy", Boolean(this.loading));
+    this.button.setAttribute("aria-label", this.playing ? gettext("Pause") : gettext("Play"));
+    if (this.loading) this.root.setAttribute("aria-busy", "true");
+    else this.root.removeAttribute("aria-busy");
+    this.root.querySelector("[data-loading]").textContent = this.loading ? gettext("Loading the sound…") : "";
   }
 
   show() {
@@ -233,6 +269,7 @@ class Trial {
     if (this.slider !== document.activeElement || this.playing) this.slider.value = String(position);
     this.slider.setAttribute("aria-valuetext", clock(position));
     for (const clip of this.clips) clip.show(this.required);
+    this.showMissing();
   }
 
   key(event) {
@@ -257,14 +294,15 @@ class Trial {
 let trial = null;
 
 function announce(words) {
-  document.querySelector("[data-trial-announce]").textContent = words;
+  const line = document.querySelector("[data-trial-announce]");
+  if (line) line.textContent = words;
 }
 
 /** Take up the trial on the page, another one after each vote. */
 function refresh() {
   const root = document.querySelector("[data-trial]");
   if (trial?.root === root) return;
-  const goesOn = trial !== null;
+  const goesOn = trial !== null && document.querySelector("[data-trial-title]") !== null;
   trial?.destroy();
   trial = root && new Trial(root);
   if (!goesOn) return;

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 POSITION = "Number(document.querySelector('[data-trial]').dataset.position)"
 HEARD = "() => [...document.querySelectorAll('[data-seconds]')].map(e => Number(e.textContent))"
-PHONE = {"width": 375, "height": 740}
+PHONE = {"width": 375, "height": 667}
 
 
 @pytest.fixture
@@ -41,8 +41,18 @@ def test_a_trial_is_heard_and_answered_by_keyboard(chromium: Any, test_: Listeni
     assert tab.locator("audio").first.is_hidden()
     assert tab.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
 
-    tab.keyboard.press("ArrowLeft")  # too early: the server says what is missing and the trial stays
-    tab.get_by_text("s more of Sample 1").wait_for()
+    assert tab.evaluate("() => document.documentElement.scrollHeight") <= PHONE["height"]
+    tab.get_by_text("You can stop after any trial.").wait_for()
+    missing = tab.locator("[data-missing]")
+    assert missing.inner_text() == "Listen to 2.0 s more of Sample 1 and 2.0 s more of Sample 2 before you answer."
+    votes = tab.locator("[name=choice]")
+    assert (
+        tab.locator("[name=choice][aria-disabled=true][aria-describedby=trial-missing]").count() == votes.count() == 4
+    )
+
+    tab.keyboard.press("ArrowLeft")  # too early: what is missing is said, and nothing is sent
+    assert "2.0 s more of Sample 1" in tab.locator("[data-trial-announce]").inner_text()
+    assert not tab.locator("#trial-problem .notice").count()
 
     tab.keyboard.press("1")
     tab.wait_for_function(f"() => {POSITION} > 0.5")
@@ -59,9 +69,11 @@ def test_a_trial_is_heard_and_answered_by_keyboard(chromium: Any, test_: Listeni
     assert tab.locator("[data-switch][aria-pressed=true]").inner_text().endswith("Sample 2")
     tab.keyboard.press("l")
     tab.wait_for_function(f"() => ({HEARD})()[1] >= 2", timeout=20_000)
+    assert missing.inner_text().startswith("Listen to ") and "Sample 2" not in missing.inner_text()
     tab.keyboard.press("1")
     tab.wait_for_function(f"() => ({HEARD})()[0] >= 2", timeout=20_000)
     assert "You can answer now" in tab.locator("[data-trial-announce]").inner_text()
+    assert missing.inner_text() == "" and tab.locator("[aria-disabled], [aria-describedby=trial-missing]").count() == 0
 
     tab.keyboard.press("ArrowRight")
     tab.get_by_role("heading", name="Trial 2 of 2").wait_for()
@@ -82,6 +94,33 @@ def test_a_trial_is_heard_and_answered_by_keyboard(chromium: Any, test_: Listeni
     assert tab.evaluate(HEARD)[0] == pytest.approx(heard, abs=0.1), "a reload loses nothing that was heard"
     context.close()
     assert not problems, problems
+
+
+def test_the_sound_says_that_it_loads_and_no_player_of_the_browser_flashes(
+    chromium: Any, test_: ListeningTest, user: Any, live_server: Any
+):
+    context = chromium.new_context(base_url=live_server.url, viewport=PHONE)
+    tab = context.new_page()
+    sign_in(tab, user)
+    held: list[Any] = []
+    tab.route("**/trial.js", lambda route: held.append(route))
+    tab.goto(reverse("test-listen", args=[test_.pk]), wait_until="commit")
+    tab.locator("[data-play]").wait_for()
+    assert not tab.locator("[data-trial][data-ready]").count() and tab.locator("audio").first.is_hidden()
+    tab.wait_for_timeout(200)
+    held[0].continue_()
+    tab.locator("[data-trial][data-ready]").wait_for()
+    sounds: list[Any] = []
+    tab.route("**/trials/audio/**", lambda route: sounds.append(route))
+    tab.keyboard.press("1")
+    tab.get_by_text("Loading the sound…").wait_for()
+    assert tab.locator("[data-trial]").get_attribute("aria-busy") == "true"
+    tab.wait_for_timeout(200)
+    for sound in sounds:
+        sound.continue_()
+    tab.wait_for_function(f"() => {POSITION} > 0.2")
+    assert tab.locator("[data-loading]").inner_text() == "" and tab.locator("[data-trial][aria-busy]").count() == 0
+    context.close()
 
 
 def test_without_script_two_players_and_buttons_do(chromium: Any, test_: ListeningTest, user: Any, live_server: Any):

@@ -24,6 +24,7 @@ from feedback.listening_tests.services.invitations import (
     make_invitation,
     revoke_invitation,
 )
+from feedback.listening_tests.services.trials import minutes_of, trials_of_newcomer
 from feedback.models import Invitation, ListeningTest, RaterProfile
 from text2song.exceptions import DomainError
 from text2song.pages.confirm import confirm_page
@@ -50,7 +51,13 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     except DomainError as error:
         context = {"problem": error.message}
         return render(request, "feedback/tests/invitation.html", context, status=error.status)
-    return render(request, "feedback/tests/invitation.html", {"invitation": found})
+    return render(request, "feedback/tests/invitation.html", {"invitation": found, "length": _length(found)})
+
+
+def _length(invitation: Invitation) -> dict[str, int] | None:
+    """About how many trials and minutes wait behind the link; None where that cannot be told."""
+    trials = trials_of_newcomer(invitation.test) if invitation.test else 0
+    return {"trials": trials, "minutes": minutes_of(invitation.test, trials)} if invitation.test and trials else None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

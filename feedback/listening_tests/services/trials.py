@@ -101,6 +101,23 @@ def rater_progress(*, rater: User, test: ListeningTest) -> RaterProgress:
     return RaterProgress(judged, max(judged, total))
 
 
+def seconds_of_trial(test: ListeningTest) -> int:
+    """About how long a trial takes: both clips once, and a moment to answer."""
+    return 2 * test.duration + 5
+
+
+def trials_of_newcomer(test: ListeningTest) -> int:
+    """About how many trials wait for somebody who has not begun; 0 without clips, or when all votes are in."""
+    regular = test.pairs.playable().filter(kind=ClipPair.Kind.REGULAR).count()
+    reachable = min(regular, max(0, test.votes_wanted - test.trials.counted().count()))
+    return round(reachable / (1 - test.gold_share - test.repeat_share))
+
+
+def minutes_of(test: ListeningTest, trials: int) -> int:
+    """About how many minutes so many trials take, at least one."""
+    return max(1, round(trials * seconds_of_trial(test) / 60))
+
+
 def _open_trial(rater: User, test: ListeningTest) -> Trial | None:
     """The open trial; one whose clips were deleted meanwhile is dropped."""
     trial = Trial.objects.filter(rater=rater, test=test, voted_at__isnull=True).select_related(*CONTEXT).first()

@@ -6,30 +6,33 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from feedback import services
-from feedback.models.judgements import set_key
+from feedback.pages.forms import SCORE_ERROR, SCORES
 from feedback.pages.panel import Panel, panel_context
-from feedback.services.listening_queue import next_turn
+from feedback.pages.turn_memory import TurnMemory
+from feedback.services.asking import Reason
+from feedback.services.listening_queue import clip_to_show, next_turn
 from generation.listening.comparison import samples_to_compare
 from text2song.exceptions import DomainError
 from text2song.pages.requests import StudioRequest
 
-SKIPPED = "listening_queue_skipped"
-SKIPPED_PAIRS = "listening_queue_skipped_pairs"
-SINGLES = "listening_queue_singles"
-MOST_SKIPPED = 200
 SKIP = "skip"
+TOLD = "listening_queue_undone"
 WINNERS = {"first": "a", "second": "b", "tie": "tie", "both_bad": "both_bad"}
 
 
-class SkipForm(forms.Form):
-    """The sample that is passed over."""
+class NextForm(forms.Form):
+    """The clip that is left, with what was said of it as a whole, or nothing."""
 
     sample = forms.UUIDField()
+    score = forms.TypedChoiceField(
+        choices=SCORES, coerce=int, empty_value=None, required=False, error_messages={"invalid_choice": SCORE_ERROR}
+    )
 
 
 class PairForm(forms.Form):
@@ -38,6 +41,12 @@ class PairForm(forms.Form):
     first = forms.UUIDField()
     second = forms.UUIDField()
     choice = forms.ChoiceField(choices=[(name, name) for name in (*WINNERS, SKIP)])
+    reason = forms.TypedChoiceField(
+        choices=[(reason.value, reason.value) for reason in Reason],
+        coerce=Reason,
+        empty_value=Reason.SPREAD,
+        required=False,
+    )
 
 
 class ModeForm(forms.Form):
@@ -53,24 +62,47 @@ def queue(request: StudioRequest) -> HttpResponse:
 
 
 def _page(request: StudioRequest, problem: str = "") -> HttpResponse:
-    singles = bool(request.session.get(SINGLES))
+    memory = TurnMemory(request.session, request.user)
     turn = next_turn(
         rater=request.user,
-        skipped=request.session.get(SKIPPED, []),
-        skipped_pairs=request.session.get(SKIPPED_PAIRS, []),
-        singles=singles,
+        skipped=memory.skipped,
+        skipped_pairs=memory.skipped_pairs,
+        singles=memory.singles,
+        shown=memory.shown(),
     )
-    shown: dict[str, Any] = {} if turn.sample is None else panel_context(request, Panel(turn.sample, request.user))
-    context = {"turn": turn, "singles": singles, "problem": problem, **shown}
+    panel: dict[str, Any] = {} if turn.sample is None else panel_context(request, Panel(turn.sample, request.user))
+    context = {
+        "turn": turn,
+        "singles": memory.singles,
+        "problem": problem,
+        "can_undo": memory.can_undo,
+        "undone": request.session.pop(TOLD, False),
+        "on_listen": True,
+        **panel,
+    }
     return render(request, "feedback/queue.html", context, status=400 if problem else 200)
 
 
 @require_POST
-def skip(request: StudioRequest) -> HttpResponse:
-    """Pass over the shown sample, judged or not, and go on; what was not judged comes again at the end."""
-    form = SkipForm(request.POST)
-    if form.is_valid():
-        _remember(request, SKIPPED, str(form.cleaned_data["sample"]))
+def go_on(request: StudioRequest) -> HttpResponse:
+    """Leave the shown clip, with the stars that were chosen or without; what was not judged comes again at the end."""
+    form = NextForm(request.POST)
+    memory = TurnMemory(request.session, request.user)
+    if "score" in form.errors:
+        return _page(request, str(form.errors["score"][0]))
+    sample = clip_to_show(form.cleaned_data["sample"]) if form.is_valid() else None
+    if sample is None:
+        memory.go_on()
+        return redirect("listen")
+    score, overall = form.cleaned_data["score"], Panel(sample, request.user).overall
+    try:
+        if score is not None and overall is not None:
+            memory.rate(sample, overall.criterion.slug, score)
+        else:
+            memory.pass_over(sample.pk)
+    except DomainError as error:
+        return _page(request, error.message)
+    memory.go_on()
     return redirect("listen")
 
 
@@ -79,30 +111,37 @@ def answer_pair(request: StudioRequest) -> HttpResponse:
     """Keep what is said of the shown pair, or pass over it, and go on; a refusal is told above the next one."""
     form = PairForm(request.POST)
     if not form.is_valid():
-        return _page(request, "Your answer did not arrive whole. Choose again.")
-    first, second, choice = (form.cleaned_data[name] for name in ("first", "second", "choice"))
-    if choice == SKIP:
-        _remember(request, SKIPPED_PAIRS, set_key((first, second)))
-        return redirect("listen")
+        return _page(request, _("Your answer did not arrive whole. Choose again."))
+    memory = TurnMemory(request.session, request.user)
     try:
-        _prefer(request, first, second, WINNERS[choice])
+        _answer(memory, **form.cleaned_data)
     except DomainError as error:
         return _page(request, error.message)
+    memory.go_on()
     return redirect("listen")
 
 
-def _prefer(request: StudioRequest, first: UUID, second: UUID, winner: str) -> None:
-    sample_a, sample_b = samples_to_compare([first, second])
-    services.prefer(sample_a=sample_a, sample_b=sample_b, winner=winner, rater=request.user)
+def _answer(memory: TurnMemory, *, first: UUID, second: UUID, choice: str, reason: Reason) -> None:
+    if choice == SKIP:
+        memory.pass_over_pair(first, second, reason)
+    else:
+        sample_a, sample_b = samples_to_compare([first, second])
+        memory.prefer(sample_a, sample_b, WINNERS[choice], reason)
+
+
+@require_POST
+def undo(request: StudioRequest) -> HttpResponse:
+    """Take this session's last answer back and show what it was about again."""
+    try:
+        request.session[TOLD] = TurnMemory(request.session, request.user).undo()
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect("listen")
 
 
 @require_POST
 def choose_mode(request: StudioRequest) -> HttpResponse:
     """From now on, in this session, single clips only, or pairs again."""
     form = ModeForm(request.POST)
-    request.session[SINGLES] = form.is_valid() and form.cleaned_data["singles"]
+    TurnMemory(request.session, request.user).choose_singles(form.is_valid() and form.cleaned_data["singles"])
     return redirect("listen")
-
-
-def _remember(request: StudioRequest, name: str, skipped: str) -> None:
-    request.session[name] = [*request.session.get(name, []), skipped][-MOST_SKIPPED:]

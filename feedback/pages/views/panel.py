@@ -10,12 +10,15 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from feedback import services
+from feedback.judgements.likely_tags import likely
 from feedback.models import SampleTag
 from feedback.pages.forms import AddTagForm, NoteForm, RatingForm, TagSetForm
 from feedback.pages.panel import Panel, panel_context
+from feedback.pages.turn_memory import TurnMemory
 from feedback.services import TagUse
 from generation.models import AudioSample
 from text2song.exceptions import DomainError
@@ -44,15 +47,24 @@ def rate(request: StudioRequest, sample_id: UUID, slug: str) -> HttpResponse:
         control=f"rating-{slug}",
         template="feedback/_rating.html",
         form=form,
-        store=lambda: services.rate(sample=sample, rater=request.user, scores={slug: form.cleaned_data["score"]}),
+        store=lambda: _rate(request, sample, slug, form.cleaned_data["score"]),
     )
+
+
+def _rate(request: StudioRequest, sample: AudioSample, slug: str, score: int) -> None:
+    """Where the clip has its turn on Listen, the answer can be taken back there."""
+    if _on_listen(request):
+        TurnMemory(request.session, request.user).rate(sample, slug, score)
+    else:
+        services.rate(sample=sample, rater=request.user, scores={slug: score})
 
 
 @require_POST
 def set_tags(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Make the ticked tags exactly those the rater has on the whole sample; tags on parts stay."""
     sample = _sample(sample_id)
-    form = TagSetForm(request.POST, sample=sample, offered=Panel(sample, request.user).offered)
+    offered = Panel(sample, request.user).offered
+    form = TagSetForm(request.POST, sample=sample, offered=offered, likely=likely(offered))
 
     def store() -> object:
         parts = SampleTag.objects.filter(sample=sample, rater=request.user, start__isnull=False)
@@ -71,8 +83,9 @@ def add_tag(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     return _save(
         request,
         sample,
-        control="add_tag",
-        template="feedback/_add_tag.html",
+        control="tags",
+        refused_as="add_tag",
+        template="feedback/_tags.html",
         form=form,
         store=lambda: services.add_tags(sample=sample, rater=request.user, uses=[form.use()]),
     )
@@ -101,27 +114,41 @@ def _save(
     template: str,
     form: forms.Form,
     store: Callable[[], object],
+    refused_as: str = "",
 ) -> HttpResponse:
-    """Check the form and store it; answer HTMX with the control and the list, a browser with the page it came from."""
+    """Check the form and store it; answer HTMX with the control and the list, a browser with the page it came from.
+
+    `refused_as` names the form among those of its control, where it has several.
+    """
     if form.is_valid():
         try:
             store()
         except DomainError as error:
             add_refusal(form, error)
-    refused = {control: form} if form.errors else {}
+    refused = {refused_as or control: form} if form.errors else {}
     panel = Panel(sample, request.user, refused)
+    memory = TurnMemory(request.session, request.user)
+    if _on_listen(request) and not refused:
+        memory.keep(sample)
     if not request.htmx:
         if refused:
             return _show(request, panel, status=400)
-        messages.success(request, "Submitted.")
+        messages.success(request, _("Submitted."))
         return redirect_back(request, "feedback")
     context: dict[str, Any] = panel_context(request, panel) | {
         "template": template,
         "control": control,
         "form": form if refused else _fresh(panel, control),
         "saved": not refused,
+        "on_listen": _on_listen(request),
+        "can_undo": memory.can_undo,
     }
     return render(request, "feedback/_saved.html", context, status=400 if refused else 200)
+
+
+def _on_listen(request: StudioRequest) -> bool:
+    """Whether the control stands on Listen, where nobody's answers are shown beside it."""
+    return "on_listen" in request.POST
 
 
 def _fresh(panel: Panel, control: str) -> forms.Form | None:
@@ -133,7 +160,8 @@ def _fresh(panel: Panel, control: str) -> forms.Form | None:
 
 def _show(request: StudioRequest, panel: Panel, *, status: int = 200) -> HttpResponse:
     template = "feedback/_panel.html" if request.htmx else "feedback/sample_feedback.html"
-    return render(request, template, panel_context(request, panel), status=status)
+    context = panel_context(request, panel) | {"on_listen": _on_listen(request)}
+    return render(request, template, context, status=status)
 
 
 def _sample(sample_id: UUID) -> AudioSample:

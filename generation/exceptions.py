@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from text2song.exceptions import Conflict, DomainError, NotFound, Refused
 
@@ -111,6 +113,13 @@ class FavoriteExists(Conflict):
         super().__init__("It is among your favourites already.")
 
 
+class DeletionIsFinal(Conflict):
+    code = "deletion_is_final"
+
+    def __init__(self) -> None:
+        super().__init__("It is too late to undo this deletion.")
+
+
 class NotSetAside(Conflict):
     code = "not_set_aside"
 
@@ -123,3 +132,18 @@ class StorageUnavailable(DomainError):
 
     code = "storage_unavailable"
     status = 503
+
+
+class CollectionNameTaken(Conflict):
+    code = "collection_name_taken"
+
+    def __init__(self, name: str) -> None:
+        message = _("You have a collection named “%(name)s” already. Choose another name.") % {"name": name}
+        super().__init__(message, fields={"name": [message]})
+
+
+class CollectionIsFull(Refused):
+    code = "collection_full"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(_("A collection holds up to %(limit)s clips.") % {"limit": limit})

@@ -42,7 +42,7 @@ LISTS = (
     "rounds",
     "round-new",
 )
-PUBLIC = {"sign-in", "sign-out", "healthz", "readyz", "metrics"}
+PUBLIC = {"shared", "shared-audio", "sign-in", "sign-out", "healthz", "readyz", "metrics"}
 
 
 class InlineFinder(HTMLParser):

@@ -11,15 +11,16 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.downloads import DOWNLOAD_FORMATS
 from generation.listening.lineage import descendants_of, is_visible, siblings_of
 from generation.listening.replay import replay_body, replay_command, replay_warnings
-from generation.models import AudioSample
+from generation.models import AudioSample, Deletion
 from generation.pages.listening_forms import ExtendForm, VaryForm
 from generation.pages.sample_facts import codes_shape
-from generation.services import delete_sample, extend_sample, keep_sample, vary_sample
+from generation.services import delete_sample, extend_sample, keep_sample, rename_sample, undo_deletion, vary_sample
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
@@ -105,6 +106,31 @@ def delete(request: StudioRequest, sample_id: UUID) -> HttpResponse:
         confirm_label="Delete sample",
         cancel_url=reverse("sample-detail", args=[sample.pk]),
     )
+
+
+@require_POST
+def rename(request: StudioRequest, sample_id: UUID) -> HttpResponse:
+    """Call the sample by the `title` of the form; by its prompt again where that is empty."""
+    sample = _sample(request, sample_id)
+    try:
+        rename_sample(sample=sample, actor=request.user, title=request.POST.get("title", ""))
+    except Forbidden as error:
+        raise PermissionDenied(error.message) from error
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return redirect("sample-detail", sample_id=sample.pk)
+
+
+@require_POST
+def undo(request: StudioRequest, deletion_id: UUID) -> HttpResponse:
+    """Bring back what the reader deleted a moment ago."""
+    deletion = get_object_or_404(Deletion, pk=deletion_id, actor=request.user)
+    try:
+        undo_deletion(deletion=deletion, actor=request.user)
+        messages.success(request, _("It is back, with everything that was on it."))
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect_back(request, "library")
 
 
 def _sample(request: StudioRequest, sample_id: UUID) -> AudioSample:

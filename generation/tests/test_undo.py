@@ -111,8 +111,9 @@ def test_of_several_one_that_is_not_theirs_refuses_all(judged):
 
 def test_the_page_undoes_for_who_deleted(client, judged, user):
     client.force_login(user)
-    client.post(f"/samples/{judged.samples.first().pk}/delete/")
+    page = client.post(f"/samples/{judged.samples.first().pk}/delete/", follow=True)
     deletion = Deletion.objects.get()
+    assert f'action="/deletions/{deletion.pk}/undo/"' in page.text and ">Undo</button>" in page.text
     client.force_login(UserFactory())
     assert client.post(f"/deletions/{deletion.pk}/undo/").status_code == 404
     client.force_login(user)

@@ -153,8 +153,9 @@ def delete(request: StudioRequest, job_id: UUID) -> HttpResponse:
     if not may_manage(request.user, job):
         raise PermissionDenied("Only the person who sent a job, or a curator, can delete it.")
     if request.method == "POST":
-        services.delete_job(job=job, actor=request.user)
-        messages.success(request, f"Job {job.short_id} was deleted.")
+        deletion = services.delete_job(job=job, actor=request.user)
+        undo_url = reverse("deletion-undo", args=[deletion.pk])
+        messages.success(request, f"Job {job.short_id} was deleted.", extra_tags=undo_url)
         return HttpResponseClientRedirect(reverse("jobs")) if request.htmx else redirect_back(request, "jobs")
     return confirm_page(
         request,

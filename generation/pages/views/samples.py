@@ -88,10 +88,11 @@ def delete(request: StudioRequest, sample_id: UUID) -> HttpResponse:
         raise PermissionDenied
     if request.method == "POST":
         try:
-            delete_sample(sample=sample, actor=request.user)
+            deletion = delete_sample(sample=sample, actor=request.user)
         except Forbidden as error:
             raise PermissionDenied from error
-        messages.success(request, f"Sample {sample.label} of “{sample.job.prompt}” was deleted.")
+        undo_url = reverse("deletion-undo", args=[deletion.pk])
+        messages.success(request, f"Sample {sample.label} of “{sample.job.prompt}” was deleted.", extra_tags=undo_url)
         return redirect("library")
     return confirm_page(
         request,

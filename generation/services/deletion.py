@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from typing import cast
 
 from django.contrib.auth.models import User
 from django.core import serializers
@@ -74,8 +75,9 @@ def rows_with(samples: models.QuerySet[AudioSample]) -> list[dict[str, object]]:
     """What `remove_with` would remove, as `Deletion.removed` keeps it."""
     rows: list[models.Model] = list(Favorite.objects.filter(sample__in=samples.order_by().values("pk")))
     for _, others in samples_leaving.send(AudioSample, samples=samples):
-        rows += others
-    return json.loads(serializers.serialize("json", rows))
+        rows += cast(list[models.Model], others)
+    stored: list[dict[str, object]] = json.loads(serializers.serialize("json", rows))
+    return stored
 
 
 def _put_back(row: models.Model) -> None:

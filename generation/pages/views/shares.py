@@ -5,7 +5,7 @@ What a link shows tells the sound, its length and a title somebody gave; nothing
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import BinaryIO, TypeVar, cast
 from uuid import UUID
 
 from django import forms
@@ -49,8 +49,7 @@ class ShareForm(forms.Form):
             ("never", gettext_lazy("Until it is revoked")),
         ],
         coerce=lambda value: None if value == "never" else int(value),
-        empty_value=30,
-        required=False,
+        initial="30",
     )
 
 
@@ -86,7 +85,7 @@ def shared_audio(request: HttpRequest, token: str, number: int) -> HttpResponseB
         size = stored.size
     except Exception:  # whatever the store says: the reader learns no more than that there is nothing
         return _closed(request)
-    response = file_response(request, file, size=size, content_type=CONTENT_TYPE)
+    response = file_response(request, cast(BinaryIO, file), size=size, content_type=CONTENT_TYPE)
     response.headers["Content-Disposition"] = INLINE
     return _private(response)
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 
 from feedback.judgements.summaries import without_feedback
 from feedback.models import Note, Preference, Ranking, RaterProfile, Rating, SampleTag, Trial
-from feedback.services.deletion import forget_samples
+from feedback.services.deletion import forget_samples, rows_of_samples
 from generation.needed import needs_samples
-from generation.signals import samples_deleted
+from generation.signals import samples_deleted, samples_leaving
 
 needs_samples(without_feedback)  # what was judged teaches: tastes, datasets
+
+
+@receiver(samples_leaving, dispatch_uid="feedback.rows_of_samples")
+def rows_going(sender: Any, samples: QuerySet, **kwargs: Any) -> list[Model]:
+    """What is going to be forgotten, so that it can come back."""
+    return rows_of_samples(samples)
 
 
 @receiver(samples_deleted, dispatch_uid="feedback.forget_samples")

@@ -139,6 +139,13 @@ class FavoriteExists(Conflict):
         super().__init__(gettext("It is among your favourites already."))
 
 
+class DeletionIsFinal(Conflict):
+    code = "deletion_is_final"
+
+    def __init__(self) -> None:
+        super().__init__("It is too late to undo this deletion.")
+
+
 class NotSetAside(Conflict):
     code = "not_set_aside"
 
@@ -151,3 +158,18 @@ class StorageUnavailable(DomainError):
 
     code = "storage_unavailable"
     status = 503
+
+
+class CollectionNameTaken(Conflict):
+    code = "collection_name_taken"
+
+    def __init__(self, name: str) -> None:
+        message = gettext("You have a collection named “%(name)s” already. Choose another name.") % {"name": name}
+        super().__init__(message, fields={"name": [message]})
+
+
+class CollectionIsFull(Refused):
+    code = "collection_full"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(gettext("A collection holds up to %(limit)s clips.") % {"limit": limit})

@@ -182,10 +182,10 @@ class AudioSampleQuerySet(SoftDeleteQuerySet["AudioSample"]):
         return none | dict(made)
 
     def matching(self, words: list[str]) -> Self:
-        """Samples whose prompt holds any of `words`."""
+        """Samples whose title or prompt holds any of `words`."""
         found = Q()
         for word in words:
-            found |= Q(job__prompt__rendered_text__icontains=word)
+            found |= Q(job__prompt__rendered_text__icontains=word) | Q(title__icontains=word)
         return self.filter(found) if words else self
 
 

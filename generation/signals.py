@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
+samples_leaving = Signal()
+"""Sent in the same transaction before `samples_deleted`, where a deletion can be undone; `samples` as there.
+
+A receiver returns the list of rows it is going to remove, those that others refer to first.
+"""
+
 samples_deleted = Signal()
 """Sent inside the transaction that hides or removes samples, before it does; `samples` is the queryset of them.
 

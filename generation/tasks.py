@@ -59,6 +59,12 @@ def forget_set_aside() -> None:
         log.info("set_aside_forgotten", samples=forgotten)
 
 
+def purge_deletions() -> None:
+    """Scheduled every minute: what was deleted and not undone is gone for good."""
+    if purged := services.purge_deletions():
+        log.info("deletions_purged", deletions=purged)
+
+
 def hear_clips(encoder_id: str) -> None:
     """Hear the clips that an encoder has not heard, while no job waits; what is too much for once is sent on."""
     if hear_leftovers(engines()):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from feedback.exceptions import FeedbackNotFound, PartOfAnother
-from feedback.models import Note, Preference, Ranking, Rating, SampleTag
+from feedback.models import Note, Preference, Ranking, RankingPlace, Rating, SampleTag
 from feedback.querysets import PreferenceQuerySet
 from generation.models import AudioSample
 from text2song.exceptions import Forbidden
@@ -47,7 +47,20 @@ def delete_feedback(*, item: Feedback, actor: User) -> None:
 def forget_samples(samples: QuerySet[AudioSample]) -> None:
     """Remove all feedback on `samples`. Votes of listening tests stay: results stand on them."""
     for kind in KINDS:
-        feedback = kind.objects.concerning(samples.order_by().values("pk"))
-        if isinstance(feedback, PreferenceQuerySet):
-            feedback = feedback.openly()
-        feedback.order_by().delete()
+        _forgotten(kind, samples).delete()
+
+
+def rows_of_samples(samples: QuerySet[AudioSample]) -> list[Model]:
+    """Every row that `forget_samples` would remove, rankings before what belongs to them."""
+    rankings = _forgotten(Ranking, samples)
+    within = Q(pk__in=_forgotten(Preference, samples).values("pk")) | Q(ranking__in=rankings.values("pk"))
+    places = RankingPlace.objects.filter(ranking__in=rankings.values("pk"))
+    singles = [row for kind in (Rating, SampleTag, Note) for row in _forgotten(kind, samples)]
+    return [*rankings, *places, *Preference.objects.filter(within), *singles]
+
+
+def _forgotten(kind: type[Feedback], samples: QuerySet[AudioSample]) -> Any:
+    feedback = kind.objects.concerning(samples.order_by().values("pk"))
+    if isinstance(feedback, PreferenceQuerySet):
+        feedback = feedback.openly()
+    return feedback.order_by()

@@ -6,6 +6,7 @@ import string
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext
 
 from generation import querysets
 from generation.models.jobs import GenerationJob
@@ -25,6 +26,15 @@ def codes_path(sample: AudioSample, filename: str) -> str:
     return f"samples/{filename}"
 
 
+def first_words(text: str, length: int = 48) -> str:
+    """The beginning of a text in one line, cut between words."""
+    line = " ".join(text.split())
+    if len(line) <= length:
+        return line
+    cut = line[: length + 1].rpartition(" ")[0] or line[:length]
+    return f"{cut.rstrip(' ,;:.')}…"
+
+
 class AudioSample(SoftDeleteModel, UUIDModel):
     """One candidate of a job: its codes, the audio they decode to, and what was measured.
 
@@ -35,6 +45,7 @@ class AudioSample(SoftDeleteModel, UUIDModel):
 
     job = models.ForeignKey(GenerationJob, on_delete=models.CASCADE, related_name="samples")
     index = models.PositiveSmallIntegerField()
+    title = models.CharField(max_length=100, blank=True, help_text="Empty: called by its prompt.")
     seed = models.PositiveBigIntegerField()
     rendered_text = models.TextField(help_text="Exactly what the model read.")
     reading_record = models.JSONField(
@@ -80,6 +91,16 @@ class AudioSample(SoftDeleteModel, UUIDModel):
         """A to Z, then AA to ZZ, by position in the job."""
         round_, letter = divmod(self.index, len(self.LETTERS))
         return (self.LETTERS[round_ - 1] if round_ else "") + self.LETTERS[letter]
+
+    @property
+    def name(self) -> str:
+        """Its title; without one, the first words of its prompt and its letter. Tells the prompt: never where one is
+        blind to it.
+        """
+        return self.title or gettext("%(words)s, take %(letter)s") % {
+            "words": first_words(self.job.prompt.text),
+            "letter": self.label,
+        }
 
     @property
     def is_set_aside(self) -> bool:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from django.urls import path
 
 from generation.api import sound
-from generation.pages.views import compare, create, defaults, encoders, favorites, jobs, library, models, samples
+from generation.pages.views import (
+    compare,
+    create,
+    defaults,
+    encoders,
+    favorites,
+    jobs,
+    library,
+    models,
+    samples,
+    shares,
+)
 
 urlpatterns = [
     path("create/", create.create, name="create"),
@@ -23,6 +34,14 @@ urlpatterns = [
     path("samples/<uuid:sample_id>/vary/", samples.vary, name="sample-vary"),
     path("samples/<uuid:sample_id>/keep/", samples.keep, name="sample-keep"),
     path("samples/<uuid:sample_id>/delete/", samples.delete, name="sample-delete"),
+    path("samples/<uuid:sample_id>/rename/", samples.rename, name="sample-rename"),
+    path("samples/<uuid:sample_id>/share/", shares.share_sample, name="sample-share"),
+    path("deletions/<uuid:deletion_id>/undo/", samples.undo, name="deletion-undo"),
+    path("shared/", shares.links, name="shared-links"),
+    path("shared/revoke/", shares.revoke_all, name="shared-links-revoke"),
+    path("shared/<uuid:link_id>/revoke/", shares.revoke, name="shared-link-revoke"),
+    path("s/<str:token>/", shares.shared, name="shared"),
+    path("s/<str:token>/<int:number>/audio", shares.shared_audio, name="shared-audio"),
     path("audio/<uuid:sample_id>/stream/", sound.stream, name="audio-stream"),
     path("audio/<uuid:sample_id>/download/<slug:file_format>/", sound.download, name="audio-download"),
     path("audio/<uuid:sample_id>/spectrogram.png", sound.spectrogram, name="audio-spectrogram"),

@@ -7,9 +7,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from generation.models import AudioSample, Favorite, GenerationJob
+from generation.models import AudioSample, Deletion, GenerationJob
 from generation.models.jobs import SAMPLING_FIELDS
 from generation.services.access import require_owner
+from generation.services.deletion import remove_with, rows_with
 from generation.services.music import make_music
 from generation.signals import samples_deleted
 from text2song.exceptions import Forbidden
@@ -56,13 +57,15 @@ def requeue_job(*, job: GenerationJob, actor: User | None) -> GenerationJob:
     return job
 
 
-def delete_job(*, job: GenerationJob, actor: User) -> None:
+def delete_job(*, job: GenerationJob, actor: User) -> Deletion:
     """Hide a job, cancelling it first if unfinished; hearts and feedback on its samples go in the same transaction."""
     require_owner(job.requested_by_id, actor, gettext("Only the person who sent a job, or a curator, can delete it."))
     with transaction.atomic():
         if job.is_unfinished:
             cancel_job(job=job, actor=actor)
-        Favorite.objects.filter(sample__job=job).delete()
-        samples_deleted.send(AudioSample, samples=job.samples.all())
+        samples = AudioSample.objects.filter(job=job)
+        deletion = Deletion.objects.create(actor=actor, job=job, removed=rows_with(samples))
+        remove_with(samples)
         job.deleted_at = timezone.now()
         job.save(update_fields=["deleted_at"])
+    return deletion

@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
-from generation.models import AudioSample, GenerationJob
+from generation.models import AudioSample, Deletion, GenerationJob
 from generation.models.jobs import SAMPLING_FIELDS
 from generation.services.access import require_owner
+from generation.services.deletion import delete_samples, remove_with
 from generation.services.music import make_music
-from generation.signals import samples_deleted
 from text2song.exceptions import Refused
 
 
@@ -89,18 +89,23 @@ def _relative(
     )
 
 
-def delete_sample(*, sample: AudioSample, actor: User) -> None:
-    """Hide a sample; hearts and feedback on it go too."""
-    require_owner(
-        sample.job.requested_by_id, actor, gettext("Only the person who made a sample, or a curator, can delete it.")
-    )
-    hide_sample(sample)
+def rename_sample(*, sample: AudioSample, actor: User, title: str) -> None:
+    """Call a sample by `title` (up to 100 characters, in one line); without one it is called by its prompt."""
+    words = gettext("Only the person who made a sample, or a curator, can rename it.")
+    require_owner(sample.job.requested_by_id, actor, words)
+    sample.title = " ".join(title.split())
+    sample.clean_fields(exclude=[f.name for f in sample._meta.fields if f.name != "title"])
+    sample.save(update_fields=["title"])
+
+
+def delete_sample(*, sample: AudioSample, actor: User) -> Deletion:
+    """Hide a sample; hearts and feedback on it go too. What was done can be undone for a while."""
+    return delete_samples(samples=[sample], actor=actor)
 
 
 def hide_sample(sample: AudioSample) -> None:
-    """What deleting a sample is, for whoever may."""
+    """Delete a sample for good, for whoever may."""
     with transaction.atomic():
-        sample.favorites.all().delete()
-        samples_deleted.send(AudioSample, samples=AudioSample.objects.filter(pk=sample.pk))
+        remove_with(AudioSample.objects.filter(pk=sample.pk))
         sample.deleted_at = timezone.now()
         sample.save(update_fields=["deleted_at"])

@@ -1,5 +1,6 @@
 // What happens around HTMX requests: a refused form shows its errors, a failed one keeps the page and offers "Try again".
 
+import { isTyping } from "./keys.js";
 import { gettext } from "./words.js";
 
 const REFUSED = new Set([400, 409, 422]);
@@ -96,11 +97,21 @@ document.addEventListener("click", (event) => {
 
 // Good news leaves by itself, unless it is being looked at; errors stay until dismissed.
 const READ_MS = 8000;
+const UNDO_MS = 10000; // what a toast can undo, it offers for this long
 setInterval(() => {
   const now = performance.now();
   for (const box of document.querySelectorAll("[data-toast].toast-success, [data-toast].toast-info")) {
     box.dataset.since ??= String(now);
     if (box.matches(":hover, :focus-within")) box.dataset.since = String(now);
-    else if (now - Number(box.dataset.since) > READ_MS) box.remove();
+    else if (now - Number(box.dataset.since) > (box.querySelector("[data-undo]") ? UNDO_MS : READ_MS)) box.remove();
   }
 }, 1000);
+
+// z undoes the last deletion whose toast still stands.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "z" || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+  const undo = [...document.querySelectorAll("[data-toast] [data-undo]")].at(-1);
+  if (!undo || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  undo.closest("form").requestSubmit();
+});

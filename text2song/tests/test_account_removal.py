@@ -27,6 +27,8 @@ from feedback.tests.factories import (
     SampleTagFactory,
     TrialFactory,
 )
+from generation.models import Deletion
+from generation.services import make_collection, share
 from generation.tests.factories import (
     AudioSampleFactory,
     FavoriteFactory,
@@ -41,7 +43,18 @@ from training.rounds.tests.factories import begun
 from training.tests.factories import DatasetFactory, ExperimentFactory, TasteFitFactory, TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
-PERSONAL = {"ApiKey", "PromptTemplate", "Favorite", "RaterProfile", "LogEntry", "User_groups", "User_user_permissions"}
+PERSONAL = {
+    "ApiKey",
+    "PromptTemplate",
+    "Favorite",
+    "Collection",
+    "ShareLink",
+    "Deletion",
+    "RaterProfile",
+    "LogEntry",
+    "User_groups",
+    "User_user_permissions",
+}
 """What goes with the account; all else stays."""
 
 
@@ -67,6 +80,8 @@ def one_of_everything(user: Any) -> Any:
     SampleTagFactory(rater=user, sample=sample)
     NoteFactory(rater=user, sample=sample)
     FavoriteFactory(user=user, sample=sample)
+    share(target=make_collection(actor=user, name="Mornings"), actor=user)
+    Deletion.objects.create(actor=user)
     PromptTemplateFactory(owner=user)
     RaterProfileFactory(user=user)
     suite = PromptSuiteFactory(created_by=user, prompts=[PromptFactory()], frozen=True)

@@ -257,7 +257,7 @@ def test_workers_that_hang_and_work_that_waits():
 
 @with_database
 def test_a_schedule_that_is_missing_changed_or_overdue():
-    missing = "sweep-listening-tests, refit-tastes, forget-set-aside, sweep-rounds, prune"
+    missing = "sweep-listening-tests, refit-tastes, forget-set-aside, purge-deletions, sweep-rounds, prune"
     assert told(work.schedule())[1] == f"Not as it should be in the schedule: {missing}."
     call_command("setup")
     assert told(work.schedule())[0] == "ok"

@@ -43,7 +43,17 @@ LISTS = (
     "rounds",
     "round-new",
 )
-PUBLIC = {"sign-in", "app-manifest", "sign-out", "set-language", "healthz", "readyz", "metrics"}
+PUBLIC = {
+    "shared",
+    "shared-audio",
+    "sign-in",
+    "app-manifest",
+    "sign-out",
+    "set-language",
+    "healthz",
+    "readyz",
+    "metrics",
+}
 
 
 class InlineFinder(HTMLParser):

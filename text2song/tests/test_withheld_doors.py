@@ -101,6 +101,7 @@ def ids_for(hidden: Hidden, name: str, parameter: str) -> list[Any]:
         "file_format": ["wav", "flac", "mp3"],
         "key": [hidden.adapter.base_model.key],
         "token": ["a-token-nobody-has"],
+        "number": [1],
         "app_label": ["generation", "feedback"],
     }
     several = (

@@ -190,8 +190,9 @@ def delete(request: StudioRequest, job_id: UUID) -> HttpResponse:
     if not may_manage(request.user, job):
         raise PermissionDenied(gettext("Only the person who sent a job, or a curator, can delete it."))
     if request.method == "POST":
-        services.delete_job(job=job, actor=request.user)
-        messages.success(request, gettext("Job %(short_id)s was deleted.") % {"short_id": job.short_id})
+        deletion = services.delete_job(job=job, actor=request.user)
+        words = gettext("Job %(short_id)s was deleted.") % {"short_id": job.short_id}
+        messages.success(request, words, extra_tags=reverse("deletion-undo", args=[deletion.pk]))
         return HttpResponseClientRedirect(reverse("jobs")) if request.htmx else redirect_back(request, "jobs")
     return confirm_page(
         request,

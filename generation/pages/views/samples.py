@@ -17,10 +17,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from generation.listening.downloads import DOWNLOAD_FORMATS
 from generation.listening.lineage import descendants_of, is_visible, siblings_of
 from generation.listening.replay import replay_body, replay_command, replay_warnings
-from generation.models import AudioSample
+from generation.models import AudioSample, Deletion
 from generation.pages.listening_forms import ExtendForm, VaryForm
 from generation.pages.sample_facts import codes_shape
-from generation.services import delete_sample, extend_sample, keep_sample, vary_sample
+from generation.services import delete_sample, extend_sample, keep_sample, rename_sample, undo_deletion, vary_sample
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
@@ -88,14 +88,12 @@ def delete(request: StudioRequest, sample_id: UUID) -> HttpResponse:
         raise PermissionDenied
     if request.method == "POST":
         try:
-            delete_sample(sample=sample, actor=request.user)
+            deletion = delete_sample(sample=sample, actor=request.user)
         except Forbidden as error:
             raise PermissionDenied from error
-        messages.success(
-            request,
-            gettext("Sample %(sample_label)s of “%(prompt)s” was deleted.")
-            % {"sample_label": sample.label, "prompt": sample.job.prompt},
-        )
+        names = {"sample_label": sample.label, "prompt": sample.job.prompt}
+        words = gettext("Sample %(sample_label)s of “%(prompt)s” was deleted.") % names
+        messages.success(request, words, extra_tags=reverse("deletion-undo", args=[deletion.pk]))
         return redirect("library")
     return confirm_page(
         request,
@@ -110,6 +108,31 @@ def delete(request: StudioRequest, sample_id: UUID) -> HttpResponse:
         confirm_label=gettext("Delete sample"),
         cancel_url=reverse("sample-detail", args=[sample.pk]),
     )
+
+
+@require_POST
+def rename(request: StudioRequest, sample_id: UUID) -> HttpResponse:
+    """Call the sample by the `title` of the form; by its prompt again where that is empty."""
+    sample = _sample(request, sample_id)
+    try:
+        rename_sample(sample=sample, actor=request.user, title=request.POST.get("title", ""))
+    except Forbidden as error:
+        raise PermissionDenied(error.message) from error
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return redirect("sample-detail", sample_id=sample.pk)
+
+
+@require_POST
+def undo(request: StudioRequest, deletion_id: UUID) -> HttpResponse:
+    """Bring back what the reader deleted a moment ago."""
+    deletion = get_object_or_404(Deletion, pk=deletion_id, actor=request.user)
+    try:
+        undo_deletion(deletion=deletion, actor=request.user)
+        messages.success(request, gettext("It is back, with everything that was on it."))
+    except DomainError as error:
+        messages.error(request, error.message)
+    return redirect_back(request, "library")
 
 
 def _sample(request: StudioRequest, sample_id: UUID) -> AudioSample:

@@ -28,6 +28,7 @@ SCHEDULES = {
         "schedule_type": Schedule.DAILY,
         "minutes": None,
     },
+    "purge-deletions": {"func": "generation.tasks.purge_deletions", **EVERY_MINUTE},
     "sweep-rounds": {"func": "training.tasks.sweep_rounds", **EVERY_MINUTE},
     "prune": {"func": "text2song.tasks.prune", "schedule_type": Schedule.DAILY, "minutes": None},
 }

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("generation", "0012_balanced_defaults"),
+        ("generation", "0013_titles_collections_shares"),
     ]
 
     operations = [

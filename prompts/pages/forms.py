@@ -195,7 +195,7 @@ class SuiteForm(forms.ModelForm):
     class Meta:
         model = PromptSuite
         fields = ("name", "description")
-        labels = {"name": gettext_lazy("Name"), "description": gettext_lazy("Description")}
+        labels = {"name": _("Name"), "description": _("Description")}
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
     def validate_unique(self) -> None:

@@ -48,7 +48,7 @@ def bounded(field: models.Field, **kwargs: Any) -> forms.Field | None:
         return field.formfield(**kwargs)
     low, high = max(limits[MinValueValidator]), min(limits[MaxValueValidator])
     kind = gettext_lazy("a number") if isinstance(field, models.FloatField) else gettext_lazy("a whole number")
-    name = NAMES.get(field.name) or capfirst(field.verbose_name)
+    name = kwargs.get("label") or NAMES.get(field.name) or capfirst(field.verbose_name)
     rule = format_lazy(
         gettext_lazy("{name} must be {kind} from {low} to {high}"),
         name=name,

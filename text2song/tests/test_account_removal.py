@@ -38,7 +38,7 @@ from generation.tests.factories import (
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory, PromptTemplateFactory
 from text2song.api_keys import create_key
 from text2song.tests.factories import UserFactory
-from training.models import Promotion, PromotionPolicy
+from training.models import Promotion, PromotionPolicy, TrainingDefaults
 from training.rounds.tests.factories import begun
 from training.tests.factories import DatasetFactory, ExperimentFactory, TasteFitFactory, TrainingRunFactory
 
@@ -82,6 +82,7 @@ def one_of_everything(user: Any) -> Any:
     FavoriteFactory(user=user, sample=sample)
     share(target=make_collection(actor=user, name="Mornings"), actor=user)
     Deletion.objects.create(actor=user)
+    TrainingDefaults.objects.create(set_by=user)
     PromptTemplateFactory(owner=user)
     RaterProfileFactory(user=user)
     suite = PromptSuiteFactory(created_by=user, prompts=[PromptFactory()], frozen=True)

@@ -275,7 +275,15 @@ ENDS = {
 def test_when_it_is_over_every_list_shows_them(judged, end, user, page, curator_page):
     ENDS[end](judged, user)
     job, clip = judged.jobs[0], judged.samples[0]
-    jobs = ["/jobs/", "/api/v1/jobs/", f"/jobs/{job.pk}/", f"/jobs/{job.pk}/card/", f"/api/v1/generate/{job.pk}/"]
+    row = reverse("test-detail", args=[judged.test.pk])
+    assert end == "deleted" or row in page.get("/jobs/").text, "the jobs of a test are one row that leads there"
+    jobs = [
+        f"/jobs/?together={job.pk}",
+        "/api/v1/jobs/",
+        f"/jobs/{job.pk}/",
+        f"/jobs/{job.pk}/card/",
+        f"/api/v1/generate/{job.pk}/",
+    ]
     clips = ["/library/", "/api/v1/audio/", f"/prompts/{clip.job.prompt_id}/", f"/api/v1/prompts/{clip.job.prompt_id}/"]
     clips += [f"/samples/{clip.pk}/", f"/samples/{clip.pk}/feedback/", f"/api/v1/audio/?job={clip.job_id}"]
     for url, pk in [*((url, job.pk) for url in jobs), *((url, clip.pk) for url in clips)]:

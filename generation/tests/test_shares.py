@@ -121,3 +121,15 @@ def test_the_page_lists_and_revokes_ones_own(client, link, sample, user):
     assert ShareLink.objects.open().count() == 1
     client.post("/shared/revoke/")
     assert not ShareLink.objects.open().exists()
+
+
+def test_who_made_a_clip_names_and_shares_it_from_its_page(page, sample, user):
+    here = f"/samples/{sample.pk}/"
+    text = page.get(here).text
+    assert f'action="{here}rename/"' in text and f'action="{here}share/"' in text and 'name="days"' in text
+    page.post(f"{here}rename/", {"title": "Sunday rain"})
+    page.post(f"{here}share/", {"days": "7"})
+    assert 'value="Sunday rain"' in page.get(here).text
+    assert ShareLink.objects.get().sample == sample
+    of_another = AudioSampleFactory(job=GenerationJobFactory(completed=True, requested_by=UserFactory()))
+    assert "/share/" not in page.get(f"/samples/{of_another.pk}/").text

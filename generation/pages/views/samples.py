@@ -20,6 +20,7 @@ from generation.listening.replay import replay_body, replay_command, replay_warn
 from generation.models import AudioSample, Deletion
 from generation.pages.listening_forms import ExtendForm, VaryForm
 from generation.pages.sample_facts import codes_shape
+from generation.pages.views.shares import ShareForm
 from generation.services import delete_sample, extend_sample, keep_sample, rename_sample, undo_deletion, vary_sample
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
@@ -167,5 +168,6 @@ def _page(
         "extend_form": extend_form or ExtendForm(sample=sample),
         "vary_form": vary_form or VaryForm(sample=sample),
         "may_delete": _may_delete(request, sample),
+        "share_form": ShareForm(auto_id="share_%s"),
     }
     return render(request, "generation/sample_detail.html", context, status=400 if refused else 200)

@@ -106,7 +106,9 @@ def test_the_sound_says_that_it_loads_and_no_player_of_the_browser_flashes(
     tab.route("**/trial.js", lambda route: held.append(route))
     tab.goto(reverse("test-listen", args=[test_.pk]), wait_until="commit")
     tab.locator("[data-play]").wait_for()
-    assert not tab.locator("[data-trial][data-ready]").count() and tab.locator("audio").first.is_hidden()
+    # Nothing is painted before the sheets of the head are there; a script may look earlier.
+    tab.locator("audio").first.wait_for(state="hidden")
+    assert not tab.locator("[data-trial][data-ready]").count()
     tab.wait_for_timeout(200)
     held[0].continue_()
     tab.locator("[data-trial][data-ready]").wait_for()

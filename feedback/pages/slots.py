@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models import OuterRef
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -15,13 +16,12 @@ from django.utils.translation import gettext as _
 from adapters.models import Adapter
 from feedback.judgements.performance import performance
 from feedback.judgements.summaries import summaries_of_jobs, summaries_of_prompts, summaries_of_samples
-from feedback.models import ArmJob
+from feedback.models import ArmJob, ListeningTest
 from feedback.pages.comparing import Comparison, comparison_context
 from feedback.pages.panel import Panel, panel_context
 from feedback.pages.side_by_side import side_by_side
 from generation.models import AudioSample, GenerationJob
-from generation.pages.job_groups import Purpose, tells_purposes
-from generation.querysets import GenerationJobQuerySet
+from generation.pages.job_groups import Kind, Purpose, register
 from prompts.models import Prompt
 from text2song.pages.requests import StudioRequest
 from text2song.pages.slots import RowSlot, Slot, fills
@@ -114,12 +114,16 @@ def in_prompt_rows(request: StudioRequest, prompts: Sequence[Prompt]) -> dict[UU
 # -- jobs ------------------------------------------------------------------------------------------------------------
 
 
-@tells_purposes
-def jobs_of_tests(user: User, jobs: GenerationJobQuerySet) -> dict[UUID, Purpose]:
-    """The listening test that a job was sent for. While a test is open its jobs are shown to nobody."""
-    sent = ArmJob.objects.filter(job__in=jobs.order_by().values("pk"), arm__test__deleted_at__isnull=True)
-    rows = sent.values_list("job", "arm__test", "arm__test__name")
-    return {
-        job: Purpose(f"test-{test}", _("Listening test %(name)s") % {"name": name}, reverse("test-detail", args=[test]))
-        for job, test, name in rows
-    }
+def _tests_told(user: User, keys: Collection[UUID]) -> dict[UUID, Purpose]:
+    names = ListeningTest.objects.filter(pk__in=keys).values_list("pk", "name")
+    told = _("Listening test %(name)s")
+    return {pk: Purpose(told % {"name": name}, reverse("test-detail", args=[pk])) for pk, name in names}
+
+
+# While a test is open its jobs are shown to nobody.
+register(
+    Kind(
+        of_job=lambda user: ArmJob.objects.filter(job=OuterRef("pk"), arm__test__deleted_at=None).values("arm__test"),
+        tell=_tests_told,
+    )
+)

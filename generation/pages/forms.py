@@ -67,11 +67,6 @@ def bounded(field: models.Field, **kwargs: Any) -> forms.Field | None:
 RANGE_VALIDATORS = (MinValueValidator, MaxValueValidator)
 
 
-def capitalised(words: Any) -> str:
-    text = str(words)
-    return text[:1].upper() + text[1:]
-
-
 def asked_preset(data: QueryDict | None) -> Preset | None:
     """The preset that was chosen, where it is another than the one the page was shown with (`preset_shown`)."""
     preset = PRESET_BY_KEY.get(data.get("preset", "")) if data is not None else None

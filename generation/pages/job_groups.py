@@ -1,18 +1,19 @@
 """Jobs that were sent for one thing are one folded row of the list. Apps above say which those are.
 
-An app registers a function while the studio starts (`slots.py` among its pages). It gets the reader and jobs that may
-be shown, and returns, by their primary keys, what those it knows were sent for, where the reader may see that. Each job
-stays a job of its own at every other door.
+An app registers a `Kind` of purpose while the studio starts (`slots.py` among its pages). The database folds them,
+so that a list of many thousand jobs costs what its page costs. Each job stays a job of its own at every other door.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models import F, QuerySet, Subquery, UUIDField, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from generation.models import GenerationJob
 from generation.pages.job_cards import may_manage
@@ -21,9 +22,8 @@ from generation.querysets import GenerationJobQuerySet
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What jobs were sent for: a round, a listening test. `key` is its own among all."""
+    """What jobs were sent for: a round, a listening test."""
 
-    key: str
     label: str
     url: str
 
@@ -55,57 +55,58 @@ class Together:
         return sum(job.state in (GenerationJob.State.FAILED, GenerationJob.State.CANCELLED) for job in self.jobs)
 
 
-Purposes = Callable[[User, GenerationJobQuerySet], Mapping[UUID, Purpose]]
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of purpose.
 
-_purposes: list[Purposes] = []
-"""Filled by `tells_purposes` while the studio starts, and not changed afterwards."""
+    `of_job` answers the primary key of what the job of `OuterRef("pk")` was sent for, where the reader may see that.
+    `tell` answers purposes by those primary keys.
+    """
 
-
-def tells_purposes(purposes: Purposes) -> Purposes:
-    """Register what jobs were sent for (decorator). Its queries must not grow in number with the jobs."""
-    _purposes.append(purposes)
-    return purposes
-
-
-def purposes_of(user: User, jobs: GenerationJobQuerySet) -> dict[UUID, Purpose]:
-    """By primary key, for those that were sent for something; the first app that knows a job tells."""
-    found: dict[UUID, Purpose] = {}
-    for purposes in _purposes:
-        found = {**purposes(user, jobs), **found}
-    return found
+    of_job: Callable[[User], QuerySet]
+    tell: Callable[[User, Collection[UUID]], Mapping[UUID, Purpose]]
 
 
-def folded(
-    user: User, jobs: GenerationJobQuerySet
-) -> tuple[GenerationJobQuerySet, dict[UUID, list[UUID]], dict[UUID, Purpose]]:
-    """The jobs with one for each purpose, its newest; by that one the keys of all its jobs; and what they are for."""
-    purposes = purposes_of(user, jobs)
-    first: dict[str, UUID] = {}
-    members: dict[UUID, list[UUID]] = {}
-    for pk in jobs.filter(pk__in=purposes).values_list("pk", flat=True):
-        members.setdefault(first.setdefault(purposes[pk].key, pk), []).append(pk)
-    members = {pk: pks for pk, pks in members.items() if len(pks) > 1}
-    behind = [pk for leader, pks in members.items() for pk in pks if pk != leader]
-    return jobs.exclude(pk__in=behind), members, purposes
+_kinds: list[Kind] = []
+"""Filled by `register` while the studio starts, and not changed afterwards. The first that knows a job tells."""
 
 
-def show_together(
-    user: User, rows: Iterable[Any], members: Mapping[UUID, list[UUID]], purposes: Mapping[UUID, Purpose]
-) -> None:
-    """Give `together` to each row that stands for several jobs."""
-    leaders = [row for row in rows if row.pk in members]
-    pks = [pk for row in leaders for pk in members[row.pk]]
-    jobs = {job.pk: job for job in GenerationJob.objects.filter(pk__in=pks)}
-    for row in leaders:
-        there = [jobs[pk] for pk in members[row.pk] if pk in jobs]
-        mine = any(job.is_unfinished and may_manage(user, job) for job in there)
-        row.together = Together(purposes[row.pk], there or [row], mine)
+def register(kind: Kind) -> None:
+    _kinds.append(kind)
+
+
+def _marked(user: User, jobs: GenerationJobQuerySet) -> GenerationJobQuerySet:
+    """The jobs with `sent_for`: the primary key of what each was sent for, its own where that is nothing."""
+    known = [Subquery(kind.of_job(user)[:1]) for kind in _kinds]
+    return jobs.annotate(sent_for=Coalesce(*known, F("pk"), output_field=UUIDField()))
+
+
+def folded(user: User, jobs: GenerationJobQuerySet) -> GenerationJobQuerySet:
+    """Of the jobs for one purpose only the newest; each with `sent_for`."""
+    newest_first = [F("created_at").desc(), F("id").desc()]
+    place = Window(RowNumber(), partition_by=F("sent_for"), order_by=newest_first)
+    # Put in places by their keys alone, then read: the database sorts thousands of keys, not of whole rows.
+    leaders = _marked(user, jobs.select_related(None)).annotate(place_in_group=place).filter(place_in_group=1)
+    return _marked(user, jobs).filter(pk__in=leaders.order_by().values("pk"))
+
+
+def show_together(user: User, rows: Sequence[Any], jobs: GenerationJobQuerySet) -> None:
+    """Give `together` to each row of `folded` that stands for several of the jobs."""
+    keys = {row.sent_for for row in rows}
+    groups: dict[UUID, list[GenerationJob]] = {}
+    told_of = ("state", "steps_done", "steps_total", "requested_by")
+    for job in _marked(user, jobs.select_related(None)).filter(sent_for__in=keys).only(*told_of):
+        groups.setdefault(job.sent_for, []).append(job)
+    several = {key: group for key, group in groups.items() if len(group) > 1}
+    told = {key: purpose for kind in _kinds for key, purpose in kind.tell(user, several).items()} if several else {}
+    for row in rows:
+        if row.sent_for in told:
+            group = several[row.sent_for]
+            mine = any(job.is_unfinished and may_manage(user, job) for job in group)
+            row.together = Together(told[row.sent_for], group, mine)
 
 
 def jobs_beside(user: User, job: GenerationJob) -> GenerationJobQuerySet:
     """Those that may be shown and were sent for the same thing, itself among them; itself alone if for nothing."""
-    jobs = GenerationJob.objects.visible()
-    purposes = purposes_of(user, jobs)
-    own = purposes.get(job.pk)
-    pks = [pk for pk, purpose in purposes.items() if own and purpose.key == own.key]
-    return jobs.filter(pk__in=pks or [job.pk])
+    jobs = _marked(user, GenerationJob.objects.visible())
+    return jobs.filter(sent_for=jobs.filter(pk=job.pk).order_by().values("sent_for")[:1])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models import OuterRef, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -16,8 +17,7 @@ from django.utils.translation import gettext
 from adapters.models import Adapter
 from datasets_app.models import Dataset
 from feedback.models import ListeningTest
-from generation.pages.job_groups import Purpose, tells_purposes
-from generation.querysets import GenerationJobQuerySet
+from generation.pages.job_groups import Kind, Purpose, register
 from text2song.pages.requests import StudioRequest
 from text2song.pages.slots import Slot, fills
 from training.models import Round
@@ -65,15 +65,19 @@ def on_compared_adapters(request: StudioRequest, *, adapters: Sequence[Adapter])
     return render_to_string("adapters/_measures.html", {"measures": side_by_side(adapters)}, request)
 
 
-@tells_purposes
-def jobs_of_rounds(user: User, jobs: GenerationJobQuerySet) -> dict[UUID, Purpose]:
-    """The round that a job makes clips for."""
-    sent = Round.jobs.through.objects.filter(generationjob__in=jobs.order_by().values("pk"))
-    made = list(sent.values_list("generationjob", "round"))
-    rounds = Round.objects.visible_to(user).select_related("owner").in_bulk({round_ for _job, round_ in made})
-    return {job: _purpose(rounds[round_]) for job, round_ in made if round_ in rounds}
+def _jobs_of_rounds(user: User) -> QuerySet:
+    rounds = Round.objects.visible_to(user).order_by().values("pk")
+    return Round.jobs.through.objects.filter(generationjob=OuterRef("pk"), round__in=rounds).values("round")
+
+
+def _rounds_told(user: User, keys: Collection[UUID]) -> dict[UUID, Purpose]:
+    rounds = Round.objects.visible_to(user).select_related("owner").in_bulk(keys)
+    return {pk: _purpose(round_) for pk, round_ in rounds.items()}
 
 
 def _purpose(round_: Round) -> Purpose:
     label = gettext("Round %(number)s of %(owner)s") % {"number": round_.number, "owner": round_.owner_name}
-    return Purpose(f"round-{round_.pk}", label, reverse("round-detail", args=[round_.pk]))
+    return Purpose(label, reverse("round-detail", args=[round_.pk]))
+
+
+register(Kind(of_job=_jobs_of_rounds, tell=_rounds_told))

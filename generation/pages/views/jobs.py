@@ -23,7 +23,7 @@ from generation.exceptions import JobIsFinished
 from generation.models import GenerationJob
 from generation.pages.create_page import find_job
 from generation.pages.job_cards import cards_for, may_manage, rows_for
-from generation.pages.job_groups import Purpose, folded, jobs_beside, show_together
+from generation.pages.job_groups import folded, jobs_beside, show_together
 from generation.querysets import GenerationJobQuerySet
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
@@ -60,15 +60,12 @@ def job_list(request: StudioRequest) -> HttpResponse:
 
 def _page(request: StudioRequest, found: GenerationJobQuerySet) -> Page:
     """Jobs of one purpose are one row; `?together=<job>` shows those of that job's purpose one by one."""
-    members: dict[UUID, list[UUID]] = {}
-    purposes: dict[UUID, Purpose] = {}
-    if one := find_job(request.GET.get("together", "")):
-        found = found.filter(pk__in=jobs_beside(request.user, one).order_by().values("pk"))
-    else:
-        found, members, purposes = folded(request.user, found)
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    one = find_job(request.GET.get("together", ""))
+    jobs = found.filter(pk__in=jobs_beside(request.user, one).order_by().values("pk")) if one else found
+    page = Paginator(jobs if one else folded(request.user, found), PAGE_SIZE).get_page(request.GET.get("page"))
     page.object_list = rows_for(request.user, page.object_list)
-    show_together(request.user, page.object_list, members, purposes)
+    if not one:
+        show_together(request.user, page.object_list, found)
     return page
 
 

@@ -119,6 +119,8 @@ def test_the_page_lists_and_revokes_ones_own(client, link, sample, user):
     assert link.token in page.text
     assert client.post(f"/shared/{link.pk}/revoke/").status_code == 302
     assert ShareLink.objects.open().count() == 1
+    asked = client.get("/shared/revoke/")
+    assert "1 link that works now" in asked.text and ShareLink.objects.open().count() == 1
     client.post("/shared/revoke/")
     assert not ShareLink.objects.open().exists()
 
@@ -133,3 +135,15 @@ def test_who_made_a_clip_names_and_shares_it_from_its_page(page, sample, user):
     assert ShareLink.objects.get().sample == sample
     of_another = AudioSampleFactory(job=GenerationJobFactory(completed=True, requested_by=UserFactory()))
     assert "/share/" not in page.get(f"/samples/{of_another.pk}/").text
+
+
+def test_a_store_that_is_away_does_not_call_the_link_dead(client, link, sample, monkeypatch):
+    def away(*_: object, **__: object) -> None:
+        raise PermissionError("store is away")
+
+    monkeypatch.setattr(sample.audio_file.storage.__class__, "_open", away)
+    answer = client.get(f"/s/{link.token}/1/audio")
+    assert answer.status_code == 503 and "just now" in answer.text and "no-store" in answer["Cache-Control"]
+    monkeypatch.undo()
+    sample.audio_file.storage.delete(sample.audio_file.name)
+    assert client.get(f"/s/{link.token}/1/audio").status_code == 404

@@ -114,6 +114,7 @@ GUEST_SECTIONS = (Section(gettext_lazy("Tests"), "tests", "t", "tests", paths=("
 
 MENU = (
     Section(gettext_lazy("Favourites"), "favorites", icon="heart"),
+    Section(gettext_lazy("Shared links"), "shared-links", icon="external"),
     Section(gettext_lazy("API documentation"), "api-docs", icon="book"),
     Section(gettext_lazy("Curation"), "admin:index", icon="shield", staff=True),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import BinaryIO, TypeVar, cast
 from uuid import UUID
 
+import structlog
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -16,18 +17,21 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.playback import CONTENT_TYPE, INLINE
 from generation.models import AudioSample, ShareLink
 from generation.services import note_opening, revoke_link, revoke_links, share, shared_samples
 from text2song.byte_ranges import file_response
 from text2song.exceptions import DomainError
+from text2song.pages.confirm import confirm_page
 from text2song.pages.requests import StudioRequest
 
 PAGE_SIZE = 50
+log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 PRIVATE = {
     "Cache-Control": "private, no-store",
@@ -81,10 +85,13 @@ def shared_audio(request: HttpRequest, token: str, number: int) -> HttpResponseB
         return _closed(request)
     stored = samples[number - 1].audio_file
     try:
-        file = stored.open("rb")
-        size = stored.size
-    except Exception:  # whatever the store says: the reader learns no more than that there is nothing
+        size, file = stored.size, stored.open("rb")
+    except FileNotFoundError:
         return _closed(request)
+    except Exception:  # of whichever store. The link is good: it is not called dead for that
+        log.exception("shared_audio_unreadable", link_id=str(link.pk) if link else "")
+        sentence = _("The sound cannot be read just now. Try again in a while.")
+        return _private(HttpResponse(sentence, status=503, content_type="text/plain; charset=utf-8"))
     response = file_response(request, cast(BinaryIO, file), size=size, content_type=CONTENT_TYPE)
     response.headers["Content-Disposition"] = INLINE
     return _private(response)
@@ -128,12 +135,21 @@ def revoke(request: StudioRequest, link_id: UUID) -> HttpResponse:
     return redirect("shared-links")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def revoke_all(request: StudioRequest) -> HttpResponse:
-    """End all of them."""
-    revoke_links(actor=request.user)
-    messages.success(request, _("All your links are revoked."))
-    return redirect("shared-links")
+    """Ask, then end all of the reader's links."""
+    if request.method == "POST":
+        revoke_links(actor=request.user)
+        messages.success(request, _("All your links are revoked."))
+        return redirect("shared-links")
+    count = ShareLink.objects.open().filter(created_by=request.user).count()
+    return confirm_page(
+        request,
+        title=_("Revoke all links?"),
+        losses=[ngettext("%(n)s link that works now", "%(n)s links that work now", count) % {"n": count}],
+        confirm_label=_("Revoke all"),
+        cancel_url=reverse("shared-links"),
+    )
 
 
 def _open_link(token: str) -> ShareLink | None:

@@ -15,7 +15,7 @@ from text2song.pages.requests import StudioRequest
 
 @finds(_("Clips"), order=30)
 def find_clips(request: StudioRequest, words: list[str]) -> Iterator[Found]:
-    """By the words of their prompts, the newest first; without those that a taste has set aside."""
+    """By their titles and the words of their prompts, the newest first; without those that a taste has set aside."""
     if not words:
         return
     samples = AudioSample.objects.visible().kept()
@@ -24,4 +24,4 @@ def find_clips(request: StudioRequest, words: list[str]) -> Iterator[Found]:
     found = samples.select_related("job__prompt").order_by("-created_at", "-id").defer("peaks")
     for sample in found[:AT_MOST]:
         note = gettext("Sample %(letter)s") % {"letter": sample.label}
-        yield Found(str(sample.job.prompt), reverse("sample-detail", args=[sample.pk]), "wave", note)
+        yield Found(sample.title or str(sample.job.prompt), reverse("sample-detail", args=[sample.pk]), "wave", note)

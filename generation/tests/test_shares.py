@@ -131,7 +131,8 @@ def test_who_made_a_clip_names_and_shares_it_from_its_page(page, sample, user):
     assert f'action="{here}rename/"' in text and f'action="{here}share/"' in text and 'name="days"' in text
     page.post(f"{here}rename/", {"title": "Sunday rain"})
     page.post(f"{here}share/", {"days": "7"})
-    assert 'value="Sunday rain"' in page.get(here).text
+    assert "<h1>Sunday rain</h1>" in page.get(here).text
+    assert "Sunday rain" in page.get("/palette/?q=sunday").text
     assert ShareLink.objects.get().sample == sample
     of_another = AudioSampleFactory(job=GenerationJobFactory(completed=True, requested_by=UserFactory()))
     assert "/share/" not in page.get(f"/samples/{of_another.pk}/").text

@@ -50,6 +50,8 @@ def test_it_plays_and_tells_nothing_else(client, link, sample, user):
         assert answer["Referrer-Policy"] == "no-referrer"
         assert "no-store" in answer["Cache-Control"]
     assert '<meta name="robots" content="noindex' in page.text
+    in_chinese = client.get(f"/s/{link.token}/", headers={"Accept-Language": "zh-TW"})
+    assert '<html lang="en">' in page.text and '<html lang="zh-hant">' in in_chinese.text
 
 
 def test_a_title_of_its_own_is_shown_and_openings_are_counted(client, link, sample):

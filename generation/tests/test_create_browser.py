@@ -121,6 +121,25 @@ def test_a_template_replaces_what_was_written_and_undo_brings_it_back(tab: Any, 
     assert chips(tab) == [] and not undo.count()
 
 
+def test_a_preview_that_arrives_after_a_template_was_chosen_is_dropped(tab: Any, user: Any):
+    PromptTemplateFactory(owner=user, name="Smoky bar")
+    tab.reload()
+    late = []
+    tab.route("**" + reverse("prompt-preview"), lambda route: late.append(route))
+    tab.locator(TEXT).fill("asked before")
+    tab.wait_for_timeout(400)
+    tab.unroute("**" + reverse("prompt-preview"))
+    tab.locator("#template-drawer > summary").click()
+    tab.get_by_role("link", name="Smoky bar").click()
+    tab.get_by_role("button", name="Undo").wait_for()
+    preview = tab.locator("#prompt-preview").inner_html()
+    assert len(late) == 1, "one preview was under way"
+    with tab.expect_response("**" + reverse("prompt-preview")):
+        late[0].continue_()
+    tab.wait_for_timeout(200)
+    assert tab.locator("#prompt-preview").inner_html() == preview and "asked before" not in preview
+
+
 def test_what_was_typed_and_chosen_survives_until_start_afresh(tab: Any, user: Any, live_server: Any, chromium: Any):
     tab.locator(TEXT).fill("a tune that is kept")
     tab.locator("[name=style]").select_option("jazz")

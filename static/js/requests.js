@@ -17,6 +17,11 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+// An answer for a place that has left the page meanwhile (another answer replaced it) has nowhere to go.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.target.isConnected) event.detail.shouldSwap = false;
+});
+
 // Filters that are left empty stay out of the address.
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.target.matches("[data-drop-empty]")) return;

@@ -31,6 +31,17 @@ def seconds(value: float | None) -> str:
 
 
 @register.filter
+def clock(value: float) -> str:
+    """Seconds as players tell them, whole ones that have passed.
+
+    >>> clock(8.04), clock(65.9), clock(600)
+    ('0:08', '1:05', '10:00')
+    """
+    minutes, whole = divmod(max(0, int(value + 1e-3)), 60)
+    return f"{minutes}:{whole:02d}"
+
+
+@register.filter
 def indices(samples: Iterable[AudioSample]) -> str:
     """The indices of samples as a poll sends them: "0-1-3"."""
     return "-".join(str(sample.index) for sample in samples)

@@ -42,6 +42,7 @@ class Compare {
     this.playing = false;
     this.looping = false;
     this.rest = 0; // the position while nothing plays
+    this.gone = new AbortController();
     const elements = [...root.querySelectorAll("[data-track]")];
     const longest = Math.max(...elements.map((element) => Number(element.dataset.duration)));
     this.tracks = elements.map((element) => new Track(element, longest));
@@ -65,7 +66,7 @@ class Compare {
     }
     document.addEventListener("play", (event) => {
       if (this.playing && !this.root.contains(event.target)) this.pause();
-    }, { capture: true });
+    }, { capture: true, signal: this.gone.signal });
   }
 
   get position() {
@@ -185,6 +186,7 @@ class Compare {
   }
 
   destroy() {
+    this.gone.abort();
     clearInterval(this.timer);
     this.playing = false;
     this.deck.close();

@@ -85,6 +85,7 @@ document.addEventListener("htmx:afterSettle", () => {
   save();
 });
 window.addEventListener("pagehide", save);
+document.addEventListener("page-left", save);
 
 document.addEventListener("click", (event) => {
   const form = event.target.closest("[data-start-afresh]")?.closest("[data-create-form]");

@@ -54,5 +54,4 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-const errors = document.querySelector("[data-form-errors]");
-if (errors) errors.focus();
+document.querySelector("[data-form-errors]")?.focus(); // on a page that was loaded as a whole; navigate.js has the others

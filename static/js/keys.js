@@ -25,7 +25,7 @@ document.addEventListener("keydown", (event) => {
     if (link) {
       event.preventDefault();
       event.stopImmediatePropagation();
-      location.assign(link.href);
+      link.click();
     }
     return;
   }

@@ -1,183 +1,128 @@
-// Players of templates/generation/_player.html. Each wraps a real <audio>; the waveform comes from stored peaks.
-// Players inside one [data-playlist] (else the page) follow one another, and only one sounds at a time.
+// Clips in rows (templates/generation/_player.html): remote controls of the player bar, each with its waveform from stored
+// peaks. Rows inside one [data-playlist] (else the page) are the queue of the one that is played.
 
 import { isTyping } from "./keys.js";
+import { bar } from "./player-bar.js";
 import { clock, drawWaveform } from "./waveform.js";
+import { gettext, interpolate } from "./words.js";
 
-const HEARD_SECONDS = 1;
 const SEEK_SECONDS = 2;
-const players = new Map(); // root element -> Player
-let latest = null; // the player the space bar belongs to
+const rows = new Map(); // root element -> Row
 
 const heard = {
+  ids: new Set(),
   read() {
     try {
-      return new Set(JSON.parse(sessionStorage.getItem("heard") ?? "[]"));
-    } catch {
-      return new Set();
-    }
+      this.ids = new Set(JSON.parse(sessionStorage.getItem("heard") ?? "[]"));
+    } catch { /* storage is off: the count lasts for this page */ }
   },
   add(id) {
-    const ids = this.read().add(id);
+    if (this.ids.has(id)) return;
+    this.ids.add(id);
     try {
-      sessionStorage.setItem("heard", JSON.stringify([...ids].slice(-500)));
-    } catch { /* storage is off: the count lasts for this page */ }
-    return ids;
+      sessionStorage.setItem("heard", JSON.stringify([...this.ids].slice(-500)));
+    } catch { /* as above */ }
+    countPlayed();
   },
 };
-const heardIds = heard.read();
+heard.read();
 
-class Player {
+class Row {
   constructor(root) {
     this.root = root;
-    this.id = root.dataset.player;
-    this.audio = root.querySelector("audio");
     this.button = root.querySelector("[data-play]");
     this.wave = root.querySelector("[data-wave]");
     this.duration = Number(root.dataset.duration);
-    this.audio.controls = false;
-    root.querySelector("[data-total]").textContent = clock(this.duration);
+    this.from = 0; // where it will start, while it is not the bar's clip
     root.dataset.ready = "";
-    this.wireWave();
-    this.wireAudio();
-    this.button.addEventListener("click", () => this.toggle());
-    root.querySelector("[data-previous]").addEventListener("click", () => this.step(-1));
-    root.querySelector("[data-next]").addEventListener("click", () => this.step(1));
+    this.wire();
+    this.showState();
+    this.showTime();
     near.observe(root);
   }
 
-  draw() {
-    if (this.drawing || !this.root.isConnected) return;
-    this.drawing = drawWaveform(this.wave, {
-      media: this.audio,
-      peaks: JSON.parse(this.root.dataset.peaks || "[]"),
-      duration: this.duration,
-    });
-    this.drawing.surfer.on("interaction", (seconds) => {
-      latest = this;
-      this.showTime(seconds);
-    });
+  get id() {
+    return this.root.dataset.player;
   }
 
-  wireWave() {
+  get clip() {
+    const { title, href: url, src, peaks } = this.root.dataset;
+    return { id: this.id, title, url, src, duration: this.duration, peaks: JSON.parse(peaks || "[]") };
+  }
+
+  get isCurrent() {
+    return bar?.clip?.id === this.id;
+  }
+
+  get time() {
+    return this.isCurrent ? bar.time : this.from;
+  }
+
+  wire() {
+    this.button.addEventListener("click", () => this.toggle());
     this.wave.tabIndex = 0;
     this.wave.setAttribute("role", "slider");
-    this.wave.setAttribute("aria-label", `Position in ${this.root.dataset.title}`);
+    this.wave.setAttribute("aria-label", interpolate(gettext("Position in %(title)s"), this.root.dataset));
     this.wave.setAttribute("aria-valuemin", "0");
     this.wave.setAttribute("aria-valuemax", this.duration.toFixed(1));
     this.wave.addEventListener("keydown", (event) => {
       const to = { ArrowLeft: this.time - SEEK_SECONDS, ArrowRight: this.time + SEEK_SECONDS, Home: 0, End: this.duration }[event.key];
       if (to === undefined) return;
       event.preventDefault();
-      latest = this;
       this.seek(to);
     });
+  }
+
+  draw() {
+    if (this.drawing || !this.root.isConnected) return;
+    this.drawing = drawWaveform(this.wave, { peaks: JSON.parse(this.root.dataset.peaks || "[]"), duration: this.duration });
+    this.drawing.surfer.on("interaction", (seconds) => this.seek(seconds));
     this.showTime();
   }
 
-  wireAudio() {
-    const { audio } = this;
-    audio.addEventListener("play", () => {
-      this.pauseOthers(); // media keys come this way alone
-      latest = this;
-      this.showState();
-    });
-    audio.addEventListener("pause", () => this.showState());
-    audio.addEventListener("timeupdate", () => {
-      this.count();
-      this.showTime();
-    });
-    audio.addEventListener("seeked", () => this.showTime());
-    audio.addEventListener("ended", () => {
-      this.markHeard();
-      this.neighbour(1)?.play(0);
-    });
-    audio.addEventListener("playing", () => this.root.removeAttribute("data-failed"));
-    audio.addEventListener("error", () => {
-      this.root.dataset.failed = "";
-      this.button.title = "The audio could not be loaded. Press to try again.";
-      this.showState();
-    });
-  }
-
-  get time() {
-    return this.audio.currentTime;
+  /** Play it, with the rows around it as the queue. */
+  play() {
+    const list = playlistOf(this.root);
+    bar?.load(list.map((row) => row.clip), list.indexOf(this), this.from);
+    bar?.play();
   }
 
   toggle() {
-    if (this.audio.paused) this.play();
-    else this.audio.pause();
-  }
-
-  async play(from) {
-    this.draw();
-    if (this.audio.error) this.audio.load();
-    if (from !== undefined) this.audio.currentTime = from;
-    else if (this.audio.ended) this.audio.currentTime = 0;
-    this.button.title = "";
-    this.pauseOthers();
-    try {
-      await this.audio.play();
-    } catch { /* the error event, or a pause that came first, tells the rest */ }
-  }
-
-  pauseOthers() {
-    for (const other of document.querySelectorAll("audio")) {
-      if (other !== this.audio && !other.paused) other.pause();
-    }
+    if (this.isCurrent) bar.toggle();
+    else this.play();
   }
 
   seek(seconds) {
     const to = Math.min(Math.max(0, seconds), Math.max(0, this.duration - 0.05));
-    this.draw();
-    this.drawing.surfer.setTime(to);
-    this.showTime(to);
-  }
-
-  step(by) {
-    const other = this.neighbour(by);
-    if (!other) return;
-    other.play(0);
-    other.root.scrollIntoView({ block: "nearest" });
-    other.button.focus({ preventScroll: true });
-  }
-
-  neighbour(by) {
-    const list = playlistOf(this.root);
-    return list[list.indexOf(this) + by];
-  }
-
-  count() {
-    const { played } = this.audio;
-    let seconds = 0;
-    for (let index = 0; index < played.length; index += 1) seconds += played.end(index) - played.start(index);
-    if (seconds >= Math.min(HEARD_SECONDS, this.duration)) this.markHeard();
-  }
-
-  markHeard() {
-    if (heardIds.has(this.id)) return;
-    heardIds.add(this.id);
-    heard.add(this.id);
-    countPlayed();
+    if (this.isCurrent) bar.seek(to);
+    else this.from = to;
+    this.showTime();
   }
 
   showState() {
-    const playing = !this.audio.paused;
+    const { isCurrent } = this;
+    const playing = isCurrent && bar.isPlaying;
+    if (!isCurrent && this.wasCurrent) this.from = 0;
+    this.wasCurrent = isCurrent;
+    this.root.toggleAttribute("data-current", isCurrent);
     this.root.toggleAttribute("data-playing", playing);
-    this.button.setAttribute("aria-label", `${playing ? "Pause" : "Play"} ${this.root.dataset.title}`);
+    this.root.toggleAttribute("data-failed", isCurrent && bar.failed);
+    const words = playing ? gettext("Pause %(title)s") : gettext("Play %(title)s");
+    this.button.setAttribute("aria-label", interpolate(words, this.root.dataset));
   }
 
-  showTime(seconds = this.audio.currentTime) {
+  showTime() {
+    const seconds = this.time;
+    this.drawing?.surfer.setTime(seconds);
     this.root.querySelector("[data-time]").textContent = clock(seconds);
     this.wave.setAttribute("aria-valuenow", seconds.toFixed(1));
-    this.wave.setAttribute("aria-valuetext", `${clock(seconds)} of ${clock(this.duration)}`);
+    const words = interpolate(gettext("%(time)s of %(total)s"), { time: clock(seconds), total: clock(this.duration) });
+    this.wave.setAttribute("aria-valuetext", words);
   }
 
   destroy() {
     near.unobserve(this.root);
-    this.audio.pause();
     this.drawing?.destroy();
-    if (latest === this) latest = null;
   }
 }
 
@@ -186,7 +131,7 @@ const near = new IntersectionObserver(
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
       near.unobserve(entry.target);
-      players.get(entry.target)?.draw();
+      rows.get(entry.target)?.draw();
     }
   },
   { rootMargin: "400px" },
@@ -198,49 +143,69 @@ function scopeOf(root) {
 
 function playlistOf(root) {
   const scope = scopeOf(root);
-  return [...scope.querySelectorAll("[data-player]")].filter((other) => scopeOf(other) === scope).map((other) => players.get(other));
+  return [...scope.querySelectorAll("[data-player]")].filter((other) => scopeOf(other) === scope).map((other) => rows.get(other));
 }
 
 function countPlayed() {
   for (const output of document.querySelectorAll("[data-played]")) {
     const list = playlistOf(output);
-    const played = list.filter((player) => heardIds.has(player.id)).length;
-    output.textContent = list.length ? `${played} of ${list.length} played` : "";
+    const played = list.filter((row) => heard.ids.has(row.id)).length;
+    const words = interpolate(gettext("%(played)s of %(count)s played"), { played, count: list.length });
+    output.textContent = list.length ? words : "";
   }
 }
 
-/** Take up players that appeared and let go of those that left; safe to call at any time. */
-export function refreshPlayers() {
-  for (const [root, player] of players) {
+/** The first row of the bar's clip: what comes and goes around it changes the queue. */
+const currentRow = () => [...rows.values()].find((row) => row.isCurrent);
+
+/** Take up rows that appeared and let go of those that left; safe to call at any time. */
+function refresh() {
+  for (const [root, row] of rows) {
     if (root.isConnected) continue;
-    players.delete(root);
-    player.destroy();
+    rows.delete(root);
+    row.destroy();
   }
   for (const root of document.querySelectorAll("[data-player]")) {
-    if (!players.has(root)) players.set(root, new Player(root));
+    if (!rows.has(root)) rows.set(root, new Row(root));
   }
-  for (const root of players.keys()) {
-    const list = playlistOf(root);
-    const at = list.findIndex((player) => player.root === root);
-    root.querySelector("[data-skip]").hidden = list.length < 2;
-    root.querySelector("[data-previous]").disabled = at <= 0;
-    root.querySelector("[data-next]").disabled = at === list.length - 1;
-  }
+  const current = currentRow();
+  const list = current ? playlistOf(current.root) : [];
+  if (list.length >= (bar?.queue.length ?? 0)) bar?.follow(list.map((row) => row.clip));
   countPlayed();
 }
 
+document.addEventListener("player-state", () => {
+  for (const row of rows.values()) row.showState();
+});
+document.addEventListener("player-time", () => {
+  for (const row of rows.values()) if (row.isCurrent) row.showTime();
+});
+document.addEventListener("player-heard", () => heard.add(bar.clip.id));
+
+// The space bar means the clip under the focus, else the bar's, else the first of the page.
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
-  if (document.querySelector("dialog[open], [data-compare]") || players.size === 0) return;
-  const player = players.get(event.target.closest?.("[data-player]")) ?? latest ?? players.values().next().value;
-  const onControl = event.target.closest?.("a, button, summary, input, [role=button]");
-  if (event.key === " " && !onControl) player.toggle();
-  else if (event.key === "n") player.step(1);
-  else if (event.key === "p") player.step(-1);
+  if (!bar || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+  if (document.querySelector("dialog[open], [data-compare], [data-silence]")) return;
+  const focused = rows.get(event.target.closest?.("[data-player]"));
+  const row = focused ?? (bar.clip ? null : rows.get(document.querySelector("[data-player]")));
+  if (event.key === " " && !event.target.closest?.("a, button, summary, input, [role=button]")) {
+    if (row) row.toggle();
+    else if (bar.clip) bar.toggle();
+    else return;
+  } else if (event.key === "n" && bar.clip) bar.step(1);
+  else if (event.key === "p" && bar.clip) bar.step(-1);
+  else if (event.key === "n" && row) row.play();
   else return;
   event.preventDefault();
+  currentRow()?.root.scrollIntoView({ block: "nearest" });
+});
+// "Play all" of a list.
+document.addEventListener("click", (event) => {
+  const scope = event.target.closest("[data-play-all]")?.closest("[data-playlist]");
+  const first = scope?.querySelector("[data-player]");
+  if (first) rows.get(first).play();
 });
 
-document.addEventListener("htmx:afterSettle", refreshPlayers);
-document.addEventListener("htmx:oobAfterSwap", refreshPlayers);
-refreshPlayers();
+document.addEventListener("htmx:afterSettle", refresh);
+document.addEventListener("htmx:oobAfterSwap", refresh);
+refresh();

@@ -6,6 +6,8 @@ import "./keys.js";
 import "./palette.js";
 import "./copy.js";
 import "./requests.js";
+import "./navigate.js";
+import "./twins.js";
 import "./player.js";
 import "./compare.js";
 import "./feedback.js";

@@ -29,4 +29,5 @@ window.addEventListener("storage", (event) => {
   announce();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announce);
+document.addEventListener("page-arrived", showChoice);
 showChoice();

@@ -4,10 +4,10 @@
 
 import { gettext, interpolate, ngettext } from "./words.js";
 
-const form = document.querySelector("[data-training-form]");
+let form = null; // the form of the page, and what came with it
+let presets = [];
+let bases = null;
 const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
-const presets = read("preset-values") ?? [];
-const bases = read("setting-bases");
 const settingOf = (name) => form.querySelector(`[data-setting="${CSS.escape(name)}"]`);
 const controls = (name) => [...form.querySelectorAll(`[name="${CSS.escape(name)}"]`)].filter((element) => element.tagName !== "BUTTON");
 
@@ -89,11 +89,23 @@ function followMethod() {
 const written = () => new URLSearchParams(new FormData(form)).toString();
 let leaving = false;
 let saved = null;
+let returning = false; // on the way back to the form, after "Back" was thought better of
 
-const isDirty = () => !leaving && ("dirty" in form.dataset || written() !== saved);
+const isDirty = () => form?.isConnected && !leaving && ("dirty" in form.dataset || written() !== saved);
+const mayLeave = () => !isDirty() || confirm(gettext("Leave this page? What was changed is not saved."));
 
 window.addEventListener("beforeunload", (event) => {
-  if (form && isDirty()) event.preventDefault();
+  if (isDirty()) event.preventDefault();
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.boosted && event.detail.elt !== form && !mayLeave()) event.preventDefault();
+});
+document.addEventListener("htmx:historyCacheMiss", (event) => {
+  if (returning || !mayLeave()) {
+    event.preventDefault();
+    returning = !returning;
+    if (returning) history.forward();
+  }
 });
 
 /* -- events -------------------------------------------------------------------------------------------------------- */
@@ -112,7 +124,8 @@ function usePreset(button) {
   refresh();
 }
 
-form?.addEventListener("click", (event) => {
+document.addEventListener("click", (event) => {
+  if (!form?.contains(event.target)) return;
   const preset = event.target.closest("[data-preset]");
   const reset = event.target.closest("[data-reset]");
   if (event.target.closest("[data-discard]")) leaving = true;
@@ -124,13 +137,29 @@ form?.addEventListener("click", (event) => {
     refresh();
     controls(reset.value)[0]?.focus();
   }
-});
-form?.addEventListener("input", refresh);
-form?.addEventListener("change", refresh);
-form?.addEventListener("submit", () => { leaving = true; });
+}, { capture: true });
+for (const name of ["input", "change"]) {
+  document.addEventListener(name, (event) => {
+    if (form?.contains(event.target)) refresh();
+  });
+}
+document.addEventListener("submit", (event) => {
+  if (event.target === form) leaving = true;
+}, { capture: true });
+document.addEventListener("htmx:afterRequest", (event) => { if (!event.detail.successful) leaving = false; });
 window.addEventListener("pageshow", (event) => { if (event.persisted) leaving = false; });
 
-if (form) {
+function takeUp() {
+  const found = document.querySelector("[data-training-form]");
+  if (found === form) return;
+  form = found;
+  if (!form) return;
+  presets = read("preset-values") ?? [];
+  bases = read("setting-bases");
+  leaving = false;
   saved = written();
   refresh();
 }
+
+document.addEventListener("htmx:afterSettle", takeUp);
+takeUp();

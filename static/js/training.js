@@ -39,10 +39,12 @@ document.addEventListener("htmx:afterSettle", countPicks);
 window.addEventListener("pageshow", countPicks);
 countPicks();
 
+// In the capture phase: on its way down the form would be sent.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (!button?.matches("[data-asks]")) return;
   event.preventDefault();
+  event.stopPropagation();
   const link = document.createElement("a"); // dialogs.js opens the question behind such a link
   link.href = `${button.formAction.split("?")[0]}?${new URLSearchParams(new FormData(event.target))}`;
   link.dataset.dialogLink = "";
@@ -50,4 +52,4 @@ document.addEventListener("submit", (event) => {
   event.target.append(link);
   link.click();
   link.remove();
-});
+}, { capture: true });

@@ -320,4 +320,5 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("htmx:afterSettle", refresh);
 addEventListener("pagehide", () => trial?.report());
+document.addEventListener("page-left", () => trial?.pause());
 refresh();

@@ -16,7 +16,7 @@ function colours(container) {
   return { waveColor: style.color, progressColor: style.caretColor, cursorColor: style.caretColor };
 }
 
-/** Draw `peaks` (floats, -1..1) of `duration` seconds in `container`; clicks and drags seek `media`. */
+/** Draw `peaks` (floats, -1..1) of `duration` seconds in `container`; clicks and drags seek `media`, where there is one. */
 export function drawWaveform(container, { media, peaks, duration }) {
   container.replaceChildren(); // a fragment may bring an old drawing along
   const surfer = WaveSurfer.create({

@@ -15,8 +15,8 @@ from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SECONDS = 5.0
-TIMES = "() => [...document.querySelectorAll('audio')].map(audio => audio.currentTime)"
-PLAYING = "() => [...document.querySelectorAll('audio')].map(audio => !audio.paused)"
+BAR = "#player-bar > audio"
+TIMES = "() => [...document.querySelectorAll('[data-track] > audio')].map(audio => audio.currentTime)"
 FETCHED = "() => performance.getEntriesByType('resource').filter(e => e.name.includes('/stream/')).length"
 
 
@@ -34,6 +34,19 @@ def tab(samples: list[AudioSample], user: Any, live_server: Any, chromium: Any) 
         yield page
 
 
+def sounds_beyond(tab: Any, seconds: float) -> None:
+    tab.wait_for_function(
+        f"() => {{ const a = document.querySelector('{BAR}'); return !a.paused && a.currentTime > {seconds} }}"
+    )
+
+
+def current(tab: Any) -> int:
+    """Which row plays; -1 for none."""
+    return tab.evaluate(
+        "() => [...document.querySelectorAll('[data-player]')].findIndex(row => row.hasAttribute('data-playing'))"
+    )
+
+
 def test_players_draw_play_seek_and_follow_one_another(tab: Any):
     tab.goto(reverse("library"))
     players = tab.locator("[data-player]")
@@ -43,29 +56,33 @@ def test_players_draw_play_seek_and_follow_one_another(tab: Any):
     )
     assert players.count() == 3
     assert tab.evaluate(FETCHED) == 0, "audio was fetched before anybody pressed play"
+    assert not tab.locator("#player-bar").is_visible(), "an empty bar takes no room"
     assert players.first.locator("[data-time]").inner_text() == "0:00"
     assert players.first.locator("[data-total]").inner_text() == "0:05"
 
     players.first.locator("[data-play]").click()
-    tab.wait_for_function(f"() => ({TIMES})()[0] > 1.2")
+    sounds_beyond(tab, 1.2)
     tab.get_by_text("1 of 3 played").first.wait_for()
+    assert tab.locator("[data-bar-title]").inner_text() == players.first.get_attribute("data-title")
 
     players.nth(1).locator("[data-play]").click()
-    tab.wait_for_function(f"() => ({PLAYING})()[1]")
-    assert tab.evaluate(PLAYING) == [False, True, False], "only one plays at a time"
+    tab.locator("[data-player][data-playing]").wait_for()
+    assert current(tab) == 1, "only one plays at a time"
 
     wave = players.nth(1).locator("[data-wave]")
     wave.press("End")
-    tab.wait_for_function(f"() => ({PLAYING})()[2]")
-    players.nth(2).locator("[data-previous]").click()
-    tab.wait_for_function(f"() => ({PLAYING})()[1]")
+    tab.locator("[data-player][data-playing]").nth(0).wait_for()
+    tab.wait_for_function("() => document.querySelectorAll('[data-player]')[2].hasAttribute('data-playing')")
+    tab.locator("[data-bar-previous]").click()
+    tab.wait_for_function("() => document.querySelectorAll('[data-player]')[1].hasAttribute('data-playing')")
     tab.locator("h1").click()
     tab.keyboard.press("Space")
-    assert not any(tab.evaluate(PLAYING))
+    assert current(tab) == -1
     wave.press("Home")
     wave.press("ArrowRight")
-    assert tab.evaluate(TIMES)[1] == pytest.approx(2.0, abs=0.05)
+    assert tab.locator(BAR).evaluate("audio => audio.currentTime") == pytest.approx(2.0, abs=0.05)
     assert wave.get_attribute("aria-valuetext") == "0:02 of 0:05"
+    assert tab.locator("[data-bar-wave]").get_attribute("aria-valuetext") == "0:02 of 0:05"
 
 
 def test_a_seek_before_the_first_play_is_kept(tab: Any):
@@ -77,7 +94,7 @@ def test_a_seek_before_the_first_play_is_kept(tab: Any):
     assert tab.evaluate(FETCHED) == 0
     assert tab.locator("[data-time]").first.inner_text() == "0:02"
     tab.locator("[data-play]").first.click()
-    tab.wait_for_function(f"() => ({TIMES})()[0] > 2.6")
+    sounds_beyond(tab, 2.6)
 
 
 def test_a_swapped_fragment_gets_one_player_of_its_own(tab: Any):
@@ -90,7 +107,7 @@ def test_a_swapped_fragment_gets_one_player_of_its_own(tab: Any):
     tab.wait_for_timeout(400)
     assert tab.locator("[data-wave]").first.evaluate("wave => wave.children.length") == 1
     tab.locator("[data-play]").first.click()
-    tab.wait_for_function(f"() => ({TIMES})()[0] > 0.3")
+    sounds_beyond(tab, 0.3)
 
 
 def test_switching_keeps_the_position(tab: Any, samples: list[AudioSample]):

@@ -37,6 +37,12 @@ def sample_detail(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     return _page(request, _sample(request, sample_id))
 
 
+@require_safe
+def in_player(request: StudioRequest, sample_id: UUID) -> HttpResponse:
+    """What the player bar shows of the reader's own about the clip it plays."""
+    return render(request, "generation/_in_player.html", {"sample": _sample(request, sample_id)})
+
+
 @require_POST
 def extend(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Continue the sample as a new job."""

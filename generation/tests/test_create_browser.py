@@ -125,7 +125,7 @@ def test_a_preview_that_arrives_after_a_template_was_chosen_is_dropped(tab: Any,
     PromptTemplateFactory(owner=user, name="Smoky bar")
     tab.reload()
     late = []
-    tab.route("**" + reverse("prompt-preview"), late.append, times=1)
+    tab.route("**" + reverse("prompt-preview"), lambda route: late.append(route), times=1)
     tab.locator(TEXT).fill("asked before")
     tab.wait_for_timeout(400)
     tab.locator("#template-drawer > summary").click()

@@ -273,10 +273,11 @@ class PlayerBar {
   }
 
   count() {
+    if (!this.clip) return;
     const { played } = this.audio;
     let seconds = 0;
     for (let index = 0; index < played.length; index += 1) seconds += played.end(index) - played.start(index);
-    if (seconds >= Math.min(HEARD_SECONDS, this.clip?.duration ?? Infinity)) tell("player-heard");
+    if (seconds >= Math.min(HEARD_SECONDS, this.clip.duration)) tell("player-heard");
   }
 
   // -- what it shows --------------------------------------------------------------------------------------------------

@@ -17,10 +17,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
-// An answer for a place that has left the page meanwhile (another answer replaced it) has nowhere to go.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (!event.detail.target.isConnected) event.detail.shouldSwap = false;
-});
+// An answer for a place that has left the page meanwhile (another answer replaced it) has nowhere to go. What happens to such
+// a place reaches no document, so it listens itself.
+function dropWhenGone({ target, detail }) {
+  if (!target.isConnected) detail.shouldSwap = false;
+}
+document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target.addEventListener("htmx:beforeSwap", dropWhenGone));
 
 // Filters that are left empty stay out of the address.
 document.addEventListener("htmx:configRequest", (event) => {

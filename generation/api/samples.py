@@ -19,7 +19,7 @@ from generation import services
 from generation.api import sound
 from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, once
 from generation.api.filters import AudioFilter
-from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
+from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, SampleChangeSerializer, VarySerializer
 from generation.exceptions import StorageUnavailable
 from generation.listening.comparison import samples_to_compare
 from generation.models import AudioSample
@@ -41,7 +41,7 @@ FILE_ACTIONS = ("stream", "download", "codes")
     retrieve=extend_schema(summary="Read a sample"),
 )
 class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
-    """Finished clips that are not deleted. Everyone reads; the person who made one, or a curator, deletes it."""
+    """Finished clips that are not deleted. Everyone reads; who made one, or a curator, names and deletes it."""
 
     queryset = AudioSample.objects.all()
     serializer_class = AudioSampleSerializer
@@ -58,6 +58,19 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         # Files are what they are: a player that accepts audio alone is served too.
         return super().perform_content_negotiation(request, force=force or self.action in FILE_ACTIONS)
+
+    @extend_schema(
+        summary="Give a sample a title",
+        description="The person who made it, or a curator.",
+        request=SampleChangeSerializer,
+        responses={200: AudioSampleSerializer},
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        body = SampleChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        sample = self.get_object()
+        services.rename_sample(sample=sample, actor=request.user, title=body.validated_data["title"])
+        return Response(self.get_serializer(sample).data)
 
     @extend_schema(
         summary="Delete a sample",

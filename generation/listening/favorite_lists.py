@@ -27,7 +27,7 @@ def favorites_of(user: User, kind: str = "all") -> QuerySet[Favorite]:
 
     What is deleted or withheld is left out.
     """
-    related = ("prompt", "sample__job__prompt", "sample__job__base_model")
+    related = ("prompt", "sample__job__prompt", "sample__job__base_model", "sample__job__adapter")
     return Favorite.objects.filter(_SHOWN, user=user, **_KINDS[kind]).select_related(*related)
 
 

@@ -73,7 +73,13 @@ def kilohertz(hertz: int) -> str:
 @register.filter
 def take(sample: AudioSample) -> str:
     """What a clip is called below the words of its prompt: its title, or "Take A"."""
-    return sample.title or gettext("Take %(letter)s") % {"letter": sample.label}
+    return sample.title or take_letter(sample)
+
+
+@register.filter
+def take_letter(sample: AudioSample) -> str:
+    """ "Take A", by its place in its job."""
+    return gettext("Take %(letter)s") % {"letter": sample.label}
 
 
 @register.filter

@@ -1,8 +1,8 @@
 // What an address names may lie in a closed fold: the fold opens, and what it is for comes into sight.
 
 function reveal(hash) {
-  const named = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
-  const fold = named && named.closest("details:not([open])");
+  const named = document.getElementById(hash.slice(1));
+  const fold = named?.closest("details:not([open])");
   if (!fold) return;
   fold.open = true;
   named.scrollIntoView({ block: "start" });

@@ -22,6 +22,7 @@ from generation.api.filters import AudioFilter
 from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, SampleChangeSerializer, VarySerializer
 from generation.exceptions import StorageUnavailable
 from generation.listening.comparison import samples_to_compare
+from generation.listening.favorite_lists import mark_hearts
 from generation.models import AudioSample
 from generation.sound.files import load_codes_bytes
 from text2song.api.lookups import UUIDLookup
@@ -152,9 +153,7 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     @action(detail=False, **READING)
     def compare(self, request: Request) -> Response:
         samples = samples_to_compare(_ids(",".join(request.query_params.getlist("ids"))), one_prompt=False)
-        hearts = set(request.user.favorites.filter(sample__in=samples).values_list("sample_id", flat=True))
-        for sample in samples:
-            sample.is_favorite = sample.pk in hearts
+        mark_hearts(request.user, samples)
         return Response(self.get_serializer(samples, many=True).data)
 
     @extend_schema(

@@ -31,9 +31,7 @@ def test_the_sample_page_holds_a_group_of_radio_buttons_for_each_criterion(page,
         assert f'action="{address("sample-rate", sample, criterion.slug)}"' in html
         assert criterion.question.replace("'", "&#x27;") in html
     stars = re.findall(r'<input\s+type="radio" name="score"', html)
-    assert len(stars) == 5 * (1 + Criterion.objects.filter(is_active=True).count()), (
-        "the first one above, in words, too"
-    )
+    assert len(stars) == 5 * (1 + Criterion.objects.filter(is_active=True).count()), "the first above, too"
     assert html.count("<legend") > Criterion.objects.filter(is_active=True).count()
 
 

@@ -57,7 +57,7 @@ def test_players_draw_play_seek_and_follow_one_another(tab: Any):
     wave = players.nth(1).locator("[data-wave]")
     wave.press("End")
     tab.wait_for_function(f"() => ({PLAYING})()[2]")
-    players.nth(2).locator("[data-previous]").click()
+    tab.keyboard.press("p")
     tab.wait_for_function(f"() => ({PLAYING})()[1]")
     tab.locator("h1").click()
     tab.keyboard.press("Space")

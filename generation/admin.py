@@ -262,6 +262,7 @@ class AudioSampleAdmin(ReadOnlyAdmin):
     list_display = (
         "short_id",
         "label",
+        "title",
         "prompt",
         "listen",
         "duration",
@@ -278,12 +279,15 @@ class AudioSampleAdmin(ReadOnlyAdmin):
         ("deleted_at", admin.EmptyFieldListFilter),
     )
     list_select_related = ("job__prompt", "job__base_model", "job__adapter")
-    search_fields = ("id", "job__id", "job__prompt__rendered_text", "sha256")
-    search_help_text = "Words of the prompt, the id of a sample or its job, or the beginning of one."
+    search_fields = ("id", "title", "job__id", "job__prompt__rendered_text", "sha256")
+    search_help_text = "Words of the title or the prompt, the id of a sample or its job, or the beginning of one."
     date_hierarchy = "created_at"
     actions = ("keep_samples", "delete_samples")
     fieldsets = (
-        (None, {"fields": ("id", "job", "label", "listen", "seed", "set_aside_at", "deleted_at", "created_at")}),
+        (
+            None,
+            {"fields": ("id", "job", "label", "title", "listen", "seed", "set_aside_at", "deleted_at", "created_at")},
+        ),
         ("Read", {"fields": ("rendered_text", "lost")}),
         ("Measured", {"fields": ("duration", "sample_rate", "channels", "loudness_lufs", "true_peak_db", "gain_db")}),
         ("Made with", {"fields": ("base_model", "base_revision", "adapter", "adapter_sha256")}),

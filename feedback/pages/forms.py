@@ -26,7 +26,7 @@ FEW = 3
 
 
 class RatingForm(forms.Form):
-    """One criterion as a group of five radio buttons."""
+    """One criterion as a group of five radio buttons; at a `place`, in the row of a clip or beside its player."""
 
     score = forms.TypedChoiceField(
         choices=SCORES,
@@ -38,8 +38,8 @@ class RatingForm(forms.Form):
         },
     )
 
-    def __init__(self, *args: Any, sample: AudioSample, criterion: Criterion, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id=f"rate-{sample.pk}-{criterion.slug}-%s", **kwargs)
+    def __init__(self, *args: Any, sample: AudioSample, criterion: Criterion, place: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, auto_id=f"{place or 'rate'}-{sample.pk}-{criterion.slug}-%s", **kwargs)
         self.criterion = criterion
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import OuterRef
+from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -16,14 +17,16 @@ from django.utils.translation import gettext as _
 from adapters.models import Adapter
 from feedback.judgements.performance import performance
 from feedback.judgements.summaries import summaries_of_jobs, summaries_of_prompts, summaries_of_samples
-from feedback.models import ArmJob, ListeningTest
+from feedback.models import ArmJob, Criterion, ListeningTest, Rating
 from feedback.pages.comparing import Comparison, comparison_context
+from feedback.pages.forms import RatingForm
 from feedback.pages.panel import Panel, panel_context
 from feedback.pages.side_by_side import side_by_side
 from generation.models import AudioSample, GenerationJob
 from generation.pages.job_groups import Kind, Purpose, register
 from prompts.models import Prompt
 from text2song.pages.requests import StudioRequest
+from text2song.pages.safe_redirect import here
 from text2song.pages.slots import RowSlot, Slot, fills
 
 # -- pages ---------------------------------------------------------------------------------------------------------
@@ -94,6 +97,27 @@ def in_sample_rows(request: StudioRequest, samples: Sequence[AudioSample]) -> di
     """A sample's feedback in a few words."""
     summaries = summaries_of_samples(reader=request.user, ids=[sample.pk for sample in samples])
     return {pk: render_to_string("feedback/_summary.html", {"summary": row}) for pk, row in summaries.items()}
+
+
+@fills(RowSlot.CLIP_RATING)
+def stars_in_rows(
+    request: StudioRequest, samples: Sequence[AudioSample], *, place: str = "row"
+) -> dict[UUID, SafeString]:
+    """The reader's own score on the first question, whoever else said what; nothing where no question is asked."""
+    criterion = Criterion.objects.filter(is_active=True).first()
+    if criterion is None or not samples:
+        return {}
+    mine = Rating.objects.filter(rater=request.user, criterion=criterion, sample__in=[one.pk for one in samples])
+    scores = dict(mine.values_list("sample_id", "score"))
+    given = {"place": place, "next": here(request), "csrf_token": get_token(request)}
+    forms = {
+        one: RatingForm(initial={"score": scores.get(one.pk)}, sample=one, criterion=criterion, place=place)
+        for one in samples
+    }
+    return {
+        one.pk: render_to_string("feedback/_clip_stars.html", {"sample": one, "form": form, **given})
+        for one, form in forms.items()
+    }
 
 
 @fills(RowSlot.JOB)

@@ -55,8 +55,8 @@ def tab(samples: list[AudioSample], user: Any, live_server: Any, chromium: Any) 
 
 def test_the_panel_by_keyboard_and_on_the_waveform(tab: Any, samples: list[AudioSample], user: Any):
     sample = samples[0]
-    tab.goto(reverse("sample-detail", args=[sample.pk]))
-    first = tab.locator(".rating-stars input").first
+    tab.goto(reverse("sample-detail", args=[sample.pk]) + "#feedback")
+    first = tab.locator(".feedback-panel .rating-stars input").first
     first.focus()
     tab.keyboard.press("Space")
     tab.keyboard.press("ArrowRight")

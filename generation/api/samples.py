@@ -19,9 +19,10 @@ from generation import services
 from generation.api import sound
 from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, once
 from generation.api.filters import AudioFilter
-from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
+from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, SampleChangeSerializer, VarySerializer
 from generation.exceptions import StorageUnavailable
 from generation.listening.comparison import samples_to_compare
+from generation.listening.favorite_lists import mark_hearts
 from generation.models import AudioSample
 from generation.sound.files import load_codes_bytes
 from text2song.api.lookups import UUIDLookup
@@ -41,7 +42,7 @@ FILE_ACTIONS = ("stream", "download", "codes")
     retrieve=extend_schema(summary="Read a sample"),
 )
 class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
-    """Finished clips that are not deleted. Everyone reads; the person who made one, or a curator, deletes it."""
+    """Finished clips that are not deleted. Everyone reads; who made one, or a curator, names and deletes it."""
 
     queryset = AudioSample.objects.all()
     serializer_class = AudioSampleSerializer
@@ -58,6 +59,19 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         # Files are what they are: a player that accepts audio alone is served too.
         return super().perform_content_negotiation(request, force=force or self.action in FILE_ACTIONS)
+
+    @extend_schema(
+        summary="Give a sample a title",
+        description="The person who made it, or a curator.",
+        request=SampleChangeSerializer,
+        responses={200: AudioSampleSerializer},
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        body = SampleChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        sample = self.get_object()
+        services.rename_sample(sample=sample, actor=request.user, title=body.validated_data["title"])
+        return Response(self.get_serializer(sample).data)
 
     @extend_schema(
         summary="Delete a sample",
@@ -139,9 +153,7 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     @action(detail=False, **READING)
     def compare(self, request: Request) -> Response:
         samples = samples_to_compare(_ids(",".join(request.query_params.getlist("ids"))), one_prompt=False)
-        hearts = set(request.user.favorites.filter(sample__in=samples).values_list("sample_id", flat=True))
-        for sample in samples:
-            sample.is_favorite = sample.pk in hearts
+        mark_hearts(request.user, samples)
         return Response(self.get_serializer(samples, many=True).data)
 
     @extend_schema(

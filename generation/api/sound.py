@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from uuid import UUID
 
 import structlog
@@ -65,7 +66,7 @@ def download(request: HttpRequest, sample_id: UUID, file_format: str) -> HttpRes
     except StorageUnavailable as error:
         return _text(error.message, error.status)
     headers = {
-        "Content-Disposition": content_disposition_header(True, made.name),
+        "Content-Disposition": _to_keep(made.name),
         "Cache-Control": "private, no-store",
     }
     return HttpResponse(made.content, content_type=made.content_type, headers=headers)
@@ -90,6 +91,15 @@ def spectrogram(request: HttpRequest, sample_id: UUID) -> HttpResponse:
     except StorageUnavailable as error:
         return _text(error.message, error.status)
     return HttpResponse(picture, content_type="image/png", headers=headers)
+
+
+def _to_keep(name: str) -> str:
+    """The header that names a file: where it is not plain ASCII a plainer name comes first (RFC 6266, RFC 8187)."""
+    header = content_disposition_header(True, name)
+    if name.isascii():
+        return str(header)
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lstrip("-")
+    return str(header).replace("attachment;", f'attachment; filename="{plain}";', 1)
 
 
 def _text(message: str, status: int) -> HttpResponse:

@@ -46,7 +46,7 @@ def provenance(sample: AudioSample) -> dict[str, str]:
     """What the tags of a download say, each in one line: enough to find the sample, or to make it again."""
     job = sample.job
     tags = {
-        "title": f"{job.prompt} ({sample.label})",
+        "title": sample.title or f"{job.prompt} ({sample.label})",
         "artist": "Text2Song Studio",
         "created": sample.created_at.isoformat(timespec="seconds"),
         "prompt": job.prompt.rendered_text,
@@ -77,5 +77,5 @@ def _settings(sample: AudioSample) -> str:
 
 
 def _stem(sample: AudioSample) -> str:
-    words = slugify(sample.job.prompt.text, allow_unicode=True)[:NAME_LENGTH].strip("-")
+    words = slugify(sample.title or sample.job.prompt.text, allow_unicode=True)[:NAME_LENGTH].strip("-")
     return f"{words or 'sample'}-{sample.job.short_id}-{sample.label}"

@@ -14,6 +14,7 @@ from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
 from generation.listening.library import FURTHER_FILTERS
 from generation.models import AudioSample, BaseModel, Favorite
 from generation.models.jobs import MAX_SAMPLES
+from generation.services.samples import EXTENDED, VARIED, usual_beginning, usual_extension
 from prompts.wording.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
 
 _INSTRUMENT_CHOICES = [
@@ -113,13 +114,15 @@ class ExtendForm(forms.Form):
     """How much to add to a clip, and in how many versions."""
 
     seconds = forms.IntegerField(label=gettext_lazy("Add seconds"), min_value=1)
-    num_samples = forms.IntegerField(label=gettext_lazy("Versions"), min_value=1, max_value=MAX_SAMPLES, initial=2)
+    num_samples = forms.IntegerField(
+        label=gettext_lazy("Versions"), min_value=1, max_value=MAX_SAMPLES, initial=EXTENDED
+    )
 
     def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="extend_%s", **kwargs)
         self.most = max(0, LONG_FORM_MAX_SECONDS - round(sample.duration))
         field = self.fields["seconds"]
-        field.initial = min(self.most, max(1, round(sample.duration)))
+        field.initial = usual_extension(sample)
         field.widget.attrs["max"] = self.most
         field.help_text = gettext("1 to %(most)s more seconds; the new clips begin with this one.") % {
             "most": self.most
@@ -130,13 +133,15 @@ class VaryForm(forms.Form):
     """How much of a clip's beginning its relatives keep, and how many there shall be."""
 
     keep_seconds = forms.FloatField(label=gettext_lazy("Keep the first seconds"), min_value=0.1)
-    num_samples = forms.IntegerField(label=gettext_lazy("Variations"), min_value=1, max_value=MAX_SAMPLES, initial=3)
+    num_samples = forms.IntegerField(
+        label=gettext_lazy("Variations"), min_value=1, max_value=MAX_SAMPLES, initial=VARIED
+    )
 
     def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="vary_%s", **kwargs)
         self.most = max(0.0, sample.duration - 0.5)
         field = self.fields["keep_seconds"]
-        field.initial = round(max(0.1, min(2.0, sample.duration / 4)), 1)
+        field.initial = usual_beginning(sample)
         field.widget.attrs |= {"max": f"{self.most:.1f}", "step": "0.1"}
         field.help_text = gettext("0.1 to %(most)s s stay as they are; from there each goes its own way.") % {
             "most": f"{self.most:.1f}"

@@ -30,7 +30,7 @@ def heart_of_prompt(request: StudioRequest, *, prompt: Prompt) -> SafeString:
 @fills(Slot.PROMPT_PAGE)
 def on_prompt(request: StudioRequest, *, prompt: Prompt) -> SafeString:
     """Every sample made from it, the newest job first; those set aside behind the others."""
-    jobs = list(GenerationJob.objects.visible().filter(prompt=prompt).with_samples())
+    jobs = list(GenerationJob.objects.visible().filter(prompt=prompt).with_samples_for(request.user))
     samples = [sample for job in jobs for sample in job.visible_samples]
     everything = [*samples, *(sample for job in jobs for sample in job.set_aside_samples)]
     context = {"prompt": prompt, "jobs": jobs, "samples": samples, "everything": everything}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
 from django.utils.translation import gettext
 
+from generation.listening.comparison import FEWEST, MOST
+from generation.listening.downloads import DOWNLOAD_FORMATS
 from generation.models import AudioSample, GenerationJob
+from generation.services.samples import VARIED, usual_extension
 
 register = template.Library()
 
@@ -72,3 +76,53 @@ def set_aside_days() -> int:
 def kilohertz(hertz: int) -> str:
     """A sample rate: "32 kHz", "44.1 kHz"."""
     return f"{f'{hertz / 1000:.1f}'.removesuffix('.0')} kHz"
+
+
+# -- a clip's row ----------------------------------------------------------------------------------------------------
+
+
+@register.filter
+def take(sample: AudioSample) -> str:
+    """What a clip is called below the words of its prompt: its title, or "Take A"."""
+    return sample.title or take_letter(sample)
+
+
+@register.filter
+def take_letter(sample: AudioSample) -> str:
+    """ "Take A", by its place in its job."""
+    return gettext("Take %(letter)s") % {"letter": sample.label}
+
+
+@register.filter
+def seconds_more(sample: AudioSample) -> int:
+    """By how much one click makes a clip longer; 0 where it is as long as clips can be."""
+    return usual_extension(sample)
+
+
+@register.simple_tag
+def usual_variations() -> int:
+    """How many variations one click makes."""
+    return VARIED
+
+
+@register.simple_tag
+def download_formats() -> Sequence[str]:
+    """What a clip is downloaded as."""
+    return DOWNLOAD_FORMATS
+
+
+@register.filter
+def compared_with(sample: AudioSample, beside: Sequence[AudioSample] | None) -> str:
+    """The query of the comparison of a clip with those beside it; with the clip alone where those are too many."""
+    samples = as_made(beside or [])
+    if sample not in samples or not FEWEST <= len(samples) <= MOST:
+        samples = [sample]
+    return urlencode([("ids", str(one.pk)) for one in samples])
+
+
+@register.filter
+def how_made(job: GenerationJob) -> str:
+    """How the takes of a job came from what stands above them in a family."""
+    if job.kind == GenerationJob.Kind.EXTENSION:
+        return gettext("extended")
+    return gettext("varied") if job.kind == GenerationJob.Kind.VARIATION else gettext("made from it")

@@ -18,9 +18,23 @@ from generation.services.deletion import delete_samples, remove_with
 from generation.services.music import make_music
 from text2song.exceptions import Refused
 
+EXTENDED, VARIED = 2, 3
+"""How many new clips there are where nobody says how many."""
+
+
+def usual_extension(sample: AudioSample) -> int:
+    """Seconds that are added where nobody says how many: as many as it has, as far as clips go; 0 for none."""
+    most = max(0, LONG_FORM_MAX_SECONDS - round(sample.duration))
+    return min(most, max(1, round(sample.duration)))
+
+
+def usual_beginning(sample: AudioSample) -> float:
+    """Seconds that relatives keep where nobody says how many: a quarter, at most two."""
+    return round(max(0.1, min(2.0, sample.duration / 4)), 1)
+
 
 def extend_sample(
-    *, sample: AudioSample, actor: User, seconds: int, num_samples: int = 2, **once: str
+    *, sample: AudioSample, actor: User, seconds: int, num_samples: int = EXTENDED, **once: str
 ) -> GenerationJob:
     """Continue a clip by `seconds`: every candidate begins with the whole of it.
 
@@ -47,7 +61,7 @@ def extend_sample(
 
 
 def vary_sample(
-    *, sample: AudioSample, actor: User, keep_seconds: float, num_samples: int = 3, **once: str
+    *, sample: AudioSample, actor: User, keep_seconds: float, num_samples: int = VARIED, **once: str
 ) -> GenerationJob:
     """Make relatives of a clip: each keeps its first `keep_seconds` and goes its own way from there.
 
@@ -93,7 +107,7 @@ def rename_sample(*, sample: AudioSample, actor: User, title: str) -> None:
     """Call a sample by `title` (up to 100 characters, in one line); without one it is called by its prompt."""
     words = gettext("Only the person who made a sample, or a curator, can rename it.")
     require_owner(sample.job.requested_by_id, actor, words)
-    sample.title = " ".join(title.split())
+    sample.title = " ".join("".join(sign if sign.isprintable() else " " for sign in title).split())
     sample.clean_fields(exclude=[f.name for f in sample._meta.fields if f.name != "title"])
     sample.save(update_fields=["title"])
 

@@ -84,11 +84,19 @@ def test_samples_of_two_prompts_are_refused_and_stay_chosen(page, prompt):
         assert f'value="{sample.pk}" checked' in response.text
 
 
-@pytest.mark.parametrize("count", [1, 11])
-def test_other_counts_are_refused_with_the_limits(page, prompt, count):
-    response = ask(page, *[sample.pk for sample in make_samples(prompt, count)])
+def test_too_many_are_refused_with_the_limits(page, prompt):
+    response = ask(page, *[sample.pk for sample in make_samples(prompt, 11)])
     assert response.status_code == 400
     assert "Compare 2 to 10 samples of one prompt" in response.text
+
+
+def test_one_alone_is_chosen_and_the_others_of_its_prompt_are_offered(page, prompt):
+    """The row of a clip leads here."""
+    one, other = make_samples(prompt, 2)
+    response = ask(page, one.pk)
+    assert response.status_code == 200 and 'role="alert"' not in response.text
+    assert f'value="{one.pk}" checked' in response.text and f'value="{other.pk}"' in response.text
+    assert '<details class="fold" open>' in response.text
 
 
 def test_the_same_sample_twice_is_one(page, prompt):

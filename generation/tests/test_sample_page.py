@@ -60,7 +60,7 @@ def test_everything_known_is_on_the_page(page, sample):
     response = show(page, sample)
     assert response.status_code == 200
     for words in (
-        "Sample C",
+        f"<h1>{escape(sample.name)}</h1>",
         escape(sample.rendered_text),
         "1.00 s",
         "8000 Hz",
@@ -279,8 +279,13 @@ class TestGoingOn:
         assert reverse("sample-detail", args=[sample.pk]) in show(page, child).text
         AudioSample.objects.filter(pk=sample.pk).update(deleted_at=timezone.now())
         response = show(page, child)
-        assert "a deleted sample" in response.text
+        assert "a deleted take" in response.text
         assert reverse("sample-detail", args=[sample.pk]) not in response.text
+
+    def test_what_is_refused_stands_in_an_open_fold(self, page, sample):
+        assert "<summary>Extend and vary</summary>" in show(page, sample).text
+        response = page.post(reverse("sample-vary", args=[sample.pk]), {"keep_seconds": "9", "num_samples": 2})
+        assert '<details class="fold" open><summary>Extend and vary</summary>' in response.text
 
     def test_they_are_not_sent_by_following_a_link(self, page, sample):
         assert page.get(reverse("sample-extend", args=[sample.pk])).status_code == 405

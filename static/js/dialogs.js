@@ -21,6 +21,8 @@ async function openQuestion(link) {
 
 document.addEventListener("click", (event) => {
   const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+  const chosen = event.target.closest(".clip-menu .menu-panel :is(a, button)");
+  if (chosen) leave(chosen.closest("details")); // it is done or leads away; the focus has a place to come back to
   const link = event.target.closest("a[data-dialog-link]");
   if (link && plain && shared()) {
     event.preventDefault();
@@ -40,6 +42,11 @@ document.addEventListener("click", (event) => {
   }
 });
 
+function leave(menu) {
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
+
 function outside(event) {
   const box = event.target.getBoundingClientRect();
   return event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
@@ -49,8 +56,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   document.activeElement?.closest(".tip")?.querySelector("button")?.blur();
   for (const menu of document.querySelectorAll("details[data-menu][open], details.nav-menu[open]")) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
+    leave(menu);
   }
 });
 

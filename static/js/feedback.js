@@ -166,6 +166,17 @@ function draw(event) {
   layer.addEventListener("pointercancel", stop, { once: true });
 }
 
+// -- one score, asked in several places --------------------------------------------------------------------------------
+
+/** What is chosen in one place is chosen in the others: the row of a clip, its page, the panel. */
+function scoreEverywhere(star) {
+  const { scores } = star.closest("[data-scores]").dataset;
+  for (const form of document.querySelectorAll(`[data-scores="${CSS.escape(scores)}"]`)) {
+    const same = form.querySelector(`[name=score][value="${CSS.escape(star.value)}"]`);
+    if (same) same.checked = true;
+  }
+}
+
 // -- wiring --------------------------------------------------------------------------------------------------------------
 
 function refresh() {
@@ -207,6 +218,9 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("pointerdown", (event) => {
   if (event.target.closest("[data-ranking] [data-row]")) drag(event);
   else draw(event);
+});
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-scores] [name=score]")) scoreEverywhere(event.target);
 });
 document.addEventListener("input", (event) => {
   if (event.target.closest("[data-span-form]")) showPart();

@@ -46,7 +46,7 @@ class Row {
   }
 
   get clip() {
-    const { title, href: url, src, peaks } = this.root.dataset;
+    const { name: title, href: url, src, peaks } = this.root.dataset;
     return { id: this.id, title, url, src, duration: this.duration, peaks: JSON.parse(peaks || "[]") };
   }
 

@@ -2,6 +2,7 @@
 import "./time-zone.js";
 import "./theme.js";
 import "./dialogs.js";
+import "./folds.js";
 import "./keys.js";
 import "./palette.js";
 import "./copy.js";

@@ -176,6 +176,7 @@ def _adapters() -> Station:
     )
 
 
-def newest_samples(limit: int = 3) -> list[AudioSample]:
-    """The samples finished last, newest first, with job, prompt and model."""
-    return list(AudioSample.objects.visible().kept().with_context().order_by("-created_at", "index")[:limit])
+def newest_samples(reader: User, limit: int = 3) -> list[AudioSample]:
+    """The samples finished last, newest first, with job, prompt, model and the reader's hearts."""
+    samples = AudioSample.objects.visible().kept().with_context().hearted_by(reader)
+    return list(samples.order_by("-created_at", "index")[:limit])

@@ -3,6 +3,8 @@
 {% slot "sample-page" sample=sample %}
 
 {% slot_rows "sample-row" samples as extras %} once, {{ extras|of:sample.pk }} in each row
+
+{% slot_row "clip-rating" sample place="page" %}
 """
 
 from __future__ import annotations
@@ -26,9 +28,15 @@ def slot(context: RequestContext, name: str, /, **given: Any) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def slot_rows(context: RequestContext, name: str, rows: Iterable[Any]) -> dict[Any, SafeString]:
+def slot_rows(context: RequestContext, name: str, rows: Iterable[Any], /, **given: Any) -> dict[Any, SafeString]:
     """The same for each row of a list, by its primary key. It costs a fixed number of queries, however many rows."""
-    return filled_rows(name, context["request"], rows)
+    return filled_rows(name, context["request"], rows, **given)
+
+
+@register.simple_tag(takes_context=True)
+def slot_row(context: RequestContext, name: str, row: Any, /, **given: Any) -> SafeString:
+    """The same where a row stands alone."""
+    return filled_rows(name, context["request"], [row], **given)[row.pk]
 
 
 @register.filter

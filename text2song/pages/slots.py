@@ -54,7 +54,8 @@ class Slot(StrEnum):
 
 
 class RowSlot(StrEnum):
-    """Places in each row of a list. A fill gets the request and all rows at once; it returns HTML by primary key.
+    """Places in each row of a list. A fill gets the request, all rows at once and, by name, what is told here; it
+    returns HTML by primary key.
 
     Its queries must not grow in number with the rows.
     """
@@ -67,6 +68,11 @@ class RowSlot(StrEnum):
     """In the table of adapters with usage: how many samples were made with it, where any were."""
     SAMPLE = "sample-row"
     """Among the figures of a sample, or below its player."""
+    CLIP_RATING = "clip-rating"
+    """In the row of a sample: how good the reader finds it, to be changed in place.
+
+    `place`: where it stands ("row", "bar", "page"), as a sample may stand in several places of one page.
+    """
     JOB = "job-row"
     """In the table of jobs: the last cell."""
 
@@ -94,10 +100,10 @@ def filled(name: str, request: StudioRequest, /, **given: Any) -> SafeString:
     return _joined(fill(request, **given) for fill in _in_order(Slot(name)))
 
 
-def filled_rows(name: str, request: StudioRequest, rows: Iterable[Any]) -> dict[Any, SafeString]:
+def filled_rows(name: str, request: StudioRequest, rows: Iterable[Any], /, **given: Any) -> dict[Any, SafeString]:
     """What stands in the place, for each row by its primary key. ValueError for a name that is not a `RowSlot`."""
     listed = list(rows)
-    parts: list[Mapping[Any, SafeString]] = [fill(request, listed) for fill in _in_order(RowSlot(name))]
+    parts: list[Mapping[Any, SafeString]] = [fill(request, listed, **given) for fill in _in_order(RowSlot(name))]
     return {row.pk: _joined(part[row.pk] for part in parts if row.pk in part) for row in listed}
 
 

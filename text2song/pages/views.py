@@ -26,7 +26,7 @@ from text2song.workforce import workforce_of
 def overview(request: StudioRequest) -> HttpResponse:
     """The loop with live counts, the next useful action, and the newest samples."""
     totals = loop.figures(request.user)
-    context = _loop_context(request, totals) | {"newest": loop.newest_samples(), "figures": totals}
+    context = _loop_context(request, totals) | {"newest": loop.newest_samples(request.user), "figures": totals}
     return render(request, "overview.html", context)
 
 

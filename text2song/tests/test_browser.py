@@ -96,7 +96,7 @@ def test_from_a_prompt_to_switching_candidates(tab: Any):
     players.first.locator("[data-play]").click()
     tab.wait_for_function(f"() => ({NOW})() > 0.7", timeout=15_000)
 
-    card.get_by_role("link", name="Compare").click()
+    card.get_by_role("link", name="Compare", exact=True).click()
     tab.wait_for_url("**/compare/**")
     tab.locator("[data-compare] [data-play]").click()
     tab.wait_for_function(f"() => ({NOW})() > 1.0", timeout=15_000)

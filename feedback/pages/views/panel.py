@@ -21,10 +21,11 @@ from feedback.pages.panel import Panel, panel_context
 from feedback.pages.turn_memory import TurnMemory
 from feedback.services import TagUse
 from generation.models import AudioSample
+from generation.pages.clips import place_of
 from text2song.exceptions import DomainError
 from text2song.pages.forms import add_refusal
 from text2song.pages.requests import StudioRequest
-from text2song.pages.safe_redirect import redirect_back
+from text2song.pages.safe_redirect import next_url, redirect_back
 
 
 @require_safe
@@ -36,11 +37,11 @@ def panel(request: StudioRequest, sample_id: UUID) -> HttpResponse:
 @require_POST
 def rate(request: StudioRequest, sample_id: UUID, slug: str) -> HttpResponse:
     """Score the sample on one criterion."""
-    sample = _sample(sample_id)
+    sample, place = _sample(sample_id), place_of(request)
     blank = Panel(sample, request.user).rating(slug)
     if blank is None:
         raise Http404
-    form = RatingForm(request.POST, sample=sample, criterion=blank.criterion)
+    form = RatingForm(request.POST, sample=sample, criterion=blank.criterion, place=place)
     return _save(
         request,
         sample,
@@ -48,6 +49,7 @@ def rate(request: StudioRequest, sample_id: UUID, slug: str) -> HttpResponse:
         template="feedback/_rating.html",
         form=form,
         store=lambda: _rate(request, sample, slug, form.cleaned_data["score"]),
+        place=place,
     )
 
 
@@ -115,10 +117,12 @@ def _save(
     form: forms.Form,
     store: Callable[[], object],
     refused_as: str = "",
+    place: str = "",
 ) -> HttpResponse:
     """Check the form and store it; answer HTMX with the control and the list, a browser with the page it came from.
 
-    `refused_as` names the form among those of its control, where it has several.
+    `refused_as` names the form among those of its control, where it has several. With a `place` the control stands in
+    the row of a clip or beside its player, and is answered as it stands there.
     """
     if form.is_valid():
         try:
@@ -143,7 +147,10 @@ def _save(
         "on_listen": _on_listen(request),
         "can_undo": memory.can_undo,
     }
-    return render(request, "feedback/_saved.html", context, status=400 if refused else 200)
+    if place:
+        context |= {"form": form, "place": place, "next": next_url(request, "library")}
+    answer = "feedback/_clip_rated.html" if place else "feedback/_saved.html"
+    return render(request, answer, context, status=400 if refused else 200)
 
 
 def _on_listen(request: StudioRequest) -> bool:

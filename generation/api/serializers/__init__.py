@@ -5,7 +5,12 @@ from generation.api.serializers.encoders import AddEncoderSerializer, EncoderSer
 from generation.api.serializers.favorites import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
 from generation.api.serializers.jobs import GenerateSerializer, JobSerializer, JobStatisticsSerializer
 from generation.api.serializers.prompts import PromptDetailSerializer
-from generation.api.serializers.samples import AudioSampleSerializer, ExtendSerializer, VarySerializer
+from generation.api.serializers.samples import (
+    AudioSampleSerializer,
+    ExtendSerializer,
+    SampleChangeSerializer,
+    VarySerializer,
+)
 
 __all__ = [
     "AddEncoderSerializer",
@@ -22,5 +27,6 @@ __all__ = [
     "JobStatisticsSerializer",
     "ModelFetchSerializer",
     "PromptDetailSerializer",
+    "SampleChangeSerializer",
     "VarySerializer",
 ]

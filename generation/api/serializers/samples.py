@@ -63,6 +63,7 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
         model = AudioSample
         fields = (
             "id",
+            "title",
             "label",
             "index",
             "job",
@@ -94,6 +95,15 @@ class AudioSampleSerializer(AudioLinks, serializers.ModelSerializer):
 
     def get_codes_url(self, sample: AudioSample) -> str:
         return self._url("api-audio-codes", pk=sample.pk)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A title", {"title": "Sunday rain"})])
+class SampleChangeSerializer(StrictSerializer):
+    """What may be changed of a clip."""
+
+    title = strict.CharField(
+        allow_blank=True, max_length=100, help_text="In one line; empty: it is called by its prompt."
+    )
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Ten seconds more", {"seconds": 10, "num_samples": 2})])

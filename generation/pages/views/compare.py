@@ -21,6 +21,8 @@ def compare(request: StudioRequest) -> HttpResponse:
     wanted = [value for value in request.GET.getlist("ids") if value]
     if not wanted:
         return render(request, "generation/compare.html", {"chosen": [], "others": []})
+    if len(wanted) == 1 and (chosen := _visible(wanted)):  # the row of a clip leads here: the others are chosen now
+        return render(request, "generation/compare.html", {"chosen": chosen, "others": _others(chosen), "most": MOST})
     try:
         chosen = samples_to_compare(_uuids(wanted))
     except DomainError as error:

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.favorite_lists import favorite_counts, favorites_of
 from generation.models import AudioSample
+from generation.pages.clips import place_of
 from generation.pages.listening_forms import HeartForm, NoteForm
 from generation.services import annotate_favorite, toggle_favorite
 from prompts.models import Prompt
@@ -37,7 +37,8 @@ def favorite_list(request: StudioRequest) -> HttpResponse:
         {"label": label, "url": f"?tab={key}", "count": counts[key], "current": key == tab}
         for key, label in TABS.items()
     ]
-    return render(request, "generation/favorites.html", {"page": page, "tabs": tabs, "tab": tab})
+    clips = [favorite.sample for favorite in page if favorite.sample]
+    return render(request, "generation/favorites.html", {"page": page, "clips": clips, "tabs": tabs, "tab": tab})
 
 
 @require_POST
@@ -50,22 +51,16 @@ def toggle(request: StudioRequest) -> HttpResponse:
     pressed = toggle_favorite(user=request.user, target=target)
     if not request.htmx:
         return redirect_back(request, "favorites")
-    kind, label = (
-        ("prompt", gettext("this prompt")) if isinstance(target, Prompt) else ("sample", f"sample {target.label}")
-    )
-    context = {
-        "action": f"{reverse('favorite-toggle')}?{kind}={target.pk}",
-        "pressed": pressed,
-        "label": label,
-        "next": next_url(request, "favorites"),
-    }
-    return render(request, "generation/_heart.html", context)
+    context = {"pressed": pressed, "next": next_url(request, "favorites"), "place": place_of(request)}
+    if isinstance(target, Prompt):
+        return render(request, "generation/_prompt_heart.html", context | {"prompt": target})
+    return render(request, "generation/_sample_heart.html", context | {"sample": target})
 
 
 def _target(values: dict[str, Any]) -> Prompt | AudioSample:
     if values["prompt"] is not None:
         return get_object_or_404(Prompt.objects.visible(), pk=values["prompt"])
-    return get_object_or_404(AudioSample.objects.visible(), pk=values["sample"])
+    return get_object_or_404(AudioSample.objects.visible().select_related("job__prompt"), pk=values["sample"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

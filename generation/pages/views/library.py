@@ -11,6 +11,7 @@ from generation.listening.library import active_filters, find_samples
 from generation.models import AudioSample
 from generation.pages.listening_forms import LibraryFilter
 from text2song.pages.requests import StudioRequest
+from text2song.pages.slots import RowSlot, filled_rows
 from text2song.words import parse_words
 
 PAGE_SIZE = 20
@@ -27,6 +28,7 @@ def library(request: StudioRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
+        "ratings": filled_rows(RowSlot.CLIP_RATING, request, page),
         "chips": chips,
         "words": parse_words(form.cleaned_data.get("q", "")),
         "narrowed": sum(chip["name"] not in ("q", "by_taste") for chip in chips),

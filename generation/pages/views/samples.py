@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django import forms
@@ -11,13 +11,15 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.downloads import DOWNLOAD_FORMATS
-from generation.listening.lineage import descendants_of, is_visible, siblings_of
+from generation.listening.lineage import family_of, siblings_of
 from generation.listening.replay import replay_body, replay_command, replay_warnings
-from generation.models import AudioSample, Deletion
+from generation.models import AudioSample, Deletion, GenerationJob
+from generation.pages.job_cards import cards_for
 from generation.pages.listening_forms import ExtendForm, VaryForm
 from generation.pages.sample_facts import codes_shape
 from generation.pages.views.shares import ShareForm
@@ -47,30 +49,63 @@ def in_player(request: StudioRequest, sample_id: UUID) -> HttpResponse:
 def extend(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Continue the sample as a new job."""
     sample = _sample(request, sample_id)
-    form = ExtendForm(request.POST, sample=sample)
+    form = _asked(request, ExtendForm, sample)
     if form.is_valid():
         try:
             job = extend_sample(sample=sample, actor=request.user, **form.cleaned_data)
         except (DomainError, ValidationError) as error:
             add_refusal(form, error)
         else:
-            return redirect("job-detail", job_id=job.pk)
-    return _page(request, sample, extend_form=form)
+            told = gettext("“%(name)s” is made longer by %(seconds)s s.")
+            return _gone_on(request, job, told % {"name": sample.name, "seconds": form.cleaned_data["seconds"]})
+    return _refused(request, form) if request.htmx else _page(request, sample, extend_form=form)
 
 
 @require_POST
 def vary(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """Make relatives of the sample as a new job."""
     sample = _sample(request, sample_id)
-    form = VaryForm(request.POST, sample=sample)
+    form = _asked(request, VaryForm, sample)
     if form.is_valid():
         try:
             job = vary_sample(sample=sample, actor=request.user, **form.cleaned_data)
         except (DomainError, ValidationError) as error:
             add_refusal(form, error)
         else:
-            return redirect("job-detail", job_id=job.pk)
-    return _page(request, sample, vary_form=form)
+            told = ngettext(
+                "%(number)s variation of “%(name)s” is being made.",
+                "%(number)s variations of “%(name)s” are being made.",
+                job.num_samples,
+            )
+            return _gone_on(request, job, told % {"name": sample.name, "number": job.num_samples})
+    return _refused(request, form) if request.htmx else _page(request, sample, vary_form=form)
+
+
+Form = TypeVar("Form", ExtendForm, VaryForm)
+
+
+def _asked(request: StudioRequest, kind: type[Form], sample: AudioSample) -> Form:
+    """What was sent; the values the form begins with where a row asks `as_usual`, by one click."""
+    if "as_usual" not in request.POST:
+        return kind(request.POST, sample=sample)
+    return kind({name: field.initial for name, field in kind(sample=sample).fields.items()}, sample=sample)
+
+
+def _gone_on(request: StudioRequest, job: GenerationJob, told: str) -> HttpResponse:
+    """To the new job; by HTMX the page stays: the job's card on Create, elsewhere a message that leads to it."""
+    if not request.htmx:
+        return redirect("job-detail", job_id=job.pk)
+    if request.GET.get("view") == "create":
+        card = cards_for(request.user, GenerationJob.objects.filter(pk=job.pk))[0]
+        return render(request, "generation/_job_card.html", {"job": card, "view": "create"})
+    link = '{} <a href="{}">{}</a>'
+    messages.success(request, format_html(link, told, reverse("job-detail", args=[job.pk]), gettext("See the job")))
+    return render(request, "components/messages.html", {"oob": True})
+
+
+def _refused(request: StudioRequest, form: forms.Form) -> HttpResponse:
+    messages.error(request, " ".join(error for errors in form.errors.values() for error in errors))
+    return render(request, "components/messages.html", {"oob": True})
 
 
 @require_POST
@@ -164,8 +199,7 @@ def _page(
         "job": sample.job,
         "prompt": sample.job.prompt,
         "siblings": siblings_of(sample),
-        "descendants": descendants_of(sample),
-        "source_is_visible": sample.job.source_sample is not None and is_visible(sample.job.source_sample),
+        "family": family_of(sample),
         "download_formats": DOWNLOAD_FORMATS,
         "codes_shape": codes_shape(sample),
         "replay_command": replay_command(sample),

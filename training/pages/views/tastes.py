@@ -18,6 +18,7 @@ from adapters.models import Taste
 from adapters.models.tastes import DATASET
 from adapters.querysets import with_hearing
 from datasets_app.models import Dataset
+from generation.listening.favorite_lists import mark_hearts
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
@@ -105,6 +106,8 @@ def taste_detail(request: StudioRequest, taste_id: UUID) -> HttpResponse:
     taste = _taste(request, taste_id)
     versions = list(Taste.objects.visible_to(request.user).filter(name=taste.name).order_by("-version"))
     most, least = extremes(request.user, taste)
+    clips = [score.sample for score in (*most, *least)]
+    mark_hearts(request.user, clips)
     fits = TasteFit.objects.visible_to(request.user).to_be_told().filter(name=taste.name)
     context = {
         "taste": taste,
@@ -113,6 +116,7 @@ def taste_detail(request: StudioRequest, taste_id: UUID) -> HttpResponse:
         "fit": fits.with_context().first(),
         "most": most,
         "least": least,
+        "clips": clips,
         "dataset": Dataset.objects.visible().filter(pk=taste.filters[DATASET]).first() if taste.is_of_dataset else None,
         "may_change": may_change(request.user, taste),
         **_told(request, taste),

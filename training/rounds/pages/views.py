@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from feedback.pages.forms import PreferenceForm
+from generation.listening.favorite_lists import mark_hearts
 from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
@@ -88,9 +89,14 @@ def status(request: StudioRequest, round_id: UUID) -> HttpResponse:
 
 def _page(request: StudioRequest, round_: Round) -> dict[str, Any]:
     """Everything its page shows."""
+    found, agreed = understood(round_), agreement(round_)
+    clips = [*found.liked, *found.disliked] if found else []
+    clips += [clip for pair in (agreed.surprises if agreed else ()) for clip in (pair.preferred, pair.scored_higher)]
+    mark_hearts(request.user, clips)
     return _context(request, round_) | {
-        "understood": understood(round_),
-        "agreement": agreement(round_),
+        "understood": found,
+        "agreement": agreed,
+        "clips": clips,
         "story": told(round_, request.user),
     }
 

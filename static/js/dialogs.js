@@ -36,9 +36,14 @@ document.addEventListener("click", (event) => {
   }
   if (event.target instanceof HTMLDialogElement && outside(event)) event.target.close();
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(event.target) && !shownBy(menu)?.contains(event.target)) menu.open = false;
   }
 });
+
+// What a menu shows that stands elsewhere on the page.
+function shownBy(menu) {
+  return document.getElementById(menu.dataset.menuShows);
+}
 
 function outside(event) {
   const box = event.target.getBoundingClientRect();
@@ -48,10 +53,10 @@ function outside(event) {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   document.activeElement?.closest(".tip")?.querySelector("button")?.blur();
-  for (const menu of document.querySelectorAll("details[data-menu][open], details.nav-menu[open]")) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  }
+  const menu = [...document.querySelectorAll("details[data-menu][open]")].pop(); // one at a time, the innermost first
+  if (!menu || document.querySelector("dialog[open]")) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
 });
 
 const errors = document.querySelector("[data-form-errors]");

@@ -108,7 +108,7 @@ def test_samples_that_wait_for_ears_are_counted_and_listed_alike(page, user, cur
     assert chosen == {waiting, others, theirs, preference.sample_a, preference.sample_b}
     assert list(page.get(reverse("library"), {"feedback": "mine"}).context["page"]) == [mine]
     assert page.get(reverse("library"), {"feedback": "x"}).status_code == 400
-    assert "1</span> clip waits for your ears" in page.get(reverse("studio-status")).text
+    assert "1</span> clip to hear" in page.get(reverse("studio-status")).text
     assert "Made for me, waiting for my ears" in page.get(status.waiting_url).text
 
 

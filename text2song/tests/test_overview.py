@@ -110,8 +110,8 @@ def test_the_status_counts_what_is_mine_and_leads_to_exactly_that(page: Client, 
     busy(user, 1)
     busy(other, 2)
     told = {
-        user: ["1 job at work", "1 training run at work", "2 clips wait for your ears"],
-        other: ["2 jobs at work", "2 training runs at work", "4 clips wait for your ears"],
+        user: ["1 job at work", "1 training run at work", "2 clips to hear"],
+        other: ["2 jobs at work", "2 training runs at work", "4 clips to hear"],
     }
     for person, client in ((user, page), (other, curator_page)):
         html = client.get(reverse("studio-status")).content.decode()

@@ -52,8 +52,9 @@ class TrainingRunFilter(django_filters.FilterSet):
         help_text="Id of an experiment.",
     )
     state = django_filters.ChoiceFilter(
-        choices=[(ACTIVE, "Active"), *TrainingRun.State.choices],
+        choices=[(ACTIVE, gettext_lazy("Active")), *TrainingRun.State.choices],
         method="by_state",
+        empty_label=gettext_lazy("All"),
         error_messages=NO_STATE,
         help_text="“active” stands for queued and running.",
     )

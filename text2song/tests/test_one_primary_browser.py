@@ -35,8 +35,9 @@ CROOKED = """() => {
     for (const [n, { name, box }] of controls.entries()) {
       for (const other of controls.slice(n + 1)) {
         const beside = other.box.top < box.bottom && other.box.bottom > box.top;
-        const middles = (box.top + box.bottom - other.box.top - other.box.bottom) / 2;
-        if (beside && Math.abs(middles) > 1) crooked.push(`${name} stands ${middles} px below ${other.name}`);
+        const off = ["top", "bottom"].map((edge) => box[edge] - other.box[edge]);
+        const least = Math.min(...[...off, (off[0] + off[1]) / 2].map(Math.abs));
+        if (beside && least > 1) crooked.push(`${name} stands ${off} px below ${other.name}`);
       }
     }
   }

@@ -1,10 +1,12 @@
-"""How long pages take in a studio with many votes.
+"""What pages cost: with many clips whoever looks at them, with many votes the database.
 
-    .venv/bin/python -m bench.pages [--votes 20000 200000] [--json FILE]
+    .venv/bin/python -m bench.pages [--json FILE] --clips 2400 10000     as told in `bench.looks`
+    .venv/bin/python -m bench.pages [--json FILE] [--votes 20000 200000]
 
-The studio is that of `bench.datasets`: a throw-away one on a PostgreSQL of its own, two clips to seven votes, all votes
-of one rater. Each page is fetched twice, in a process that runs nothing else, as that rater, as a newcomer and as a
-curator; told are the queries, the seconds of the second time and how many of them the database took.
+The file of figures names the machine. With votes, the studio is that of `bench.datasets`: a throw-away one on a
+PostgreSQL of its own, two clips to seven votes, all votes of one rater. Each page is fetched twice, in a process that
+runs nothing else, as that rater, as a newcomer and as a curator; told are the queries, the seconds of the second time
+and how many of them the database took.
 
 **Measured** (two cores, shared with other work): at 20,000 votes every page takes at most 0.3 s, the statistics of the
 API 0.8 s; at 200,000 votes on 57,000 clips every page at most 1.6 s, the statistics 4 to 8 s.
@@ -20,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench import looks
 from bench.datasets import run_step, studio
 
 PAGES = {
@@ -41,15 +44,34 @@ HEADER = f"{'votes':>8}  {'page':<22}{'reader':<10}{'queries':>8}{'seconds':>9}{
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--votes", nargs="+", type=int, default=[20_000, 200_000])
+    parser.add_argument("--clips", nargs="+", type=int, help="look at pages of a studio with so many clips instead")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
         print(json.dumps(fetch_all()))
         return
+    figures = _looked_at(options.clips) if options.clips else _with_votes(options.votes)
+    if options.json:
+        content = {"machine": looks.machine(), "pages": figures}
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _looked_at(sizes: list[int]) -> list[dict[str, Any]]:
+    print(looks.machine(), looks.HEADER, sep="\n")
+    figures = []
+    for clips in sizes:
+        for page in looks.measure(clips):
+            figures.append(page)
+            print(looks.line(page), flush=True)
+    return figures
+
+
+def _with_votes(sizes: list[int]) -> list[dict[str, Any]]:
     print(HEADER)
     figures = []
-    for votes in options.votes:
+    for votes in sizes:
         with studio() as environment:
             for name in ("migrate", "fill"):
                 run_step(name, votes, environment)
@@ -58,9 +80,7 @@ def main() -> None:
         for line in json.loads(done.stdout.splitlines()[-1]):
             figures.append({"votes": votes, **line})
             print(_line(figures[-1]), flush=True)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return figures
 
 
 def _line(figures: dict[str, Any]) -> str:

@@ -308,6 +308,11 @@ def not_judged_by(samples: AudioSampleQuerySet, rater: User) -> AudioSampleQuery
     return samples.filter(*_without_feedback(rater=rater))
 
 
+def not_judged_of_own(samples: AudioSampleQuerySet, rater: User) -> AudioSampleQuerySet:
+    """Those that were made for `rater`, who has yet to judge them."""
+    return not_judged_by(samples.filter(job__requested_by=rater), rater)
+
+
 def _without_feedback(**by: User) -> list[Any]:
     """Conditions on a sample, one for each way to name it: a database joins them where NOT IN would search anew for
     every sample.

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy
 
-from feedback.judgements.summaries import judged_by, not_judged_by, without_feedback
+from feedback.judgements.summaries import judged_by, not_judged_by, not_judged_of_own, without_feedback
 from feedback.models import Note
 from generation.listening.library import FurtherFilter
 from generation.querysets import AudioSampleQuerySet
 from text2song.words import parse_words
 
 NAME = "feedback"
-WAITING = "none"
-CHOICES = {WAITING: "Waiting for ears", "not_mine": "Not judged by me", "mine": "Judged by me"}
+WAITING, FOR_ME = "none", "for_me"
+CHOICES = {
+    WAITING: gettext_lazy("Waiting for ears"),
+    FOR_ME: gettext_lazy("Made for me, waiting for my ears"),
+    "not_mine": gettext_lazy("Not judged by me"),
+    "mine": gettext_lazy("Judged by me"),
+}
 
 
 def _field() -> forms.ChoiceField:
@@ -23,6 +29,8 @@ def _field() -> forms.ChoiceField:
 def _narrow(samples: AudioSampleQuerySet, value: str, user: User) -> AudioSampleQuerySet:
     if value == WAITING:
         return without_feedback(samples)
+    if value == FOR_ME:
+        return not_judged_of_own(samples, user)
     return judged_by(samples, user) if value == "mine" else not_judged_by(samples, user)
 
 

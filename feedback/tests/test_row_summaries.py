@@ -94,19 +94,22 @@ def test_a_row_tells_nothing_before_it_is_time(page):
 
 
 def test_samples_that_wait_for_ears_are_counted_and_listed_alike(page, user, curator):
-    waiting = AudioSampleFactory(stored=False)
+    waiting = AudioSampleFactory(stored=False, job__requested_by=user)
+    others = AudioSampleFactory(stored=False)
     theirs = RatingFactory(sample__stored=False).sample
     mine = NoteFactory(sample__stored=False, rater=user).sample
     preference = PreferenceFactory(sample_a__stored=False)
-    status = overview.status(Workforce())
+    status = overview.status(user, Workforce())
     assert status.waiting == 1
     assert list(page.get(status.waiting_url).context["page"]) == [waiting]
+    unjudged = page.get(reverse("library"), {"feedback": "none"}).context["page"]
+    assert set(unjudged) == {waiting, others}
     chosen = set(page.get(reverse("library"), {"feedback": "not_mine"}).context["page"])
-    assert chosen == {waiting, theirs, preference.sample_a, preference.sample_b}
+    assert chosen == {waiting, others, theirs, preference.sample_a, preference.sample_b}
     assert list(page.get(reverse("library"), {"feedback": "mine"}).context["page"]) == [mine]
     assert page.get(reverse("library"), {"feedback": "x"}).status_code == 400
-    assert "1</span> sample waiting for ears" in page.get(reverse("status-bar")).text
-    assert "Waiting for ears" in page.get(status.waiting_url).text
+    assert "1</span> clip to hear" in page.get(reverse("studio-status")).text
+    assert "Made for me, waiting for my ears" in page.get(status.waiting_url).text
 
 
 def test_the_overview_tells_the_mean_the_reader_may_see(user, curator):

@@ -24,7 +24,7 @@ ACTIVE = "active"
 
 
 class JobFilter(django_filters.FilterSet):
-    """Jobs by state, base model, adapter, prompt and day of creation (ends included, in the reader's time zone)."""
+    """Jobs by state, base model, adapter, prompt, sender and day of creation (ends included, in the reader's zone)."""
 
     state = django_filters.ChoiceFilter(
         choices=[(ACTIVE, "Active"), *GenerationJob.State.choices],
@@ -70,12 +70,19 @@ class JobFilter(django_filters.FilterSet):
         help_text="Last day, as YYYY-MM-DD.",
     )
 
+    mine = TruthFilter(
+        method="of_caller", label=gettext_lazy("Only mine"), help_text="true: only jobs the caller sent."
+    )
+
     class Meta:
         model = GenerationJob
-        fields = ("state", "base_model", "adapter", "prompt", "created_after", "created_before")
+        fields = ("state", "base_model", "adapter", "prompt", "created_after", "created_before", "mine")
 
     def by_state(self, jobs: QuerySet, name: str, value: str) -> QuerySet:
         return jobs.filter(state__in=GenerationJob.UNFINISHED if value == ACTIVE else (value,))
+
+    def of_caller(self, jobs: QuerySet, name: str, value: bool) -> QuerySet:
+        return jobs.filter(requested_by=self.request.user) if value else jobs
 
     def since(self, jobs: QuerySet, name: str, value: date) -> QuerySet:
         return jobs.filter(created_at__gte=_midnight(value))
@@ -124,7 +131,7 @@ class AdapterIdFilter(django_filters.ModelChoiceFilter):
 
 
 class JobApiFilter(JobFilter):
-    """The jobs page's filters, with times as well as days, and whose jobs they are."""
+    """The jobs page's filters, with times as well as days."""
 
     base_model = None
     model = ModelKeyFilter(field_name="base_model")
@@ -140,14 +147,10 @@ class JobApiFilter(JobFilter):
     created_before = MomentFilter(
         field_name="created_at", lookup_expr="lte", end_of_day=True, help_text="A day, included, or an ISO 8601 time."
     )
-    mine = TruthFilter(method="of_caller", help_text="true: only jobs the caller sent.")
 
     class Meta:
         model = GenerationJob
         fields: tuple[str, ...] = ()
-
-    def of_caller(self, jobs: QuerySet, name: str, value: bool) -> QuerySet:
-        return jobs.filter(requested_by=self.request.user) if value else jobs
 
 
 class AudioFilter(django_filters.FilterSet):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.utils.text import Truncator
+from django_htmx.http import trigger_client_event
 
 from generation.models import GenerationJob
 from generation.querysets import GenerationJobQuerySet
@@ -26,6 +29,12 @@ def rows_for(user: User, jobs: Iterable[GenerationJob]) -> list[GenerationJob]:
         job.place = places.get(job.pk)  # type: ignore[attr-defined]  # for the template
         job.may_manage = may_manage(user, job)  # type: ignore[attr-defined]  # for the template
     return shown
+
+
+def announced(response: HttpResponse, job: GenerationJob) -> HttpResponse:
+    """The response, telling the page that `job` was sent: its rail of prompts and its status listen."""
+    created = {"id": str(job.pk), "prompt": str(job.prompt_id), "text": Truncator(job.prompt.text).chars(80)}
+    return trigger_client_event(response, "job-created", created)
 
 
 def may_manage(user: User, job: GenerationJob) -> bool:

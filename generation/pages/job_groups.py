@@ -1,22 +1,22 @@
 """Jobs that were sent for one thing are one folded row of the list. Apps above say which those are.
 
-An app registers a `Kind` of purpose while the studio starts (`slots.py` among its pages). The database folds them,
-so that a list of many thousand jobs costs what its page costs. Each job stays a job of its own at every other door.
+An app registers a `Kind` of purpose while the studio starts (`slots.py` among its pages). The database folds them: it
+puts in order only what was sent for something, and finds the rest by an index, so that a list of many thousand jobs
+costs little more than its page. Each job stays a job of its own at every other door.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import F, QuerySet, Subquery, UUIDField, Window
-from django.db.models.functions import Coalesce, RowNumber
+from django.db.models import Case, Count, F, FloatField, Q, QuerySet, Sum, Value, When, Window
+from django.db.models.functions import Cast, RowNumber
 
 from generation.models import GenerationJob
-from generation.pages.job_cards import may_manage
 from generation.querysets import GenerationJobQuerySet
 
 
@@ -28,43 +28,47 @@ class Purpose:
     url: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Together:
-    """The jobs of one purpose, as one row tells of them."""
+    """The jobs of one purpose in figures, as one row tells of them. `lost`: how many failed or were cancelled."""
 
     purpose: Purpose
-    jobs: list[GenerationJob] = field(default_factory=list)
-    may_cancel: bool = False
+    count: int
+    unfinished: int
+    lost: int
+    share_done: float
+    """Of all their work, each job counting the same; those that ended without clips are done with."""
+    may_cancel: bool
 
     @property
     def percent(self) -> int:
-        """Of all their work, each job counting the same; those that ended without clips are done with."""
-        return int(100 * sum(job.progress if job.is_unfinished else 1.0 for job in self.jobs) / len(self.jobs))
-
-    @property
-    def unfinished(self) -> int:
-        return sum(job.is_unfinished for job in self.jobs)
+        return int(100 * self.share_done)
 
     @property
     def ended(self) -> int:
-        return len(self.jobs) - self.unfinished
-
-    @property
-    def lost(self) -> int:
-        """How many failed or were cancelled."""
-        return sum(job.state in (GenerationJob.State.FAILED, GenerationJob.State.CANCELLED) for job in self.jobs)
+        return self.count - self.unfinished
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of purpose.
 
-    `of_job` answers the primary key of what the job of `OuterRef("pk")` was sent for, where the reader may see that.
-    `tell` answers purposes by those primary keys.
+    `sent` answers rows that tie a job to what it was sent for, where the reader may see that; `job` and `purpose` are
+    the names of the two in such a row. `tell` answers purposes by their primary keys.
     """
 
-    of_job: Callable[[User], QuerySet]
+    sent: Callable[[User], QuerySet]
+    job: str
+    purpose: str
     tell: Callable[[User, Collection[UUID]], Mapping[UUID, Purpose]]
+
+    def known(self, user: User) -> Q:
+        """Jobs that were sent for a purpose of this kind: a set that is made once, not a search for each job."""
+        return Q(pk__in=self.sent(user).values(self.job))
+
+    def purposes(self, user: User, jobs: Collection[UUID]) -> dict[UUID, UUID]:
+        """What each of the jobs was sent for."""
+        return dict(self.sent(user).filter(**{f"{self.job}__in": jobs}).values_list(self.job, self.purpose))
 
 
 _kinds: list[Kind] = []
@@ -75,38 +79,76 @@ def register(kind: Kind) -> None:
     _kinds.append(kind)
 
 
-def _marked(user: User, jobs: GenerationJobQuerySet) -> GenerationJobQuerySet:
-    """The jobs with `sent_for`: the primary key of what each was sent for, its own where that is nothing."""
-    known = [Subquery(kind.of_job(user)[:1]) for kind in _kinds]
-    return jobs.annotate(sent_for=Coalesce(*known, F("pk"), output_field=UUIDField()))
-
-
 def folded(user: User, jobs: GenerationJobQuerySet) -> GenerationJobQuerySet:
-    """Of the jobs for one purpose only the newest; each with `sent_for`."""
-    newest_first = [F("created_at").desc(), F("id").desc()]
-    place = Window(RowNumber(), partition_by=F("sent_for"), order_by=newest_first)
-    # Put in places by their keys alone, then read: the database sorts thousands of keys, not of whole rows.
-    leaders = _marked(user, jobs.select_related(None)).annotate(place_in_group=place).filter(place_in_group=1)
-    return _marked(user, jobs).filter(pk__in=leaders.order_by().values("pk"))
+    """Of the jobs for one purpose only the newest."""
+    shown = ~Q(pk__in=[])
+    for kind in _kinds:
+        shown &= ~kind.known(user)
+    for kind, told in _told(user, jobs):
+        order = [F(f"{kind.job}__created_at").desc(), F(f"{kind.job}__id").desc()]
+        place = Window(RowNumber(), partition_by=F(kind.purpose), order_by=order)
+        newest = told.annotate(place_in_group=place).filter(place_in_group=1).values_list(kind.job, flat=True)
+        shown |= Q(pk__in=list(newest))
+    return jobs.filter(shown)
+
+
+def _told(user: User, jobs: GenerationJobQuerySet) -> list[tuple[Kind, QuerySet]]:
+    """The rows of each kind that tie one of `jobs` to its purpose, where no kind before it does."""
+    rows, before = [], jobs.select_related(None).order_by()
+    for kind in _kinds:
+        rows.append((kind, kind.sent(user).filter(**{f"{kind.job}__in": before.values("pk")})))
+        before = before.filter(~kind.known(user))
+    return rows
 
 
 def show_together(user: User, rows: Sequence[Any], jobs: GenerationJobQuerySet) -> None:
     """Give `together` to each row of `folded` that stands for several of the jobs."""
-    keys = {row.sent_for for row in rows}
-    groups: dict[UUID, list[GenerationJob]] = {}
-    told_of = ("state", "steps_done", "steps_total", "requested_by")
-    for job in _marked(user, jobs.select_related(None)).filter(sent_for__in=keys).only(*told_of):
-        groups.setdefault(job.sent_for, []).append(job)
-    several = {key: group for key, group in groups.items() if len(group) > 1}
-    told = {key: purpose for kind in _kinds for key, purpose in kind.tell(user, several).items()} if several else {}
-    for row in rows:
-        if row.sent_for in told:
-            group = several[row.sent_for]
-            mine = any(job.is_unfinished and may_manage(user, job) for job in group)
-            row.together = Together(told[row.sent_for], group, mine)
+    left = {row.pk: row for row in rows}
+    for kind, told in _told(user, jobs):
+        sent_for = {purpose: left.pop(job) for job, purpose in kind.purposes(user, list(left)).items()}
+        groups = _in_figures(user, kind, told.filter(**{f"{kind.purpose}__in": sent_for})) if sent_for else {}
+        for purpose, words in kind.tell(user, groups).items() if groups else ():
+            sent_for[purpose].together = Together(words, **groups[purpose])
+
+
+def _in_figures(user: User, kind: Kind, told: QuerySet) -> dict[UUID, dict[str, Any]]:
+    """What is told of the jobs of each purpose that has several."""
+    unfinished = Q(**{f"{kind.job}__state__in": GenerationJob.UNFINISHED})
+    lost = Q(**{f"{kind.job}__state__in": (GenerationJob.State.FAILED, GenerationJob.State.CANCELLED)})
+    steps = Cast(f"{kind.job}__steps_done", FloatField()) / F(f"{kind.job}__steps_total")
+    share = Case(
+        When(unfinished & Q(**{f"{kind.job}__steps_total": 0}), then=Value(0.0)),
+        When(unfinished, then=steps),
+        default=Value(1.0),
+        output_field=FloatField(),
+    )
+    mine = unfinished if user.is_staff else unfinished & Q(**{f"{kind.job}__requested_by": user})
+    figures = (
+        told.order_by()
+        .values(kind.purpose)
+        .annotate(
+            count=Count(kind.job),
+            unfinished=Count(kind.job, filter=unfinished),
+            lost=Count(kind.job, filter=lost),
+            done=Sum(share),
+            cancellable=Count(kind.job, filter=mine),
+        )
+    )
+    return {
+        row[kind.purpose]: {
+            **{name: row[name] for name in ("count", "unfinished", "lost")},
+            "share_done": row["done"] / row["count"],
+            "may_cancel": row["cancellable"] > 0,
+        }
+        for row in figures
+        if row["count"] > 1
+    }
 
 
 def jobs_beside(user: User, job: GenerationJob) -> GenerationJobQuerySet:
     """Those that may be shown and were sent for the same thing, itself among them; itself alone if for nothing."""
-    jobs = _marked(user, GenerationJob.objects.visible())
-    return jobs.filter(sent_for=jobs.filter(pk=job.pk).order_by().values("sent_for")[:1])
+    jobs = GenerationJob.objects.visible()
+    for kind, told in _told(user, jobs):
+        if purpose := kind.purposes(user, [job.pk]).get(job.pk):
+            return jobs.filter(pk__in=told.filter(**{kind.purpose: purpose}).values(kind.job))
+    return jobs.filter(pk=job.pk)

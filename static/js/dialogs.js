@@ -38,13 +38,18 @@ document.addEventListener("click", (event) => {
   }
   if (event.target instanceof HTMLDialogElement && outside(event)) event.target.close();
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(event.target) && !shownBy(menu)?.contains(event.target)) menu.open = false;
   }
 });
 
 function leave(menu) {
   menu.open = false;
   menu.querySelector("summary").focus();
+}
+
+// What a menu shows that stands elsewhere on the page.
+function shownBy(menu) {
+  return document.getElementById(menu.dataset.menuShows);
 }
 
 function outside(event) {
@@ -55,9 +60,9 @@ function outside(event) {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   document.activeElement?.closest(".tip")?.querySelector("button")?.blur();
-  for (const menu of document.querySelectorAll("details[data-menu][open], details.nav-menu[open]")) {
-    leave(menu);
-  }
+  const menu = [...document.querySelectorAll("details[data-menu][open]")].pop(); // one at a time, the innermost first
+  if (!menu || document.querySelector("dialog[open]")) return;
+  leave(menu);
 });
 
 document.querySelector("[data-form-errors]")?.focus(); // on a page that was loaded as a whole; navigate.js has the others

@@ -15,7 +15,10 @@ from django.utils.translation import gettext_lazy
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One line of the sidebar. `paths` are prefixes of its addresses; `staff` hides it from everybody else."""
+    """One line of the sidebar. `paths` are prefixes of its addresses; `staff` hides it from everybody else.
+
+    `in_bar`: a phone's bar holds it, where all others stand under “More”.
+    """
 
     label: str
     url_name: str
@@ -24,6 +27,7 @@ class Section:
     paths: tuple[str, ...] = ()
     children: tuple[Section, ...] = ()
     staff: bool = False
+    in_bar: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +40,21 @@ class Link:
     icon: str
     is_page: bool
     is_current: bool
+    in_bar: bool = False
     children: list[Link] = field(default_factory=list)
 
     @property
     def has_current_child(self) -> bool:
         return any(child.is_current for child in self.children)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this page lies in it, or below it."""
+        return self.is_current or self.has_current_child
+
 
 SECTIONS = (
-    Section(gettext_lazy("Overview"), "overview", "o", "overview"),
+    Section(gettext_lazy("Overview"), "overview", "o", "overview", in_bar=True),
     Section(gettext_lazy("Teach the studio"), "rounds", "e", "book", paths=("/teach/",)),
     Section(
         gettext_lazy("Create"),
@@ -52,6 +62,7 @@ SECTIONS = (
         "c",
         "create",
         paths=("/create/",),
+        in_bar=True,
         children=(
             Section(gettext_lazy("Prompts"), "prompts", paths=("/prompts/",)),
             Section(gettext_lazy("Templates"), "templates", paths=("/templates/",)),
@@ -64,13 +75,14 @@ SECTIONS = (
         "l",
         "library",
         paths=("/library/", "/samples/"),
+        in_bar=True,
         children=(
             Section(gettext_lazy("Favourites"), "favorites", paths=("/favorites/",)),
             Section(gettext_lazy("Compare"), "compare", paths=("/compare/",)),
             Section(gettext_lazy("Feedback"), "feedback", paths=("/feedback/",)),
         ),
     ),
-    Section(gettext_lazy("Listen"), "listen", "i", "listen", paths=("/listen/",)),
+    Section(gettext_lazy("Listen"), "listen", "i", "listen", paths=("/listen/",), in_bar=True),
     Section(
         gettext_lazy("Tests"),
         "tests",
@@ -109,7 +121,7 @@ SECTIONS = (
     ),
 )
 
-GUEST_SECTIONS = (Section(gettext_lazy("Tests"), "tests", "t", "tests", paths=("/tests/",)),)
+GUEST_SECTIONS = (Section(gettext_lazy("Tests"), "tests", "t", "tests", paths=("/tests/",), in_bar=True),)
 """What somebody who came by an invitation can use."""
 
 MENU = (
@@ -129,7 +141,7 @@ def url_or_empty(name: str, *args: object) -> str:
 
 
 def links(sections: tuple[Section, ...], path: str, user: User | AnonymousUser | None) -> list[Link]:
-    """The sections `user` can use, the one that `path` lies in marked, and that one's children."""
+    """The sections `user` can use with their children, those that `path` lies in marked."""
     if user is None or not user.is_authenticated:
         return []
     found = (_link(section, path, user) for section in sections)
@@ -150,5 +162,6 @@ def _link(section: Section, path: str, user: User | AnonymousUser) -> Link | Non
         icon=section.icon,
         is_page=path == url,
         is_current=current and not within_child,
-        children=children if current or within_child else [],
+        in_bar=section.in_bar,
+        children=children,
     )

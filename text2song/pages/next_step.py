@@ -195,8 +195,8 @@ ORDER: tuple[Callable[[User, Workforce], NextStep | None], ...] = (
     _failed_job,
     _unjudged_clips,
     _own_work,
-    _finished_run,
     _enough_answers,
+    _finished_run,
     _untried_adapter,
     _prompt,
 )

@@ -1,4 +1,4 @@
-"""The loop in figures: what the overview and the status bar show."""
+"""The loop in figures: what the overview shows, and what of a person's own is at work or waits, on every page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from adapters.models import Adapter
 from datasets_app.models import Dataset
 from feedback.judgements import summaries
-from feedback.pages.library_filter import NAME, WAITING
+from feedback.pages.library_filter import FOR_ME, NAME, WAITING
 from generation.models import AudioSample, GenerationJob
 from text2song.pages.navigation import url_or_empty
 from text2song.pages.next_step import what_stands_still
@@ -22,14 +22,18 @@ from training.models import TrainingRun
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status bar: two counts, the lists that hold exactly what was counted, and what stands still, in words."""
+    """What of one person's is at work or waits, the lists that hold exactly that, and what stands still, in words."""
 
-    active_jobs: int
+    jobs: int
     jobs_url: str
+    runs: int
+    runs_url: str
     waiting: int
     waiting_url: str
     standing_still: str = ""
+    help_url: str = ""
     jobs_move: bool = True
+    runs_move: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +72,26 @@ class Figures:
         return f"{self.seconds / 60:.0f} min" if self.seconds < 3600 else f"{self.seconds / 3600:.1f} h"
 
 
-def _jobs_url(state: str) -> str:
-    url = url_or_empty("jobs")
-    return f"{url}?{urlencode({'state': state})}" if url else ""
+def _list_url(name: str, **filters: str) -> str:
+    url = url_or_empty(name)
+    return f"{url}?{urlencode(filters)}" if url else ""
 
 
-def _waiting_url() -> str:
-    url = url_or_empty("library")
-    return f"{url}?{urlencode({NAME: WAITING})}" if url else ""
-
-
-def status(workforce: Workforce) -> Status:
-    """Active jobs, samples nobody has judged and what stands still, in four queries."""
+def status(reader: User, workforce: Workforce) -> Status:
+    """What `reader` sent, trains, and has yet to hear of what was made for them; what stands still. Five queries."""
+    clips = AudioSample.objects.visible().kept().order_by()
+    at_work = {"state": "active", "mine": "true"}
     return Status(
-        active_jobs=GenerationJob.objects.visible().unfinished().count(),
-        jobs_url=_jobs_url("active"),
-        waiting=summaries.without_feedback(AudioSample.objects.visible().kept().order_by()).count(),
-        waiting_url=_waiting_url(),
+        jobs=GenerationJob.objects.visible().unfinished().filter(requested_by=reader).count(),
+        jobs_url=_list_url("jobs", **at_work),
+        runs=TrainingRun.objects.unfinished().filter(created_by=reader).count(),
+        runs_url=_list_url("runs", **at_work),
+        waiting=summaries.not_judged_of_own(clips, reader).count(),
+        waiting_url=_list_url("library", **{NAME: FOR_ME}),
         standing_still=what_stands_still(workforce),
+        help_url=f"{url_or_empty('settings')}#workers" if reader.is_staff else _list_url("jobs", state="active"),
         jobs_move=not workforce.crews["generation"].stands_still,
+        runs_move=not workforce.crews["training"].stands_still,
     )
 
 
@@ -122,7 +127,7 @@ def stations(totals: Figures, workforce: Workforce) -> list[Station]:
             gettext("Listen"),
             "listen",
             gettext("Ears decide what is good"),
-            url_or_empty("listen") or _waiting_url(),
+            url_or_empty("listen") or _list_url("library", **{NAME: WAITING}),
             totals.waiting,
             ngettext("sample waits for ears", "samples wait for ears", totals.waiting),
         ),

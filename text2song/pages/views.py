@@ -1,4 +1,4 @@
-"""Pages of the studio as a whole: overview, status bar, sign-in, errors, API documentation."""
+"""Pages of the studio as a whole: overview, status, sign-in, errors, API documentation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from text2song.workforce import workforce_of
 
 @require_safe
 def overview(request: StudioRequest) -> HttpResponse:
-    """The loop with live counts, the next useful action, and the newest samples."""
+    """The next useful action, the newest samples, and the loop with live counts."""
     totals = loop.figures(request.user)
     context = _loop_context(request, totals) | {"newest": loop.newest_samples(request.user), "figures": totals}
     return render(request, "overview.html", context)
@@ -32,8 +32,9 @@ def overview(request: StudioRequest) -> HttpResponse:
 
 @require_safe
 def overview_loop(request: StudioRequest) -> HttpResponse:
-    """The loop and the next action alone, for polling while jobs run."""
-    return render(request, "_loop.html", _loop_context(request, loop.figures(request.user)))
+    """The loop, and beside it the next action, for polling while there is work."""
+    context = _loop_context(request, loop.figures(request.user))
+    return render(request, "_loop_update.html", context)
 
 
 def _loop_context(request: StudioRequest, totals: loop.Figures) -> dict[str, Any]:
@@ -44,9 +45,9 @@ def _loop_context(request: StudioRequest, totals: loop.Figures) -> dict[str, Any
 
 
 @require_safe
-def status_bar(request: StudioRequest) -> HttpResponse:
-    """The status bar alone, for its refresh every 30 s."""
-    return render(request, "_status_bar.html", {"status": loop.status(workforce_of(request))})
+def studio_status(request: StudioRequest) -> HttpResponse:
+    """The status alone, for its refresh."""
+    return render(request, "_studio_status.html", {"status": loop.status(request.user, workforce_of(request))})
 
 
 class SignInView(LoginView):

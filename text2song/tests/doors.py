@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from django.core.cache import cache as studio_cache
-from django.urls import URLPattern, get_resolver
+from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
 
 def patterns(resolver: Any = None, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -19,6 +20,15 @@ def patterns(resolver: Any = None, namespace: str = "") -> Iterator[tuple[str, U
         else:
             inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
             yield from patterns(entry, inner)
+
+
+def pages() -> list[str]:
+    """Addresses of pages that take no argument."""
+    found = set()
+    for name, _ in patterns():
+        with suppress(NoReverseMatch):
+            found.add(reverse(name))
+    return sorted(address for address in found if not address.startswith(("/admin/", "/api/")))
 
 
 def app_of_address(name: str) -> str:

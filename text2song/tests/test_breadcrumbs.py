@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from text2song.pages.navigation import MENU, SECTIONS
-from text2song.tests.doors import patterns
+from text2song.tests.doors import pages
 
 pytestmark = pytest.mark.django_db
 
@@ -24,17 +24,6 @@ def own_addresses() -> set[str]:
     """Of what the sidebar and the menu list."""
     listed = [*SECTIONS, *MENU, *(child for section in SECTIONS for child in section.children)]
     return {reverse(section.url_name) for section in listed}
-
-
-def pages() -> list[str]:
-    """Addresses that take no argument."""
-    found = set()
-    for name, _ in patterns():
-        try:
-            found.add(reverse(name))
-        except NoReverseMatch:
-            continue
-    return sorted(address for address in found if not address.startswith(("/admin/", "/api/")))
 
 
 def test_each_page_below_a_section_has_its_breadcrumb(curator_page):

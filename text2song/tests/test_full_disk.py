@@ -210,7 +210,7 @@ def test_pages_say_that_the_database_is_away_and_offer_to_try_again(page, gone):
 def test_htmx_gets_the_sentence_alone_so_that_the_page_stays(page, gone):
     page.raise_request_exception = False
     gone()
-    answer = page.get("/status-bar/", headers={"HX-Request": "true"})
+    answer = page.get("/status/", headers={"HX-Request": "true"})
     assert (answer.status_code, answer.content.decode()) == (503, DATABASE_AWAY.sentence)
     assert answer["Content-Type"].startswith("text/plain")
 

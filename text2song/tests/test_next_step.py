@@ -107,9 +107,9 @@ def a_round(person: User) -> str:
 FINDS: tuple[Callable[[User], str], ...] = (
     a_first_job,
     an_adapter,
-    many_answers,
     a_finished_run,
     a_failed_run,
+    many_answers,
     a_run_at_work,
     a_job_at_work,
     new_clips,

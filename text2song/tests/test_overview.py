@@ -1,18 +1,26 @@
-"""The loop, its figures, the next step, and the status bar."""
+"""The loop, its figures, the next step, and the status that stands on every page."""
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from feedback.tests.factories import RatingFactory
 from generation.models import GenerationJob
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.pages import overview
+from text2song.tests.factories import UserFactory, WorkerPresenceFactory
 from text2song.tests.html import flat
 from text2song.workforce import Workforce
+from training.tests.factories import TrainingRunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -77,30 +85,72 @@ def test_the_newest_candidates_can_be_played(page):
     assert 'preload="none"' in html
 
 
+def links_in(html: str) -> dict[str, str]:
+    """What the status says, by where it leads."""
+    told = flat(re.sub(r"<(?!a |/a)[^>]+>", " ", html))
+    return {unescape(url): " ".join(words.split()) for url, words in re.findall(r'<a href="([^"]+)">(.*?)</a>', told)}
+
+
+def busy(person: User, jobs: int) -> None:
+    """So many jobs and runs at work, twice as many clips unheard, and one of each that asks for nothing."""
+    for _ in range(jobs):
+        GenerationJobFactory(running=True, requested_by=person)
+        TrainingRunFactory(running=True, created_by=person)
+        done = GenerationJobFactory(completed=True, requested_by=person)
+        AudioSampleFactory.create_batch(2, job=done, stored=False)
+    GenerationJobFactory(running=True, requested_by=person, deleted_at=timezone.now())
+    GenerationJobFactory(running=True, requested_by=person, withheld=True)
+    TrainingRunFactory(completed=True, created_by=person)
+    RatingFactory(sample__stored=False, sample__job__requested_by=person, rater=person)
+
+
 @pytest.mark.usefixtures("workers")
-def test_the_status_bar_counts_and_leads_to_what_it_counts(page):
-    GenerationJobFactory()
-    GenerationJobFactory(running=True)
-    AudioSampleFactory(job=GenerationJobFactory(completed=True))
-    html = page.get(reverse("status-bar")).content.decode()
-    assert '<span class="number">2</span> active jobs' in flat(html)
-    assert '<span class="number">1</span> sample waiting for ears' in flat(html)
-    assert 'hx-trigger="every 30s"' in html
-    status = overview.status(Workforce())
-    listed = page.get(status.jobs_url).content.decode()
-    assert listed.count(f'href="{reverse("jobs")}') > 0
-    for job in GenerationJob.objects.all():
-        assert (job.short_id in listed) is job.is_unfinished
+def test_the_status_counts_what_is_mine_and_leads_to_exactly_that(page: Client, user: User, curator_page: Client):
+    other = User.objects.get(is_staff=True)
+    busy(user, 1)
+    busy(other, 2)
+    told = {
+        user: ["1 job at work", "1 training run at work", "2 clips to hear"],
+        other: ["2 jobs at work", "2 training runs at work", "4 clips to hear"],
+    }
+    for person, client in ((user, page), (other, curator_page)):
+        html = client.get(reverse("studio-status")).content.decode()
+        assert 'hx-trigger="every 30s, job-created from:body, job-ended from:body"' in html
+        links = links_in(html)
+        assert list(links.values()) == told[person]
+        for url, words in links.items():
+            listed = client.get(url).context["page"].object_list
+            assert len(listed) == int(words.split()[0]), url
+            owners = {getattr(row, "created_by", None) or getattr(row, "job", row).requested_by for row in listed}
+            assert owners == {person}, "never somebody else's"
 
 
-def test_the_status_bar_costs_four_queries(django_assert_num_queries):
-    with django_assert_num_queries(4):
-        overview.status(Workforce())
+def test_the_status_says_nothing_where_nothing_is(page: Client):
+    busy(UserFactory(), 1)
+    WorkerPresenceFactory()
+    WorkerPresenceFactory(cluster="training")
+    assert links_in(page.get(reverse("studio-status")).content.decode()) == {}
+
+
+def test_the_status_costs_five_queries(user, django_assert_num_queries):
+    with django_assert_num_queries(5):
+        overview.status(user, Workforce())
 
 
 def test_a_fragment_costs_no_figures(page, django_assert_max_num_queries):
-    with django_assert_max_num_queries(6):  # session, user, the two counts, who works and on what
-        page.get(reverse("status-bar"))
+    with django_assert_max_num_queries(7):  # session, user, the three counts, who works and on what
+        page.get(reverse("studio-status"))
+
+
+@pytest.mark.usefixtures("workers")
+def test_what_is_next_stands_first_then_the_newest_clips_then_the_loop(page: Client):
+    AudioSampleFactory(job=GenerationJobFactory(completed=True))
+    html = page.get(reverse("overview")).content.decode()
+    places = [html.index(f'id="{part}"') for part in ("next-step", "newest-title", "loop", "figures-title")]
+    assert places == sorted(places)
+    update = page.get(reverse("overview-loop")).content.decode()
+    assert 'id="next-step" aria-labelledby="next-step-title" hx-swap-oob="true"' in update
+    assert 'hx-swap-oob="true"' not in html
 
 
 def test_the_overview_costs_the_same_for_many_samples(page):

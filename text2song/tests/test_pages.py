@@ -100,7 +100,7 @@ def test_every_page_asks_to_sign_in():
 
 
 def test_a_poll_after_the_session_ended_moves_the_whole_page():
-    answer = Client().get(reverse("status-bar"), headers={"HX-Request": "true"})
+    answer = Client().get(reverse("studio-status"), headers={"HX-Request": "true"})
     assert answer["HX-Redirect"] == reverse("sign-in")
 
 
@@ -130,7 +130,7 @@ def test_pages_have_one_heading_a_title_and_landmarks(page, name):
     html = page.get(reverse(name)).content.decode()
     assert len(re.findall(r"<h1[ >]", html)) == 1
     assert re.search(r"<title>\s*\S.* · Text2Song Studio</title>", html)
-    for landmark in ('<main id="content"', 'class="skip-link"', 'aria-label="Sections"', 'id="status-bar"'):
+    for landmark in ('<main id="content"', 'class="skip-link"', 'aria-label="Sections"', 'id="studio-status"'):
         assert landmark in html
     ids = re.findall(r'\sid="([^"]+)"', html)
     assert sorted(ids) == sorted(set(ids)), "an id stands twice"

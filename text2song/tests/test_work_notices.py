@@ -175,7 +175,8 @@ def look(client: Client, user: Any, place: Place) -> tuple[str, list[str]]:
     assert answer.status_code == 200, place
     html = answer.content.decode()
     html = re.sub(r'<progress[^>]* (aria-label="Ready for training"|aria-hidden="true")>', "", html)  # bars of charts
-    return html.partition('<footer class="status-bar"')[0], notices(html)
+    html = re.sub(r'<section class="studio-status".*?</section>', "", html, flags=re.S)  # of all that is mine
+    return html, notices(html)
 
 
 @pytest.mark.usefixtures("workers")
@@ -223,7 +224,7 @@ def test_work_of_a_worker_that_hangs_beside_one_that_moves(page: Client):
     (words,) = notices(page.get(reverse("job-card", args=[stuck.pk])).content.decode())
     assert words.startswith("Nobody is working on this: its worker does not move.")
     assert notices(page.get(reverse("job-card", args=[fine.pk])).content.decode()) == []
-    assert "stands still" not in page.get(reverse("status-bar")).content.decode(), "generation goes on"
+    assert "stands still" not in page.get(reverse("studio-status")).content.decode(), "generation goes on"
 
 
 def test_it_goes_by_itself_when_a_worker_is_back(page: Client):
@@ -231,11 +232,11 @@ def test_it_goes_by_itself_when_a_worker_is_back(page: Client):
     poll = f"{reverse('job-card', args=[job.pk])}?view=create&have="
     html = page.get(poll).content.decode()
     assert notices(html) and 'hx-trigger="every 1s"' in html
-    assert "stands still" in page.get(reverse("status-bar")).content.decode()
+    assert "stands still" in page.get(reverse("studio-status")).content.decode()
     WorkerPresenceFactory()
     html = page.get(poll).content.decode()
     assert notices(html) == [] and "next in the queue" in html
-    assert "stands still" not in page.get(reverse("status-bar")).content.decode()
+    assert "stands still" not in page.get(reverse("studio-status")).content.decode()
 
 
 def test_the_sentence_says_what_to_do(page: Client, user: Any):
@@ -265,25 +266,29 @@ def test_a_test_that_takes_votes_waits_for_raters_alone(curator: Any, curator_pa
     _, places = a_promotion(curator)
     ListeningTest.objects.update(state="active", finished_at=None)
     assert not any(look(curator_page, curator, place)[1] for place in places)
-    assert "stands still" not in curator_page.get(reverse("status-bar")).content.decode()
+    assert "stands still" not in curator_page.get(reverse("studio-status")).content.decode()
 
 
 # -- the studio as a whole -----------------------------------------------------------------------------------------
 
 
-def test_the_status_bar_says_so_on_every_page_and_leads_to_what_helps(page: Client, curator_page: Client):
-    assert "still" not in page.get(reverse("status-bar")).content.decode(), "nothing waits"
+def test_the_status_says_so_on_every_page_and_leads_to_what_helps(page: Client, curator_page: Client):
+    assert "still" not in page.get(reverse("studio-status")).content.decode(), "nothing waits"
     GenerationJobFactory()
     for client, address in ((page, "/jobs/?state=active"), (curator_page, f"{reverse('settings')}#workers")):
-        for name in ("status-bar", "library", "settings"):
-            bar = client.get(reverse(name)).content.decode().partition('id="status-bar"')[2]
-            assert f'<a href="{address}"><span class="state state-down">Generation stands still' in flat(bar), name
-            assert "state-running" not in bar
-            assert 'hx-trigger="every 5s"' in bar, "it looks again soon"
+        for name in ("studio-status", "library", "settings"):
+            told = status_on(client.get(reverse(name)).content.decode())
+            assert f'<a href="{address}"><span class="state state-down">Generation stands still' in flat(told), name
+            assert "state-running" not in told
+            assert 'hx-trigger="every 5s,' in told, "it looks again soon"
     TrainingRunFactory()
     ModelFetchFactory()
-    html = page.get(reverse("status-bar")).content.decode()
+    html = page.get(reverse("studio-status")).content.decode()
     assert "3 queues stand still" in html
+
+
+def status_on(html: str) -> str:
+    return html.partition('id="studio-status"')[2].partition("</section>")[0]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.__name__)
@@ -294,9 +299,9 @@ def test_the_overviews_next_step_is_about_that(situation: Callable[[Work], None]
     situation(job)
     for name in ("overview", "overview-loop"):
         html = page.get(reverse(name)).content.decode()
-        loop = html.partition('id="loop"')[2].partition("</section>")[0]
-        assert "Generation stands still" in loop and "Watch your music" not in loop
-        assert f"Nobody is working on what waits: {problem(situation, job)}." in loop
+        step, loop = (html.partition(f'id="{part}"')[2].partition("</section>")[0] for part in ("next-step", "loop"))
+        assert "Generation stands still" in step and "Watch your music" not in step
+        assert f"Nobody is working on what waits: {problem(situation, job)}." in step
         assert 'hx-trigger="every 3s"' in loop and "1 stands still" in loop
         assert "state-running" not in loop and "station-at-work" not in loop
 

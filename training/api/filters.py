@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
 
 from adapters.models import Taste
 from adapters.querysets import TasteQuerySet
@@ -43,7 +44,7 @@ class ExperimentFilter(django_filters.FilterSet):
 
 
 class TrainingRunFilter(django_filters.FilterSet):
-    """Runs by experiment and state."""
+    """Runs by experiment, state and who started them."""
 
     experiment = django_filters.ModelChoiceFilter(
         queryset=Experiment.objects.all(),
@@ -51,15 +52,22 @@ class TrainingRunFilter(django_filters.FilterSet):
         help_text="Id of an experiment.",
     )
     state = django_filters.ChoiceFilter(
-        choices=[(ACTIVE, "Active"), *TrainingRun.State.choices],
+        choices=[(ACTIVE, gettext_lazy("Active")), *TrainingRun.State.choices],
         method="by_state",
+        empty_label=gettext_lazy("All"),
         error_messages=NO_STATE,
         help_text="“active” stands for queued and running.",
+    )
+    mine = TruthFilter(
+        method="of_caller", label=gettext_lazy("Only mine"), help_text="true: only runs the caller started."
     )
 
     class Meta:
         model = TrainingRun
         fields: tuple[str, ...] = ()
+
+    def of_caller(self, runs: TrainingRunQuerySet, name: str, value: bool) -> TrainingRunQuerySet:
+        return runs.filter(created_by=self.request.user) if value else runs
 
     def by_state(self, runs: TrainingRunQuerySet, name: str, value: str) -> TrainingRunQuerySet:
         return runs.unfinished() if value == ACTIVE else runs.filter(state=value)

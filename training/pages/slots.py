@@ -7,7 +7,7 @@ from itertools import chain
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -67,7 +67,7 @@ def on_compared_adapters(request: StudioRequest, *, adapters: Sequence[Adapter])
 
 def _jobs_of_rounds(user: User) -> QuerySet:
     rounds = Round.objects.visible_to(user).order_by().values("pk")
-    return Round.jobs.through.objects.filter(generationjob=OuterRef("pk"), round__in=rounds).values("round")
+    return Round.jobs.through.objects.filter(round__in=rounds)
 
 
 def _rounds_told(user: User, keys: Collection[UUID]) -> dict[UUID, Purpose]:
@@ -80,4 +80,4 @@ def _purpose(round_: Round) -> Purpose:
     return Purpose(label, reverse("round-detail", args=[round_.pk]))
 
 
-register(Kind(of_job=_jobs_of_rounds, tell=_rounds_told))
+register(Kind(sent=_jobs_of_rounds, job="generationjob", purpose="round", tell=_rounds_told))

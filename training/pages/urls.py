@@ -20,6 +20,7 @@ urlpatterns = [
     path("<uuid:experiment_id>/unarchive/", experiments.unarchive, name="experiment-unarchive"),
     path("<uuid:experiment_id>/runs/new/", runs.new, name="run-new"),
     path("<uuid:experiment_id>/runs/delete/", runs.delete, name="runs-delete"),
+    path("runs/", runs.run_list, name="runs"),
     path("runs/compare/", comparison.compare, name="run-compare"),
     path("runs/<uuid:run_id>/", runs.run_detail, name="run-detail"),
     path("runs/<uuid:run_id>/status/", runs.status, name="run-status"),

@@ -332,7 +332,7 @@ def test_a_guest_listens_votes_and_leaves(invited):
     vote = {"choice": "first", "heard_first": str(HEARD), "heard_second": str(HEARD)}
     assert client.post(reverse("trial-vote", args=[trial.token]), vote).status_code == 302
     text = client.get(reverse("tests")).content.decode()
-    assert "status-bar" not in text and reverse("library") not in text
+    assert "studio-status" not in text and reverse("library") not in text
     assert client.get(reverse("rater-reliability")).status_code == 200
     assert client.post(reverse("sign-out")).status_code == 302
     assert Preference.objects.get().rater.rater_profile.kind == "guest"

@@ -10,9 +10,8 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import reswap, retarget, trigger_client_event
+from django_htmx.http import reswap, retarget
 
 from generation.models import GenerationJob
 from generation.pages.create_page import (
@@ -24,7 +23,7 @@ from generation.pages.create_page import (
     recent_jobs,
 )
 from generation.pages.forms import GenerationForm
-from generation.pages.job_cards import cards_for
+from generation.pages.job_cards import announced, cards_for
 from generation.pages.settings_line import settings_line
 from generation.services import make_music
 from prompts.examples import EXAMPLE_BY_KEY, EXAMPLES
@@ -108,9 +107,7 @@ def _created(request: StudioRequest, job: GenerationJob) -> HttpResponse:
         context |= _context(
             request, PromptForm(request.POST), GenerationForm(request.POST, user=request.user), str(job.prompt_id)
         )
-    response = render(request, "generation/_created.html", context)
-    created = {"id": str(job.pk), "prompt": str(job.prompt_id), "text": Truncator(job.prompt.text).chars(80)}
-    return trigger_client_event(response, "job-created", created)
+    return announced(render(request, "generation/_created.html", context), job)
 
 
 def _context(request: StudioRequest, prompt_form: PromptForm, form: GenerationForm, prompt_id: str) -> dict[str, Any]:

@@ -15,14 +15,14 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from generation import services
 from generation.api.filters import JobFilter
 from generation.exceptions import JobIsFinished
 from generation.models import GenerationJob
 from generation.pages.create_page import find_job
-from generation.pages.job_cards import cards_for, may_manage, rows_for
+from generation.pages.job_cards import announced, cards_for, may_manage, rows_for
 from generation.pages.job_groups import folded, jobs_beside, show_together
 from generation.querysets import GenerationJobQuerySet
 from text2song.exceptions import DomainError, Forbidden
@@ -48,7 +48,7 @@ def job_list(request: StudioRequest) -> HttpResponse:
     if request.htmx.target == "jobs-table" and request.headers.get(SEEN_HEADER) == seen:
         return HttpResponse(status=204)
     jobs = GenerationJob.objects.visible().select_related("prompt", "base_model", "adapter")
-    filters = JobFilter(request.GET, queryset=jobs)
+    filters = JobFilter(request.GET, queryset=jobs, request=request)
     found = filters.qs if filters.form.is_valid() else jobs.none()
     page = _page(request, found)
     context = _list_context(request, filters, page) | {"seen": seen, "seen_header": SEEN_HEADER}
@@ -78,11 +78,20 @@ def _list_context(request: StudioRequest, filters: JobFilter, page: Page) -> dic
         "filter_form": filters.form,
         "page": page,
         "statistics": statistics,
-        "tabs": _state_tabs(request, statistics["states"]),
+        "tabs": _state_tabs(request, _counts(request) or statistics["states"]),
         "state": request.GET.get("state", ""),
         "is_filtered": any(request.GET.get(name) for name in (*filters.filters, "together")),
         "poll_url": request.get_full_path(),
     }
+
+
+def _counts(request: StudioRequest) -> dict[str, int] | None:
+    """How many of the jobs that fit the other filters are in each state; None where all jobs do."""
+    others = request.GET.copy()
+    others.pop("state", None)
+    if not any(others.get(name) for name in JobFilter.base_filters):
+        return None
+    return JobFilter(others, queryset=GenerationJob.objects.visible(), request=request).qs.counts()
 
 
 def _state_tabs(request: StudioRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
@@ -128,7 +137,8 @@ def _update(request: StudioRequest, job: GenerationJob) -> HttpResponse:
     lost = not job.visible_samples and (bool(had) or not job.is_unfinished)
     settled = job.taste is not None and job.state == GenerationJob.State.COMPLETED
     context = {"job": job, "view": _view(request), "new_samples": new, "lost": lost, "settled": settled}
-    return render(request, "generation/_job_update.html", context)
+    response = render(request, "generation/_job_update.html", context)
+    return response if job.is_unfinished else trigger_client_event(response, "job-ended", {"id": str(job.pk)})
 
 
 @require_POST
@@ -176,7 +186,9 @@ def retry(request: StudioRequest, job_id: UUID) -> HttpResponse:
             return render(request, "components/messages.html", {"oob": True})
         return redirect("job-detail", job_id=job_id)
     if request.htmx and _view(request) == "create":
-        return render(request, "generation/_job_card.html", {"job": _card(request, job.pk), "view": "create"})
+        return announced(
+            render(request, "generation/_job_card.html", {"job": _card(request, job.pk), "view": "create"}), job
+        )
     return redirect("job-detail", job_id=job.pk)
 
 

@@ -209,7 +209,12 @@ def _tab_context(request: StudioRequest, experiment: Experiment, current: str) -
         }
         for key, name in names.items()
     ]
-    return {"experiment": experiment, "tabs": tabs, "may_change": may_change(request.user, experiment)}
+    return {
+        "experiment": experiment,
+        "tabs": tabs,
+        "may_change": may_change(request.user, experiment),
+        "has_own_primary": current == "config" or (current == "runs" and not experiment.run_count),
+    }
 
 
 # -- the archive ---------------------------------------------------------------------------------------------------

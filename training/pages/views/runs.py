@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,6 +19,7 @@ from text2song.exceptions import DomainError, Forbidden
 from text2song.pages.confirm import confirm_page
 from text2song.pages.forms import add_refusal
 from text2song.pages.requests import StudioRequest
+from training.api.filters import TrainingRunFilter
 from training.models import Experiment, TrainingRun
 from training.pages.forms import RunForm
 from training.pages.measures import choose, measures
@@ -27,6 +29,27 @@ from training.pages.views.panels import chart, log_context, metrics_context, val
 from training.runs.curves import metric_names
 from training.services.experiments import may_change, require_change
 from training.services.runs import cancel_run, delete_runs, resume_run, start_run
+
+PAGE_SIZE = 20
+
+
+# -- the list ------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+def run_list(request: StudioRequest) -> HttpResponse:
+    """Runs of all experiments, newest first, by the filters in the address."""
+    filters = TrainingRunFilter(request.GET, queryset=TrainingRun.objects.with_context(), request=request)
+    valid = filters.form.is_valid()
+    page = Paginator(filters.qs if valid else TrainingRun.objects.none(), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "filter_form": filters.form,
+        "page": page,
+        "is_filtered": any(request.GET.get(name) for name in filters.filters),
+        "is_moving": any(run.is_unfinished for run in page),
+    }
+    return render(request, "training/runs.html", context, status=200 if valid else 400)
+
 
 # -- starting ------------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ class Row {
     this.duration = Number(root.dataset.duration);
     this.from = 0; // where it will start, while it is not the bar's clip
     root.dataset.ready = "";
+    this.wasCurrent = this.isCurrent;
     this.wire();
     this.showState();
     this.showTime();
@@ -102,8 +103,11 @@ class Row {
   showState() {
     const { isCurrent } = this;
     const playing = isCurrent && bar.isPlaying;
-    if (!isCurrent && this.wasCurrent) this.from = 0;
-    this.wasCurrent = isCurrent;
+    if (isCurrent !== this.wasCurrent) {
+      this.wasCurrent = isCurrent;
+      this.from = 0;
+      this.showTime();
+    }
     this.root.toggleAttribute("data-current", isCurrent);
     this.root.toggleAttribute("data-playing", playing);
     this.root.toggleAttribute("data-failed", isCurrent && bar.failed);

@@ -63,7 +63,8 @@ def test_the_sound_goes_on_through_five_sections_and_back(tab: Any):
     for name, heading in sections.items():
         tab.locator(f".nav a[href='{reverse(name)}']").first.click()
         arrived(tab, name, heading)
-        assert (now := heard(tab)) > before, name
+        now = heard(tab)
+        assert now > before, name
         before = now
     tab.keyboard.press("g")
     tab.keyboard.press("l")

@@ -46,9 +46,11 @@ def test_clips_stand_once_in_the_order_that_is_given(mornings, samples, user):
     a, b, c = (sample.pk for sample in samples)
     assert order(mornings) == [a, b, c]
     reorder(collection=mornings, order=[c, a], actor=user)
-    assert order(mornings) == [c, a, b]
-    take_out(collection=mornings, sample=samples[0], actor=user)
-    assert order(mornings) == [c, b]
+    assert order(mornings) == [c, b, a], "what is not named keeps its place"
+    reorder(collection=mornings, order=[a, b, c], actor=user)
+    assert order(mornings) == [a, b, c]
+    assert take_out(collection=mornings, samples=samples[:1], actor=user) == 1
+    assert order(mornings) == [b, c]
 
 
 def test_it_has_a_limit_that_is_told(mornings, samples, user, monkeypatch):
@@ -64,7 +66,7 @@ def test_others_change_nothing_and_see_what_is_shared(mornings, samples, user):
         lambda: change_collection(collection=mornings, actor=other, name="Mine"),
         lambda: delete_collection(collection=mornings, actor=other),
         lambda: collect(collection=mornings, samples=samples, actor=other),
-        lambda: take_out(collection=mornings, sample=samples[0], actor=other),
+        lambda: take_out(collection=mornings, samples=samples[:1], actor=other),
         lambda: reorder(collection=mornings, order=[], actor=other),
     ):
         with pytest.raises(Forbidden):

@@ -153,7 +153,7 @@ def revoke_all(request: StudioRequest) -> HttpResponse:
 
 
 def _open_link(token: str) -> ShareLink | None:
-    return ShareLink.objects.open().select_related("collection").filter(token=token).first()
+    return ShareLink.objects.open().select_related("collection", "created_by").filter(token=token).first()
 
 
 def _closed(request: HttpRequest) -> HttpResponse:

@@ -30,9 +30,9 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
         )
 
     def own_first(self, reader: User) -> Self:
-        """Those of `reader` before those that others share; by name."""
-        others = models.Case(models.When(owner=reader, then=0), default=1)
-        return self.alias(others=others).order_by("others", "name", "id")
+        """Those of `reader` before those that others share; by name. Annotates `is_mine`."""
+        mine = models.Case(models.When(owner=reader, then=True), default=False)
+        return self.annotate(is_mine=mine).order_by("-is_mine", "name", "id")
 
     def free_name(self, owner_id: int, name: str) -> str:
         """`name`, or where its owner has a collection of that name “name (2)”, “name (3)” and so on."""
@@ -58,6 +58,8 @@ class Collection(UUIDModel):
     clips: int
     seconds: float
     """Added by `with_figures`."""
+    is_mine: bool
+    """Added by `own_first`."""
 
     class Meta:
         ordering = ("name", "id")

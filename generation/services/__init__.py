@@ -15,9 +15,14 @@ from generation.services.collections import (
     make_collection,
     move,
     reorder,
-    take_out,
 )
-from generation.services.deletion import delete_collection, delete_samples, purge_deletions, undo_deletion
+from generation.services.deletion import (
+    delete_collection,
+    delete_samples,
+    purge_deletions,
+    take_out,
+    undo_deletion,
+)
 from generation.services.encoders import activate_encoder, add_encoder, deactivate_encoder, remove_encoder
 from generation.services.favorites import add_favorite, annotate_favorite, toggle_favorite, toggle_favorites
 from generation.services.jobs import cancel_job, delete_job, requeue_job, retry_job

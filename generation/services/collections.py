@@ -57,13 +57,6 @@ def collect(*, collection: Collection, samples: Sequence[AudioSample], actor: Us
     return len(coming)
 
 
-def take_out(*, collection: Collection, samples: Sequence[AudioSample], actor: User) -> int:
-    """Take clips out of a collection; one that is not in it is no mistake. Returns how many went."""
-    _require(collection, actor)
-    gone, _rows = collection.items.filter(sample__in=[sample.pk for sample in samples]).delete()
-    return gone
-
-
 def reorder(*, collection: Collection, order: Sequence[UUID], actor: User) -> None:
     """Put clips in the order of their ids in `order`, into the places they have; those not named keep theirs."""
     _require(collection, actor)

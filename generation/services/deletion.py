@@ -66,6 +66,16 @@ def delete_collection(*, collection: Collection, actor: User) -> Deletion:
     return deletion
 
 
+def take_out(*, collection: Collection, samples: Sequence[AudioSample], actor: User) -> Deletion:
+    """Take clips out of a collection; one that is not in it is no mistake. Undone, they have their places again."""
+    require_owner(collection.owner_id, actor, gettext("Only its owner, or a curator, changes a collection."))
+    with transaction.atomic():
+        items = collection.items.filter(sample__in=[sample.pk for sample in samples])
+        deletion = Deletion.objects.create(actor=actor, removed=_stored(list(items)))
+        items.delete()
+    return deletion
+
+
 def remove_with(samples: models.QuerySet[AudioSample]) -> None:
     """Remove hearts and feedback on `samples`, in the transaction that hides them."""
     Favorite.objects.filter(sample__in=samples.order_by().values("pk")).delete()

@@ -6,7 +6,15 @@ import pytest
 
 from generation.exceptions import CollectionIsFull, CollectionNameTaken
 from generation.models import Collection
-from generation.services import change_collection, collect, delete_collection, make_collection, reorder, take_out
+from generation.services import (
+    change_collection,
+    collect,
+    delete_collection,
+    make_collection,
+    reorder,
+    take_out,
+    undo_deletion,
+)
 from generation.services import collections as services
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.exceptions import Forbidden, Refused
@@ -49,8 +57,10 @@ def test_clips_stand_once_in_the_order_that_is_given(mornings, samples, user):
     assert order(mornings) == [c, b, a], "what is not named keeps its place"
     reorder(collection=mornings, order=[a, b, c], actor=user)
     assert order(mornings) == [a, b, c]
-    assert take_out(collection=mornings, samples=samples[:1], actor=user) == 1
-    assert order(mornings) == [b, c]
+    gone = take_out(collection=mornings, samples=samples[:2], actor=user)
+    assert order(mornings) == [c]
+    undo_deletion(deletion=gone, actor=user)
+    assert order(mornings) == [a, b, c]
 
 
 def test_it_has_a_limit_that_is_told(mornings, samples, user, monkeypatch):

@@ -65,6 +65,7 @@ SECTIONS = (
         "library",
         paths=("/library/", "/samples/"),
         children=(
+            Section(gettext_lazy("Collections"), "collections", paths=("/collections/",)),
             Section(gettext_lazy("Favourites"), "favorites", paths=("/favorites/",)),
             Section(gettext_lazy("Compare"), "compare", paths=("/compare/",)),
             Section(gettext_lazy("Feedback"), "feedback", paths=("/feedback/",)),

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.playback import CONTENT_TYPE, INLINE
-from generation.models import AudioSample, ShareLink
+from generation.models import AudioSample, Collection, ShareLink
 from generation.services import note_opening, revoke_link, revoke_links, share, shared_samples
 from text2song.byte_ranges import file_response
 from text2song.exceptions import DomainError
@@ -110,6 +110,22 @@ def share_sample(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     except DomainError as error:
         raise PermissionDenied(error.message) from error
     messages.success(request, _("The link is ready. Whoever has it hears this clip without an account."))
+    return redirect("shared-links")
+
+
+@require_POST
+def share_collection(request: StudioRequest, collection_id: UUID) -> HttpResponse:
+    """Make a link to a collection."""
+    collection = get_object_or_404(Collection.objects.visible_to(request.user), pk=collection_id)
+    form = ShareForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose how long the link is good."))
+        return redirect("collection-detail", collection_id=collection.pk)
+    try:
+        share(target=collection, actor=request.user, days=form.cleaned_data["days"])
+    except DomainError as error:
+        raise PermissionDenied(error.message) from error
+    messages.success(request, _("The link is ready. Whoever has it hears this collection without an account."))
     return redirect("shared-links")
 
 

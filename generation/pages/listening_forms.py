@@ -42,9 +42,7 @@ class LibraryFilter(forms.Form):
         label=gettext_lazy("Search"),
         required=False,
         max_length=200,
-        widget=forms.TextInput(
-            attrs={"type": "search", "placeholder": gettext_lazy("Words of the title or the prompt")}
-        ),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Words of title or prompt")}),
     )
     sort = forms.ChoiceField(
         label=gettext_lazy("Sort"),

@@ -13,7 +13,10 @@ from rest_framework.views import APIView
 
 
 class StrictOrderingFilter(OrderingFilter):
-    """`?ordering=-created_at`; an unknown field is refused. `ordering_aliases` of a view says by what it orders for a name."""
+    """`?ordering=-created_at`; an unknown field is refused.
+
+    `ordering_aliases` of a view names what it orders by where that is no field.
+    """
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         name = f"-?({'|'.join(getattr(view, 'ordering_fields', None) or ())})"

@@ -98,7 +98,10 @@ def fill(clips: int) -> Any:
 
     draw = random.Random(1)
     reader, other = (User.objects.create(username=name) for name in ("reader", "other"))
-    model = BaseModel.objects.first()
+    model = BaseModel.objects.create(
+        key="bench", display_name="Bench", location="bench", sample_rate=32_000, channels=1,
+        max_duration=30, recommended_duration=8, memory_gb=1, quality=1,
+    )  # fmt: skip
     words = ("calm", "piano", "rain", "funk", "bass", "night", "strings", "drum", "warm", "slow")
     jobs = clips // CLIPS_TO_A_JOB
     texts = [" ".join(draw.sample(words, 6)) for _ in range(jobs // JOBS_TO_A_PROMPT + 1)]

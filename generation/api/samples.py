@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from generation import services
 from generation.api import sound
 from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, once
+from generation.api.deletions import DELETION_ID, deleted
 from generation.api.filters import AudioFilter
 from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, VarySerializer
 from generation.exceptions import StorageUnavailable
@@ -26,7 +27,7 @@ from generation.listening.library import ORDERS, further_orders
 from generation.models import AudioSample
 from generation.sound.files import load_codes_bytes
 from text2song.api.lookups import UUIDLookup
-from text2song.api.schema import CONFLICT, list_of_ids
+from text2song.api.schema import CONFLICT
 from text2song.api.serializers import shown
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
 from text2song.api.views import ApiViewSet
@@ -74,11 +75,11 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     @extend_schema(
         summary="Delete a sample",
         description="It is hidden; hearts and feedback on it go with it.",
+        parameters=[DELETION_ID],
         responses={204: OpenApiResponse(description="Deleted")},
     )
     def destroy(self, request: Request, pk: str) -> Response:
-        services.delete_sample(sample=self.get_object(), actor=request.user)
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return deleted(services.delete_sample(sample=self.get_object(), actor=request.user))
 
     @extend_schema(
         summary="Keep a sample after all",
@@ -150,7 +151,7 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     )
     @action(detail=False, **READING)
     def compare(self, request: Request) -> Response:
-        samples = samples_to_compare(_ids(",".join(request.query_params.getlist("ids"))), one_prompt=False)
+        samples = samples_to_compare(ids_in(",".join(request.query_params.getlist("ids"))), one_prompt=False)
         hearts = set(request.user.favorites.filter(sample__in=samples).values_list("sample_id", flat=True))
         for sample in samples:
             sample.is_favorite = sample.pk in hearts
@@ -197,7 +198,7 @@ def _in_shape(answer: HttpResponseBase) -> HttpResponseBase:
     return answer
 
 
-def _ids(listed: str) -> list[uuid.UUID]:
+def ids_in(listed: str) -> list[uuid.UUID]:
     """Ids with commas between them; anything that is no id is refused by name."""
     ids, wrong = [], []
     for text in filter(None, (part.strip() for part in listed.split(","))):

@@ -5,7 +5,10 @@ What a link shows tells the sound, its length and a title somebody gave; nothing
 
 from __future__ import annotations
 
-from typing import BinaryIO, TypeVar, cast
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, BinaryIO, TypeVar, cast
 from uuid import UUID
 
 import structlog
@@ -25,10 +28,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from generation.listening.playback import CONTENT_TYPE, INLINE
 from generation.models import AudioSample, Collection, ShareLink
 from generation.services import note_opening, revoke_link, revoke_links, share, shared_samples
+from text2song.api.throttles import AddressThrottle
 from text2song.byte_ranges import file_response
 from text2song.exceptions import DomainError
 from text2song.pages.confirm import confirm_page
 from text2song.pages.requests import StudioRequest
+from text2song.refusals import refuse
 
 PAGE_SIZE = 50
 log = structlog.get_logger(__name__)
@@ -57,8 +62,33 @@ class ShareForm(forms.Form):
     )
 
 
+View = Callable[..., HttpResponseBase]
+
+
+def counted(view: View) -> View:
+    """Answer 429 to an address that asks for more than the rate "shared" (decorator)."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        throttle = AddressThrottle()
+        if throttle.allow_request(request, None):
+            return view(request, *args, **kwargs)
+        seconds = math.ceil(throttle.wait())
+        told = ngettext(
+            "Too many requests from this address. Try again in %(seconds)s second.",
+            "Too many requests from this address. Try again in %(seconds)s seconds.",
+            seconds,
+        )
+        response = refuse(request, 429, "throttled", _("Too many requests"), told % {"seconds": seconds})
+        response.headers["Retry-After"] = str(seconds)
+        return _private(response)
+
+    return wrapped
+
+
 @login_not_required
 @require_safe
+@counted
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """What a link plays. Revoked, expired, unknown: one and the same answer."""
     link = _open_link(token)
@@ -75,6 +105,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
 
 @login_not_required
 @require_safe
+@counted
 def shared_audio(request: HttpRequest, token: str, number: int) -> HttpResponseBase:
     """One clip's sound, or a range of it. From an object store it comes through here too, so no address outlives
     the link.

@@ -27,7 +27,7 @@ from generation.listening.library import ORDERS, further_orders
 from generation.models import AudioSample
 from generation.sound.files import load_codes_bytes
 from text2song.api.lookups import UUIDLookup
-from text2song.api.schema import CONFLICT
+from text2song.api.schema import CONFLICT, list_of_ids
 from text2song.api.serializers import shown
 from text2song.api.throttles import RequestThrottle, SubmitThrottle
 from text2song.api.views import ApiViewSet

@@ -1,4 +1,4 @@
-"""The curators' desk: models, encoders and their fetches, jobs, samples, hearts, defaults.
+"""The curators' desk: models, encoders and their fetches, jobs, samples, hearts, collections, links, defaults.
 
 Nothing here writes a state: actions call the same services as the pages, in the curator's name.
 """
@@ -13,7 +13,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from generation import services
-from generation.models import AudioSample, BaseModel, Encoder, Favorite, GenerationDefaults, GenerationJob, ModelFetch
+from generation.models import (
+    AudioSample,
+    BaseModel,
+    Collection,
+    CollectionItem,
+    Encoder,
+    Favorite,
+    GenerationDefaults,
+    GenerationJob,
+    ModelFetch,
+    ShareLink,
+)
 from prompts.coach.advice import remarks_on
 from text2song.curation import ReadOnlyAdmin, StudioAdmin, act
 
@@ -355,6 +366,95 @@ class FavoriteAdmin(ReadOnlyAdmin):
     @admin.display(description="what")
     def target(self, favorite: Favorite) -> str:
         return str(favorite.prompt or favorite.sample.job.prompt)
+
+
+class CollectionItemInline(admin.TabularInline):
+    """The clips of a collection in its order, to listen to."""
+
+    model = CollectionItem
+    fields = ("position", "name", "listen")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CollectionItem]:
+        items = super().get_queryset(request).select_related("sample__job__prompt").order_by("position", "pk")
+        return items.filter(sample__in=AudioSample.objects.visible().order_by().values("pk"))
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(description="clip")
+    def name(self, item: CollectionItem) -> str:
+        return item.sample.name
+
+    @admin.display(description="audio")
+    def listen(self, item: CollectionItem) -> SafeString:
+        return audio_link(item.sample)
+
+
+@admin.register(Collection)
+class CollectionAdmin(ReadOnlyAdmin):
+    list_display = ("name", "owner", "is_shared", "clips", "updated_at")
+    list_filter = ("is_shared", "updated_at")
+    list_select_related = ("owner",)
+    search_fields = ("id", "name", "owner__username")
+    search_help_text = "Words of the name, its owner's name, or the id of a collection."
+    date_hierarchy = "created_at"
+    actions = ("share", "make_private", "delete_collections")
+    inlines = (CollectionItemInline,)
+    fields = ("id", "name", "owner", "is_shared", ("created_at", "updated_at"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
+        return super().get_queryset(request).with_figures()
+
+    @admin.display(description="clips")
+    def clips(self, collection: Collection) -> int:
+        return collection.clips
+
+    @admin.action(description="Share with the studio", permissions=["change"])
+    def share(self, request: HttpRequest, queryset: QuerySet[Collection]) -> None:
+        self._change(request, queryset, "Collections shared with the studio", is_shared=True)
+
+    @admin.action(description="Make private", permissions=["change"])
+    def make_private(self, request: HttpRequest, queryset: QuerySet[Collection]) -> None:
+        self._change(request, queryset, "Collections made private", is_shared=False)
+
+    @admin.action(description="Delete (their clips stay)", permissions=["change"])
+    def delete_collections(self, request: HttpRequest, queryset: QuerySet[Collection]) -> None:
+        done = "Collections deleted"
+        act(self, request, queryset, lambda c: services.delete_collection(collection=c, actor=request.user), done)
+
+    def _change(self, request: HttpRequest, queryset: QuerySet[Collection], done: str, *, is_shared: bool) -> None:
+        def service(collection: Collection) -> None:
+            services.change_collection(collection=collection, actor=request.user, is_shared=is_shared)
+
+        act(self, request, queryset, service, done)
+
+
+@admin.register(ShareLink)
+class ShareLinkAdmin(ReadOnlyAdmin):
+    """The token is not shown: whoever has it hears what it shares."""
+
+    list_display = ("target", "created_by", "expires_at", "revoked_at", "opened", "last_opened_at", "created_at")
+    list_filter = (("collection", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("created_by", "collection", "sample__job__prompt")
+    search_fields = ("id", "created_by__username", "collection__name", "sample__title")
+    date_hierarchy = "created_at"
+    actions = ("revoke",)
+    fields = ("target", "created_by", ("expires_at", "revoked_at"), ("opened", "last_opened_at"), "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ShareLink]:
+        return super().get_queryset(request).exclude(sample__job__withheld=True)
+
+    @admin.display(description="what")
+    def target(self, link: ShareLink) -> str:
+        return link.sample.name if link.sample else str(link.collection)
+
+    @admin.action(description="Revoke", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ShareLink]) -> None:
+        rows = queryset.filter(revoked_at=None)
+        act(self, request, rows, lambda link: services.revoke_link(link=link, actor=request.user), "Links revoked")
 
 
 @admin.register(GenerationDefaults)

@@ -20,9 +20,10 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Value,
     When,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -174,6 +175,10 @@ class AudioSampleQuerySet(SoftDeleteQuerySet["AudioSample"]):
         from generation.models import Favorite
 
         return self.annotate(is_favorite=Exists(Favorite.objects.filter(user=user, sample=OuterRef("pk"))))
+
+    def called(self) -> Self:
+        """With an alias `called` to order by: the title, else the words of the prompt, in lower case."""
+        return self.alias(called=Lower(Coalesce(NullIf("title", Value("")), "job__prompt__text")))
 
     def counts_by_prompt(self, prompts: Iterable[Prompt]) -> dict[uuid.UUID, int]:
         """How many of them were made from each of the prompts, by its primary key."""

@@ -294,6 +294,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "user": env.str("API_RATE", default="600/min"),
         "generate": env.str("API_GENERATE_RATE", default="60/min"),
+        "shared": env.str("SHARED_RATE", default="300/min"),
     },
     "DEFAULT_SCHEMA_CLASS": "text2song.api.schema.StudioSchema",
     "DEFAULT_METADATA_CLASS": "text2song.api.metadata.PlainMetadata",

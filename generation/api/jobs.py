@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, status
+from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from generation import services
 from generation.api.answers import ACCEPTED, accepted
+from generation.api.deletions import DELETION_ID, deleted
 from generation.api.filters import JobApiFilter
 from generation.api.serializers import JobSerializer, JobStatisticsSerializer
 from generation.models import GenerationJob
@@ -38,11 +39,11 @@ class JobViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin, A
     @extend_schema(
         summary="Delete a job",
         description="It is cancelled if unfinished, and hidden; hearts and feedback on its samples go with it.",
+        parameters=[DELETION_ID],
         responses={204: OpenApiResponse(description="Deleted")} | CONFLICT,
     )
     def destroy(self, request: Request, pk: str) -> Response:
-        services.delete_job(job=self.get_object(), actor=request.user)
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return deleted(services.delete_job(job=self.get_object(), actor=request.user))
 
     @extend_schema(summary="Read the queue's statistics", filters=False, responses={200: JobStatisticsSerializer})
     @action(detail=False, filterset_class=None, pagination_class=None)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins, serializers, status
+from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,11 +18,13 @@ from rest_framework.response import Response
 from generation import services
 from generation.api import sound
 from generation.api.answers import ACCEPTED, IDEMPOTENCY_KEY, accepted, once
+from generation.api.deletions import DELETION_ID, deleted
 from generation.api.filters import AudioFilter
 from generation.api.serializers import AudioSampleSerializer, ExtendSerializer, SampleChangeSerializer, VarySerializer
 from generation.exceptions import StorageUnavailable
 from generation.listening.comparison import samples_to_compare
 from generation.listening.favorite_lists import mark_hearts
+from generation.listening.library import ORDERS, further_orders
 from generation.models import AudioSample
 from generation.sound.files import load_codes_bytes
 from text2song.api.lookups import UUIDLookup
@@ -47,13 +49,24 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     queryset = AudioSample.objects.all()
     serializer_class = AudioSampleSerializer
     filterset_class = AudioFilter
-    ordering_fields = ("created_at", "duration", "loudness_lufs", "seed")
+    ordering_aliases: ClassVar[dict[str, str]] = {"title": "called"}
     extra_parameters = {"compare": ("ids",)}
+
+    @property
+    def ordering_fields(self) -> tuple[str, ...]:
+        """The library's too, those that other parts of the studio add among them."""
+        return ("created_at", "duration", "loudness_lufs", "seed", "title", *further_orders())
 
     def get_queryset(self) -> QuerySet[AudioSample]:
         samples = AudioSample.objects.visible().with_context().hearted_by(self.request.user)
         if self.action == "list" and "set_aside" not in self.request.query_params:
             samples = samples.kept()
+        if self.action == "list":
+            asked = {
+                name.strip().removeprefix("-") for name in self.request.query_params.get("ordering", "").split(",")
+            }
+            for name in asked & {"title", *further_orders()}:
+                samples = ORDERS[name].prepare(samples, self.request.user)
         return samples.order_by("-created_at", "job", "index")
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
@@ -76,11 +89,11 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     @extend_schema(
         summary="Delete a sample",
         description="It is hidden; hearts and feedback on it go with it.",
+        parameters=[DELETION_ID],
         responses={204: OpenApiResponse(description="Deleted")},
     )
     def destroy(self, request: Request, pk: str) -> Response:
-        services.delete_sample(sample=self.get_object(), actor=request.user)
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return deleted(services.delete_sample(sample=self.get_object(), actor=request.user))
 
     @extend_schema(
         summary="Keep a sample after all",
@@ -152,7 +165,7 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     )
     @action(detail=False, **READING)
     def compare(self, request: Request) -> Response:
-        samples = samples_to_compare(_ids(",".join(request.query_params.getlist("ids"))), one_prompt=False)
+        samples = samples_to_compare(ids_in(",".join(request.query_params.getlist("ids"))), one_prompt=False)
         mark_hearts(request.user, samples)
         return Response(self.get_serializer(samples, many=True).data)
 
@@ -197,7 +210,7 @@ def _in_shape(answer: HttpResponseBase) -> HttpResponseBase:
     return answer
 
 
-def _ids(listed: str) -> list[uuid.UUID]:
+def ids_in(listed: str) -> list[uuid.UUID]:
     """Ids with commas between them; anything that is no id is refused by name."""
     ids, wrong = [], []
     for text in filter(None, (part.strip() for part in listed.split(","))):

@@ -11,7 +11,9 @@ from django.contrib.auth.models import User
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.http import QueryDict
-from django.utils.translation import gettext
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
 from generation.models import AudioSample
 from generation.querysets import AudioSampleQuerySet
@@ -34,6 +36,41 @@ class FurtherFilter:
     label: Callable[[Any], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of the library: `fields` as `order_by` takes them, of samples as `prepare` leaves them."""
+
+    label: str | Promise
+    fields: tuple[str, ...]
+    prepare: Callable[[AudioSampleQuerySet, User], AudioSampleQuerySet] = lambda samples, user: samples
+
+
+NEWEST = "newest"
+IN_TURN = ("-created_at", "-job_id", "index")
+"""What follows where an order leaves clips equal, so that none moves between pages."""
+ORDERS: dict[str, Order] = {
+    NEWEST: Order(gettext_lazy("Newest"), ()),
+    "oldest": Order(gettext_lazy("Oldest"), ("created_at", "job_id", "index")),
+    "title": Order(gettext_lazy("Title"), ("called",), lambda samples, user: samples.called()),
+    "longest": Order(gettext_lazy("Longest"), ("-duration",)),
+    "shortest": Order(gettext_lazy("Shortest"), ("duration",)),
+}
+"""By the name that stands in the address. Completed by `add_order` while the studio starts."""
+
+
+_OWN_ORDERS = frozenset(ORDERS)
+
+
+def further_orders() -> list[str]:
+    """Those that other parts of the studio added."""
+    return [name for name in ORDERS if name not in _OWN_ORDERS]
+
+
+def add_order(name: str, order: Order) -> None:
+    """Add an order to the library, and to the API's list by the field that `prepare` adds under this name."""
+    ORDERS[name] = order
+
+
 FURTHER_FILTERS: dict[str, FurtherFilter] = {}
 """Filled by `add_filter` while the studio starts, and not changed afterwards."""
 
@@ -44,7 +81,7 @@ def add_filter(further: FurtherFilter) -> None:
 
 
 def find_samples(*, user: User, filters: dict[str, Any]) -> AudioSampleQuerySet:
-    """Kept samples that fit every filter set in `filters` (`LibraryFilter.cleaned_data`): newest first, or by a taste.
+    """Kept samples that fit every filter set in `filters` (`LibraryFilter.cleaned_data`), as `sort` or a taste says.
 
     A tempo range leaves out prompts without a tempo. Days are those of the user's time zone, both included.
     """
@@ -56,14 +93,15 @@ def find_samples(*, user: User, filters: dict[str, Any]) -> AudioSampleQuerySet:
             samples = FURTHER_FILTERS[name].narrow(samples, value, user)
     if taste := filters.get("by_taste"):
         return samples.by_taste(taste)
-    return samples.order_by("-created_at", "-job_id", "index")
+    order = ORDERS[filters.get("sort") or NEWEST]
+    return order.prepare(samples, user).order_by(*order.fields, *IN_TURN)
 
 
 def active_filters(query: QueryDict, filters: dict[str, Any]) -> list[dict[str, str]]:
     """A chip for each filter that is set: what it says, and the query string without it."""
     chips = []
     for name, value in filters.items():
-        if value:
+        if value and name != "sort":
             rest = query.copy()
             for key in (name, "page"):
                 rest.pop(key, None)
@@ -93,6 +131,8 @@ _FILTERS: dict[str, Narrow] = {
     "tempo_max": lambda samples, tempo: samples.filter(job__prompt__tempo__lte=tempo),
     "model": lambda samples, model: samples.filter(job__base_model=model),
     "adapter": lambda samples, adapter: samples.filter(job__adapter=adapter),
+    "person": lambda samples, person: samples.filter(job__requested_by=person),
+    "collection": lambda samples, collection: samples.filter(collection_items__collection=collection),
     "date_from": lambda samples, day: samples.filter(created_at__date__gte=day),
     "date_to": lambda samples, day: samples.filter(created_at__date__lte=day),
     "heart": lambda samples, _: samples.filter(is_favorite=True),  # type: ignore[misc]  # added by `hearted_by`
@@ -108,8 +148,10 @@ _LABELS: dict[str, Callable[[Any], str]] = {
     "tempo_max": lambda tempo: gettext("to %(tempo)s BPM") % {"tempo": tempo},
     "model": lambda model: model.display_name,
     "adapter": lambda adapter: adapter.label,
-    "date_from": lambda day: f"from {day:%d %b %Y}",
-    "date_to": lambda day: f"to {day:%d %b %Y}",
-    "heart": lambda _: "Favourites",
+    "person": lambda person: gettext("made by %(person)s") % {"person": person.get_username()},
+    "collection": lambda collection: gettext("in “%(collection)s”") % {"collection": collection.name},
+    "date_from": lambda day: gettext("from %(day)s") % {"day": date_format(day)},
+    "date_to": lambda day: gettext("to %(day)s") % {"day": date_format(day)},
+    "heart": lambda _: gettext("Favourites"),
     "by_taste": lambda taste: gettext("best first for %(taste_label)s") % {"taste_label": taste.label},
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from generation.models.samples import AudioSample
 from text2song.models import UUIDModel
@@ -16,6 +18,31 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
     def visible_to(self, reader: User) -> Self:
         """Their own, and those that others share with the studio."""
         return self.filter(models.Q(owner=reader) | models.Q(is_shared=True))
+
+    def with_figures(self) -> Self:
+        """Annotate `clips` and `seconds`: of those in it that may be shown. With its owner, as lists show it."""
+        shown = AudioSample.objects.visible().filter(collection_items__collection=models.OuterRef("pk"))
+        grouped = shown.order_by().values("collection_items__collection")
+        count = grouped.annotate(n=models.Count("pk")).values("n")
+        total = grouped.annotate(total=models.Sum("duration")).values("total")
+        return self.select_related("owner").annotate(
+            clips=Coalesce(models.Subquery(count), 0), seconds=Coalesce(models.Subquery(total), 0.0)
+        )
+
+    def own_first(self, reader: User) -> Self:
+        """Those of `reader` before those that others share; by name. Annotates `is_mine`."""
+        mine = models.Case(models.When(owner=reader, then=True), default=False)
+        return self.annotate(is_mine=mine).order_by("-is_mine", "name", "id")
+
+    def free_name(self, owner_id: int, name: str) -> str:
+        """`name`, or where its owner has a collection of that name “name (2)”, “name (3)” and so on."""
+        taken = set(self.filter(owner=owner_id).values_list("name", flat=True))
+        tries, length = itertools.count(2), self.model._meta.get_field("name").max_length
+        free = name
+        while free in taken:
+            ending = f" ({next(tries)})"
+            free = f"{name[: length - len(ending)]}{ending}"
+        return free
 
 
 class Collection(UUIDModel):
@@ -27,6 +54,12 @@ class Collection(UUIDModel):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = CollectionQuerySet.as_manager()
+
+    clips: int
+    seconds: float
+    """Added by `with_figures`."""
+    is_mine: bool
+    """Added by `own_first`."""
 
     class Meta:
         ordering = ("name", "id")

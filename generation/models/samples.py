@@ -17,6 +17,9 @@ from text2song.models import SoftDeleteModel, UUIDModel
 """Below it, before loudness is matched, a clip is as good as nothing."""
 
 
+KEPT = models.Q(deleted_at__isnull=True, set_aside_at__isnull=True)
+
+
 def audio_path(sample: AudioSample, filename: str) -> str:
     """Names come from the claim that made the clip, and are opaque: nobody learns job, model or prompt from one."""
     return f"samples/{filename}"
@@ -82,6 +85,15 @@ class AudioSample(SoftDeleteModel, UUIDModel):
     class Meta:
         ordering = ("job", "index")
         constraints = [models.UniqueConstraint(fields=["job", "index"], name="sample_once_per_job")]
+        # What lists show and count is found without reading the rows, whose outlines make them long.
+        indexes = [
+            models.Index(fields=fields, condition=KEPT, name=name)
+            for name, fields in (
+                ("sample_kept_of_job", ["job"]),
+                ("sample_kept_newest", ["-created_at", "job"]),
+                ("sample_kept_longest", ["-duration", "job"]),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.label} of {self.job}"

@@ -11,8 +11,8 @@ from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from adapters.models import Adapter, Taste
 from generation.jobs.long_form import LONG_FORM_MAX_SECONDS
-from generation.listening.library import FURTHER_FILTERS
-from generation.models import AudioSample, BaseModel, Favorite
+from generation.listening.library import FURTHER_FILTERS, ORDERS
+from generation.models import AudioSample, BaseModel, Collection, Favorite, GenerationJob
 from generation.models.jobs import MAX_SAMPLES
 from generation.services.samples import EXTENDED, VARIED, usual_beginning, usual_extension
 from prompts.wording.vocabulary import INSTRUMENT_GROUPS, MAX_TEMPO, MIN_TEMPO, MOODS, STYLES
@@ -43,17 +43,24 @@ class LibraryFilter(forms.Form):
         label=gettext_lazy("Search"),
         required=False,
         max_length=200,
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Words of the prompt")}),
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Words of title or prompt")}),
+    )
+    sort = forms.ChoiceField(
+        label=gettext_lazy("Sort"),
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("There is no such order.")},
     )
     style = forms.ChoiceField(
+        label=gettext_lazy("Style"),
         required=False,
         choices=[("", gettext_lazy("Any style")), *((term.slug, pgettext_lazy("music", term.name)) for term in STYLES)],
     )
     mood = forms.ChoiceField(
+        label=gettext_lazy("Mood"),
         required=False,
         choices=[("", gettext_lazy("Any mood")), *((term.slug, pgettext_lazy("music", term.name)) for term in MOODS)],
     )
-    instrument = forms.ChoiceField(required=False, choices=_INSTRUMENT_CHOICES)
+    instrument = forms.ChoiceField(label=gettext_lazy("Instrument"), required=False, choices=_INSTRUMENT_CHOICES)
     tempo_min = forms.IntegerField(
         label=gettext_lazy("Tempo from"), required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO
     )
@@ -61,6 +68,7 @@ class LibraryFilter(forms.Form):
         label=gettext_lazy("Tempo to"), required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO
     )
     model = forms.ModelChoiceField(
+        label=gettext_lazy("Model"),
         queryset=BaseModel.objects.all(),
         required=False,
         to_field_name="key",
@@ -68,10 +76,26 @@ class LibraryFilter(forms.Form):
         error_messages={"invalid_choice": gettext_lazy("There is no such model.")},
     )
     adapter = forms.ModelChoiceField(
+        label=gettext_lazy("Adapter"),
         queryset=Adapter.objects.visible(),
         required=False,
         empty_label=gettext_lazy("Any adapter"),
         error_messages={"invalid_choice": gettext_lazy("There is no such adapter.")},
+    )
+    person = forms.ModelChoiceField(
+        label=gettext_lazy("Made by"),
+        queryset=User.objects.none(),
+        required=False,
+        to_field_name="username",
+        empty_label=gettext_lazy("Anybody"),
+        error_messages={"invalid_choice": gettext_lazy("There is nobody of this name who made a clip.")},
+    )
+    collection = forms.ModelChoiceField(
+        queryset=Collection.objects.none(),
+        label=gettext_lazy("Collection"),
+        required=False,
+        empty_label=gettext_lazy("Any collection"),
+        error_messages={"invalid_choice": gettext_lazy("There is no such collection.")},
     )
     date_from = forms.DateField(
         label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
@@ -79,10 +103,10 @@ class LibraryFilter(forms.Form):
     date_to = forms.DateField(label=gettext_lazy("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     heart = forms.BooleanField(label=gettext_lazy("Favourites only"), required=False)
     by_taste = forms.ModelChoiceField(
-        label=gettext_lazy("Order"),
+        label=gettext_lazy("Order by a taste"),
         queryset=Taste.objects.none(),
         required=False,
-        empty_label=gettext_lazy("Newest first"),
+        empty_label=gettext_lazy("None"),
         error_messages={"invalid_choice": gettext_lazy("There is no such taste that you can use.")},
     )
 
@@ -91,6 +115,10 @@ class LibraryFilter(forms.Form):
         usable = Taste.objects.visible_to(user).newest().filter(is_usable=True).select_related("base_model")
         self.fields["by_taste"].queryset = usable
         self.fields["by_taste"].label_from_instance = _order_by
+        self.fields["sort"].choices = [(name, order.label) for name, order in ORDERS.items()]
+        makers = GenerationJob.objects.visible().order_by().values("requested_by")
+        self.fields["person"].queryset = User.objects.filter(pk__in=makers).order_by("username")
+        self.fields["collection"].queryset = Collection.objects.visible_to(user)
         for name, further in FURTHER_FILTERS.items():
             self.fields[name] = further.field()
 

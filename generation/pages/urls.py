@@ -6,6 +6,7 @@ from django.urls import path
 
 from generation.api import sound
 from generation.pages.views import (
+    collections,
     compare,
     create,
     defaults,
@@ -15,6 +16,7 @@ from generation.pages.views import (
     library,
     models,
     samples,
+    selection,
     shares,
 )
 
@@ -29,6 +31,22 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/retry/", jobs.retry, name="job-retry"),
     path("jobs/<uuid:job_id>/delete/", jobs.delete, name="job-delete"),
     path("library/", library.library, name="library"),
+    path("samples/chosen/delete/", selection.delete, name="samples-delete"),
+    path("samples/chosen/heart/", selection.heart, name="samples-heart"),
+    path("samples/chosen/download/", selection.download, name="samples-download"),
+    path("collections/", collections.collection_list, name="collections"),
+    path("collections/add/", collections.collect, name="collect"),
+    path("collections/<uuid:collection_id>/", collections.collection_detail, name="collection-detail"),
+    path("collections/<uuid:collection_id>/change/", collections.change, name="collection-change"),
+    path("collections/<uuid:collection_id>/order/", collections.order, name="collection-order"),
+    path("collections/<uuid:collection_id>/take-out/", collections.take_out, name="collection-take-out"),
+    path("collections/<uuid:collection_id>/delete/", collections.delete, name="collection-delete"),
+    path("collections/<uuid:collection_id>/share/", shares.share_collection, name="collection-share"),
+    path(
+        "collections/<uuid:collection_id>/download/<slug:file_format>/",
+        collections.download,
+        name="collection-download",
+    ),
     path("samples/<uuid:sample_id>/", samples.sample_detail, name="sample-detail"),
     path("samples/<uuid:sample_id>/in-player/", samples.in_player, name="sample-in-player"),
     path("samples/<uuid:sample_id>/extend/", samples.extend, name="sample-extend"),

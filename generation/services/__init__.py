@@ -11,19 +11,25 @@ from generation.services.base_models import (
 from generation.services.collections import (
     change_collection,
     collect,
-    delete_collection,
+    collection_samples,
     make_collection,
+    move,
     reorder,
-    take_out,
 )
-from generation.services.deletion import delete_samples, purge_deletions, undo_deletion
+from generation.services.deletion import (
+    delete_collection,
+    delete_samples,
+    purge_deletions,
+    take_out,
+    undo_deletion,
+)
 from generation.services.encoders import activate_encoder, add_encoder, deactivate_encoder, remove_encoder
-from generation.services.favorites import add_favorite, annotate_favorite, toggle_favorite
+from generation.services.favorites import add_favorite, annotate_favorite, toggle_favorite, toggle_favorites
 from generation.services.jobs import cancel_job, delete_job, requeue_job, retry_job
 from generation.services.music import make_music
 from generation.services.samples import delete_sample, extend_sample, rename_sample, vary_sample
 from generation.services.set_aside import forget_set_aside, keep_sample
-from generation.services.shares import note_opening, revoke_link, revoke_links, share, shared_samples
+from generation.services.shares import note_opening, revoke_link, revoke_links, share, shareable, shared_samples
 
 __all__ = [
     "activate_encoder",
@@ -36,6 +42,7 @@ __all__ = [
     "cancel_job",
     "change_collection",
     "collect",
+    "collection_samples",
     "deactivate_encoder",
     "delete_collection",
     "delete_job",
@@ -47,6 +54,7 @@ __all__ = [
     "make_collection",
     "make_music",
     "model_for",
+    "move",
     "note_opening",
     "purge_deletions",
     "remove_encoder",
@@ -59,9 +67,11 @@ __all__ = [
     "revoke_link",
     "revoke_links",
     "share",
+    "shareable",
     "shared_samples",
     "take_out",
     "toggle_favorite",
+    "toggle_favorites",
     "undo_deletion",
     "vary_sample",
 ]

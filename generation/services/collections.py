@@ -1,4 +1,4 @@
-"""Collections: made, changed and deleted by whom they belong to."""
+"""Collections: made, filled and changed by whom they belong to."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 
 from generation.exceptions import CollectionIsFull, CollectionNameTaken
 from generation.models import AudioSample, Collection, CollectionItem
+from generation.querysets import AudioSampleQuerySet
 from generation.services.access import require_owner
 from text2song.exceptions import Refused
 
 MOST_CLIPS = 500
 NAME_LENGTH = 100
+IN_ORDER = ("collection_items__position", "collection_items__pk")
 
 
 def make_collection(*, actor: User, name: str, is_shared: bool = False) -> Collection:
@@ -38,12 +40,6 @@ def change_collection(
     _store(collection)
 
 
-def delete_collection(*, collection: Collection, actor: User) -> None:
-    """Remove a collection; its clips stay."""
-    _require(collection, actor)
-    collection.delete()
-
-
 def collect(*, collection: Collection, samples: Sequence[AudioSample], actor: User) -> int:
     """Add clips at its end, in the order given; those that are in it stay where they are. Returns how many came."""
     _require(collection, actor)
@@ -61,23 +57,36 @@ def collect(*, collection: Collection, samples: Sequence[AudioSample], actor: Us
     return len(coming)
 
 
-def take_out(*, collection: Collection, sample: AudioSample, actor: User) -> None:
-    """Take a clip out of a collection; one that is not in it is no mistake."""
-    _require(collection, actor)
-    collection.items.filter(sample=sample).delete()
-
-
 def reorder(*, collection: Collection, order: Sequence[UUID], actor: User) -> None:
-    """Put its clips in the order of their ids in `order`; clips not named keep their order behind those."""
+    """Put clips in the order of their ids in `order`, into the places they have; those not named keep theirs."""
     _require(collection, actor)
     with transaction.atomic():
         Collection.objects.select_for_update().get(pk=collection.pk)
-        place = {pk: number for number, pk in enumerate(order)}
         items = list(collection.items.order_by("position", "pk"))
-        items.sort(key=lambda item: place.get(item.sample_id, len(place)))
+        named = {item.sample_id: item for item in items}
+        ordered = iter([named[pk] for pk in dict.fromkeys(order) if pk in named])
+        moving = set(order)
+        items = [next(ordered) if item.sample_id in moving else item for item in items]
         for number, item in enumerate(items, 1):
             item.position = number
         CollectionItem.objects.bulk_update(items, ["position"])
+
+
+def move(*, collection: Collection, sample: AudioSample, by: int, actor: User) -> None:
+    """Move a clip one place up (`by` -1) or down (1) among those that are shown; at an end nothing changes."""
+    shown = list(collection_samples(collection).values_list("pk", flat=True))
+    if sample.pk not in shown:
+        return
+    place = shown.index(sample.pk)
+    if not 0 <= place + by < len(shown):
+        return
+    pair = [shown[place], shown[place + by]]
+    reorder(collection=collection, order=pair if by < 0 else pair[::-1], actor=actor)
+
+
+def collection_samples(collection: Collection) -> AudioSampleQuerySet:
+    """The clips in it that may be shown, in its order."""
+    return AudioSample.objects.visible().filter(collection_items__collection=collection).order_by(*IN_ORDER)
 
 
 def _require(collection: Collection, actor: User) -> None:

@@ -11,20 +11,18 @@ from django.contrib.auth.models import User
 from django.core import serializers
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from generation.exceptions import DeletionIsFinal
-from generation.models import AudioSample, Deletion, Favorite
+from generation.models import AudioSample, Collection, Deletion, Favorite
 from generation.services.access import require_owner
 from generation.signals import samples_deleted, samples_leaving
 from text2song.exceptions import Forbidden
 
-MAY_DELETE = "Only the person who made a sample, or a curator, can delete it."
-
 
 def delete_samples(*, samples: Sequence[AudioSample], actor: User) -> Deletion:
     """Hide samples, all or none; hearts and feedback on them go too. What was done can be undone for a while."""
-    for sample in samples:
-        require_owner(sample.job.requested_by_id, actor, MAY_DELETE)
+    _require_all(samples, actor)
     chosen = AudioSample.objects.filter(pk__in=[sample.pk for sample in samples])
     with transaction.atomic():
         # Locked and asked again: of two who delete the same clip, one keeps what went along.
@@ -40,6 +38,44 @@ def delete_samples(*, samples: Sequence[AudioSample], actor: User) -> Deletion:
     return deletion
 
 
+def _require_all(samples: Sequence[AudioSample], actor: User) -> None:
+    others = sum(sample.job.requested_by_id != actor.pk for sample in samples)
+    if not others or actor.is_staff:
+        return
+    if len(samples) == 1:
+        raise Forbidden(gettext("Only the person who made a sample, or a curator, can delete it."))
+    told = ngettext(
+        "Nothing was deleted: %(others)s of the %(all)s chosen samples was made by somebody else. "
+        "Only the person who made a sample, or a curator, can delete it.",
+        "Nothing was deleted: %(others)s of the %(all)s chosen samples were made by somebody else. "
+        "Only the person who made a sample, or a curator, can delete it.",
+        others,
+    )
+    raise Forbidden(told % {"others": others, "all": len(samples)})
+
+
+def delete_collection(*, collection: Collection, actor: User) -> Deletion:
+    """Remove a collection, its order and its links; its clips stay. What was done can be undone for a while."""
+    require_owner(collection.owner_id, actor, gettext("Only its owner, or a curator, changes a collection."))
+    with transaction.atomic():
+        there = Collection.objects.select_for_update().filter(pk=collection.pk).first()
+        rows: list[models.Model] = [] if there is None else [there, *there.items.all(), *there.share_links.all()]
+        deletion = Deletion.objects.create(actor=actor, removed=_stored(rows))
+        if there is not None:
+            there.delete()
+    return deletion
+
+
+def take_out(*, collection: Collection, samples: Sequence[AudioSample], actor: User) -> Deletion:
+    """Take clips out of a collection; one that is not in it is no mistake. Undone, they have their places again."""
+    require_owner(collection.owner_id, actor, gettext("Only its owner, or a curator, changes a collection."))
+    with transaction.atomic():
+        items = collection.items.filter(sample__in=[sample.pk for sample in samples])
+        deletion = Deletion.objects.create(actor=actor, removed=_stored(list(items)))
+        items.delete()
+    return deletion
+
+
 def remove_with(samples: models.QuerySet[AudioSample]) -> None:
     """Remove hearts and feedback on `samples`, in the transaction that hides them."""
     Favorite.objects.filter(sample__in=samples.order_by().values("pk")).delete()
@@ -49,7 +85,7 @@ def remove_with(samples: models.QuerySet[AudioSample]) -> None:
 def undo_deletion(*, deletion: Deletion, actor: User) -> None:
     """Bring back everything. Raises `Forbidden` to others, `DeletionIsFinal` when it is too late."""
     if deletion.actor_id != actor.pk:
-        raise Forbidden("Only the person who deleted something can undo it.")
+        raise Forbidden(gettext("Only the person who deleted something can undo it."))
     with transaction.atomic():
         current = Deletion.objects.select_for_update().filter(pk=deletion.pk).first()
         if current is None or current.created_at <= timezone.now() - Deletion.GRACE:
@@ -76,12 +112,18 @@ def rows_with(samples: models.QuerySet[AudioSample]) -> list[dict[str, object]]:
     rows: list[models.Model] = list(Favorite.objects.filter(sample__in=samples.order_by().values("pk")))
     for _, others in samples_leaving.send(AudioSample, samples=samples):
         rows += cast(list[models.Model], others)
+    return _stored(rows)
+
+
+def _stored(rows: list[models.Model]) -> list[dict[str, object]]:
     stored: list[dict[str, object]] = json.loads(serializers.serialize("json", rows))
     return stored
 
 
 def _put_back(row: models.Model) -> None:
-    """Its id and times as they were. An answer given anew meanwhile stands; an account removed meanwhile stays so."""
+    """Its id and times as they were. An answer given anew meanwhile stands, an account removed meanwhile stays so; a
+    collection whose name was taken meanwhile gets another.
+    """
     for field in row._meta.concrete_fields:
         if not isinstance(field, models.ForeignKey) or getattr(row, field.attname) is None:
             continue
@@ -89,5 +131,7 @@ def _put_back(row: models.Model) -> None:
             if not field.null:
                 return
             setattr(row, field.attname, None)
+    if isinstance(row, Collection):
+        row.name = Collection.objects.free_name(row.owner_id, row.name)
     with contextlib.suppress(IntegrityError), transaction.atomic():
         row.save_base(raw=True, force_insert=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -32,6 +33,20 @@ def toggle_favorite(*, user: User, target: Prompt | AudioSample) -> bool:
     with contextlib.suppress(FavoriteExists):  # set in another tab a moment ago: set is what was asked for
         add_favorite(user=user, target=target)
     return True
+
+
+def toggle_favorites(*, user: User, samples: Sequence[AudioSample]) -> bool:
+    """Set the hearts on all of several samples; where all have one, take them off. Returns whether they are set now."""
+    hearts = Favorite.objects.filter(user=user, sample__in=[sample.pk for sample in samples])
+    with transaction.atomic():
+        hearted = set(hearts.values_list("sample_id", flat=True))
+        lacking = [sample for sample in samples if sample.pk not in hearted]
+        if not lacking:
+            hearts.delete()
+        for sample in lacking:
+            with contextlib.suppress(FavoriteExists):
+                add_favorite(user=user, target=sample)
+    return bool(lacking)
 
 
 def annotate_favorite(*, favorite: Favorite, note: str) -> None:

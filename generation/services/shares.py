@@ -10,7 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from generation.models import AudioSample, Collection, ShareLink
+from generation.querysets import AudioSampleQuerySet
 from generation.services.access import require_owner
+from generation.services.collections import collection_samples
 from text2song.exceptions import Refused
 
 DAYS = (1, 7, 30)
@@ -47,8 +49,12 @@ def note_opening(*, link: ShareLink) -> None:
 
 
 def shared_samples(link: ShareLink) -> list[AudioSample]:
-    """What the link plays, in order: its clip, or those of its collection that are not deleted."""
-    samples = AudioSample.objects.visible()
-    if link.sample_id is not None:
-        return list(samples.filter(pk=link.sample_id))
-    return list(samples.filter(collection_items__collection=link.collection_id).order_by("collection_items__position"))
+    """What the link plays, in order: its clip, or those of its collection that its maker may share one by one."""
+    if link.collection is None:
+        return list(AudioSample.objects.visible().filter(pk=link.sample_id))
+    return list(shareable(collection_samples(link.collection), link.created_by))
+
+
+def shareable(samples: AudioSampleQuerySet, actor: User) -> AudioSampleQuerySet:
+    """Those that `actor` may share: all for curators, for others what they made."""
+    return samples if actor.is_staff else samples.filter(job__requested_by=actor)

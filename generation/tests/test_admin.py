@@ -6,7 +6,17 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from generation.models import AudioSample, BaseModel, Favorite, GenerationDefaults, GenerationJob, ModelFetch
+from generation.models import (
+    AudioSample,
+    BaseModel,
+    Collection,
+    Favorite,
+    GenerationDefaults,
+    GenerationJob,
+    ModelFetch,
+    ShareLink,
+)
+from generation.services import collect, make_collection, share
 from generation.tests.factories import (
     AudioSampleFactory,
     BaseModelFactory,
@@ -15,6 +25,7 @@ from generation.tests.factories import (
     ModelFetchFactory,
     PromptFactory,
 )
+from text2song.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +35,18 @@ MAKERS = {
     GenerationJob: lambda: AudioSampleFactory(stored=False).job,
     AudioSample: AudioSampleFactory,
     Favorite: FavoriteFactory,
+    Collection: lambda: collected(),
+    ShareLink: lambda: share(target=collected(), actor=UserFactory(is_staff=True)),
     GenerationDefaults: GenerationDefaults.load,
 }
+
+
+def collected():
+    """A collection with a clip in it."""
+    owner = UserFactory()
+    collection = make_collection(actor=owner, name="Mornings")
+    collect(collection=collection, samples=[AudioSampleFactory(stored=False)], actor=owner)
+    return collection
 
 
 def list_url(model, query=""):
@@ -164,3 +185,19 @@ def test_nothing_can_be_added_or_removed_past_the_services(curator_page):
         desk = admin.site._registry[model]
         request = curator_page.get(list_url(model)).wsgi_request
         assert not desk.has_add_permission(request) and not desk.has_delete_permission(request)
+
+
+def test_collections_and_links_are_acted_upon_by_the_services(curator_page):
+    collection = collected()
+    link = share(target=collection, actor=collection.owner)
+    assert "shared with the studio: 1." in act(curator_page, Collection, "share", collection)[0]
+    collection.refresh_from_db()
+    assert collection.is_shared
+    act(curator_page, Collection, "make_private", collection)
+    act(curator_page, ShareLink, "revoke", link)
+    collection.refresh_from_db()
+    link.refresh_from_db()
+    assert not collection.is_shared and link.revoked_at is not None
+    act(curator_page, Collection, "delete_collections", collection)
+    assert not Collection.objects.exists() and AudioSample.objects.visible().count() == 1
+    assert link.token not in curator_page.get(list_url(ShareLink)).text

@@ -6,7 +6,15 @@ import pytest
 
 from generation.exceptions import CollectionIsFull, CollectionNameTaken
 from generation.models import Collection
-from generation.services import change_collection, collect, delete_collection, make_collection, reorder, take_out
+from generation.services import (
+    change_collection,
+    collect,
+    delete_collection,
+    make_collection,
+    reorder,
+    take_out,
+    undo_deletion,
+)
 from generation.services import collections as services
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 from text2song.exceptions import Forbidden, Refused
@@ -46,9 +54,13 @@ def test_clips_stand_once_in_the_order_that_is_given(mornings, samples, user):
     a, b, c = (sample.pk for sample in samples)
     assert order(mornings) == [a, b, c]
     reorder(collection=mornings, order=[c, a], actor=user)
-    assert order(mornings) == [c, a, b]
-    take_out(collection=mornings, sample=samples[0], actor=user)
-    assert order(mornings) == [c, b]
+    assert order(mornings) == [c, b, a], "what is not named keeps its place"
+    reorder(collection=mornings, order=[a, b, c], actor=user)
+    assert order(mornings) == [a, b, c]
+    gone = take_out(collection=mornings, samples=samples[:2], actor=user)
+    assert order(mornings) == [c]
+    undo_deletion(deletion=gone, actor=user)
+    assert order(mornings) == [a, b, c]
 
 
 def test_it_has_a_limit_that_is_told(mornings, samples, user, monkeypatch):
@@ -64,7 +76,7 @@ def test_others_change_nothing_and_see_what_is_shared(mornings, samples, user):
         lambda: change_collection(collection=mornings, actor=other, name="Mine"),
         lambda: delete_collection(collection=mornings, actor=other),
         lambda: collect(collection=mornings, samples=samples, actor=other),
-        lambda: take_out(collection=mornings, sample=samples[0], actor=other),
+        lambda: take_out(collection=mornings, samples=samples[:1], actor=other),
         lambda: reorder(collection=mornings, order=[], actor=other),
     ):
         with pytest.raises(Forbidden):

@@ -7,15 +7,16 @@ export function openDialog(dialog) {
   if (dialog && !dialog.open) dialog.showModal();
 }
 
-async function openQuestion(link) {
+/** Open the page at `address`, which asks for something, as a dialog; where that fails, the page itself. */
+export async function openQuestion(address) {
   const dialog = shared();
   try {
-    const response = await fetch(link.href, { headers: { "HX-Request": "true" } });
+    const response = await fetch(address, { headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
     if (!response.ok || response.redirected) throw new Error(String(response.status));
     dialog.innerHTML = await response.text();
     openDialog(dialog);
   } catch {
-    location.assign(link.href);
+    location.assign(address);
   }
 }
 
@@ -26,7 +27,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-dialog-link]");
   if (link && plain && shared()) {
     event.preventDefault();
-    openQuestion(link);
+    openQuestion(link.href);
     return;
   }
   const opener = event.target.closest("[data-open-dialog]");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,7 +13,10 @@ from rest_framework.views import APIView
 
 
 class StrictOrderingFilter(OrderingFilter):
-    """`?ordering=-created_at`; an unknown field is refused."""
+    """`?ordering=-created_at`; an unknown field is refused.
+
+    `ordering_aliases` of a view names what it orders by where that is no field.
+    """
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         name = f"-?({'|'.join(getattr(view, 'ordering_fields', None) or ())})"
@@ -27,4 +31,9 @@ class StrictOrderingFilter(OrderingFilter):
         if unknown:
             raise ValidationError({"ordering": [f"Cannot order by {', '.join(unknown)}. Known: {', '.join(allowed)}."]})
         # Rows that are equal in these fields must not move between pages.
-        return [*fields, "pk"]
+        return [*(_aliased(field, getattr(view, "ordering_aliases", {})) for field in fields), "pk"]
+
+
+def _aliased(field: str, aliases: Mapping[str, str]) -> str:
+    name = field.removeprefix("-")
+    return f"{'-' if name != field else ''}{aliases.get(name, name)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import UserRateThrottle
 
@@ -74,6 +75,15 @@ class SubmitThrottle(RequestThrottle):
     @property
     def limit_in_words(self) -> str:
         return super().limit_in_words.replace("requests", "submitted jobs")
+
+
+class AddressThrottle(RequestThrottle):
+    """Requests without an account, by the address they come from: the rate "shared". For pages too."""
+
+    scope = "shared"
+
+    def get_cache_key(self, request: Request | HttpRequest, view: APIView | None) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
 
 
 def give_back_submission(request: Request | None) -> None:

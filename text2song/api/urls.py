@@ -14,6 +14,8 @@ from feedback.api.performance import AdapterPerformanceViewSet
 from feedback.api.vocabulary import CriterionViewSet, TagViewSet
 from feedback.listening_tests.api.views import LeaderboardViewSet, ListeningTestViewSet, TrialViewSet
 from generation.api.base_models import BaseModelViewSet
+from generation.api.collections import CollectionViewSet, ShareLinkViewSet
+from generation.api.deletions import DeletionViewSet
 from generation.api.encoders import EncoderViewSet
 from generation.api.favorites import FavoriteViewSet
 from generation.api.generate import GenerateViewSet
@@ -49,6 +51,9 @@ router.register("audio", AudioViewSet, basename="api-audio")
 router.register("adapters", AdapterViewSet, basename="api-adapter")
 router.register("adapters", AdapterPerformanceViewSet, basename="api-adapter-performance")
 router.register("adapter-registrations", RegistrationViewSet, basename="api-adapter-registration")
+router.register("collections", CollectionViewSet, basename="api-collection")
+router.register("share-links", ShareLinkViewSet, basename="api-share-link")
+router.register("deletions", DeletionViewSet, basename="api-deletion")
 router.register("favorites", FavoriteViewSet, basename="api-favorite")
 router.register("feedback", FeedbackViewSet, basename="api-feedback")
 router.register("listen", ListenViewSet, basename="api-listen")

@@ -77,6 +77,7 @@ SECTIONS = (
         paths=("/library/", "/samples/"),
         in_bar=True,
         children=(
+            Section(gettext_lazy("Collections"), "collections", paths=("/collections/",)),
             Section(gettext_lazy("Favourites"), "favorites", paths=("/favorites/",)),
             Section(gettext_lazy("Compare"), "compare", paths=("/compare/",)),
             Section(gettext_lazy("Feedback"), "feedback", paths=("/feedback/",)),

@@ -12,6 +12,8 @@ from feedback.listening_tests.tests.listening import running, voted
 from feedback.models import ListeningTest
 from feedback.tests.factories import NoteFactory, PreferenceFactory, RatingFactory, SampleTagFactory
 from generation.models import AudioSample, BaseModel
+from generation.services import collect, make_collection
+from generation.services import share as make_link
 from generation.tests.factories import (
     AudioSampleFactory,
     ClipScoreFactory,
@@ -38,6 +40,9 @@ def some_of_everything(curator: Any) -> list[str]:
     RatingFactory(sample=sample, rater=curator, score=4)
     PreferenceFactory(sample_a=sample, sample_b=other, rater=curator)
     SampleTagFactory(sample=sample, rater=curator)
+    collection = make_collection(actor=curator, name="Mornings")
+    collect(collection=collection, samples=[sample, other], actor=curator)
+    make_link(target=collection, actor=curator)
     NoteFactory(sample=sample, rater=curator)
     PromptTemplateFactory(owner=curator)
     PromptSuiteFactory()
@@ -72,6 +77,7 @@ def some_of_everything(curator: Any) -> list[str]:
     lead_a_round(curator)
     return [
         reverse("round-new"),
+        f"{reverse('collect')}?ids={sample.pk}",
         reverse("taste-fit", args=[waiting.pk]),
         reverse("test-results", args=[over.pk]),
         reverse("sample-feedback", args=[sample.pk]),

@@ -18,6 +18,7 @@ NOT_PAGES = ("admin:", "audio-", "sign-out", "healthz", "readyz", "metrics", "ap
 """Other addresses, and pages of other makers: the admin is Django's, the API's documentation Swagger UI's."""
 MUST_BE_REACHED = {
     *("sign-in", "overview", "create", "jobs", "job-detail", "library", "sample-detail", "compare", "favorites"),
+    *("collections", "collection-detail", "collect", "shared-links"),
     *("prompts", "prompt-detail", "templates", "suites", "suite-detail", "listen", "feedback", "sample-feedback"),
     *("tests", "test-create", "test-detail", "test-listen", "test-results", "leaderboard", "raters", "invitations"),
     *("datasets", "dataset-create", "dataset-detail", "adapters", "adapter-detail", "adapter-upload", "training"),

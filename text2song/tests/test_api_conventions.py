@@ -19,7 +19,7 @@ from text2song.tests.clients import caller, caller_with_key
 
 pytestmark = pytest.mark.django_db
 ROOT = "/api/v1/"
-LISTS = ("prompts", "templates", "suites", "models", "jobs", "audio", "favorites")
+LISTS = ("prompts", "templates", "suites", "models", "jobs", "audio", "favorites", "collections", "share-links")
 
 
 def in_shape(answer, status, code=None):

@@ -15,6 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from adapters.tests.factories import AdapterFactory, TasteFactory, tiny_base
 from datasets_app.tests.factories import rated
 from feedback.tests.factories import ListeningTestFactory, RatingFactory, TagFactory, TrialFactory
+from generation.services import make_collection, share
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, FavoriteFactory, GenerationJobFactory
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory, PromptTemplateFactory
 from text2song.tests.clients import caller
@@ -31,6 +32,9 @@ AGAIN_ACCEPTED: dict[str, str] = {
     "generate/": "another job; the same one with an Idempotency-Key",
     "audio/{id}/extend/": "another job; the same one with an Idempotency-Key",
     "audio/{id}/variations/": "another job; the same one with an Idempotency-Key",
+    "collections/{id}/items/": "clips that are in it stay where they are",
+    "collections/{id}/order/": "the same order",
+    "share-links/": "another link",
     "feedback/": "what was said is replaced (200)",
     "datasets/": "names of datasets may repeat: each is another snapshot",
     "datasets/count/": "stores nothing",
@@ -99,6 +103,8 @@ def world(curator, settings, monkeypatch):
         "generate": sample.job_id,
         "audio": sample.pk,
         "favorites": FavoriteFactory(user=curator, sample=sample).pk,
+        "collections": make_collection(actor=curator, name="Mornings").pk,
+        "share-links": share(target=sample, actor=curator).pk,
         "listening-tests": ListeningTestFactory().pk,
         "datasets": DatasetFactory().pk,
         "adapters": AdapterFactory().pk,
@@ -212,6 +218,10 @@ def bodies(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "suites/": {"name": "mine", "prompts": [str(sample.job.prompt_id)]},
         "generate/": {"text": "calm", "duration": 1},
         "favorites/": {"prompt": str(PromptFactory().pk)},
+        "collections/": {"name": "mine"},
+        "collections/{id}/items/": {"samples": [str(sample.pk)]},
+        "collections/{id}/order/": {"samples": [str(sample.pk)]},
+        "share-links/": {"sample": str(sample.pk)},
         "audio/{id}/extend/": {"seconds": 1},
         "audio/{id}/variations/": {"keep_seconds": 0.2},
         "feedback/": {"kind": "rating", "sample": str(clip.pk), "scores": {"overall": 3}},

@@ -50,6 +50,7 @@ def test_sections_appear_when_their_address_exists(user):
         ("/templates/1/edit/", ("Create", "Templates")),
         ("/samples/1/", ("Library", "")),
         ("/favorites/", ("Library", "Favourites")),
+        ("/collections/1/", ("Library", "Collections")),
         ("/jobs/1/", ("Jobs", "")),
         ("/settings/", ("Settings", "")),
         ("/settings/models/", ("Settings", "Models")),

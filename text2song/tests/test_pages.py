@@ -27,6 +27,7 @@ LISTS = (
     "library",
     "listen",
     "favorites",
+    "collections",
     "jobs",
     "settings",
     "settings-keys",

@@ -24,7 +24,8 @@ from feedback.listening_tests.services.creation import ArmSpec
 from feedback.listening_tests.tests.listening import HEARD, finish_jobs, let_pass
 from feedback.models import ArmJob, ListeningTest, Preference
 from feedback.services import rate
-from generation.models import AudioSample, Favorite, GenerationJob
+from generation.models import AudioSample, Collection, Favorite, GenerationJob, ShareLink
+from generation.services import collect, make_collection, share
 from generation.tests.factories import ClipScoreFactory, GenerationJobFactory
 from prompts.models import Prompt
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
@@ -42,6 +43,8 @@ class Hidden:
     adapter: Adapter
     curator: Any
     taste: Taste
+    collection: Collection | None = None
+    link: ShareLink | None = None
 
     @property
     def jobs(self) -> list[GenerationJob]:
@@ -77,6 +80,9 @@ def judged(hidden) -> Hidden:
     pairs.collect_pairs(hidden.test)
     hidden.test.refresh_from_db()
     assert hidden.test.state == "active" and len(hidden.samples) == 4
+    hidden.collection = make_collection(actor=hidden.curator, name="Mornings", is_shared=True)
+    collect(collection=hidden.collection, samples=hidden.samples, actor=hidden.curator)
+    hidden.link = share(target=hidden.collection, actor=hidden.curator)
     for place, sample in enumerate(hidden.samples):
         ClipScoreFactory(taste=hidden.taste, sample=sample, score=place)
     return hidden
@@ -89,6 +95,7 @@ def ids_for(hidden: Hidden, name: str, parameter: str) -> list[Any]:
     """What a script that knows every id puts there."""
     job, clip = hidden.jobs[0], (hidden.samples or [None])[0]
     clip_id = clip.pk if clip else hidden.jobs[0].sample_id(0)
+    collected = [hidden.collection.pk] if hidden.collection else []
     known = {
         "job_id": [job.pk],
         "sample_id": [clip_id],
@@ -100,12 +107,13 @@ def ids_for(hidden: Hidden, name: str, parameter: str) -> list[Any]:
         "slug": ["overall"],
         "file_format": ["wav", "flac", "mp3"],
         "key": [hidden.adapter.base_model.key],
-        "token": ["a-token-nobody-has"],
+        "token": [hidden.link.token if hidden.link else "a-token-nobody-has"],
+        "collection_id": [hidden.collection.pk if hidden.collection else job.pk],
         "number": [1],
         "app_label": ["generation", "feedback"],
     }
     several = (
-        [job.pk, clip_id, job.prompt_id, hidden.adapter.pk, hidden.taste.pk]
+        [job.pk, clip_id, job.prompt_id, hidden.adapter.pk, hidden.taste.pk, *collected]
         if parameter in ("pk", "object_id")
         else [job.pk]
     )

@@ -1,6 +1,15 @@
 """The shapes of generation in the API. They check form; `generation/services/` checks the rules."""
 
 from generation.api.serializers.base_models import AddFolderSerializer, BaseModelSerializer, ModelFetchSerializer
+from generation.api.serializers.collections import (
+    CollectionChangeSerializer,
+    CollectionDetailSerializer,
+    CollectionMakeSerializer,
+    CollectionSerializer,
+    SampleIdsSerializer,
+    ShareLinkSerializer,
+    ShareSerializer,
+)
 from generation.api.serializers.encoders import AddEncoderSerializer, EncoderSerializer
 from generation.api.serializers.favorites import FavoriteAddSerializer, FavoriteNoteSerializer, FavoriteSerializer
 from generation.api.serializers.jobs import GenerateSerializer, JobSerializer, JobStatisticsSerializer
@@ -17,6 +26,10 @@ __all__ = [
     "AddFolderSerializer",
     "AudioSampleSerializer",
     "BaseModelSerializer",
+    "CollectionChangeSerializer",
+    "CollectionDetailSerializer",
+    "CollectionMakeSerializer",
+    "CollectionSerializer",
     "EncoderSerializer",
     "ExtendSerializer",
     "FavoriteAddSerializer",
@@ -28,5 +41,8 @@ __all__ = [
     "ModelFetchSerializer",
     "PromptDetailSerializer",
     "SampleChangeSerializer",
+    "SampleIdsSerializer",
+    "ShareLinkSerializer",
+    "ShareSerializer",
     "VarySerializer",
 ]

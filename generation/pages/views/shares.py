@@ -5,7 +5,10 @@ What a link shows tells the sound, its length and a title somebody gave; nothing
 
 from __future__ import annotations
 
-from typing import BinaryIO, TypeVar, cast
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, BinaryIO, TypeVar, cast
 from uuid import UUID
 
 import structlog
@@ -23,12 +26,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation.listening.playback import CONTENT_TYPE, INLINE
-from generation.models import AudioSample, ShareLink
+from generation.models import AudioSample, Collection, ShareLink
 from generation.services import note_opening, revoke_link, revoke_links, share, shared_samples
+from text2song.api.throttles import AddressThrottle
 from text2song.byte_ranges import file_response
 from text2song.exceptions import DomainError
 from text2song.pages.confirm import confirm_page
 from text2song.pages.requests import StudioRequest
+from text2song.refusals import refuse
 
 PAGE_SIZE = 50
 log = structlog.get_logger(__name__)
@@ -57,8 +62,33 @@ class ShareForm(forms.Form):
     )
 
 
+View = Callable[..., HttpResponseBase]
+
+
+def counted(view: View) -> View:
+    """Answer 429 to an address that asks for more than the rate "shared" (decorator)."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        throttle = AddressThrottle()
+        if throttle.allow_request(request, None):
+            return view(request, *args, **kwargs)
+        seconds = math.ceil(throttle.wait())
+        told = ngettext(
+            "Too many requests from this address. Try again in %(seconds)s second.",
+            "Too many requests from this address. Try again in %(seconds)s seconds.",
+            seconds,
+        )
+        response = refuse(request, 429, "throttled", _("Too many requests"), told % {"seconds": seconds})
+        response.headers["Retry-After"] = str(seconds)
+        return _private(response)
+
+    return wrapped
+
+
 @login_not_required
 @require_safe
+@counted
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """What a link plays. Revoked, expired, unknown: one and the same answer."""
     link = _open_link(token)
@@ -75,6 +105,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
 
 @login_not_required
 @require_safe
+@counted
 def shared_audio(request: HttpRequest, token: str, number: int) -> HttpResponseBase:
     """One clip's sound, or a range of it. From an object store it comes through here too, so no address outlives
     the link.
@@ -110,6 +141,22 @@ def share_sample(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     except DomainError as error:
         raise PermissionDenied(error.message) from error
     messages.success(request, _("The link is ready. Whoever has it hears this clip without an account."))
+    return redirect("shared-links")
+
+
+@require_POST
+def share_collection(request: StudioRequest, collection_id: UUID) -> HttpResponse:
+    """Make a link to a collection."""
+    collection = get_object_or_404(Collection.objects.visible_to(request.user), pk=collection_id)
+    form = ShareForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose how long the link is good."))
+        return redirect("collection-detail", collection_id=collection.pk)
+    try:
+        share(target=collection, actor=request.user, days=form.cleaned_data["days"])
+    except DomainError as error:
+        raise PermissionDenied(error.message) from error
+    messages.success(request, _("The link is ready. Whoever has it hears this collection without an account."))
     return redirect("shared-links")
 
 
@@ -153,7 +200,7 @@ def revoke_all(request: StudioRequest) -> HttpResponse:
 
 
 def _open_link(token: str) -> ShareLink | None:
-    return ShareLink.objects.open().select_related("collection").filter(token=token).first()
+    return ShareLink.objects.open().select_related("collection", "created_by").filter(token=token).first()
 
 
 def _closed(request: HttpRequest) -> HttpResponse:

@@ -147,7 +147,8 @@ function scopeOf(root) {
 
 function playlistOf(root) {
   const scope = scopeOf(root);
-  return [...scope.querySelectorAll("[data-player]")].filter((other) => scopeOf(other) === scope).map((other) => rows.get(other));
+  const inside = [...scope.querySelectorAll("[data-player]")].filter((other) => scopeOf(other) === scope);
+  return inside.map((other) => rows.get(other)).filter(Boolean); // one that has just come is taken up in a moment
 }
 
 function countPlayed() {

@@ -98,6 +98,7 @@ def test_a_reload_goes_on_where_the_sound_was(tab: Any):
     assert settings == [0.5, 1.5, True]
     assert tab.locator("[data-bar-speed]").input_value() == "1.5"
     assert tab.locator("[data-bar-queue] li").count() == 3
+    tab.locator("#player-bar .heart button").wait_for()
     tab.locator("[data-bar-close]").click()
     assert not tab.locator("#player-bar").is_visible()
     tab.reload()
@@ -174,6 +175,7 @@ def test_a_refused_form_keeps_the_sound_and_the_address(samples: Any, user: Any,
     tab.goto(reverse("library"))
     play(tab)
     tab.locator(f"a[href='{reverse('sample-detail', args=[samples[0].pk])}']").first.click()
+    tab.locator(".page-actions a[href='#extend']").click()
     tab.locator("#extend").wait_for()
     at = tab.url
     form = tab.locator("#extend form")

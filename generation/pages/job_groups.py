@@ -7,13 +7,27 @@ costs little more than its page. Each job stays a job of its own at every other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Case, Count, F, FloatField, Q, QuerySet, Sum, Value, When, Window
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    F,
+    FloatField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    UUIDField,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import Cast, RowNumber
 
 from generation.models import GenerationJob
@@ -38,7 +52,8 @@ class Together:
     lost: int
     share_done: float
     """Of all their work, each job counting the same; those that ended without clips are done with."""
-    may_cancel: bool
+    cancellable: int
+    """How many of them the reader may cancel."""
 
     @property
     def percent(self) -> int:
@@ -54,7 +69,8 @@ class Kind:
     """One kind of purpose.
 
     `sent` answers rows that tie a job to what it was sent for, where the reader may see that; `job` and `purpose` are
-    the names of the two in such a row. `tell` answers purposes by their primary keys.
+    the names of the two in such a row. It is asked of one job again and again: let it be found by the job's index.
+    `tell` answers purposes by their primary keys.
     """
 
     sent: Callable[[User], QuerySet]
@@ -62,11 +78,12 @@ class Kind:
     purpose: str
     tell: Callable[[User, Collection[UUID]], Mapping[UUID, Purpose]]
 
-    def known(self, user: User) -> Q:
-        """Jobs that were sent for a purpose of this kind: a set that is made once, not a search for each job."""
-        return Q(pk__in=self.sent(user).values(self.job))
+    def jobs_of(self, user: User, purposes: Collection[UUID] | None = None) -> QuerySet:
+        """Primary keys of the jobs that were sent for these purposes (None: for any of this kind)."""
+        sent = self.sent(user) if purposes is None else self.sent(user).filter(**{f"{self.purpose}__in": purposes})
+        return sent.values(self.job)
 
-    def purposes(self, user: User, jobs: Collection[UUID]) -> dict[UUID, UUID]:
+    def purposes_of(self, user: User, jobs: Collection[UUID]) -> dict[UUID, UUID]:
         """What each of the jobs was sent for."""
         return dict(self.sent(user).filter(**{f"{self.job}__in": jobs}).values_list(self.job, self.purpose))
 
@@ -79,76 +96,60 @@ def register(kind: Kind) -> None:
     _kinds.append(kind)
 
 
+def _by_kind(user: User, jobs: GenerationJobQuerySet) -> Iterator[tuple[Kind, GenerationJobQuerySet]]:
+    """Those of the jobs that were sent for purposes of each kind, with `sent_for`, the purpose's primary key."""
+    left = jobs.select_related(None).order_by()
+    for kind in _kinds:
+        purpose = kind.sent(user).filter(**{kind.job: OuterRef("pk")}).values(kind.purpose)[:1]
+        yield kind, left.filter(pk__in=kind.jobs_of(user)).annotate(sent_for=Subquery(purpose, UUIDField()))
+        left = left.exclude(pk__in=kind.jobs_of(user))
+
+
 def folded(user: User, jobs: GenerationJobQuerySet) -> GenerationJobQuerySet:
     """Of the jobs for one purpose only the newest."""
-    shown = ~Q(pk__in=[])
-    for kind in _kinds:
-        shown &= ~kind.known(user)
-    for kind, told in _told(user, jobs):
-        order = [F(f"{kind.job}__created_at").desc(), F(f"{kind.job}__id").desc()]
-        place = Window(RowNumber(), partition_by=F(kind.purpose), order_by=order)
-        newest = told.annotate(place_in_group=place).filter(place_in_group=1).values_list(kind.job, flat=True)
-        shown |= Q(pk__in=list(newest))
-    return jobs.filter(shown)
-
-
-def _told(user: User, jobs: GenerationJobQuerySet) -> list[tuple[Kind, QuerySet]]:
-    """The rows of each kind that tie one of `jobs` to its purpose, where no kind before it does."""
-    rows, before = [], jobs.select_related(None).order_by()
-    for kind in _kinds:
-        rows.append((kind, kind.sent(user).filter(**{f"{kind.job}__in": before.values("pk")})))
-        before = before.filter(~kind.known(user))
-    return rows
+    for_nothing, leaders = Q(), []
+    newest_first = [F("created_at").desc(), F("id").desc()]
+    for kind, sent in _by_kind(user, jobs):
+        place = Window(RowNumber(), partition_by=F("sent_for"), order_by=newest_first)
+        leaders += sent.annotate(place_in_group=place).filter(place_in_group=1).values_list("pk", flat=True)
+        for_nothing &= ~Q(pk__in=kind.jobs_of(user))
+    return jobs.filter(for_nothing | Q(pk__in=leaders)) if leaders else jobs
 
 
 def show_together(user: User, rows: Sequence[Any], jobs: GenerationJobQuerySet) -> None:
     """Give `together` to each row of `folded` that stands for several of the jobs."""
     left = {row.pk: row for row in rows}
-    for kind, told in _told(user, jobs):
-        sent_for = {purpose: left.pop(job) for job, purpose in kind.purposes(user, list(left)).items()}
-        groups = _in_figures(user, kind, told.filter(**{f"{kind.purpose}__in": sent_for})) if sent_for else {}
-        for purpose, words in kind.tell(user, groups).items() if groups else ():
-            sent_for[purpose].together = Together(words, **groups[purpose])
+    for kind, sent in _by_kind(user, jobs):
+        leader_of = {purpose: left.pop(job) for job, purpose in kind.purposes_of(user, list(left)).items()}
+        if leader_of:
+            figures = _figures(user, sent.filter(pk__in=kind.jobs_of(user, list(leader_of))))
+            for purpose, told in kind.tell(user, figures).items() if figures else ():
+                leader_of[purpose].together = Together(told, **figures[purpose])
 
 
-def _in_figures(user: User, kind: Kind, told: QuerySet) -> dict[UUID, dict[str, Any]]:
+def _figures(user: User, sent: GenerationJobQuerySet) -> dict[UUID, dict[str, Any]]:
     """What is told of the jobs of each purpose that has several."""
-    unfinished = Q(**{f"{kind.job}__state__in": GenerationJob.UNFINISHED})
-    lost = Q(**{f"{kind.job}__state__in": (GenerationJob.State.FAILED, GenerationJob.State.CANCELLED)})
-    steps = Cast(f"{kind.job}__steps_done", FloatField()) / F(f"{kind.job}__steps_total")
-    share = Case(
-        When(unfinished & Q(**{f"{kind.job}__steps_total": 0}), then=Value(0.0)),
-        When(unfinished, then=steps),
+    unfinished = Q(state__in=GenerationJob.UNFINISHED)
+    share_done = Case(
+        When(unfinished & Q(steps_total=0), then=Value(0.0)),
+        When(unfinished, then=Cast("steps_done", FloatField()) / F("steps_total")),
         default=Value(1.0),
         output_field=FloatField(),
     )
-    mine = unfinished if user.is_staff else unfinished & Q(**{f"{kind.job}__requested_by": user})
-    figures = (
-        told.order_by()
-        .values(kind.purpose)
-        .annotate(
-            count=Count(kind.job),
-            unfinished=Count(kind.job, filter=unfinished),
-            lost=Count(kind.job, filter=lost),
-            done=Sum(share),
-            cancellable=Count(kind.job, filter=mine),
-        )
+    figures = sent.values("sent_for").annotate(
+        count=Count("pk"),
+        unfinished=Count("pk", filter=unfinished),
+        lost=Count("pk", filter=Q(state__in=(GenerationJob.State.FAILED, GenerationJob.State.CANCELLED))),
+        share_done=Avg(share_done),
+        cancellable=Count("pk", filter=unfinished if user.is_staff else unfinished & Q(requested_by=user)),
     )
-    return {
-        row[kind.purpose]: {
-            **{name: row[name] for name in ("count", "unfinished", "lost")},
-            "share_done": row["done"] / row["count"],
-            "may_cancel": row["cancellable"] > 0,
-        }
-        for row in figures
-        if row["count"] > 1
-    }
+    return {row.pop("sent_for"): row for row in figures if row["count"] > 1}
 
 
 def jobs_beside(user: User, job: GenerationJob) -> GenerationJobQuerySet:
     """Those that may be shown and were sent for the same thing, itself among them; itself alone if for nothing."""
     jobs = GenerationJob.objects.visible()
-    for kind, told in _told(user, jobs):
-        if purpose := kind.purposes(user, [job.pk]).get(job.pk):
-            return jobs.filter(pk__in=told.filter(**{kind.purpose: purpose}).values(kind.job))
+    for kind, sent in _by_kind(user, jobs):
+        if purpose := kind.purposes_of(user, [job.pk]).get(job.pk):
+            return jobs.filter(pk__in=sent.filter(pk__in=kind.jobs_of(user, [purpose])).values("pk"))
     return jobs.filter(pk=job.pk)

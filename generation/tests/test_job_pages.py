@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -287,6 +288,26 @@ def test_a_poll_brings_what_is_new_and_leaves_players_alone(page):
     assert f"job-{job.pk}-samples" not in again
 
 
+def test_the_page_is_told_when_a_job_ends(page):
+    job = GenerationJobFactory(running=True)
+    assert "HX-Trigger" not in page.get(card_url(job, have=""), headers=HTMX).headers
+    job.cancel()
+    answer = page.get(card_url(job, have=""), headers=HTMX)
+    assert json.loads(answer["HX-Trigger"]) == {"job-ended": {"id": str(job.pk)}}
+
+
+def test_the_tabs_count_what_the_other_filters_let_through(page, user):
+    GenerationJobFactory(running=True, requested_by=user)
+    GenerationJobFactory.create_batch(2, running=True)
+
+    def counts(**query):
+        return {tab["label"]: tab["count"] for tab in page.get(LIST, query).context["tabs"]}
+
+    assert counts()["Running"] == counts(state="running")["Running"] == 3
+    assert counts(mine="true") == {"All": 1, "Queued": 0, "Running": 1, "Completed": 0, "Failed": 0, "Cancelled": 0}
+    assert counts(mine="true", state="active")["Active"] == 1
+
+
 def test_candidates_that_are_coming_have_their_places(page):
     job = GenerationJobFactory(running=True, num_samples=4)
     AudioSampleFactory(job=job, index=1)
@@ -426,9 +447,10 @@ def test_try_again_sends_the_same_settings_as_a_new_job(page, user, state):
 
 def test_try_again_on_create_brings_the_new_card(page):
     job = GenerationJobFactory(failed=True)
-    html = page.post(reverse("job-retry", args=[job.pk], query={"view": "create"}), headers=HTMX).content.decode()
+    answer = page.post(reverse("job-retry", args=[job.pk], query={"view": "create"}), headers=HTMX)
     new = GenerationJob.objects.exclude(pk=job.pk).get()
-    assert f'id="job-{new.pk}"' in html
+    assert f'id="job-{new.pk}"' in answer.text
+    assert json.loads(answer["HX-Trigger"])["job-created"]["id"] == str(new.pk)
 
 
 def test_try_again_without_the_model_says_so(page):

@@ -7,7 +7,7 @@ from itertools import chain
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -66,8 +66,8 @@ def on_compared_adapters(request: StudioRequest, *, adapters: Sequence[Adapter])
 
 
 def _jobs_of_rounds(user: User) -> QuerySet:
-    rounds = Round.objects.visible_to(user).order_by().values("pk")
-    return Round.jobs.through.objects.filter(round__in=rounds)
+    # Not `round__in`: SQLite would try each round for each job.
+    return Round.jobs.through.objects.filter(Exists(Round.objects.visible_to(user).filter(pk=OuterRef("round"))))
 
 
 def _rounds_told(user: User, keys: Collection[UUID]) -> dict[UUID, Purpose]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from adapters.tests.factories import AdapterFactory
 from generation.tests.factories import BaseModelFactory
+from text2song.tests.clients import caller
 from text2song.tests.html import flat
 from text2song.tests.test_pages import read
 from training.models import MetricPoint, TrainingRun
@@ -34,6 +35,36 @@ def sent(experiment, **values):
 
 def start(page, experiment, **values):
     return page.post(f"/training/{experiment.pk}/runs/new/", sent(experiment, **values))
+
+
+# -- the list ------------------------------------------------------------------------------------------------------
+
+
+def test_all_runs_can_be_narrowed_to_ones_own_that_are_at_work(page, user):
+    mine = TrainingRunFactory(created_by=user, running=True)
+    done = TrainingRunFactory(created_by=user, completed=True)
+    theirs = TrainingRunFactory(running=True)
+    for query, wanted in (
+        ("", {mine, done, theirs}),
+        ("?mine=true", {mine, done}),
+        ("?mine=false", {mine, done, theirs}),
+        ("?state=active", {mine, theirs}),
+        ("?state=active&mine=true", {mine}),
+    ):
+        answer = page.get(f"/training/runs/{query}")
+        assert set(answer.context["page"]) == wanted, query
+        assert all(f"/training/runs/{run.pk}/" in answer.text for run in wanted)
+        told = caller(user).get(f"/api/v1/runs/{query}").json()["results"]
+        assert {run["id"] for run in told} == {str(run.pk) for run in wanted}, "the API agrees"
+    assert 'hx-trigger="every 5s"' in answer.text, "what moves is followed"
+
+
+def test_a_list_of_runs_says_what_is_wrong_and_what_belongs_there(page):
+    assert "A run trains one adapter" in page.get("/training/runs/").text
+    assert "No run fits" in page.get("/training/runs/?mine=true").text
+    for query in ("?mine=perhaps", "?state=asleep"):
+        answer = page.get(f"/training/runs/{query}")
+        assert answer.status_code == 400 and "Show all runs" in answer.text
 
 
 # -- starting ------------------------------------------------------------------------------------------------------

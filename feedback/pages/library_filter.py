@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils.translation import gettext, gettext_lazy
 
 from feedback.judgements.summaries import judged_by, not_judged_by, without_feedback
 from feedback.models import Note
@@ -13,11 +14,17 @@ from text2song.words import parse_words
 
 NAME = "feedback"
 WAITING = "none"
-CHOICES = {WAITING: "Waiting for ears", "not_mine": "Not judged by me", "mine": "Judged by me"}
+CHOICES = {
+    WAITING: gettext_lazy("Waiting for ears"),
+    "not_mine": gettext_lazy("Not judged by me"),
+    "mine": gettext_lazy("Judged by me"),
+}
 
 
 def _field() -> forms.ChoiceField:
-    return forms.ChoiceField(label="Feedback", required=False, choices=[("", "Any"), *CHOICES.items()])
+    return forms.ChoiceField(
+        label=gettext("Feedback"), required=False, choices=[("", gettext("Any")), *CHOICES.items()]
+    )
 
 
 def _narrow(samples: AudioSampleQuerySet, value: str, user: User) -> AudioSampleQuerySet:
@@ -28,7 +35,10 @@ def _narrow(samples: AudioSampleQuerySet, value: str, user: User) -> AudioSample
 
 def _note_field() -> forms.CharField:
     return forms.CharField(
-        label="Words of a note", required=False, max_length=200, widget=forms.TextInput(attrs={"type": "search"})
+        label=gettext("Words of a note"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search"}),
     )
 
 
@@ -38,6 +48,6 @@ def _noted(samples: AudioSampleQuerySet, value: str, user: User) -> AudioSampleQ
 
 
 FEEDBACK_FILTERS = (
-    FurtherFilter(NAME, _field, _narrow, CHOICES.__getitem__),
-    FurtherFilter("note", _note_field, _noted, "note with “{}”".format),
+    FurtherFilter(NAME, _field, _narrow, lambda value: str(CHOICES[value])),
+    FurtherFilter("note", _note_field, _noted, lambda words: gettext("note with “%(words)s”") % {"words": words}),
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 RELIABLE, TENTATIVE = 0.8, 0.667
@@ -57,14 +58,14 @@ class Alpha:
     def sentence(self) -> str:
         """What the value means, for people."""
         if self.items == 0:
-            return "No item has been judged by two raters yet."
+            return gettext("No item has been judged by two raters yet.")
         if self.value is None:
-            return "All raters gave the same value everywhere, so agreement cannot be told from habit."
+            return gettext("All raters gave the same value everywhere, so agreement cannot be told from habit.")
         if self.value >= RELIABLE:
-            return "Raters agree well enough for firm conclusions."
+            return gettext("Raters agree well enough for firm conclusions.")
         if self.value >= TENTATIVE:
-            return "Raters agree well enough for tentative conclusions."
-        return "Raters agree too little to draw conclusions from single answers."
+            return gettext("Raters agree well enough for tentative conclusions.")
+        return gettext("Raters agree too little to draw conclusions from single answers.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 from feedback.statistics.agreement import PairAgreement
@@ -77,7 +78,10 @@ class Reliability:
     high: float
     evidence: Evidence
     position_bias: PositionBias
-    sentence: str
+
+    @property
+    def sentence(self) -> str:
+        return in_words(self.evidence, self.weight)
 
 
 def peer_reliability(agreement: PairAgreement) -> float:
@@ -98,7 +102,7 @@ def reliability(evidence: Evidence, peers: float = PEER_RELIABILITY) -> Reliabil
     bias = estimate(evidence.first_chosen, evidence.second_chosen)
     weight = min(max(0.0, float(posterior @ r)), 1 - bias.certain_share)
     low, high = np.interp([0.05, 0.95], np.cumsum(posterior), r).tolist()
-    return Reliability(weight, max(0.0, low), max(0.0, high), evidence, bias, _sentence(evidence, bias, weight))
+    return Reliability(weight, max(0.0, low), max(0.0, high), evidence, bias)
 
 
 def _posterior(evidence: Evidence, peers: float) -> NDArray[np.float64]:
@@ -116,20 +120,37 @@ def _posterior(evidence: Evidence, peers: float) -> NDArray[np.float64]:
     return density
 
 
-def _sentence(evidence: Evidence, bias: PositionBias, weight: float) -> str:
+def in_words(evidence: Evidence, weight: float) -> str:
+    """What a weight rests on, for people."""
+    bias = estimate(evidence.first_chosen, evidence.second_chosen)
     parts = [
-        f"{hits} of {trials} {what}"
-        for hits, trials, what in (
-            (evidence.repeats_same, evidence.repeats, "hidden repeats answered the same way"),
-            (evidence.gold_right, evidence.gold, "control pairs right"),
-            (evidence.agreements, evidence.comparisons, "comparisons with other raters agree"),
+        said % {"hits": hits, "trials": trials}
+        for hits, trials, said in (
+            (
+                evidence.repeats_same,
+                evidence.repeats,
+                gettext("%(hits)s of %(trials)s hidden repeats answered the same way"),
+            ),
+            (evidence.gold_right, evidence.gold, gettext("%(hits)s of %(trials)s control pairs right")),
+            (
+                evidence.agreements,
+                evidence.comparisons,
+                gettext("%(hits)s of %(trials)s comparisons with other raters agree"),
+            ),
         )
         if trials
     ]
     if bias.is_biased and bias.share is not None:
-        side, share = max(("first", bias.share), ("second", 1 - bias.share), key=lambda option: option[1])
-        parts.append(f"the clip shown {side} preferred in {share:.0%} of votes, more than chance allows")
+        first = gettext("the clip shown first preferred in %(share)s of votes, more than chance allows")
+        second = gettext("the clip shown second preferred in %(share)s of votes, more than chance allows")
+        said, share = max((first, bias.share), (second, 1 - bias.share), key=lambda option: option[1])
+        parts.append(said % {"share": f"{share:.0%}"})
     if not parts:
-        return f"Nothing to judge this rater by yet: votes weigh {weight:.2f} until controls are answered."
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}: votes weigh {weight:.2f}."
+        return gettext("Nothing to judge this rater by yet: votes weigh %(weight)s until controls are answered.") % {
+            "weight": f"{weight:.2f}"
+        }
+    text = gettext("; ").join(parts)
+    return gettext("%(evidence)s: votes weigh %(weight)s.") % {
+        "evidence": f"{text[0].upper()}{text[1:]}",
+        "weight": f"{weight:.2f}",
+    }

@@ -143,7 +143,7 @@ class DeletionIsFinal(Conflict):
     code = "deletion_is_final"
 
     def __init__(self) -> None:
-        super().__init__("It is too late to undo this deletion.")
+        super().__init__(gettext("It is too late to undo this deletion."))
 
 
 class NotSetAside(Conflict):

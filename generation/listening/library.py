@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.http import QueryDict
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from generation.models import AudioSample
@@ -108,8 +109,8 @@ _LABELS: dict[str, Callable[[Any], str]] = {
     "tempo_max": lambda tempo: gettext("to %(tempo)s BPM") % {"tempo": tempo},
     "model": lambda model: model.display_name,
     "adapter": lambda adapter: adapter.label,
-    "date_from": lambda day: f"from {day:%d %b %Y}",
-    "date_to": lambda day: f"to {day:%d %b %Y}",
-    "heart": lambda _: "Favourites",
+    "date_from": lambda day: gettext("from %(day)s") % {"day": date_format(day, "DATE_FORMAT")},
+    "date_to": lambda day: gettext("to %(day)s") % {"day": date_format(day, "DATE_FORMAT")},
+    "heart": lambda _: gettext("Favourites"),
     "by_taste": lambda taste: gettext("best first for %(taste_label)s") % {"taste_label": taste.label},
 }

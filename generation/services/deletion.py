@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core import serializers
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from generation.exceptions import DeletionIsFinal
 from generation.models import AudioSample, Deletion, Favorite
@@ -18,13 +19,13 @@ from generation.services.access import require_owner
 from generation.signals import samples_deleted, samples_leaving
 from text2song.exceptions import Forbidden
 
-MAY_DELETE = "Only the person who made a sample, or a curator, can delete it."
+MAY_DELETE = gettext_lazy("Only the person who made a sample, or a curator, can delete it.")
 
 
 def delete_samples(*, samples: Sequence[AudioSample], actor: User) -> Deletion:
     """Hide samples, all or none; hearts and feedback on them go too. What was done can be undone for a while."""
     for sample in samples:
-        require_owner(sample.job.requested_by_id, actor, MAY_DELETE)
+        require_owner(sample.job.requested_by_id, actor, str(MAY_DELETE))
     chosen = AudioSample.objects.filter(pk__in=[sample.pk for sample in samples])
     with transaction.atomic():
         # Locked and asked again: of two who delete the same clip, one keeps what went along.
@@ -49,7 +50,7 @@ def remove_with(samples: models.QuerySet[AudioSample]) -> None:
 def undo_deletion(*, deletion: Deletion, actor: User) -> None:
     """Bring back everything. Raises `Forbidden` to others, `DeletionIsFinal` when it is too late."""
     if deletion.actor_id != actor.pk:
-        raise Forbidden("Only the person who deleted something can undo it.")
+        raise Forbidden(gettext("Only the person who deleted something can undo it."))
     with transaction.atomic():
         current = Deletion.objects.select_for_update().filter(pk=deletion.pk).first()
         if current is None or current.created_at <= timezone.now() - Deletion.GRACE:

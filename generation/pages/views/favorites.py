@@ -51,7 +51,9 @@ def toggle(request: StudioRequest) -> HttpResponse:
     if not request.htmx:
         return redirect_back(request, "favorites")
     kind, label = (
-        ("prompt", gettext("this prompt")) if isinstance(target, Prompt) else ("sample", f"sample {target.label}")
+        ("prompt", gettext("this prompt"))
+        if isinstance(target, Prompt)
+        else ("sample", gettext("sample %(name)s") % {"name": target.label})
     )
     context = {
         "action": f"{reverse('favorite-toggle')}?{kind}={target.pk}",

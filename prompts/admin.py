@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext
 
 from prompts import services
 from prompts.models import Prompt, PromptSuite, PromptTemplate, SuiteItem
@@ -98,11 +98,11 @@ class PromptAdmin(StudioAdmin):
 
 
 class SystemFilter(admin.SimpleListFilter):
-    title = "kind"
+    title = gettext_lazy("kind")
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("system", "System"), ("own", "Users' own")]
+        return [("system", pgettext("template", "System")), ("own", gettext("Users' own"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[PromptTemplate]) -> QuerySet[PromptTemplate] | None:
         if self.value() is None:
@@ -129,7 +129,13 @@ class PromptTemplateAdmin(StudioAdmin):
 
     @admin.action(description=gettext_lazy("Copy the selected templates to my own"), permissions=["view"])
     def duplicate(self, request: HttpRequest, queryset: QuerySet[PromptTemplate]) -> None:
-        _each(self, request, queryset, lambda t: services.duplicate_template(actor=request.user, template=t), "Copied")
+        _each(
+            self,
+            request,
+            queryset,
+            lambda t: services.duplicate_template(actor=request.user, template=t),
+            gettext("Copied"),
+        )
 
 
 class SuiteItemInline(admin.TabularInline):

@@ -62,7 +62,7 @@ class ListeningTestAdmin(ReadOnlyAdmin):
     def pairs(self, test: ListeningTest) -> int:
         return test.pair_count
 
-    @admin.display(description="page")
+    @admin.display(description=gettext_lazy("page"))
     def page(self, test: ListeningTest) -> SafeString | str:
         if test.is_deleted:
             return "deleted"
@@ -97,7 +97,7 @@ class TrialAdmin(ReadOnlyAdmin):
         """Without those of sealed tests that go on: what they were answered decides something."""
         return super().get_queryset(request).exclude(test__sealed=True, test__state__in=OPEN_STATES)
 
-    @admin.display(description="kind")
+    @admin.display(description=gettext_lazy("kind"))
     def kind(self, trial: Trial) -> str:
         if trial.repeat_of_id:
             return gettext("hidden repeat")

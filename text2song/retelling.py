@@ -61,7 +61,7 @@ def _known(text: str, locale: str) -> str | None:
 def _filled(said: str, values: dict[str, str], locale: str) -> str:
     """A translation with its values, which may be sentences themselves."""
     told = {name: _retold(value, locale) if " " in value else value for name, value in values.items()}
-    return PLACEHOLDER.sub(lambda place: told[place[1] or place[2]], said).replace("%%", "%")
+    return PLACEHOLDER.sub(lambda place: told.get(place[1] or place[2], "1"), said).replace("%%", "%")
 
 
 @lru_cache(maxsize=8)
@@ -77,8 +77,8 @@ def _texts(locale: str) -> tuple[dict[str, str], list[Told]]:
     for message in catalogue:
         if not message.id or message.context:
             continue
-        sources, said = (message.id, message.string[0]) if message.pluralizable else ((message.id,), message.string)
-        for source in sources:
+        said = str(message.string[0] if isinstance(message.string, tuple | list) else message.string)
+        for source in (message.id,) if isinstance(message.id, str) else message.id:
             if PLACEHOLDER.search(source):
                 told = len(PLACEHOLDER.sub("", source))
                 if told >= LEAST_WORDS:

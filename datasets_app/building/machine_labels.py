@@ -144,10 +144,10 @@ def _room(spec: FilterSpec, judged: int) -> float:
         )
         if judged:
             said = ngettext(
-                "People judged %(judged)s pair under these filters, so a share of %(share)s leaves no room for labels of "
-                "a taste.",
-                "People judged %(judged)s pairs under these filters, so a share of %(share)s leaves no room for labels of "
-                "a taste.",
+                "People judged %(judged)s pair under these filters, so a share of %(share)s leaves no room for labels "
+                "of a taste.",
+                "People judged %(judged)s pairs under these filters, so a share of %(share)s leaves no room for labels "
+                "of a taste.",
                 judged,
             )
         told = said % {"judged": judged, "share": f"{spec.taste_share:g}"}

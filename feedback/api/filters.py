@@ -19,6 +19,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from adapters.models import Adapter
 from feedback.judgements.history import KINDS, FeedbackList, everything_seen_by, without_implied
+from feedback.judgements.starting_words import stored_name
 from feedback.judgements.tag_names import normal_name
 from feedback.models import Criterion, Preference, Ranking, Rating, Tag
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
@@ -63,7 +64,7 @@ class TagField(forms.CharField):
         if not text:
             return None
         try:
-            tag = Tag.objects.select_related("synonym_of").filter(name=normal_name(text)).first()
+            tag = Tag.objects.select_related("synonym_of").filter(name=normal_name(stored_name(text))).first()
         except Refused as error:
             raise ValidationError(error.message) from error
         if tag is None:

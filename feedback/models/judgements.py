@@ -13,6 +13,7 @@ from django.db import models
 from django.utils.translation import gettext, gettext_lazy
 
 from feedback import querysets
+from feedback.judgements.starting_words import spoken
 from generation.models import AudioSample
 from text2song.models import UUIDModel
 
@@ -51,7 +52,7 @@ class Criterion(UUIDModel):
         verbose_name_plural = "criteria"
 
     def __str__(self) -> str:
-        return self.name
+        return gettext(self.name)
 
 
 class Judgement(UUIDModel):
@@ -267,7 +268,7 @@ class Tag(UUIDModel):
 
     @property
     def spoken(self) -> str:
-        return self.name.replace("_", " ")
+        return spoken(self.name)
 
 
 class SampleTag(Judgement):

@@ -12,6 +12,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from feedback.judgements.starting_words import stored_name
 from feedback.models import Criterion, Preference, Tag
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE, MOST_RANKED, NOTE_LENGTH, TAG_LENGTH
 from feedback.services import TagUse
@@ -117,7 +118,9 @@ class AddTagForm(forms.Form):
     def use(self) -> TagUse:
         """What was asked for. Of a valid form."""
         values = self.cleaned_data
-        return TagUse(values["name"], sign=values["sign"] or None, start=values["start"], end=values["end"])
+        return TagUse(
+            stored_name(values["name"]), sign=values["sign"] or None, start=values["start"], end=values["end"]
+        )
 
 
 class NoteForm(forms.Form):

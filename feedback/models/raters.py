@@ -8,7 +8,7 @@ from dataclasses import fields
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from feedback import querysets
 from feedback.statistics.reliability import Evidence, in_words
@@ -58,7 +58,7 @@ class RaterProfile(models.Model):
     def rests_on(self) -> str:
         """What the weight was computed from, in words; empty until it is."""
         counts = {field.name: self.evidence[field.name] for field in fields(Evidence) if field.name in self.evidence}
-        return in_words(Evidence(**counts), self.weight) if counts else ""
+        return in_words(Evidence(**counts), self.weight, gettext) if counts else ""
 
 
 class Invitation(UUIDModel):

@@ -26,14 +26,15 @@ and gold pairs, and must not be punished twice.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 from feedback.statistics.agreement import PairAgreement
 from feedback.statistics.position_bias import PositionBias, estimate
+from generation.texts import gettext_noop
 
 PRIOR_RIGHT, PRIOR_WRONG = 3.0, 1.0
 PEER_RELIABILITY = 0.6
@@ -120,8 +121,8 @@ def _posterior(evidence: Evidence, peers: float) -> NDArray[np.float64]:
     return density
 
 
-def in_words(evidence: Evidence, weight: float) -> str:
-    """What a weight rests on, for people."""
+def in_words(evidence: Evidence, weight: float, say: Callable[[str], str] = str) -> str:
+    """What a weight rests on, for people; `say` says a text in another language."""
     bias = estimate(evidence.first_chosen, evidence.second_chosen)
     parts = [
         said % {"hits": hits, "trials": trials}
@@ -129,28 +130,29 @@ def in_words(evidence: Evidence, weight: float) -> str:
             (
                 evidence.repeats_same,
                 evidence.repeats,
-                gettext("%(hits)s of %(trials)s hidden repeats answered the same way"),
+                say(gettext_noop("%(hits)s of %(trials)s hidden repeats answered the same way")),
             ),
-            (evidence.gold_right, evidence.gold, gettext("%(hits)s of %(trials)s control pairs right")),
+            (evidence.gold_right, evidence.gold, say(gettext_noop("%(hits)s of %(trials)s control pairs right"))),
             (
                 evidence.agreements,
                 evidence.comparisons,
-                gettext("%(hits)s of %(trials)s comparisons with other raters agree"),
+                say(gettext_noop("%(hits)s of %(trials)s comparisons with other raters agree")),
             ),
         )
         if trials
     ]
     if bias.is_biased and bias.share is not None:
-        first = gettext("the clip shown first preferred in %(share)s of votes, more than chance allows")
-        second = gettext("the clip shown second preferred in %(share)s of votes, more than chance allows")
+        first = say(gettext_noop("the clip shown first preferred in %(share)s of votes, more than chance allows"))
+        second = say(gettext_noop("the clip shown second preferred in %(share)s of votes, more than chance allows"))
         said, share = max((first, bias.share), (second, 1 - bias.share), key=lambda option: option[1])
         parts.append(said % {"share": f"{share:.0%}"})
     if not parts:
-        return gettext("Nothing to judge this rater by yet: votes weigh %(weight)s until controls are answered.") % {
-            "weight": f"{weight:.2f}"
-        }
-    text = gettext("; ").join(parts)
-    return gettext("%(evidence)s: votes weigh %(weight)s.") % {
+        said = say(
+            gettext_noop("Nothing to judge this rater by yet: votes weigh %(weight)s until controls are answered.")
+        )
+        return said % {"weight": f"{weight:.2f}"}
+    text = say(gettext_noop("; ")).join(parts)
+    return say(gettext_noop("%(evidence)s: votes weigh %(weight)s.")) % {
         "evidence": f"{text[0].upper()}{text[1:]}",
         "weight": f"{weight:.2f}",
     }

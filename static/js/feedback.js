@@ -21,7 +21,6 @@ function renumber(form, moved) {
   if (moved) form.querySelector("[data-announce]").textContent = interpolate(
     gettext("%(name)s: place %(place)s of %(places)s"),
     { name: moved.dataset.name, place: rows.indexOf(moved) + 1, places: rows.length },
-    true,
   );
 }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 
 from adapters import querysets
 from adapters.models import names as validators
@@ -90,9 +91,11 @@ class Taste(SoftDeleteModel, UUIDModel):
     def whose(self) -> str:
         """As in “anna”, “anna and ben”, “everybody”, “a dataset”."""
         if self.is_of_dataset:
-            return "a dataset"
+            return gettext("a dataset")
         names = self.raters
-        return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "everybody"
+        return gettext(" and ").join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or gettext(
+            "everybody"
+        )
 
     @property
     def kinds(self) -> list[str]:

@@ -160,7 +160,11 @@ class Promotion(Work, UUIDModel):
 
     @property
     def opponent_name(self) -> str:
-        return self.opponent.label if self.opponent else f"{self.adapter.base_model.display_name} alone"
+        return (
+            self.opponent.label
+            if self.opponent
+            else gettext("%(base_model)s alone") % {"base_model": self.adapter.base_model.display_name}
+        )
 
     @property
     def is_open(self) -> bool:

@@ -193,7 +193,11 @@ class Round(UUIDModel):
     @property
     def begins_with(self) -> str:
         """What made its clips, in words."""
-        return self.goes_on_from.label if self.goes_on_from else f"{self.base_model.display_name} alone"
+        return (
+            self.goes_on_from.label
+            if self.goes_on_from
+            else gettext("%(base_model)s alone") % {"base_model": self.base_model.display_name}
+        )
 
     @property
     def clips_wanted(self) -> int:

@@ -34,6 +34,7 @@ class ListeningTestForm(forms.ModelForm):
         help_text=gettext_lazy("The same for every arm."),
     )
     seed = forms.IntegerField(
+        label=gettext_lazy("Seed"),
         required=False,
         min_value=0,
         max_value=MAX_SEED,
@@ -78,6 +79,7 @@ class ArmForm(forms.Form):
 
     side = forms.ChoiceField(required=False, label=gettext_lazy("Plays"))
     strength = forms.FloatField(
+        label=gettext_lazy("Strength"),
         required=False,
         min_value=0,
         max_value=MAX_STRENGTH,
@@ -178,7 +180,12 @@ class EditForm(forms.ModelForm):
 
 
 class ReopenForm(forms.Form):
-    votes_wanted = forms.IntegerField(min_value=1, max_value=100_000, help_text=gettext_lazy("Votes that complete it."))
+    votes_wanted = forms.IntegerField(
+        label=gettext_lazy("Votes wanted"),
+        min_value=1,
+        max_value=100_000,
+        help_text=gettext_lazy("Votes that complete it."),
+    )
 
 
 class InvitationForm(forms.ModelForm):

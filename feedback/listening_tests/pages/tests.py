@@ -76,9 +76,10 @@ def test_list(request: StudioRequest) -> HttpResponse:
     shown = request.GET.get("show") or "open"
     found = tests.filter(state__in=states[shown]).with_progress().order_by("-created_at", "id")
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    words = gettext("%(pairs)s/%(wanted)s pairs generated")
     for test in page:
         wanted = math.comb(test.arm_count, 2) * test.prompt_count * test.samples_per_prompt
-        test.pairs_in_words = f"{test.pair_count}/{wanted} pairs generated"  # type: ignore[attr-defined]  # for the template
+        test.pairs_in_words = words % {"pairs": test.pair_count, "wanted": wanted}  # type: ignore[attr-defined]  # for the template
     counts = {name: tests.filter(state__in=some).count() for name, some in states.items()}
     tabs = [
         {"label": label, "url": f"?show={name}", "count": counts[name], "current": name == shown}

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 import structlog
 from django.db import DatabaseError, models, transaction
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from knox.models import AbstractAuthToken
 
 log = structlog.get_logger(__name__)
@@ -118,7 +118,7 @@ class WorkerPresence(models.Model):
     """Added by `with_motion`."""
 
     class Meta:
-        verbose_name = "worker"
+        verbose_name = pgettext_lazy("model", "worker")
 
     def __str__(self) -> str:
         return self.name

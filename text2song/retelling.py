@@ -8,6 +8,7 @@ translation. What is not found there (a log, words of a library) stays as it was
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,12 +18,26 @@ from django.utils.translation import get_language, to_locale
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")
 LEAST_WORDS = 8
-"""Characters that a text needs beside its values to be told from others by them."""
+"""Characters that a text needs beside its values to be told from others by them; with fewer, its values are figures."""
+FIGURE = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*")
 END = re.compile(r"(?<=[.!?…”)])\s+(?=[A-Z“0-9])")
 """Where a sentence ends and another begins."""
 
-Told = tuple[re.Pattern[str], str]
-"""A text with values as a pattern, and its translation."""
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A text with values as a pattern, and its translation. `last` is the value it ends with: that may be sentences."""
+
+    pattern: re.Pattern[str]
+    said: str
+    letters: int
+    last: str
+
+    def may_hold(self, values: dict[str, str]) -> bool:
+        """Whether these can be its values: no other than the last holds the end of a sentence."""
+        if any(END.search(value) for name, value in values.items() if name != self.last):
+            return False
+        return self.letters >= LEAST_WORDS or all(FIGURE.fullmatch(value) for value in values.values())
 
 
 def retold(text: str) -> str:
@@ -52,15 +67,18 @@ def _known(text: str, locale: str) -> str | None:
     whole, with_values = _texts(locale)
     if text in whole:
         return whole[text]
-    for pattern, said in with_values:
-        if match := pattern.fullmatch(text):
-            return _filled(said, match.groupdict(), locale)
+    for told in with_values:
+        match = told.pattern.fullmatch(text)
+        if match and told.may_hold(match.groupdict()):
+            return _filled(told.said, match.groupdict(), locale)
     return None
 
 
 def _filled(said: str, values: dict[str, str], locale: str) -> str:
-    """A translation with its values, which may be sentences themselves."""
-    told = {name: _retold(value, locale) if " " in value else value for name, value in values.items()}
+    """A translation with its values: sentences and phrases among them are said too, names are not."""
+    told = {
+        name: _retold(value, locale) if " " in value or value.islower() else value for name, value in values.items()
+    }
     return PLACEHOLDER.sub(lambda place: told.get(place[1] or place[2], "1"), said).replace("%%", "%")
 
 
@@ -73,19 +91,19 @@ def _texts(locale: str) -> tuple[dict[str, str], list[Told]]:
     with path.open("rb") as file:
         catalogue = read_mo(file)
     whole: dict[str, str] = {}
-    with_values: list[tuple[int, Told]] = []
+    with_values: list[Told] = []
     for message in catalogue:
         if not message.id or message.context:
             continue
         said = str(message.string[0] if isinstance(message.string, tuple | list) else message.string)
         for source in (message.id,) if isinstance(message.id, str) else message.id:
-            if PLACEHOLDER.search(source):
-                told = len(PLACEHOLDER.sub("", source))
-                if told >= LEAST_WORDS:
-                    with_values.append((told, (_pattern(source), said)))
+            places = list(PLACEHOLDER.finditer(source))
+            if places:
+                last = (places[-1][1] or places[-1][2]) if places[-1].end() == len(source) else ""
+                with_values.append(Told(_pattern(source), said, len(PLACEHOLDER.sub("", source)), last))
             else:
                 whole[source.replace("%%", "%")] = said.replace("%%", "%")
-    return whole, [told for _, told in sorted(with_values, key=lambda row: -row[0])]
+    return whole, sorted(with_values, key=lambda told: -told.letters)
 
 
 def _pattern(source: str) -> re.Pattern[str]:

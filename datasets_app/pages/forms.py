@@ -42,6 +42,7 @@ class DatasetForm(forms.Form):
     """What a dataset is called, and which judgements make it."""
 
     name = forms.CharField(
+        label=gettext_lazy("Name"),
         max_length=NAME_LENGTH,
         error_messages={"required": NAME_MESSAGE},
         help_text=gettext_lazy("What it is for: “liked pianos”."),

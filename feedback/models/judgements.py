@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from feedback import querysets
 from feedback.judgements.starting_words import spoken
@@ -49,7 +49,7 @@ class Criterion(UUIDModel):
 
     class Meta:
         ordering = ("position", "name")
-        verbose_name_plural = "criteria"
+        verbose_name_plural = pgettext_lazy("model", "criteria")
 
     def __str__(self) -> str:
         return gettext(self.name)

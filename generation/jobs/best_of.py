@@ -126,9 +126,8 @@ def _judge(job: GenerationJob, taste: Taste, engines: EngineCache) -> Verdict:
     """Raises `DomainError` when files of the taste or of clips cannot be read."""
     samples = list(job.samples.select_related("job__base_model").order_by("index"))
     if Taste.objects.filter(pk=taste.pk, deleted_at__isnull=False).exists():
-        return Verdict(
-            note=f"{gettext_noop('The taste “%(label)s” was deleted meanwhile.') % {'label': taste.label}} {NOTHING}"
-        )
+        gone = gettext_noop("The taste “%(label)s” was deleted meanwhile.") % {"label": taste.label}
+        return Verdict(note=f"{gone} {NOTHING}")
     hearing.hear(samples, engines)
     hearing.score(taste, [sample.pk for sample in samples])
     _score_by_others(job.base_model, taste, samples)

@@ -166,7 +166,7 @@ def _complete(job: GenerationJob, engines: EngineCache) -> None:
         log.info("job_completed", job_id=str(job.pk), seconds=job.seconds_taken)
 
 
-def sentence_for(error: Exception, doing: str = "generating") -> str:
+def sentence_for(error: Exception, doing: str = gettext_noop("generating")) -> str:
     """What to tell the owner of work that ended with `error`: never a stack trace."""
     from generation.engine.exceptions import EngineError
 

@@ -27,7 +27,7 @@ VOID = {"input", "br", "hr", "img", "meta", "link", "use", "source", "col", "wbr
 WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]+(?:[ ,;:.]+[A-Za-z][A-Za-z'’-]+)*")
 NAMES = {
     *("Wav", "Vec", "WavLM", "Data", "UniSpeech", "UniSpeech-SAT", "SAT", "AST", "Conformer", "preprocessor"),
-    *("sqlite", "tokenizer", "Bradley-Terry", "logit", "bin", "warm-keys", "Beta", "Ranking"),
+    *("sqlite", "tokenizer", "Bradley", "Terry", "logit", "bin", "warm", "keys", "Beta", "Ranking"),
     *("notebook", "nightly", "batch"),
     *[
         "alpha",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import pgettext_lazy
 
 
 class TrainingDefaults(models.Model):
@@ -22,7 +23,7 @@ class TrainingDefaults(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        verbose_name_plural = "training defaults"
+        verbose_name_plural = pgettext_lazy("model", "training defaults")
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_row_of_training_defaults")]
 
     def __str__(self) -> str:

@@ -274,7 +274,8 @@ def _see_to(round_: Round, test: ListeningTest) -> None:
     """Tell when clips of the test were not made. It ends when its owner has judged all there is: who may look at the
     evidence after each vote may stop at any."""
     if lost := failed_jobs(test):
-        raise StepFailed(f"{gettext_noop('Clips of the blind test could not be made.')} {lost[0].error}".strip())
+        said = gettext_noop("Clips of the blind test could not be made.")
+        raise StepFailed(f"{said} {lost[0].error}".strip())
     progress = rater_progress(rater=_owner(round_), test=test)
     if test.state == ListeningTest.State.ACTIVE and 0 < progress.total <= progress.judged:
         close_test(actor=actor_of(round_), test=test)
@@ -336,7 +337,8 @@ def choose_source(round_: Round, source: str) -> None:
     if round_.step != Step.UNDERSTOOD:
         raise NotNow(gettext("What it trains on is chosen when you have heard what it understood."))
     if source == Round.Source.TASTE and round_.taste and round_.taste.why_deaf:
-        raise NotNow(f"{round_.taste.why_deaf} {gettext('Or train on your votes alone.')}")
+        remedy = gettext("Or train on your votes alone.")
+        raise NotNow(f"{round_.taste.why_deaf} {remedy}")
     if source == Round.Source.TASTE and not (round_.taste and round_.taste.is_usable):
         raise NotNow(gettext("This taste cannot be relied on yet. Give more votes, or train on your votes alone."))
     round_.trains_on = source

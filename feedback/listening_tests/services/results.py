@@ -71,8 +71,10 @@ class Duel:
                 "missing": missing
             }
         if rate.claim == Claim.UNDECIDED:
-            told = gettext("Undecided for this one rater; of others nothing is known.")
-            return f"{told if rate.is_of_one else gettext('Undecided.')} {self._needed}"
+            said = gettext("Undecided.")
+            if rate.is_of_one:
+                said = gettext("Undecided for this one rater; of others nothing is known.")
+            return f"{said} {self._needed}"
         better, worse = (self.arm, self.against) if rate.claim == Claim.BETTER else (self.against, self.arm)
         said = gettext("“%(better)s” is preferred to “%(worse)s”.")
         if rate.is_of_one:

@@ -108,9 +108,13 @@ class WorkerPresence(models.Model):
     name = models.CharField(max_length=200, primary_key=True)
     cluster = models.CharField(max_length=50, db_index=True)
     started_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now, db_index=True, help_text="The process was alive.")
-    turned_at = models.DateTimeField(default=timezone.now, help_text="Its loop turned, or its work moved.")
-    doing = models.CharField(max_length=100, blank=True, help_text="Empty while it waits for work.")
+    seen_at = models.DateTimeField(
+        default=timezone.now, db_index=True, help_text=gettext_lazy("The process was alive.")
+    )
+    turned_at = models.DateTimeField(
+        default=timezone.now, help_text=gettext_lazy("Its loop turned, or its work moved.")
+    )
+    doing = models.CharField(max_length=100, blank=True, help_text=gettext_lazy("Empty while it waits for work."))
 
     objects = WorkerPresenceQuerySet.as_manager()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 
 class TrainingDefaults(models.Model):
@@ -16,7 +16,9 @@ class TrainingDefaults(models.Model):
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    config = models.JSONField(default=dict, blank=True, help_text="Settings of TrainingConfig that differ.")
+    config = models.JSONField(
+        default=dict, blank=True, help_text=gettext_lazy("Settings of TrainingConfig that differ.")
+    )
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )

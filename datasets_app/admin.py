@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 from datasets_app import services
 from datasets_app.models import Dataset, Export
@@ -37,15 +38,15 @@ class DatasetAdmin(ReadOnlyAdmin):
     inlines = (ExportInline,)
     actions = ("hide", "export_jsonl", "export_huggingface")
 
-    @admin.display(description="Rows")
+    @admin.display(description=gettext_lazy("Rows"))
     def row_count(self, dataset: Dataset) -> int:
         return dataset.row_count
 
-    @admin.display(description="Content hash", ordering="content_hash")
+    @admin.display(description=gettext_lazy("Content hash"), ordering="content_hash")
     def short_hash(self, dataset: Dataset) -> str:
         return dataset.content_hash[:12]
 
-    @admin.display(boolean=True, description="Deleted")
+    @admin.display(boolean=True, description=gettext_lazy("Deleted"))
     def is_gone(self, dataset: Dataset) -> bool:
         return dataset.is_deleted
 
@@ -55,16 +56,16 @@ class DatasetAdmin(ReadOnlyAdmin):
     def has_export_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("datasets_app.add_export")
 
-    @admin.action(description="Delete the selected datasets", permissions=["hide"])
+    @admin.action(description=gettext_lazy("Delete the selected datasets"), permissions=["hide"])
     def hide(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
-        done = "Datasets deleted"
+        done = gettext("Datasets deleted")
         act(self, request, queryset, lambda d: services.delete_dataset(dataset=d, actor=request.user), done)
 
-    @admin.action(description="Export as JSON Lines", permissions=["export"])
+    @admin.action(description=gettext_lazy("Export as JSON Lines"), permissions=["export"])
     def export_jsonl(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
         self._export(request, queryset, Export.Format.JSONL)
 
-    @admin.action(description="Export as Hugging Face folder", permissions=["export"])
+    @admin.action(description=gettext_lazy("Export as Hugging Face folder"), permissions=["export"])
     def export_huggingface(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
         self._export(request, queryset, Export.Format.HUGGINGFACE)
 
@@ -72,7 +73,7 @@ class DatasetAdmin(ReadOnlyAdmin):
         def start(dataset: Dataset) -> object:
             return services.start_export(dataset=dataset, file_format=file_format, actor=request.user)
 
-        act(self, request, queryset, start, "Being exported")
+        act(self, request, queryset, start, gettext("Being exported"))
 
 
 @admin.register(Export)

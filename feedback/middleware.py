@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy
 
 from feedback.listening_tests.access import is_guest
 from text2song.api.errors import API_PREFIX
@@ -27,7 +28,7 @@ OPEN_TO_GUESTS = {
     "api-trial-vote",
 }
 """URL names. What is not named here is closed, so that a page added later is too."""
-REFUSAL = "Guests can listen and judge, nothing else. Ask a curator for an account if you need more."
+REFUSAL = gettext_lazy("Guests can listen and judge, nothing else. Ask a curator for an account if you need more.")
 
 
 class GuestMiddleware:
@@ -49,5 +50,5 @@ class GuestMiddleware:
         if public or named or not request.is_guest:  # type: ignore[attr-defined]  # set here
             return None
         if is_api:
-            return JsonResponse({"code": "permission_denied", "detail": REFUSAL}, status=403)
+            return JsonResponse({"code": "permission_denied", "detail": str(REFUSAL)}, status=403)
         return render(request, "feedback/tests/guests_listen.html", {"refusal": REFUSAL}, status=403)

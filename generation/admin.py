@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from generation import services
 from generation.models import (
@@ -68,26 +69,26 @@ class BaseModelAdmin(StudioAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False  # the action “Remove” knows what may go
 
-    @admin.display(boolean=True, description="files here")
+    @admin.display(boolean=True, description=gettext_lazy("files here"))
     def ready(self, model: BaseModel) -> bool:
         return model.is_ready
 
-    @admin.action(description="Make active", permissions=["change"])
+    @admin.action(description=gettext_lazy("Make active"), permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
         if len(queryset) != 1:
-            self.message_user(request, "Choose exactly one model to make active.", messages.WARNING)
+            self.message_user(request, gettext("Choose exactly one model to make active."), messages.WARNING)
             return
-        done = f"New jobs use {queryset[0]} from now on; models made active"
+        done = gettext("New jobs use %(model)s from now on; models made active") % {"model": queryset[0]}
         act(self, request, queryset, lambda m: services.activate_model(model=m, actor=request.user), done)
 
-    @admin.action(description="Fetch files from the hub", permissions=["change"])
+    @admin.action(description=gettext_lazy("Fetch files from the hub"), permissions=["change"])
     def fetch(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
-        done = "Fetches put in the queue"
+        done = gettext("Fetches put in the queue")
         act(self, request, queryset, lambda m: services.request_fetch(model=m, actor=request.user), done)
 
-    @admin.action(description="Remove (models from folders)", permissions=["change"])
+    @admin.action(description=gettext_lazy("Remove (models from folders)"), permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[BaseModel]) -> None:
-        done = "Models removed; their files stay"
+        done = gettext("Models removed; their files stay")
         act(self, request, queryset, lambda m: services.remove_model(model=m, actor=request.user), done)
 
 
@@ -125,19 +126,19 @@ class EncoderAdmin(StudioAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False  # the action “Remove” takes what it heard along
 
-    @admin.action(description="Hear clips with them", permissions=["change"])
+    @admin.action(description=gettext_lazy("Hear clips with them"), permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
-        done = "Encoders activated"
+        done = gettext("Encoders activated")
         act(self, request, queryset, lambda e: services.activate_encoder(encoder=e, actor=request.user), done)
 
-    @admin.action(description="Hear no further clips with them", permissions=["change"])
+    @admin.action(description=gettext_lazy("Hear no further clips with them"), permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
-        done = "Encoders deactivated"
+        done = gettext("Encoders deactivated")
         act(self, request, queryset, lambda e: services.deactivate_encoder(encoder=e, actor=request.user), done)
 
-    @admin.action(description="Remove, and what they heard", permissions=["change"])
+    @admin.action(description=gettext_lazy("Remove, and what they heard"), permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
-        done = "Encoders removed; their files stay"
+        done = gettext("Encoders removed; their files stay")
         act(self, request, queryset, lambda e: services.remove_encoder(encoder=e, actor=request.user), done)
 
 
@@ -163,9 +164,9 @@ class ModelFetchAdmin(ReadOnlyAdmin):
     def percent_done(self, fetch: ModelFetch) -> int:
         return fetch.percent
 
-    @admin.action(description="Stop", permissions=["change"])
+    @admin.action(description=gettext_lazy("Stop"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[ModelFetch]) -> None:
-        done = "Fetches stopped"
+        done = gettext("Fetches stopped")
         act(self, request, queryset, lambda f: services.cancel_fetch(fetch=f, actor=request.user), done)
 
 
@@ -182,7 +183,7 @@ class SampleInline(admin.TabularInline):
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    @admin.display(description="audio")
+    @admin.display(description=gettext_lazy("audio"))
     def listen(self, sample: AudioSample) -> SafeString:
         return audio_link(sample)
 
@@ -219,16 +220,21 @@ class GenerationJobAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("prompt", "base_model", "adapter", "requested_by")
     search_fields = ("id", "prompt__text", "prompt__rendered_text", "requested_by__username", "error")
-    search_help_text = "Words of the prompt, a job's id or the beginning of it, a user's name, words of an error."
+    search_help_text = gettext_lazy(
+        "Words of the prompt, a job's id or the beginning of it, a user's name, words of an error."
+    )
     date_hierarchy = "created_at"
     actions = ("cancel", "requeue", "delete_jobs")
     inlines = (SampleInline,)
     fieldsets = (
         (None, {"fields": ("id", "prompt", "base_model", "adapter", "adapter_strength", "requested_by")}),
-        ("State", {"fields": ("state", "percent_done", "error", "attempts", "worker", "seconds_taken", "deleted_at")}),
-        ("Times", {"fields": ("created_at", "queued_at", "started_at", "finished_at")}),
         (
-            "Settings",
+            gettext_lazy("State"),
+            {"fields": ("state", "percent_done", "error", "attempts", "worker", "seconds_taken", "deleted_at")},
+        ),
+        (gettext_lazy("Times"), {"fields": ("created_at", "queued_at", "started_at", "finished_at")}),
+        (
+            gettext_lazy("Settings"),
             {
                 "fields": (
                     "num_samples",
@@ -243,8 +249,8 @@ class GenerationJobAdmin(ReadOnlyAdmin):
                 )
             },
         ),
-        ("Best of n", {"fields": ("taste", "keep", "taste_note")}),
-        ("Source", {"fields": ("kind", "source_sample", "prefix_seconds"), "classes": ("collapse",)}),
+        (gettext_lazy("Best of n"), {"fields": ("taste", "keep", "taste_note")}),
+        (gettext_lazy("Source"), {"fields": ("kind", "source_sample", "prefix_seconds"), "classes": ("collapse",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GenerationJob]:
@@ -254,18 +260,20 @@ class GenerationJobAdmin(ReadOnlyAdmin):
     def percent_done(self, job: GenerationJob) -> int:
         return job.percent
 
-    @admin.action(description="Cancel", permissions=["change"])
+    @admin.action(description=gettext_lazy("Cancel"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
-        act(self, request, queryset, lambda j: services.cancel_job(job=j, actor=request.user), "Jobs cancelled")
+        act(
+            self, request, queryset, lambda j: services.cancel_job(job=j, actor=request.user), gettext("Jobs cancelled")
+        )
 
-    @admin.action(description="Put back in the queue", permissions=["change"])
+    @admin.action(description=gettext_lazy("Put back in the queue"), permissions=["change"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
-        done = "Jobs put back in the queue"
+        done = gettext("Jobs put back in the queue")
         act(self, request, queryset, lambda j: services.requeue_job(job=j, actor=request.user), done)
 
-    @admin.action(description="Delete (hides them and their samples)", permissions=["change"])
+    @admin.action(description=gettext_lazy("Delete (hides them and their samples)"), permissions=["change"])
     def delete_jobs(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
-        act(self, request, queryset, lambda j: services.delete_job(job=j, actor=request.user), "Jobs deleted")
+        act(self, request, queryset, lambda j: services.delete_job(job=j, actor=request.user), gettext("Jobs deleted"))
 
 
 @admin.register(AudioSample)
@@ -291,7 +299,9 @@ class AudioSampleAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("job__prompt", "job__base_model", "job__adapter")
     search_fields = ("id", "title", "job__id", "job__prompt__rendered_text", "sha256")
-    search_help_text = "Words of the title or the prompt, the id of a sample or its job, or the beginning of one."
+    search_help_text = gettext_lazy(
+        "Words of the title or the prompt, the id of a sample or its job, or the beginning of one."
+    )
     date_hierarchy = "created_at"
     actions = ("keep_samples", "delete_samples")
     fieldsets = (
@@ -299,52 +309,61 @@ class AudioSampleAdmin(ReadOnlyAdmin):
             None,
             {"fields": ("id", "job", "label", "title", "listen", "seed", "set_aside_at", "deleted_at", "created_at")},
         ),
-        ("Read", {"fields": ("rendered_text", "lost")}),
-        ("Measured", {"fields": ("duration", "sample_rate", "channels", "loudness_lufs", "true_peak_db", "gain_db")}),
-        ("Made with", {"fields": ("base_model", "base_revision", "adapter", "adapter_sha256")}),
-        ("Files", {"fields": ("audio_name", "codes_name", "size", "sha256")}),
+        (gettext_lazy("Read"), {"fields": ("rendered_text", "lost")}),
+        (
+            gettext_lazy("Measured"),
+            {"fields": ("duration", "sample_rate", "channels", "loudness_lufs", "true_peak_db", "gain_db")},
+        ),
+        (gettext_lazy("Made with"), {"fields": ("base_model", "base_revision", "adapter", "adapter_sha256")}),
+        (gettext_lazy("Files"), {"fields": ("audio_name", "codes_name", "size", "sha256")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AudioSample]:
         return super().get_queryset(request).filter(job__withheld=False)
 
-    @admin.display(description="not read")
+    @admin.display(description=gettext_lazy("not read"))
     def lost(self, sample: AudioSample) -> str:
         return " ".join(f"{remark.title}. {remark.why}" for remark in remarks_on(sample.reading)) or "-"
 
-    @admin.display(description="prompt")
+    @admin.display(description=gettext_lazy("prompt"))
     def prompt(self, sample: AudioSample) -> str:
         return str(sample.job.prompt)
 
-    @admin.display(description="base model")
+    @admin.display(description=gettext_lazy("base model"))
     def base_model(self, sample: AudioSample) -> str:
         return str(sample.job.base_model)
 
-    @admin.display(description="adapter")
+    @admin.display(description=gettext_lazy("adapter"))
     def adapter(self, sample: AudioSample) -> str:
         return sample.job.adapter_label
 
-    @admin.display(description="audio")
+    @admin.display(description=gettext_lazy("audio"))
     def listen(self, sample: AudioSample) -> SafeString:
         return audio_link(sample)
 
-    @admin.display(description="audio file")
+    @admin.display(description=gettext_lazy("audio file"))
     def audio_name(self, sample: AudioSample) -> str:
         return sample.audio_file.name or "-"
 
-    @admin.display(description="codes file")
+    @admin.display(description=gettext_lazy("codes file"))
     def codes_name(self, sample: AudioSample) -> str:
         return sample.codes_file.name or "-"
 
-    @admin.action(description="Keep after all what was set aside", permissions=["change"])
+    @admin.action(description=gettext_lazy("Keep after all what was set aside"), permissions=["change"])
     def keep_samples(self, request: HttpRequest, queryset: QuerySet[AudioSample]) -> None:
         rows = queryset.filter(set_aside_at__isnull=False)
-        act(self, request, rows, lambda s: services.keep_sample(sample=s, actor=request.user), "Samples kept")
+        act(self, request, rows, lambda s: services.keep_sample(sample=s, actor=request.user), gettext("Samples kept"))
 
-    @admin.action(description="Delete (hides them)", permissions=["change"])
+    @admin.action(description=gettext_lazy("Delete (hides them)"), permissions=["change"])
     def delete_samples(self, request: HttpRequest, queryset: QuerySet[AudioSample]) -> None:
         rows = queryset.filter(deleted_at__isnull=True)
-        act(self, request, rows, lambda s: services.delete_sample(sample=s, actor=request.user), "Samples deleted")
+        act(
+            self,
+            request,
+            rows,
+            lambda s: services.delete_sample(sample=s, actor=request.user),
+            gettext("Samples deleted"),
+        )
 
 
 @admin.register(Favorite)
@@ -359,11 +378,11 @@ class FavoriteAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Favorite]:
         return super().get_queryset(request).exclude(sample__job__withheld=True)
 
-    @admin.display(description="type")
+    @admin.display(description=gettext_lazy("type"))
     def kind(self, favorite: Favorite) -> str:
-        return "Prompt" if favorite.sample_id is None else "Audio"
+        return gettext("Prompt") if favorite.sample_id is None else gettext("Audio")
 
-    @admin.display(description="what")
+    @admin.display(description=gettext_lazy("what"))
     def target(self, favorite: Favorite) -> str:
         return str(favorite.prompt or favorite.sample.job.prompt)
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy, pgettext
 
 from prompts import services
 from prompts.models import Prompt, PromptSuite, PromptTemplate, SuiteItem
@@ -32,23 +33,23 @@ def _each(
         except ValidationError as error:
             modeladmin.message_user(request, f"{row}: {' '.join(error.messages)}", messages.ERROR)
     if changed:
-        modeladmin.message_user(request, f"{done} {changed}.", messages.SUCCESS)
+        modeladmin.message_user(request, f"{done}: {changed}.", messages.SUCCESS)
 
 
 class VisibilityFilter(admin.SimpleListFilter):
     """Deleted prompts stay stored, because samples refer to them; they are left out unless asked for."""
 
-    title = "visibility"
+    title = gettext_lazy("visibility")
     parameter_name = "visibility"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("deleted", "Deleted"), ("all", "All")]
+        return [("deleted", gettext("Deleted")), ("all", gettext("All"))]
 
     def choices(self, changelist: Any) -> Any:
         yield {
             "selected": self.value() is None,
             "query_string": changelist.get_query_string(remove=[self.parameter_name]),
-            "display": "Visible",
+            "display": gettext("Visible"),
         }
         yield from list(super().choices(changelist))[1:]
 
@@ -81,23 +82,27 @@ class PromptAdmin(StudioAdmin):
     def has_curate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("prompts.delete_prompt")
 
-    @admin.action(description="Delete the selected prompts (their samples stay)", permissions=["curate"])
+    @admin.action(description=gettext_lazy("Delete the selected prompts (their samples stay)"), permissions=["curate"])
     def delete_prompts(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> None:
         visible = queryset.filter(deleted_at__isnull=True)
-        _each(self, request, visible, lambda p: services.delete_prompt(actor=request.user, prompt=p), "Deleted")
+        _each(
+            self, request, visible, lambda p: services.delete_prompt(actor=request.user, prompt=p), gettext("Deleted")
+        )
 
-    @admin.action(description="Restore the selected prompts", permissions=["curate"])
+    @admin.action(description=gettext_lazy("Restore the selected prompts"), permissions=["curate"])
     def restore_prompts(self, request: HttpRequest, queryset: QuerySet[Prompt]) -> None:
         deleted = queryset.filter(deleted_at__isnull=False)
-        _each(self, request, deleted, lambda p: services.restore_prompt(actor=request.user, prompt=p), "Restored")
+        _each(
+            self, request, deleted, lambda p: services.restore_prompt(actor=request.user, prompt=p), gettext("Restored")
+        )
 
 
 class SystemFilter(admin.SimpleListFilter):
-    title = "kind"
+    title = gettext_lazy("kind")
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("system", "System"), ("own", "Users' own")]
+        return [("system", pgettext("template", "System")), ("own", gettext("Users' own"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[PromptTemplate]) -> QuerySet[PromptTemplate] | None:
         if self.value() is None:
@@ -122,9 +127,15 @@ class PromptTemplateAdmin(StudioAdmin):
     autocomplete_fields = ("owner",)
     actions = ("duplicate",)
 
-    @admin.action(description="Copy the selected templates to my own", permissions=["view"])
+    @admin.action(description=gettext_lazy("Copy the selected templates to my own"), permissions=["view"])
     def duplicate(self, request: HttpRequest, queryset: QuerySet[PromptTemplate]) -> None:
-        _each(self, request, queryset, lambda t: services.duplicate_template(actor=request.user, template=t), "Copied")
+        _each(
+            self,
+            request,
+            queryset,
+            lambda t: services.duplicate_template(actor=request.user, template=t),
+            gettext("Copied"),
+        )
 
 
 class SuiteItemInline(admin.TabularInline):
@@ -162,7 +173,7 @@ class PromptSuiteAdmin(StudioAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PromptSuite]:
         return super().get_queryset(request).with_counts()
 
-    @admin.display(ordering="prompt_count", description="Prompts")
+    @admin.display(ordering="prompt_count", description=gettext_lazy("Prompts"))
     def prompt_count(self, suite: PromptSuite) -> int:
         return suite.prompt_count
 
@@ -186,6 +197,6 @@ class PromptSuiteAdmin(StudioAdmin):
     def has_freeze_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("prompts.change_promptsuite")
 
-    @admin.action(description="Freeze the selected suites for good", permissions=["freeze"])
+    @admin.action(description=gettext_lazy("Freeze the selected suites for good"), permissions=["freeze"])
     def freeze(self, request: HttpRequest, queryset: QuerySet[PromptSuite]) -> None:
-        _each(self, request, queryset, lambda s: services.freeze_suite(actor=request.user, suite=s), "Frozen")
+        _each(self, request, queryset, lambda s: services.freeze_suite(actor=request.user, suite=s), gettext("Frozen"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from text2song.exceptions import Conflict, Forbidden, Refused
 
@@ -38,11 +38,12 @@ class PromptInFrozenSuite(Conflict):
 
     def __init__(self, suites: list[str]) -> None:
         names = ", ".join(f"“{name}”" for name in suites)
-        noun = "suite" if len(suites) == 1 else "suites"
-        super().__init__(
-            gettext("This prompt belongs to the frozen %(noun)s %(names)s and cannot be deleted.")
-            % {"noun": noun, "names": names}
+        message = ngettext(
+            "This prompt belongs to the frozen suite %(names)s and cannot be deleted.",
+            "This prompt belongs to the frozen suites %(names)s and cannot be deleted.",
+            len(suites),
         )
+        super().__init__(message % {"names": names})
 
 
 class TemplateNameTaken(Conflict):
@@ -88,6 +89,6 @@ class UnknownPrompts(Refused):
     code = "unknown_prompts"
 
     def __init__(self, ids: list[str]) -> None:
-        noun = "prompt" if len(ids) == 1 else "prompts"
-        message = gettext("Unknown or deleted %(noun)s: %(join)s.") % {"noun": noun, "join": ", ".join(ids)}
+        message = ngettext("Unknown or deleted prompt: %(ids)s.", "Unknown or deleted prompts: %(ids)s.", len(ids))
+        message = message % {"ids": ", ".join(ids)}
         super().__init__(message, fields={"prompts": [message]})

@@ -182,7 +182,7 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
         blank=True,
         on_delete=models.CASCADE,
         related_name="prompt_templates",
-        help_text="Leave empty for a system template, which everyone sees.",
+        help_text=gettext_lazy("Leave empty for a system template, which everyone sees."),
     )
     name = models.CharField(max_length=100, validators=[validators.validate_characters])
     description = models.CharField(max_length=500, blank=True, validators=[validators.validate_characters])
@@ -192,11 +192,11 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
         error_messages={"invalid_choice": gettext_lazy("Unknown category: %(value)s.")},
     )
     duration = models.PositiveSmallIntegerField(
-        "duration (s)",
+        gettext_lazy("duration (s)"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(120)],
-        help_text="Seconds; cut to the model's limit when the template is applied.",
+        help_text=gettext_lazy("Seconds; cut to the model's limit when the template is applied."),
     )
     updated_at = models.DateTimeField(auto_now=True)
 

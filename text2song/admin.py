@@ -10,6 +10,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from text2song.api_keys import revoke_key
 from text2song.curation import ReadOnlyAdmin
@@ -39,19 +40,19 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     actions = ("revoke",)
     fields = ("token_key", "user", "expiry", "name", "scopes", "last_used_at")
 
-    @admin.display(description="Starts with", ordering="token_key")
+    @admin.display(description=gettext_lazy("Starts with"), ordering="token_key")
     def starts_with(self, key: ApiKey) -> str:
         return f"{key.token_key[:8]}…"
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("text2song.delete_apikey")
 
-    @admin.action(description="Revoke the selected keys", permissions=["revoke"])
+    @admin.action(description=gettext_lazy("Revoke the selected keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         keys = list(queryset)
         for key in keys:
             revoke_key(key=key, by=request.user)
-        self.message_user(request, f"Revoked {len(keys)} key(s).", messages.SUCCESS)
+        self.message_user(request, gettext("Keys revoked: %(n)s.") % {"n": len(keys)}, messages.SUCCESS)
 
 
 @admin.register(WorkerPresence)
@@ -66,14 +67,14 @@ class WorkerPresenceAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkerPresence]:
         return super().get_queryset(request).with_motion()
 
-    @admin.display(description="What it does", ordering="doing")
+    @admin.display(description=gettext_lazy("What it does"), ordering="doing")
     def what_it_does(self, worker: WorkerPresence) -> str:
         if not self.is_alive(worker):
-            return "not heard of"
+            return gettext("not heard of")
         if not worker.moves:
-            return f"hangs in {worker.doing}" if worker.doing else "hangs"
-        return worker.doing or "idle"
+            return gettext("hangs in %(doing)s") % {"doing": worker.doing} if worker.doing else gettext("hangs")
+        return worker.doing or gettext("idle")
 
-    @admin.display(boolean=True, description="Alive")
+    @admin.display(boolean=True, description=gettext_lazy("Alive"))
     def is_alive(self, worker: WorkerPresence) -> bool:
         return worker.seen_at > timezone.now() - WorkerPresence.TIMEOUT

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 import structlog
 from django.db import DatabaseError, models, transaction
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from knox.models import AbstractAuthToken
 
 log = structlog.get_logger(__name__)
@@ -108,9 +108,13 @@ class WorkerPresence(models.Model):
     name = models.CharField(max_length=200, primary_key=True)
     cluster = models.CharField(max_length=50, db_index=True)
     started_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now, db_index=True, help_text="The process was alive.")
-    turned_at = models.DateTimeField(default=timezone.now, help_text="Its loop turned, or its work moved.")
-    doing = models.CharField(max_length=100, blank=True, help_text="Empty while it waits for work.")
+    seen_at = models.DateTimeField(
+        default=timezone.now, db_index=True, help_text=gettext_lazy("The process was alive.")
+    )
+    turned_at = models.DateTimeField(
+        default=timezone.now, help_text=gettext_lazy("Its loop turned, or its work moved.")
+    )
+    doing = models.CharField(max_length=100, blank=True, help_text=gettext_lazy("Empty while it waits for work."))
 
     objects = WorkerPresenceQuerySet.as_manager()
 
@@ -118,7 +122,7 @@ class WorkerPresence(models.Model):
     """Added by `with_motion`."""
 
     class Meta:
-        verbose_name = "worker"
+        verbose_name = pgettext_lazy("model", "worker")
 
     def __str__(self) -> str:
         return self.name

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.db.models import BooleanField, CharField, Count, Min, QuerySet, Value
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from text2song.models import WorkerPresence
 from text2song.work import Work, kinds
@@ -19,8 +19,12 @@ from text2song.work import Work, kinds
 CLUSTERS = ("default", "generation", "training")
 IDLE_BESIDE_WORK = timedelta(seconds=30)
 """An idle worker looks at what waits every few seconds: after this long something is wrong with it."""
-NAMES = {"default": "queue"}
-"""What people call a cluster, where they call it otherwise."""
+NAMES = {
+    "default": pgettext_lazy("workers", "queue"),
+    "generation": pgettext_lazy("workers", "generation"),
+    "training": pgettext_lazy("workers", "training"),
+}
+"""What people call the workers of a cluster."""
 START = gettext_lazy(
     "Nothing is lost: it goes on once one runs. Whoever runs the studio starts it with `make "
     "run` or `docker compose up`."
@@ -53,7 +57,7 @@ class Crew:
 
     @property
     def name(self) -> str:
-        return NAMES.get(self.cluster, self.cluster)
+        return str(NAMES[self.cluster])
 
     @property
     def seconds_waiting(self) -> float:

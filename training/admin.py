@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Taste
 from adapters.querysets import TasteQuerySet
@@ -48,30 +49,36 @@ class ExperimentAdmin(ReadOnlyAdmin):
     inlines = (RunInline,)
     fieldsets = (
         (None, {"fields": ("id", "name", "description", "created_by", "created_at", "updated_at", "archived_at")}),
-        ("State", {"fields": ("state", "error", "best_run")}),
-        ("Training", {"fields": ("dataset", "base_model", "config")}),
+        (gettext_lazy("State"), {"fields": ("state", "error", "best_run")}),
+        (gettext_lazy("Training"), {"fields": ("dataset", "base_model", "config")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> ExperimentQuerySet:
         return super().get_queryset(request).with_context()
 
-    @admin.display(description="runs", ordering="run_count")
+    @admin.display(description=gettext_lazy("runs"), ordering="run_count")
     def runs_made(self, experiment: Experiment) -> int:
         return experiment.run_count
 
-    @admin.display(description="best result", ordering="best_run__best_value")
+    @admin.display(description=gettext_lazy("best result"), ordering="best_run__best_value")
     def best_result(self, experiment: Experiment) -> float | None:
         return experiment.best_run.result if experiment.best_run else None
 
-    @admin.action(description="Archive", permissions=["change"])
+    @admin.action(description=gettext_lazy("Archive"), permissions=["change"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda e: services.archive_experiment(experiment=e, actor=actor), "Archived")
+        act(
+            self,
+            request,
+            queryset,
+            lambda e: services.archive_experiment(experiment=e, actor=actor),
+            gettext("Archived"),
+        )
 
-    @admin.action(description="Take out of the archive", permissions=["change"])
+    @admin.action(description=gettext_lazy("Take out of the archive"), permissions=["change"])
     def unarchive(self, request: HttpRequest, queryset: QuerySet[Experiment]) -> None:
         actor = request.user
-        done = "Taken out of the archive"
+        done = gettext("Taken out of the archive")
         act(self, request, queryset, lambda e: services.unarchive_experiment(experiment=e, actor=actor), done)
 
 
@@ -85,30 +92,47 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     actions = ("cancel", "resume", "delete_runs")
     fieldsets = (
         (None, {"fields": ("id", "experiment", "number", "name", "created_by", "created_at")}),
-        ("State", {"fields": ("state", "error", "step", "total_steps", "seconds", "attempts", "worker")}),
-        ("Times", {"fields": ("queued_at", "started_at", "finished_at")}),
-        ("Result", {"fields": ("best_step", "best_value", "final_loss", "kept_share", "adapter")}),
-        ("Training", {"fields": ("dataset", "base_model", "base_revision", "parent", "overrides", "config")}),
+        (gettext_lazy("State"), {"fields": ("state", "error", "step", "total_steps", "seconds", "attempts", "worker")}),
+        (gettext_lazy("Times"), {"fields": ("queued_at", "started_at", "finished_at")}),
+        (gettext_lazy("Result"), {"fields": ("best_step", "best_value", "final_loss", "kept_share", "adapter")}),
+        (
+            gettext_lazy("Training"),
+            {"fields": ("dataset", "base_model", "base_revision", "parent", "overrides", "config")},
+        ),
     )
 
     @admin.display(description="%")
     def percent_done(self, run: TrainingRun) -> int:
         return run.percent
 
-    @admin.action(description="Cancel", permissions=["change"])
+    @admin.action(description=gettext_lazy("Cancel"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda run: services.cancel_run(run=run, actor=actor), "Runs cancelled")
+        act(self, request, queryset, lambda run: services.cancel_run(run=run, actor=actor), gettext("Runs cancelled"))
 
-    @admin.action(description="Resume from the newest checkpoint", permissions=["change"])
+    @admin.action(description=gettext_lazy("Resume from the newest checkpoint"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda run: services.resume_run(run=run, actor=actor), "Runs put in the queue")
+        act(
+            self,
+            request,
+            queryset,
+            lambda run: services.resume_run(run=run, actor=actor),
+            gettext("Runs put in the queue"),
+        )
 
-    @admin.action(description="Delete with log, metrics and checkpoints; adapters stay", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Delete with log, metrics and checkpoints; adapters stay"), permissions=["change"]
+    )
     def delete_runs(self, request: HttpRequest, queryset: QuerySet[TrainingRun]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda run: services.delete_runs(ids=[run.pk], actor=actor), "Runs deleted")
+        act(
+            self,
+            request,
+            queryset,
+            lambda run: services.delete_runs(ids=[run.pk], actor=actor),
+            gettext("Runs deleted"),
+        )
 
 
 @admin.register(Promotion)
@@ -120,8 +144,8 @@ class PromotionAdmin(ReadOnlyAdmin):
     list_select_related = ("adapter__base_model", "opponent")
     fieldsets = (
         (None, {"fields": ("id", "adapter", "opponent", "test", "opened_by", "created_at")}),
-        ("Outcome", {"fields": ("outcome", "reason", "decided_at")}),
-        ("Decided on", {"fields": ("win_rate", "win_rate_low", "win_rate_high", "votes", "guards")}),
+        (gettext_lazy("Outcome"), {"fields": ("outcome", "reason", "decided_at")}),
+        (gettext_lazy("Decided on"), {"fields": ("win_rate", "win_rate_low", "win_rate_high", "votes", "guards")}),
     )
 
 
@@ -135,35 +159,43 @@ class TasteAdmin(ReadOnlyAdmin):
     actions = ("fit_anew", "delete_tastes")
     fieldsets = (
         (None, {"fields": ("id", "name", "version", "created_by", "created_at", "deleted_at")}),
-        ("Votes", {"fields": ("filters", "votes", "refit_every")}),
-        ("How good it is", {"fields": ("is_usable", "foretells", "told", "report")}),
-        ("Files", {"fields": ("base_model", "base_revision", "weights", "sha256", "described")}),
+        (gettext_lazy("Votes"), {"fields": ("filters", "votes", "refit_every")}),
+        (gettext_lazy("How good it is"), {"fields": ("is_usable", "foretells", "told", "report")}),
+        (gettext_lazy("Files"), {"fields": ("base_model", "base_revision", "weights", "sha256", "described")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> TasteQuerySet:
         return super().get_queryset(request).with_context()
 
-    @admin.display(description="taste", ordering="name")
+    @admin.display(description=gettext_lazy("taste"), ordering="name")
     def label(self, taste: Taste) -> str:
         return taste.label
 
-    @admin.display(description="foretells")
+    @admin.display(description=gettext_lazy("foretells"))
     def foretells(self, taste: Taste) -> str:
         return accuracy_in_words(taste.accuracy)
 
-    @admin.display(description="in words")
+    @admin.display(description=gettext_lazy("in words"))
     def told(self, taste: Taste) -> str:
         return verdict(taste)
 
-    @admin.action(description="Fit anew", permissions=["change"])
+    @admin.action(description=gettext_lazy("Fit anew"), permissions=["change"])
     def fit_anew(self, request: HttpRequest, queryset: QuerySet[Taste]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda taste: fit_again(taste=taste, actor=actor), "Tastes put in the queue")
+        act(
+            self,
+            request,
+            queryset,
+            lambda taste: fit_again(taste=taste, actor=actor),
+            gettext("Tastes put in the queue"),
+        )
 
-    @admin.action(description="Delete with all versions; what they labelled stays", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Delete with all versions; what they labelled stays"), permissions=["change"]
+    )
     def delete_tastes(self, request: HttpRequest, queryset: QuerySet[Taste]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda taste: delete_taste(taste=taste, actor=actor), "Tastes deleted")
+        act(self, request, queryset, lambda taste: delete_taste(taste=taste, actor=actor), gettext("Tastes deleted"))
 
 
 @admin.register(TasteFit)
@@ -175,8 +207,11 @@ class TasteFitAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     fieldsets = (
         (None, {"fields": ("id", "name", "created_by", "created_at", "taste")}),
-        ("State", {"fields": ("state", "error", "attempts", "worker", "queued_at", "started_at", "finished_at")}),
-        ("Learns from", {"fields": ("base_model", "filters", "dataset", "refit_every", "seed")}),
+        (
+            gettext_lazy("State"),
+            {"fields": ("state", "error", "attempts", "worker", "queued_at", "started_at", "finished_at")},
+        ),
+        (gettext_lazy("Learns from"), {"fields": ("base_model", "filters", "dataset", "refit_every", "seed")}),
     )
 
 
@@ -190,25 +225,34 @@ class RoundAdmin(ReadOnlyAdmin):
     actions = ("go_on", "pause", "cancel")
     fieldsets = (
         (None, {"fields": ("id", "owner", "number", "base_model", "goes_on_from", "suite", "created_at")}),
-        ("State", {"fields": ("step", "state", "told", "by_itself", "updated_at", "finished_at")}),
-        ("Chosen", {"fields": ("votes_wanted", "clips_per_prompt", "batches", "seconds", "max_clips", "max_minutes")}),
-        ("Made", {"fields": ("fit", "trains_on", "dataset", "run", "promotion", "earlier_taste")}),
+        (gettext_lazy("State"), {"fields": ("step", "state", "told", "by_itself", "updated_at", "finished_at")}),
+        (
+            gettext_lazy("Chosen"),
+            {"fields": ("votes_wanted", "clips_per_prompt", "batches", "seconds", "max_clips", "max_minutes")},
+        ),
+        (gettext_lazy("Made"), {"fields": ("fit", "trains_on", "dataset", "run", "promotion", "earlier_taste")}),
     )
 
-    @admin.action(description="Go on, or try again", permissions=["change"])
+    @admin.action(description=gettext_lazy("Go on, or try again"), permissions=["change"])
     def go_on(self, request: HttpRequest, queryset: QuerySet[Round]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda round_: go_on(actor=actor, round_=round_), "Rounds that go on")
+        act(self, request, queryset, lambda round_: go_on(actor=actor, round_=round_), gettext("Rounds that go on"))
 
-    @admin.action(description="Pause", permissions=["change"])
+    @admin.action(description=gettext_lazy("Pause"), permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Round]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda round_: pause_round(actor=actor, round_=round_), "Rounds paused")
+        act(self, request, queryset, lambda round_: pause_round(actor=actor, round_=round_), gettext("Rounds paused"))
 
-    @admin.action(description="Cancel; what was made stays", permissions=["change"])
+    @admin.action(description=gettext_lazy("Cancel; what was made stays"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Round]) -> None:
         actor = request.user
-        act(self, request, queryset, lambda round_: cancel_round(actor=actor, round_=round_), "Rounds cancelled")
+        act(
+            self,
+            request,
+            queryset,
+            lambda round_: cancel_round(actor=actor, round_=round_),
+            gettext("Rounds cancelled"),
+        )
 
 
 @admin.register(TrainingDefaults)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext
 from safetensors import SafetensorError, safe_open
 
 from adapters.base import Base
@@ -122,9 +123,13 @@ def read_config(text: bytes) -> dict[str, Any]:
     try:
         stated = json.loads(text.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise AdapterFilesRefused(f"{CONFIG_FILE} cannot be read as JSON.") from error
+        raise AdapterFilesRefused(
+            gettext("%(config_file)s cannot be read as JSON.") % {"config_file": CONFIG_FILE}
+        ) from error
     if not isinstance(stated, dict):
-        raise AdapterFilesRefused(f"{CONFIG_FILE} does not hold a JSON object.")
+        raise AdapterFilesRefused(
+            gettext("%(config_file)s does not hold a JSON object.") % {"config_file": CONFIG_FILE}
+        )
     return stated
 
 
@@ -135,15 +140,23 @@ def _refuse_constant(name: str) -> float:
 def checked_config(stated: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of the configuration of a plain LoRA. Raises `AdapterFilesRefused` for any other."""
     if stated.get("peft_type") != "LORA":
-        raise AdapterFilesRefused(f"{CONFIG_FILE} does not describe a LoRA: its peft_type is another.")
+        raise AdapterFilesRefused(
+            gettext("%(config_file)s does not describe a LoRA: its peft_type is another.")
+            % {"config_file": CONFIG_FILE}
+        )
     for name in UNSUPPORTED:
         if stated.get(name):
-            raise AdapterFilesRefused(f"The adapter uses “{name}”; only plain LoRA can be applied here.")
+            raise AdapterFilesRefused(
+                gettext("The adapter uses “%(name)s”; only plain LoRA can be applied here.") % {"name": name}
+            )
     if stated.get("bias", "none") != "none":
-        raise AdapterFilesRefused("The adapter changes biases; only plain LoRA can be applied here.")
+        raise AdapterFilesRefused(gettext("The adapter changes biases; only plain LoRA can be applied here."))
     if stated.get("init_lora_weights", True) not in (True, False, "gaussian"):
         raise AdapterFilesRefused(
-            "The adapter starts from changed base weights (init_lora_weights); convert it to a plain LoRA with peft."
+            gettext(
+                "The adapter starts from changed base weights (init_lora_weights); convert it to a plain LoRA with "
+                "peft."
+            )
         )
     config = {name: stated[name] for name in APPLIED if stated.get(name) is not None}
     _check_numbers(config)
@@ -156,32 +169,34 @@ def checked_config(stated: Mapping[str, Any]) -> dict[str, Any]:
 def _check_numbers(config: Mapping[str, Any]) -> None:
     ranks = [config.get("r"), *_values(config, "rank_pattern")]
     if not all(isinstance(rank, int) and _is_number(rank, 1, MOST_RANK) for rank in ranks):
-        raise AdapterFilesRefused(f"The rank (r) must be a whole number from 1 to {MOST_RANK}.")
+        raise AdapterFilesRefused(
+            gettext("The rank (r) must be a whole number from 1 to %(most_rank)s.") % {"most_rank": MOST_RANK}
+        )
     alphas = [config.get("lora_alpha"), *_values(config, "alpha_pattern")]
     if not all(_is_number(alpha, 1e-6, 1e6) for alpha in alphas):
-        raise AdapterFilesRefused("lora_alpha must be a number above 0.")
+        raise AdapterFilesRefused(gettext("lora_alpha must be a number above 0."))
     if not isinstance(config.get("use_rslora", False), bool):
-        raise AdapterFilesRefused("use_rslora must be true or false.")
+        raise AdapterFilesRefused(gettext("use_rslora must be true or false."))
 
 
 def _check_names(config: Mapping[str, Any]) -> None:
     targets = config.get("target_modules")
     if not isinstance(targets, str | list) or not targets:
-        raise AdapterFilesRefused("target_modules must be a list of module names, or an expression for them.")
+        raise AdapterFilesRefused(gettext("target_modules must be a list of module names, or an expression for them."))
     for option in ("target_modules", "exclude_modules", "layers_pattern"):
         names = config.get(option, [])
         if isinstance(names, list) and not all(map(is_module_name, names)):
-            raise AdapterFilesRefused(f"{option} must hold plain module names.")
+            raise AdapterFilesRefused(gettext("%(option)s must hold plain module names.") % {"option": option})
         if not isinstance(names, str | list):
-            raise AdapterFilesRefused(f"{option} must be a list of module names.")
+            raise AdapterFilesRefused(gettext("%(option)s must be a list of module names.") % {"option": option})
     pattern = config.get("layers_pattern", [])
     if isinstance(pattern, str) and pattern and not is_module_name(pattern):
-        raise AdapterFilesRefused("layers_pattern must hold plain module names.")
+        raise AdapterFilesRefused(gettext("layers_pattern must hold plain module names."))
     layers = config.get("layers_to_transform", [])
     if not all(
         isinstance(layer, int) and 0 <= layer < 1000 for layer in (layers if isinstance(layers, list) else [layers])
     ):
-        raise AdapterFilesRefused("layers_to_transform must be a list of layer numbers.")
+        raise AdapterFilesRefused(gettext("layers_to_transform must be a list of layer numbers."))
 
 
 def is_module_name(name: object) -> bool:
@@ -192,7 +207,7 @@ def is_module_name(name: object) -> bool:
 def _values(config: Mapping[str, Any], name: str) -> list[Any]:
     pattern = config.get(name) or {}
     if not isinstance(pattern, dict):
-        raise AdapterFilesRefused(f"{name} must map module names to numbers.")
+        raise AdapterFilesRefused(gettext("%(name)s must map module names to numbers.") % {"name": name})
     return list(pattern.values())
 
 
@@ -207,7 +222,8 @@ def _check_base(stated: Mapping[str, Any], base_model: Base) -> None:
         named = None
     if named is not None and (other := base_model.other_called(named)) is not None:
         raise AdapterFilesRefused(
-            f"The adapter says it was made for {other.display_name}; it does not fit {base_model.display_name}."
+            gettext("The adapter says it was made for %(made_for)s; it does not fit %(base_model)s.")
+            % {"made_for": other.display_name, "base_model": base_model.display_name}
         )
     revision = stated.get("revision")
     # A copy that was brought here is known by a hash of its content, which says nothing of the hub's commits.
@@ -219,8 +235,15 @@ def require_revision(revision: str, base_model: Base) -> None:
     """Raise `AdapterFilesRefused` unless `revision` is that of the base model's files here."""
     if revision != base_model.revision:
         raise AdapterFilesRefused(
-            f"The adapter was made for revision {revision[:12]} of {base_model.display_name}; "
-            f"the files here are of revision {base_model.revision[:12] or 'unknown'}."
+            gettext(
+                "The adapter was made for revision %(revision)s of %(base_model)s; the files here are of revision "
+                "%(here)s."
+            )
+            % {
+                "revision": revision[:12],
+                "base_model": base_model.display_name,
+                "here": base_model.revision[:12] or gettext("unknown"),
+            }
         )
 
 
@@ -242,7 +265,9 @@ def stated_shapes(weights: Member) -> dict[str, list[int]]:
     if not 0 < length <= weights.size - 8:
         raise _damaged_weights()
     if length > MOST_HEADER:
-        raise AdapterFilesRefused(f"{WEIGHTS_FILE} names far more tensors than an adapter has.")
+        raise AdapterFilesRefused(
+            gettext("%(weights_file)s names far more tensors than an adapter has.") % {"weights_file": WEIGHTS_FILE}
+        )
     try:
         header = json.loads(weights.head(8 + length)[8:].decode("utf-8"), parse_constant=_refuse_constant)
         tensors = {name: (facts["shape"], facts["data_offsets"]) for name, facts in header.items() if name != METADATA}
@@ -256,7 +281,9 @@ def stated_shapes(weights: Member) -> dict[str, list[int]]:
 
 
 def _damaged_weights() -> AdapterFilesRefused:
-    return AdapterFilesRefused(f"{WEIGHTS_FILE} is no safetensors file, or it is damaged.")
+    return AdapterFilesRefused(
+        gettext("%(weights_file)s is no safetensors file, or it is damaged.") % {"weights_file": WEIGHTS_FILE}
+    )
 
 
 def check_fit(shapes: Shapes, base: Shapes, base_name: str) -> dict[str, int]:
@@ -269,19 +296,23 @@ def check_fit(shapes: Shapes, base: Shapes, base_name: str) -> dict[str, int]:
     for key, shape in shapes.items():
         match = TENSOR_NAME.fullmatch(key)
         if match is None or len(shape) != 2:
-            raise AdapterFilesRefused(f"The tensor “{key[:120]}” is no part of a plain LoRA.")
+            raise AdapterFilesRefused(gettext("The tensor “%(key)s” is no part of a plain LoRA.") % {"key": key[:120]})
         modules.setdefault(match["module"], {})[match["part"]] = shape
     if not modules:
-        raise AdapterFilesRefused(f"{WEIGHTS_FILE} holds no tensors.")
+        raise AdapterFilesRefused(gettext("%(weights_file)s holds no tensors.") % {"weights_file": WEIGHTS_FILE})
     for module, parts in modules.items():
         _refuse_fixed_part(module, parts)
         weight = _base_weight(module, base)
         if weight is None:
-            raise AdapterFilesRefused(f"{base_name} has no “{module[:120]}”: the adapter was made for another model.")
+            raise AdapterFilesRefused(
+                gettext("%(base_name)s has no “%(module)s”: the adapter was made for another model.")
+                % {"base_name": base_name, "module": module[:120]}
+            )
         expected = _product_shape(parts)
         if expected is None or list(weight) != expected:
             raise AdapterFilesRefused(
-                f"The sizes of “{module[:120]}” do not fit {base_name}: the adapter was made for another model."
+                gettext("The sizes of “%(module)s” do not fit %(base_name)s: the adapter was made for another model.")
+                % {"module": module[:120], "base_name": base_name}
             )
     return {m: (parts.get("lora_A") or parts["lora_embedding_A"])[0] for m, parts in modules.items()}
 
@@ -290,13 +321,19 @@ def _refuse_fixed_part(module: str, parts: Mapping[str, Sequence[int]]) -> None:
     """Raise `AdapterFilesRefused` for what stays as it is in every model here."""
     if module.startswith("audio_encoder."):
         raise AdapterFilesRefused(
-            f"The adapter changes the audio codec (“{module[:120]}”), which stays as it is here: clips are kept as its "
-            "codes. Train the adapter again without it."
+            gettext(
+                "The adapter changes the audio codec (“%(module)s”), which stays as it is here: clips are kept as "
+                "its codes. Train the adapter again without it."
+            )
+            % {"module": module[:120]}
         )
     if module.startswith("text_encoder.") and "lora_embedding_A" in parts:
         raise AdapterFilesRefused(
-            f"The adapter changes a table of the text encoder (“{module[:120]}”); of the text encoder only linear "
-            "layers can be adapted here. Train the adapter again without it."
+            gettext(
+                "The adapter changes a table of the text encoder (“%(module)s”); of the text encoder only linear "
+                "layers can be adapted here. Train the adapter again without it."
+            )
+            % {"module": module[:120]}
         )
 
 

@@ -14,6 +14,7 @@ from typing import IO
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import storages
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.exceptions import AdapterFilesUnavailable
 from adapters.files.unpacking import Upload, by_kept_name, is_archive
@@ -30,12 +31,16 @@ from text2song.outages import write_refused
 from text2song.work import HandedBack, raise_if_stopping
 
 READ_SIZE = 1 << 20
-REFUSED = "The store refused to write the adapter's files. Check its free space and access under Settings."
-UPLOAD_REFUSED = (
+REFUSED = gettext_lazy(
+    "The store refused to write the adapter's files. Check its free space and access under Settings."
+)
+UPLOAD_REFUSED = gettext_lazy(
     "The store refused to keep the upload, so nothing was registered. Check its free space and access under Settings, "
     "then send the adapter again."
 )
-NOT_BROUGHT = "The adapter's files cannot be written beside the worker. Check the data folder's rights and free space."
+NOT_BROUGHT = gettext_lazy(
+    "The adapter's files cannot be written beside the worker. Check the data folder's rights and free space."
+)
 
 
 def store_upload(registration: AdapterRegistration, uploads: Sequence[Upload]) -> None:
@@ -74,8 +79,11 @@ def bring_upload(registration: AdapterRegistration, folder: Path) -> Path:
 
 def _upload_away(registration: AdapterRegistration) -> AdapterFilesUnavailable:
     return AdapterFilesUnavailable(
-        f"The upload of “{registration.label}” cannot be brought to a worker. "
-        "Check the store under Settings and the worker's free disk, then send the adapter again."
+        gettext(
+            "The upload of “%(label)s” cannot be brought to a worker. Check the store under Settings and the "
+            "worker's free disk, then send the adapter again."
+        )
+        % {"label": registration.label}
     )
 
 
@@ -100,8 +108,11 @@ def open_weights(files: AdapterFiles) -> IO[bytes]:
         return storages["default"].open(files.file_name(WEIGHTS_FILE), "rb")
     except Exception as error:
         raise AdapterFilesUnavailable(
-            f"The weights of the adapter “{files.label}” are not on the store. "
-            "Check the store under Settings, or register the adapter again."
+            gettext(
+                "The weights of the adapter “%(label)s” are not on the store. Check the store under Settings, or "
+                "register the adapter again."
+            )
+            % {"label": files.label}
         ) from error
 
 
@@ -158,8 +169,11 @@ def _bring(files: AdapterFiles, folder: Path) -> None:
         shutil.copyfileobj(stored, local, READ_SIZE)
     if sha256_of(folder / WEIGHTS_FILE) != files.sha256:
         raise AdapterFilesUnavailable(
-            f"The stored weights of the adapter “{files.label}” are damaged: their SHA-256 is not the one registered. "
-            "Register the adapter again."
+            gettext(
+                "The stored weights of the adapter “%(label)s” are damaged: their SHA-256 is not the one registered. "
+                "Register the adapter again."
+            )
+            % {"label": files.label}
         )
 
 

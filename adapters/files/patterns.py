@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import regex
+from django.utils.translation import gettext
 
 from adapters.exceptions import AdapterFilesRefused
 
@@ -30,16 +31,22 @@ class Patterns:
     def matches(self, option: str, pattern: str, name: str) -> bool:
         """Whether `pattern`, of the configuration's `option`, is all of `name`."""
         if len(pattern) > LONGEST:
-            raise AdapterFilesRefused(f"{option} holds an expression of over {LONGEST} characters.")
+            raise AdapterFilesRefused(
+                gettext("%(option)s holds an expression of over %(longest)s characters.")
+                % {"option": option, "longest": LONGEST}
+            )
         try:
             left = max(self._end - time.monotonic(), 0.001)
             return regex.fullmatch(pattern, name, flags=regex.VERSION0, timeout=left) is not None
         except TimeoutError as error:
             raise AdapterFilesRefused(
-                f"The expression in {option} takes too long to read; list the modules by name."
+                gettext("The expression in %(option)s takes too long to read; list the modules by name.")
+                % {"option": option}
             ) from error
         except (regex.error, RecursionError, OverflowError, MemoryError) as error:
-            raise AdapterFilesRefused(f"The expression in {option} is no regular expression.") from error
+            raise AdapterFilesRefused(
+                gettext("The expression in %(option)s is no regular expression.") % {"option": option}
+            ) from error
 
 
 def resolve(config: dict[str, Any], ranks: Mapping[str, int], is_plain: Callable[[str], bool]) -> dict[str, Any]:
@@ -91,5 +98,6 @@ def _each(ask: Patterns, option: str, pattern: Mapping[str, Any], modules: Itera
 
 def _other_modules(module: str) -> AdapterFilesRefused:
     return AdapterFilesRefused(
-        f"The adapter's weights change “{module[:120]}”, which its target_modules and exclude_modules leave out."
+        gettext("The adapter's weights change “%(module)s”, which its target_modules and exclude_modules leave out.")
+        % {"module": module[:120]}
     )

@@ -51,20 +51,27 @@ class AdapterFiles(models.Model):
     )
     description = models.TextField(blank=True, max_length=5000, validators=[validators.validate_characters])
     base_model = models.ForeignKey("generation.BaseModel", on_delete=models.PROTECT, related_name="%(class)ss")
-    base_revision = models.CharField(max_length=64, blank=True, help_text="The base model's files it was made for.")
+    base_revision = models.CharField(
+        max_length=64, blank=True, help_text=gettext_lazy("The base model's files it was made for.")
+    )
     source = models.CharField(max_length=10, choices=Source.choices)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     files = models.CharField(
-        max_length=200, blank=True, editable=False, help_text="Prefix of its files on the default storage."
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text=gettext_lazy("Prefix of its files on the default storage."),
     )
-    sha256 = models.CharField(max_length=64, blank=True, editable=False, help_text="Of adapter_model.safetensors.")
-    size = models.PositiveBigIntegerField(default=0, editable=False, help_text="Bytes of all files")
+    sha256 = models.CharField(
+        max_length=64, blank=True, editable=False, help_text=gettext_lazy("Of adapter_model.safetensors.")
+    )
+    size = models.PositiveBigIntegerField(default=0, editable=False, help_text=gettext_lazy("Bytes of all files"))
     trained_parameters = models.PositiveBigIntegerField(default=0, editable=False)
     peft_config = models.JSONField(default=dict, editable=False)
     training_config = models.JSONField(
-        default=dict, blank=True, help_text="How it was trained; empty for adapters from elsewhere."
+        default=dict, blank=True, help_text=gettext_lazy("How it was trained; empty for adapters from elsewhere.")
     )
 
     class Meta:
@@ -138,7 +145,7 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="children",
-        help_text="The adapter it goes on from.",
+        help_text=gettext_lazy("The adapter it goes on from."),
     )
     is_active = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
@@ -149,7 +156,7 @@ class Adapter(AdapterFiles, SoftDeleteModel, UUIDModel):
         editable=False,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="The default this one took the place of; rolling back returns to it.",
+        help_text=gettext_lazy("The default this one took the place of; rolling back returns to it."),
     )
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -207,7 +214,11 @@ class DefaultChange(UUIDModel):
     after = models.ForeignKey(Adapter, null=True, on_delete=models.CASCADE, related_name="+")
     reason = models.CharField(max_length=11, choices=Reason.choices)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Empty: the studio."
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=gettext_lazy("Empty: the studio."),
     )
 
     class Meta:
@@ -247,9 +258,11 @@ class AdapterRegistration(Work, AdapterFiles, UUIDModel):
         max_length=200,
         blank=True,
         editable=False,
-        help_text="Prefix of what was sent, on the default storage; empty once a worker has unpacked it.",
+        help_text=gettext_lazy("Prefix of what was sent, on the default storage; empty once a worker has unpacked it."),
     )
-    activate = models.BooleanField(default=True, help_text="Make it selectable as soon as it is registered.")
+    activate = models.BooleanField(
+        default=True, help_text=gettext_lazy("Make it selectable as soon as it is registered.")
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     adapter = models.OneToOneField(
         Adapter, null=True, blank=True, on_delete=models.CASCADE, related_name="registration"

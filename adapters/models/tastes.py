@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters import querysets
 from adapters.models import names as validators
@@ -41,16 +42,20 @@ class Taste(SoftDeleteModel, UUIDModel):
     )
     version = models.PositiveIntegerField(default=1)
     base_model = models.ForeignKey("generation.BaseModel", on_delete=models.PROTECT, related_name="tastes")
-    base_revision = models.CharField(max_length=64, blank=True, help_text="The base model's files it heard with.")
-    filters = models.JSONField(default=dict, blank=True, editable=False, help_text="What chose the votes.")
+    base_revision = models.CharField(
+        max_length=64, blank=True, help_text=gettext_lazy("The base model's files it heard with.")
+    )
+    filters = models.JSONField(
+        default=dict, blank=True, editable=False, help_text=gettext_lazy("What chose the votes.")
+    )
     refit_every = models.PositiveIntegerField(
-        default=0, help_text="New votes after which it is fitted anew by itself; 0 never does."
+        default=0, help_text=gettext_lazy("New votes after which it is fitted anew by itself; 0 never does.")
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     weights = models.FileField(upload_to=weights_path, max_length=200, editable=False)
-    sha256 = models.CharField(max_length=64, editable=False, help_text="Of the weights.")
+    sha256 = models.CharField(max_length=64, editable=False, help_text=gettext_lazy("Of the weights."))
     described = models.JSONField(default=dict, editable=False)
     report = models.JSONField(default=dict, editable=False)
     votes = models.PositiveIntegerField(editable=False)
@@ -90,9 +95,11 @@ class Taste(SoftDeleteModel, UUIDModel):
     def whose(self) -> str:
         """As in “anna”, “anna and ben”, “everybody”, “a dataset”."""
         if self.is_of_dataset:
-            return "a dataset"
+            return gettext("a dataset")
         names = self.raters
-        return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "everybody"
+        return gettext(" and ").join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or gettext(
+            "everybody"
+        )
 
     @property
     def kinds(self) -> list[str]:

@@ -21,6 +21,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db.models import F, QuerySet
+from django.utils.translation import gettext, ngettext
 
 from adapters.models import Taste
 from datasets_app.building.filters import FilterSpec
@@ -138,24 +139,33 @@ def _room(spec: FilterSpec, judged: int) -> float:
         return math.inf
     room = math.floor(judged * spec.taste_share / (1 - spec.taste_share) + 1e-9)
     if not room:
-        rows = "no pair" if not judged else f"{judged} pair{'s' if judged > 1 else ''}"
-        raise NothingLabelled(
-            f"People judged {rows} under these filters, so a share of {spec.taste_share:g} leaves no room for labels "
-            "of a taste. Judge more, or let it be 1: labels of the taste alone."
+        said = gettext(
+            "People judged no pair under these filters, so a share of %(share)s leaves no room for labels of a taste."
         )
+        if judged:
+            said = ngettext(
+                "People judged %(judged)s pair under these filters, so a share of %(share)s leaves no room for labels "
+                "of a taste.",
+                "People judged %(judged)s pairs under these filters, so a share of %(share)s leaves no room for labels "
+                "of a taste.",
+                judged,
+            )
+        told = said % {"judged": judged, "share": f"{spec.taste_share:g}"}
+        remedy = gettext("Judge more, or let it be 1: labels of the taste alone.")
+        raise NothingLabelled(f"{told} {remedy}")
     return room
 
 
 def _why_none(taste: Taste, free: Collection[Label]) -> str:
     if free:
-        return (
-            f"Every pair that “{taste.label}” is sure of stands apart in noise, loudness, tempo or clipping too, which "
-            "an adapter must not learn. Make more music of the prompts."
-        )
-    return (
-        f"“{taste.label}” is at least {CERTAIN:.0%} sure of no pair of clips that nobody judged yet. Make more music "
-        "of the prompts, or give the taste more votes."
-    )
+        return gettext(
+            "Every pair that “%(label)s” is sure of stands apart in noise, loudness, tempo or clipping too, which an "
+            "adapter must not learn. Make more music of the prompts."
+        ) % {"label": taste.label}
+    return gettext(
+        "“%(label)s” is at least %(certain)s sure of no pair of clips that nobody judged yet. Make more music of the "
+        "prompts, or give the taste more votes."
+    ) % {"label": taste.label, "certain": f"{CERTAIN:.0%}"}
 
 
 # -- clips and texts -----------------------------------------------------------------------------------------------
@@ -193,8 +203,11 @@ def _candidates(spec: FilterSpec, taste: Taste, texts: Sequence[str]) -> Iterato
             yield _of_text(asked, text_sounds, [features[sound.sample] for sound in text_sounds], taste, judged, spec)
     if not heard:
         raise NothingLabelled(
-            f"No clip under these filters has been heard by “{taste.label}” yet. Workers hear clips of "
-            f"{taste.base_model.display_name} while no job waits: try again later, or make music of other prompts."
+            gettext(
+                "No clip under these filters has been heard by “%(label)s” yet. Workers hear clips of "
+                "%(display_name)s while no job waits: try again later, or make music of other prompts."
+            )
+            % {"label": taste.label, "display_name": taste.base_model.display_name}
         )
 
 

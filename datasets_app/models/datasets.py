@@ -54,9 +54,15 @@ class Dataset(SoftDeleteModel, Build, UUIDModel):
     )
     description = models.TextField(blank=True, max_length=5000, validators=[RegexValidator("\x00", inverse_match=True)])
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    filters = models.JSONField(default=dict, editable=False, help_text="What chose the rows; empty for imported ones.")
-    imported_from = models.CharField(max_length=200, blank=True, editable=False, help_text="Name of the imported file.")
-    seed = models.PositiveBigIntegerField(default=0, help_text="Decides, with the prompts, what is held out.")
+    filters = models.JSONField(
+        default=dict, editable=False, help_text=gettext_lazy("What chose the rows; empty for imported ones.")
+    )
+    imported_from = models.CharField(
+        max_length=200, blank=True, editable=False, help_text=gettext_lazy("Name of the imported file.")
+    )
+    seed = models.PositiveBigIntegerField(
+        default=0, help_text=gettext_lazy("Decides, with the prompts, what is held out.")
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -188,7 +194,9 @@ class Clip(DatasetPart):
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="clips")
-    sample_key = models.UUIDField(help_text="The sample's id, here or in the studio it was imported from.")
+    sample_key = models.UUIDField(
+        help_text=gettext_lazy("The sample's id, here or in the studio it was imported from.")
+    )
     sample = models.ForeignKey(
         AudioSample, null=True, blank=True, on_delete=models.PROTECT, related_name="dataset_clips"
     )
@@ -196,13 +204,15 @@ class Clip(DatasetPart):
     codes_sha256 = models.CharField(max_length=64)
     audio_sha256 = models.CharField(max_length=64, blank=True)
     seed = models.PositiveBigIntegerField()
-    duration = models.FloatField(help_text="Seconds")
-    sample_rate = models.PositiveIntegerField(help_text="Hz")
-    model = models.CharField(max_length=80, help_text="Key of the base model.")
+    duration = models.FloatField(help_text=gettext_lazy("Seconds"))
+    sample_rate = models.PositiveIntegerField(help_text=gettext_lazy("Hz"))
+    model = models.CharField(max_length=80, help_text=gettext_lazy("Key of the base model."))
     base_revision = models.CharField(max_length=64, blank=True)
-    adapter = models.CharField(max_length=220, blank=True, help_text="name@version as it was; empty for none.")
+    adapter = models.CharField(
+        max_length=220, blank=True, help_text=gettext_lazy("name@version as it was; empty for none.")
+    )
     tags = models.JSONField(default=list)
-    notes = models.JSONField(default=list, help_text="What raters wrote about it, without their names.")
+    notes = models.JSONField(default=list, help_text=gettext_lazy("What raters wrote about it, without their names."))
 
     objects = querysets.PartQuerySet.as_manager()
 
@@ -257,14 +267,18 @@ class DatasetItem(DatasetPart):
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="items")
     position = models.PositiveIntegerField()
-    row_id = models.UUIDField(help_text="Made from the samples' ids: the same row has it in every dataset.")
+    row_id = models.UUIDField(
+        help_text=gettext_lazy("Made from the samples' ids: the same row has it in every dataset.")
+    )
     split = models.CharField(max_length=10, choices=Split.choices)
-    prompt_key = models.UUIDField(help_text="The prompt's id, here or in the studio it was imported from.")
+    prompt_key = models.UUIDField(
+        help_text=gettext_lazy("The prompt's id, here or in the studio it was imported from.")
+    )
     prompt = models.ForeignKey(Prompt, null=True, blank=True, on_delete=models.PROTECT, related_name="dataset_items")
-    prompt_text = models.TextField(help_text="As its author wrote it.")
-    asked = models.TextField(blank=True, help_text="The whole prompt in words.")
+    prompt_text = models.TextField(help_text=gettext_lazy("As its author wrote it."))
+    asked = models.TextField(blank=True, help_text=gettext_lazy("The whole prompt in words."))
     text_key = models.CharField(max_length=64)
-    text = models.TextField(help_text="What the model was given.")
+    text = models.TextField(help_text=gettext_lazy("What the model was given."))
     weight = models.FloatField()
     votes = models.PositiveIntegerField()
     sample = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.CASCADE, related_name="rated_items")
@@ -272,7 +286,9 @@ class DatasetItem(DatasetPart):
     chosen = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.CASCADE, related_name="chosen_items")
     rejected = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.CASCADE, related_name="rejected_items")
     margin = models.FloatField(null=True, blank=True)
-    judge = models.CharField(max_length=JUDGE_LENGTH, blank=True, help_text="As in “taste anna@3”; empty for people.")
+    judge = models.CharField(
+        max_length=JUDGE_LENGTH, blank=True, help_text=gettext_lazy("As in “taste anna@3”; empty for people.")
+    )
     labelled_by = models.ForeignKey(
         Taste, null=True, blank=True, on_delete=models.PROTECT, related_name="labelled_items"
     )
@@ -408,7 +424,7 @@ class Export(Build, UUIDModel):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     file = models.FileField(upload_to=export_path, max_length=200, blank=True, editable=False)
-    size = models.PositiveBigIntegerField(default=0, editable=False, help_text="Bytes")
+    size = models.PositiveBigIntegerField(default=0, editable=False, help_text=gettext_lazy("Bytes"))
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
 
     objects = BuildQuerySet.as_manager()

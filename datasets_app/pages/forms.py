@@ -42,6 +42,7 @@ class DatasetForm(forms.Form):
     """What a dataset is called, and which judgements make it."""
 
     name = forms.CharField(
+        label=gettext_lazy("Name"),
         max_length=NAME_LENGTH,
         error_messages={"required": NAME_MESSAGE},
         help_text=gettext_lazy("What it is for: “liked pianos”."),
@@ -50,6 +51,7 @@ class DatasetForm(forms.Form):
         max_length=5000, required=False, widget=forms.Textarea(attrs={"rows": 2}), label=gettext_lazy("Description")
     )
     kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"),
         choices=[
             (Dataset.Kind.SUPERVISED, gettext_lazy("Supervised: rated clips, for sft, kto and ranking")),
             (Dataset.Kind.PREFERENCE, gettext_lazy("Preference: pairs with a winner, for dpo and ranking")),
@@ -57,7 +59,9 @@ class DatasetForm(forms.Form):
         initial=Dataset.Kind.SUPERVISED,
         widget=forms.RadioSelect,
     )
-    criterion = forms.ChoiceField(required=False, help_text=gettext_lazy("Which ratings are pooled."))
+    criterion = forms.ChoiceField(
+        label=gettext_lazy("Criterion"), required=False, help_text=gettext_lazy("Which ratings are pooled.")
+    )
     min_rating = forms.FloatField(
         label=gettext_lazy("Rating from"),
         required=False,
@@ -71,7 +75,7 @@ class DatasetForm(forms.Form):
     required_tags = _several(gettext_lazy("Tags that every clip has"))
     excluded_tags = _several(gettext_lazy("Tags that no clip has"))
     prompts = _several(
-        "Prompts", gettext_lazy("None chosen means all. Prompts of frozen suites never enter a dataset.")
+        gettext_lazy("Prompts"), gettext_lazy("None chosen means all. Prompts of frozen suites never enter a dataset.")
     )
     base_models = _several(gettext_lazy("Base models"))
     adapters = _several(gettext_lazy("Adapters"))
@@ -82,7 +86,7 @@ class DatasetForm(forms.Form):
         help_text=gettext_lazy("0 to 1. Raters a curator excluded never count."),
         widget=forms.NumberInput(attrs={"min": 0, "max": 1, "step": 0.05}),
     )
-    since, until = _day(gettext_lazy("Judged from")), _day("to")
+    since, until = _day(gettext_lazy("Judged from")), _day(gettext_lazy("to"))
     favorites = forms.BooleanField(label=gettext_lazy("Only favourites"), required=False)
     taste = forms.CharField(
         label=gettext_lazy("Taste"),
@@ -135,7 +139,7 @@ class DatasetForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        criteria = list(Criterion.objects.values_list("slug", "name"))
+        criteria = [(criterion.slug, str(criterion)) for criterion in Criterion.objects.all()]
         tags = [(tag.name, tag.spoken) for tag in Tag.objects.canonical()]
         adapters = [(str(adapter.pk), adapter.label) for adapter in Adapter.objects.visible()]
         tastes = _tastes()

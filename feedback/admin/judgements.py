@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 from feedback.models import Note, Preference, Ranking, RankingPlace, Rating, SampleTag
 from feedback.services import delete_feedback
 from text2song.curation import ReadOnlyAdmin, act
 
 OF_SAMPLE = ("rater__username", "sample__id", "sample__job__id", "sample__job__prompt__rendered_text")
-SEARCH_HELP = "A rater's name, words of the prompt, or the id of a sample or its job."
+SEARCH_HELP = gettext_lazy("A rater's name, words of the prompt, or the id of a sample or its job.")
 
 
 class FeedbackAdmin(ReadOnlyAdmin):
@@ -28,9 +29,15 @@ class FeedbackAdmin(ReadOnlyAdmin):
             rows = rows.exclude(**{f"{path}__withheld": True})
         return rows
 
-    @admin.action(description="Delete the selected feedback", permissions=["change"])
+    @admin.action(description=gettext_lazy("Delete the selected feedback"), permissions=["change"])
     def delete_items(self, request: HttpRequest, queryset: QuerySet) -> None:
-        act(self, request, queryset, lambda item: delete_feedback(item=item, actor=request.user), "Feedback deleted")
+        act(
+            self,
+            request,
+            queryset,
+            lambda item: delete_feedback(item=item, actor=request.user),
+            gettext("Feedback deleted"),
+        )
 
 
 @admin.register(Rating)
@@ -91,12 +98,12 @@ class RankingAdmin(FeedbackAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ranking]:
         return super().get_queryset(request).with_context()
 
-    @admin.display(description="pairs that count")
+    @admin.display(description=gettext_lazy("pairs that count"))
     def counting(self, ranking: Ranking) -> str:
         """Fewer than all once the rater judged some anew, or blind."""
-        return f"{ranking.standing} of {ranking.pairs}"
+        return gettext("%(standing)s of %(pairs)s") % {"standing": ranking.standing, "pairs": ranking.pairs}
 
-    @admin.display(description="best first")
+    @admin.display(description=gettext_lazy("best first"))
     def order(self, ranking: Ranking) -> str:
         return ranking.order_in_words
 

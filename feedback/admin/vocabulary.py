@@ -10,6 +10,7 @@ from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 from feedback.judgements.tag_names import normal_name
 from feedback.models import Criterion, Tag
@@ -37,7 +38,7 @@ class CriterionAdmin(StudioAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Criterion | None = None) -> dict[str, Any]:
         return {} if obj else super().get_prepopulated_fields(request, obj)
 
-    @admin.display(description="ratings", ordering="number")
+    @admin.display(description=gettext_lazy("ratings"), ordering="number")
     def ratings_count(self, criterion: Criterion) -> int:
         return criterion.number
 
@@ -59,7 +60,7 @@ class TagForm(forms.ModelForm):
 class MergeForm(ActionForm):
     """The actions' form, with the tag to merge into."""
 
-    into = forms.CharField(required=False, label="Merge into", max_length=100)
+    into = forms.CharField(required=False, label=gettext_lazy("Merge into"), max_length=100)
 
 
 @admin.register(Tag)
@@ -80,11 +81,11 @@ class TagAdmin(StudioAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Tag | None = None) -> bool:
         return False  # the action “Remove” knows what may go
 
-    @admin.display(description="uses", ordering="number")
+    @admin.display(description=gettext_lazy("uses"), ordering="number")
     def uses_count(self, tag: Tag) -> int:
         return tag.number
 
-    @admin.action(description="Merge into the tag named beside", permissions=["change"])
+    @admin.action(description=gettext_lazy("Merge into the tag named beside"), permissions=["change"])
     def merge(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
         """Uses move to the target, and the chosen tags stay as synonyms of it."""
         try:
@@ -92,16 +93,16 @@ class TagAdmin(StudioAdmin):
         except Refused:
             into = None
         if into is None:
-            self.message_user(request, "Name an existing tag to merge into.", messages.WARNING)
+            self.message_user(request, gettext("Name an existing tag to merge into."), messages.WARNING)
             return
-        done = f"Tags merged into “{into}”"
+        done = gettext("Tags merged into “%(into)s”") % {"into": into}
         act(self, request, queryset, lambda tag: merge_tag(tag=tag, into=into, actor=request.user), done)
 
-    @admin.action(description="Offer to every rater", permissions=["change"])
+    @admin.action(description=gettext_lazy("Offer to every rater"), permissions=["change"])
     def offer(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
         offered = Tag.objects.canonical().filter(pk__in=queryset.values("pk")).update(is_curated=True)
-        self.message_user(request, f"Tags offered: {offered}.", messages.SUCCESS)
+        self.message_user(request, gettext("Tags offered: %(offered)s.") % {"offered": offered}, messages.SUCCESS)
 
-    @admin.action(description="Remove (unused tags)", permissions=["change"])
+    @admin.action(description=gettext_lazy("Remove (unused tags)"), permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
-        act(self, request, queryset, lambda tag: delete_tag(tag=tag, actor=request.user), "Tags removed")
+        act(self, request, queryset, lambda tag: delete_tag(tag=tag, actor=request.user), gettext("Tags removed"))

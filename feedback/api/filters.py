@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import django_filters
@@ -11,10 +12,14 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.forms import ValidationError
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 
 from adapters.models import Adapter
 from feedback.judgements.history import KINDS, FeedbackList, everything_seen_by, without_implied
+from feedback.judgements.starting_words import stored_name
 from feedback.judgements.tag_names import normal_name
 from feedback.models import Criterion, Preference, Ranking, Rating, Tag
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE
@@ -26,14 +31,14 @@ from text2song.exceptions import Refused
 from text2song.words import parse_words
 
 KIND_LABELS = {
-    "rating": "Ratings",
-    "preference": "Comparisons",
-    "ranking": "Rankings",
-    "tags": "Tags",
-    "note": "Notes",
+    "rating": gettext_lazy("Ratings"),
+    "preference": gettext_lazy("Comparisons"),
+    "ranking": gettext_lazy("Rankings"),
+    "tags": gettext_lazy("Tags"),
+    "note": gettext_lazy("Notes"),
 }
 DAY = forms.DateInput(attrs={"type": "date"})
-ORDERS = [("-created_at", "Newest first"), ("created_at", "Oldest first")]
+ORDERS = [("-created_at", gettext_lazy("Newest first")), ("created_at", gettext_lazy("Oldest first"))]
 
 
 @extend_schema_field({"type": "string"})
@@ -45,7 +50,7 @@ class RaterFilter(django_filters.ModelChoiceFilter):
             queryset=get_user_model().objects.all(),
             to_field_name="username",
             widget=forms.TextInput,
-            error_messages={"invalid_choice": "There is no such rater."},
+            error_messages={"invalid_choice": gettext_lazy("There is no such rater.")},
             help_text="User name of a rater.",
             **kwargs,
         )
@@ -59,11 +64,11 @@ class TagField(forms.CharField):
         if not text:
             return None
         try:
-            tag = Tag.objects.select_related("synonym_of").filter(name=normal_name(text)).first()
+            tag = Tag.objects.select_related("synonym_of").filter(name=normal_name(stored_name(text))).first()
         except Refused as error:
             raise ValidationError(error.message) from error
         if tag is None:
-            raise ValidationError("There is no such tag.")
+            raise ValidationError(gettext("There is no such tag."))
         return tag.synonym_of or tag
 
 
@@ -72,12 +77,12 @@ class TagNameFilter(django_filters.Filter):
     field_class = TagField
 
 
-def _named(thing: str, queryset: QuerySet, **kwargs: Any) -> django_filters.ModelChoiceFilter:
-    """One `thing` that is not deleted, by its id (or by `to_field_name`)."""
+def _named(thing: str, missing: str | Promise, queryset: QuerySet, **kwargs: Any) -> django_filters.ModelChoiceFilter:
+    """One `thing` that is not deleted, by its id (or by `to_field_name`); `missing` is said of an unknown one."""
     made = django_filters.ModelChoiceFilter(
         method="read_later",
         queryset=queryset,
-        error_messages={"invalid_choice": f"There is no such {thing}."},
+        error_messages={"invalid_choice": missing},
         **({"help_text": f"Id of a {thing}."} | kwargs),
     )
     return extend_schema_field({"type": "string"} | ({} if "to_field_name" in kwargs else {"format": "uuid"}))(made)
@@ -93,19 +98,26 @@ def _stars(label: str, help_text: str) -> WholeNumberFilter:
 class ScopeFilter(django_filters.FilterSet):
     """Whose feedback is meant: that on these samples. Everything given has to hold."""
 
-    sample = _named("sample", AudioSample.objects.visible())
-    job = _named("job", GenerationJob.objects.visible())
-    prompt = _named("prompt", Prompt.objects.visible())
+    sample = _named("sample", gettext_lazy("There is no such sample."), AudioSample.objects.visible())
+    job = _named("job", gettext_lazy("There is no such job."), GenerationJob.objects.visible())
+    prompt = _named("prompt", gettext_lazy("There is no such prompt."), Prompt.objects.visible())
     adapter = extend_schema_field({"type": "string", "anyOf": [{"format": "uuid"}, {"enum": ["null"]}]})(
         _named(
             "adapter",
+            gettext_lazy("There is no such adapter."),
             Adapter.objects.visible(),
-            null_label="Base Model",
-            empty_label="Any adapter",
+            null_label=gettext_lazy("Base Model"),
+            empty_label=gettext_lazy("Any adapter"),
             help_text="Id of an adapter; “null” for the base model alone.",
         )
     )
-    model = _named("model", BaseModel.objects.all(), to_field_name="key", help_text="Key of a base model.")
+    model = _named(
+        "model",
+        gettext_lazy("There is no such model."),
+        BaseModel.objects.all(),
+        to_field_name="key",
+        help_text="Key of a base model.",
+    )
 
     class Meta:
         model = Rating
@@ -153,13 +165,14 @@ class FeedbackFilter(ScopeFilter):
     rater = RaterFilter(method="read_later")
     criterion = _named(
         "criterion",
+        gettext_lazy("There is no such criterion."),
         Criterion.objects.all(),
         to_field_name="slug",
-        empty_label="Any criterion",
+        empty_label=gettext_lazy("Any criterion"),
         help_text="Slug of a criterion: ratings on it.",
     )
-    rating_min = _stars("At least", "Ratings from 1 to 5 that are no lower.")
-    rating_max = _stars("At most", "Ratings from 1 to 5 that are no higher.")
+    rating_min = _stars(gettext_lazy("At least"), "Ratings from 1 to 5 that are no lower.")
+    rating_max = _stars(gettext_lazy("At most"), "Ratings from 1 to 5 that are no higher.")
     tag = TagNameFilter(method="read_later", help_text="Name of a tag: its uses.")
     q = django_filters.CharFilter(
         method="read_later",
@@ -170,19 +183,25 @@ class FeedbackFilter(ScopeFilter):
     kind = django_filters.ChoiceFilter(
         method="read_later",
         choices=list(KIND_LABELS.items()),
-        empty_label="All kinds",
+        empty_label=gettext_lazy("All kinds"),
         error_messages={"invalid_choice": f"The kind must be one of: {', '.join(KINDS)}."},
     )
-    created_after = MomentFilter(method="read_later", label="From", widget=DAY, help_text="A day or an ISO 8601 time.")
-    created_before = MomentFilter(
-        method="read_later", end_of_day=True, label="To", widget=DAY, help_text="A day, included, or an ISO 8601 time."
+    created_after = MomentFilter(
+        method="read_later", label=gettext_lazy("From"), widget=DAY, help_text="A day or an ISO 8601 time."
     )
-    mine = TruthFilter(method="read_later", label="Only mine", help_text="true: only the caller's own.")
+    created_before = MomentFilter(
+        method="read_later",
+        end_of_day=True,
+        label=gettext_lazy("To"),
+        widget=DAY,
+        help_text="A day, included, or an ISO 8601 time.",
+    )
+    mine = TruthFilter(method="read_later", label=gettext_lazy("Only mine"), help_text="true: only the caller's own.")
     implied = TruthFilter(method="read_later", help_text="false: leave out preferences that a ranking implies.")
     ordering = django_filters.ChoiceFilter(
         method="read_later",
         choices=ORDERS,
-        error_messages={"invalid_choice": "Order by created_at or -created_at (newest first)."},
+        error_messages={"invalid_choice": gettext_lazy("Order by created_at or -created_at (newest first).")},
     )
 
     @property
@@ -230,29 +249,44 @@ def _together(part: Any, narrowed: dict[str, Any], own: str) -> Any:
     return part
 
 
-STAR_RANGES = [("1", "1 star or more"), *((str(n), f"{n} stars or more") for n in (2, 3, 4)), ("5", "5 stars")]
+STAR_RANGES = [
+    ("1", gettext_lazy("1 star or more")),
+    ("2", gettext_lazy("2 stars or more")),
+    ("3", gettext_lazy("3 stars or more")),
+    ("4", gettext_lazy("4 stars or more")),
+    ("5", gettext_lazy("5 stars")),
+]
 
 
 class HistoryFilter(FeedbackFilter):
     """The history page: the same filters with fewer choices; pairs that a ranking implies stay in the ranking."""
 
     LABELS = {
-        "rating_min": "Rating",
-        "q": "Words of a note",
-        "created_after": "From",
-        "created_before": "To",
-        "mine": "Only mine",
+        "sample": gettext_lazy("Sample"),
+        "job": gettext_lazy("Job"),
+        "prompt": gettext_lazy("Prompt"),
+        "adapter": gettext_lazy("Adapter"),
+        "model": gettext_lazy("Model"),
+        "rater": gettext_lazy("Rater"),
+        "criterion": gettext_lazy("Criterion"),
+        "tag": gettext_lazy("Tag"),
+        "kind": gettext_lazy("Kind"),
+        "rating_min": gettext_lazy("Rating"),
+        "q": gettext_lazy("Words of a note"),
+        "created_after": gettext_lazy("From"),
+        "created_before": gettext_lazy("To"),
+        "mine": gettext_lazy("Only mine"),
     }
 
     rating_max = ordering = implied = None  # type: ignore[assignment]  # None takes a filter out
     rating_min = django_filters.ChoiceFilter(
-        method="read_later", label="Rating", choices=STAR_RANGES, empty_label="Any rating"
+        method="read_later", label=gettext_lazy("Rating"), choices=STAR_RANGES, empty_label=gettext_lazy("Any rating")
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.form.fields.items():
-            field.label = self.LABELS.get(name, name.capitalize())
+            field.label = self.LABELS[name]
             field.help_text = ""  # written for the API
         for name in ("sample", "job", "prompt", "model"):  # come from links, and stay while others change
             self.form.fields[name].widget = forms.HiddenInput()
@@ -267,17 +301,23 @@ class HistoryFilter(FeedbackFilter):
         words: dict[str, Callable[[], str]] = {
             "kind": lambda: KIND_LABELS[value],
             "rating_min": lambda: dict(STAR_RANGES)[value],
-            "mine": lambda: "Only mine",
-            "adapter": lambda: "Base Model" if value == "null" else value.label,
-            "rater": lambda: f"by {value}",
-            "tag": lambda: f"tagged {value.spoken}",
-            "q": lambda: f"note with “{value}”",
-            "created_after": lambda: f"from {timezone.localtime(value):%d %b %Y}",
-            "created_before": lambda: f"to {timezone.localtime(value):%d %b %Y}",
+            "mine": lambda: gettext("Only mine"),
+            "adapter": lambda: gettext("Base Model") if value == "null" else value.label,
+            "rater": lambda: gettext("by %(rater)s") % {"rater": value},
+            "tag": lambda: gettext("tagged “%(tag)s”") % {"tag": value.spoken},
+            "q": lambda: gettext("note with “%(words)s”") % {"words": value},
+            "created_after": lambda: gettext("from %(day)s") % {"day": _day(value)},
+            "created_before": lambda: gettext("to %(day)s") % {"day": _day(value)},
             "prompt": lambda: f"“{str(value)[:40]}”",
-            "sample": lambda: f"Sample {value.label} of job {value.job.short_id}",
+            "sample": lambda: (
+                gettext("Sample %(label)s of job %(short_id)s") % {"label": value.label, "short_id": value.job.short_id}
+            ),
         }
         return words.get(name, lambda: str(value))()
+
+
+def _day(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
 class ComparisonFilter(ScopeFilter):

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
@@ -120,7 +121,7 @@ class FeedbackViewSet(ApiViewSet):
     def jobs(self, request: Request, job: str) -> Response:
         found = GenerationJob.objects.visible().filter(pk=_uuid(job)).first()
         if found is None:
-            raise NotFound("There is no such job.")
+            raise NotFound(gettext("There is no such job."))
         told = JobFeedbackSerializer(feedback_on_job(found, request.user), context=self.get_serializer_context())
         return Response(told.data)
 
@@ -132,7 +133,9 @@ def _uuid(given: str) -> uuid.UUID:
     try:
         return uuid.UUID(given)
     except ValueError as error:
-        raise serializers.ValidationError({"id": [f"“{shown(given)}” is not a UUID."]}) from error
+        raise serializers.ValidationError(
+            {"id": [gettext("“%(shown)s” is not a UUID.") % {"shown": shown(given)}]}
+        ) from error
 
 
 def _body(data: Any) -> serializers.BaseSerializer:

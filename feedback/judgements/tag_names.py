@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from django.utils.translation import gettext
+
 from feedback.exceptions import refused
 from feedback.models.judgements import TAG_LENGTH
 
@@ -21,10 +23,14 @@ def normal_name(text: str) -> str:
     """
     trimmed = text.strip(" ")
     if any(unicodedata.category(character) in UNSEEN for character in trimmed):
-        raise refused("tags", "A tag cannot hold control characters.")
+        raise refused("tags", gettext("A tag cannot hold control characters."))
     name = "_".join(unicodedata.normalize("NFC", trimmed).lower().split())
     if not name:
-        raise refused("tags", "A tag needs at least one character.")
+        raise refused("tags", gettext("A tag needs at least one character."))
     if len(name) > TAG_LENGTH:
-        raise refused("tags", f"A tag has at most {TAG_LENGTH} characters; this one has {len(name)}.")
+        raise refused(
+            "tags",
+            gettext("A tag has at most %(most)s characters; this one has %(length)s.")
+            % {"most": TAG_LENGTH, "length": len(name)},
+        )
     return name

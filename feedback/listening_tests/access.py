@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.utils.translation import gettext
 
 from feedback.models import ListeningTest, RaterProfile
 from text2song.exceptions import Forbidden, NotFound
@@ -16,7 +17,7 @@ def require_curator(actor: User | None, what: str) -> None:
     The studio itself (None) may do all that curators may.
     """
     if actor is not None and not actor.is_staff:
-        raise Forbidden(f"Only curators can {what}.")
+        raise Forbidden(gettext("Only curators can %(what)s.") % {"what": what})
 
 
 def profile_of(user: User) -> RaterProfile:
@@ -35,7 +36,7 @@ def find_test(user: User, test_id: UUID) -> ListeningTest:
     """The test if this person may know of it; raises `NotFound` otherwise."""
     test = ListeningTest.objects.visible_to(user).filter(pk=test_id).first()
     if test is None:
-        raise NotFound("There is no such listening test, or it is not open to you.")
+        raise NotFound(gettext("There is no such listening test, or it is not open to you."))
     return test
 
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from feedback.listening_tests.reliability import refresh_reliability
 from feedback.listening_tests.services import lifecycle
@@ -45,9 +46,9 @@ class ListeningTestAdmin(ReadOnlyAdmin):
     inlines = (ArmInline,)
     fieldsets = (
         (None, {"fields": ("name", "description", "state", "page", "created_by", "deleted_at")}),
-        ("Clips", {"fields": ("suite", "samples_per_prompt", "duration", "seed", "sampling")}),
-        ("Votes", {"fields": ("votes_wanted", "strategy", "overlap", "repeat_share", "gold_share")}),
-        ("Times", {"fields": ("created_at", "started_at", "opened_at", "finished_at")}),
+        (gettext_lazy("Clips"), {"fields": ("suite", "samples_per_prompt", "duration", "seed", "sampling")}),
+        (gettext_lazy("Votes"), {"fields": ("votes_wanted", "strategy", "overlap", "repeat_share", "gold_share")}),
+        (gettext_lazy("Times"), {"fields": ("created_at", "started_at", "opened_at", "finished_at")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ListeningTest]:
@@ -61,20 +62,22 @@ class ListeningTestAdmin(ReadOnlyAdmin):
     def pairs(self, test: ListeningTest) -> int:
         return test.pair_count
 
-    @admin.display(description="page")
+    @admin.display(description=gettext_lazy("page"))
     def page(self, test: ListeningTest) -> SafeString | str:
         if test.is_deleted:
             return "deleted"
         return format_html('<a href="{}">Open</a>', reverse("test-detail", args=[test.pk]))
 
-    @admin.action(description="Close", permissions=["change"])
+    @admin.action(description=gettext_lazy("Close"), permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[ListeningTest]) -> None:
-        act(self, request, queryset, lambda t: lifecycle.close_test(actor=request.user, test=t), "Tests closed")
+        act(
+            self, request, queryset, lambda t: lifecycle.close_test(actor=request.user, test=t), gettext("Tests closed")
+        )
 
-    @admin.action(description="Delete (hides them; votes stay stored)", permissions=["change"])
+    @admin.action(description=gettext_lazy("Delete (hides them; votes stay stored)"), permissions=["change"])
     def delete_tests(self, request: HttpRequest, queryset: QuerySet[ListeningTest]) -> None:
         rows = queryset.filter(deleted_at__isnull=True)
-        act(self, request, rows, lambda t: lifecycle.delete_test(actor=request.user, test=t), "Tests deleted")
+        act(self, request, rows, lambda t: lifecycle.delete_test(actor=request.user, test=t), gettext("Tests deleted"))
 
 
 @admin.register(Trial)
@@ -86,19 +89,19 @@ class TrialAdmin(ReadOnlyAdmin):
     date_hierarchy = "opened_at"
     fieldsets = (
         (None, {"fields": ("test", "rater", "number", "kind", "repeat_of")}),
-        ("Answer", {"fields": ("choice", "x_is_first", "opened_at", "voted_at")}),
-        ("Heard", {"fields": ("heard_first", "heard_second", "first_sent_at", "second_sent_at")}),
+        (gettext_lazy("Answer"), {"fields": ("choice", "x_is_first", "opened_at", "voted_at")}),
+        (gettext_lazy("Heard"), {"fields": ("heard_first", "heard_second", "first_sent_at", "second_sent_at")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trial]:
         """Without those of sealed tests that go on: what they were answered decides something."""
         return super().get_queryset(request).exclude(test__sealed=True, test__state__in=OPEN_STATES)
 
-    @admin.display(description="kind")
+    @admin.display(description=gettext_lazy("kind"))
     def kind(self, trial: Trial) -> str:
         if trial.repeat_of_id:
-            return "hidden repeat"
-        return "gold pair" if trial.is_control else "pair"
+            return gettext("hidden repeat")
+        return gettext("gold pair") if trial.is_control else gettext("pair")
 
 
 @admin.register(Invitation)
@@ -112,9 +115,9 @@ class InvitationAdmin(ReadOnlyAdmin):
     actions = ("revoke",)
     fields = ("test", "note", ("uses", "max_uses"), ("expires_at", "revoked_at"), "created_by", "created_at")
 
-    @admin.action(description="Withdraw", permissions=["change"])
+    @admin.action(description=gettext_lazy("Withdraw"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
-        done = "Invitations withdrawn"
+        done = gettext("Invitations withdrawn")
         act(self, request, queryset, lambda i: revoke_invitation(actor=request.user, invitation=i), done)
 
 
@@ -137,21 +140,27 @@ class RaterProfileAdmin(StudioAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
         return False
 
-    @admin.display(description="rests on")
+    @admin.display(description=gettext_lazy("rests on"))
     def rests_on(self, profile: RaterProfile) -> str:
-        return profile.evidence.get("sentence", "nothing yet")
+        return profile.rests_on or gettext("nothing yet")
 
-    @admin.action(description="Compute the weight anew", permissions=["change"])
+    @admin.action(description=gettext_lazy("Compute the weight anew"), permissions=["change"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
         raters = [profile.user for profile in queryset.select_related("user")]
         for rater in raters:
             refresh_reliability(rater)
-        self.message_user(request, f"Weights computed: {len(raters)}.", messages.SUCCESS)
+        self.message_user(request, gettext("Weights computed: %(raters)s.") % {"raters": len(raters)}, messages.SUCCESS)
 
-    @admin.action(description="Leave out of datasets", permissions=["change"])
+    @admin.action(description=gettext_lazy("Leave out of datasets"), permissions=["change"])
     def leave_out(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
-        act(self, request, queryset, lambda p: exclude_rater(profile=p, actor=request.user), "Raters left out")
+        act(self, request, queryset, lambda p: exclude_rater(profile=p, actor=request.user), gettext("Raters left out"))
 
-    @admin.action(description="Count in datasets again", permissions=["change"])
+    @admin.action(description=gettext_lazy("Count in datasets again"), permissions=["change"])
     def count_again(self, request: HttpRequest, queryset: QuerySet[RaterProfile]) -> None:
-        act(self, request, queryset, lambda p: include_rater(profile=p, actor=request.user), "Raters counted again")
+        act(
+            self,
+            request,
+            queryset,
+            lambda p: include_rater(profile=p, actor=request.user),
+            gettext("Raters counted again"),
+        )

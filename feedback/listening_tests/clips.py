@@ -12,6 +12,7 @@ from math import gcd
 
 import numpy as np
 import soundfile
+from django.utils.translation import gettext
 from scipy import signal
 
 from feedback.models import ClipPair, Trial
@@ -73,7 +74,7 @@ def _stored(pair: ClipPair, is_x: bool) -> bytes:
         with pair.gold_file.open("rb") as stream:
             return stream.read()
     except Exception as error:
-        raise StorageUnavailable("The stored sound cannot be read. Tell a curator.") from error
+        raise StorageUnavailable(gettext("The stored sound cannot be read. Tell a curator.")) from error
 
 
 def _gain_db(pair: ClipPair, is_x: bool) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from feedback.listening_tests.exceptions import CoverageImpossible, CoverageMissing
 from text2song.exceptions import Refused
 
@@ -50,7 +52,10 @@ def seconds(intervals: Intervals) -> float:
 
 def parse(value: object, length: float, name: str) -> Intervals:
     """Reported intervals, merged and cut to a clip of `length` seconds; raises `Refused` for anything else."""
-    wrong = Refused(f"{name} must be a list of [from, to] in seconds.", fields={name: ["Not a list of [from, to]."]})
+    wrong = Refused(
+        gettext("%(name)s must be a list of [from, to] in seconds.") % {"name": name},
+        fields={name: [gettext("Not a list of [from, to].")]},
+    )
     if not isinstance(value, list) or len(value) > MOST_INTERVALS:
         raise wrong
     cut = []
@@ -78,7 +83,7 @@ def check_possible(heard: Heard, sent: tuple[datetime | None, datetime | None], 
     times = [seconds(heard.first), seconds(heard.second)]
     for reported, since in zip(times, sent, strict=True):
         if reported and since is None:
-            raise CoverageImpossible("Seconds were reported of a sample whose sound was never fetched.")
+            raise CoverageImpossible(gettext("Seconds were reported of a sample whose sound was never fetched."))
         if since is not None:
             _within(reported, (now - since).total_seconds())
     known = [since for since in sent if since is not None]
@@ -89,8 +94,11 @@ def check_possible(heard: Heard, sent: tuple[datetime | None, datetime | None], 
 def _within(reported: float, elapsed: float) -> None:
     if reported > elapsed + ROUNDING:
         raise CoverageImpossible(
-            f"{reported:.1f} s of listening were reported, but only {max(0.0, elapsed):.1f} s have passed since the "
-            "sound was sent."
+            gettext(
+                "%(reported)s s of listening were reported, but only %(possible)s s have passed since the sound was "
+                "sent."
+            )
+            % {"reported": f"{reported:.1f}", "possible": f"{max(0.0, elapsed):.1f}"}
         )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from text2song.exceptions import Conflict, DomainError, NotFound, Refused
+from django.utils.translation import gettext
 
-SIDES = ("Sample 1", "Sample 2")
+from text2song.exceptions import Conflict, DomainError, NotFound, Refused
 
 
 class WrongState(Conflict):
@@ -28,7 +28,7 @@ class TrialNotFound(NotFound):
     """No such trial, or somebody else's: the answer is the same."""
 
     def __init__(self) -> None:
-        super().__init__("There is no such trial.")
+        super().__init__(gettext("There is no such trial."))
 
 
 class AlreadyVoted(Conflict):
@@ -37,7 +37,7 @@ class AlreadyVoted(Conflict):
     code = "already_voted"
 
     def __init__(self) -> None:
-        super().__init__("You have answered this trial already; your first answer stands.")
+        super().__init__(gettext("You have answered this trial already; your first answer stands."))
 
 
 class CoverageMissing(Refused):
@@ -48,12 +48,18 @@ class CoverageMissing(Refused):
     def __init__(self, first: float, second: float) -> None:
         self.missing = (first, second)
         parts = [
-            f"{seconds:.1f} s more of {side}" for seconds, side in zip(self.missing, SIDES, strict=True) if seconds
+            gettext("%(seconds)s s more of %(side)s")
+            % {"seconds": f"{seconds:.1f}", "side": gettext("Sample %(name)s") % {"name": number}}
+            for number, seconds in enumerate(self.missing, 1)
+            if seconds
         ]
-        message = f"Listen to {' and '.join(parts)} before you answer."
-        names = ("heard_first", "heard_second")
-        short = {name: [f"{seconds:.1f} s are missing."] for name, seconds in zip(names, self.missing, strict=True)}
-        super().__init__(message, fields={name: text for name, text in short.items() if text != ["0.0 s are missing."]})
+        message = gettext("Listen to %(parts)s before you answer.") % {"parts": gettext(" and ").join(parts)}
+        fields = {
+            name: [gettext("%(seconds)s s are missing.") % {"seconds": f"{seconds:.1f}"}]
+            for name, seconds in zip(("heard_first", "heard_second"), self.missing, strict=True)
+            if f"{seconds:.1f}" != "0.0"
+        }
+        super().__init__(message, fields=fields)
 
 
 class CoverageImpossible(Refused):

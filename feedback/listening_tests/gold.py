@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 from scipy import signal
 
 from feedback.models import Arm, ClipPair, ListeningTest
@@ -40,7 +41,7 @@ def make_gold_pair(test: ListeningTest, arm: Arm, sample: AudioSample) -> ClipPa
     try:
         pair.gold_file.save("", ContentFile(audio.encode_flac(damaged, rate), name="gold.flac"), save=False)
     except Exception as error:
-        sentence = write_refused(error, "The audio store refused to write a control clip.")
+        sentence = write_refused(error, gettext("The audio store refused to write a control clip."))
         raise StorageUnavailable(sentence) from error
     try:
         with transaction.atomic():

@@ -10,6 +10,7 @@ import secrets
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.models import Adapter
 from feedback import querysets
@@ -30,18 +31,18 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
     """Arms judged on the prompts of a frozen suite. `duration` is seconds; `seed` makes all arms' jobs repeatable."""
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        GENERATING = "generating", "Generating"
-        ACTIVE = "active", "Active"
-        COMPLETED = "completed", "Completed"
+        DRAFT = "draft", gettext_lazy("Draft")
+        GENERATING = "generating", gettext_lazy("Generating")
+        ACTIVE = "active", gettext_lazy("Active")
+        COMPLETED = "completed", gettext_lazy("Completed")
 
     class Strategy(models.TextChoices):
-        UNIFORM = "uniform", "Every pair equally often"
-        UNCERTAINTY = "uncertainty", "Where doubt is greatest"
+        UNIFORM = "uniform", gettext_lazy("Every pair equally often")
+        UNCERTAINTY = "uncertainty", gettext_lazy("Where doubt is greatest")
 
     name = models.CharField(max_length=200)
     description = models.CharField(
-        max_length=500, blank=True, help_text="What raters are told. Name no model and no adapter here."
+        max_length=500, blank=True, help_text=gettext_lazy("What raters are told. Name no model and no adapter here.")
     )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     suite = models.ForeignKey(PromptSuite, on_delete=models.PROTECT, related_name="listening_tests")
@@ -51,32 +52,39 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
     votes_wanted = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(1), MaxValueValidator(100_000)],
-        help_text="Votes that complete it.",
+        help_text=gettext_lazy("Votes that complete it."),
     )
     duration = models.PositiveSmallIntegerField(
-        default=10, validators=[MinValueValidator(1), MaxValueValidator(30)], help_text="Seconds of every clip."
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        help_text=gettext_lazy("Seconds of every clip."),
     )
     seed = models.PositiveBigIntegerField(default=0)
-    sampling = models.JSONField(default=dict, blank=True, help_text="Temperature, top-k, top-p, guidance of every arm.")
+    sampling = models.JSONField(
+        default=dict, blank=True, help_text=gettext_lazy("Temperature, top-k, top-p, guidance of every arm.")
+    )
     strategy = models.CharField(max_length=11, choices=Strategy.choices, default=Strategy.UNIFORM)
     overlap = models.PositiveSmallIntegerField(
-        default=1, validators=[MinValueValidator(1), MaxValueValidator(50)], help_text="Raters wanted for every pair."
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text=gettext_lazy("Raters wanted for every pair."),
     )
     repeat_share = models.FloatField(
         default=0.1,
         validators=[MinValueValidator(0.0), MaxValueValidator(0.3)],
-        help_text="Share of a rater's trials that show an earlier pair again, sides swapped.",
+        help_text=gettext_lazy("Share of a rater's trials that show an earlier pair again, sides swapped."),
     )
     gold_share = models.FloatField(
         default=0.1,
         validators=[MinValueValidator(0.0), MaxValueValidator(0.3)],
-        help_text="Share of a rater's trials in which one clip is damaged on purpose.",
+        help_text=gettext_lazy("Share of a rater's trials in which one clip is damaged on purpose."),
     )
     sealed = models.BooleanField(
         default=False,
         editable=False,
-        help_text="Decides something: its results are told to nobody while votes are taken, and it ends when they "
-        "suffice.",
+        help_text=gettext_lazy(
+            "Decides something: its results are told to nobody while votes are taken, and it ends when they suffice."
+        ),
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -111,7 +119,7 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
     @property
     def blind_name(self) -> str:
         """What raters may read while votes are taken; curators name tests after their arms."""
-        return f"Listening test {str(self.pk)[:4].upper()}"
+        return gettext("Listening test %(name)s") % {"name": str(self.pk)[:4].upper()}
 
     def withhold_clips(self, withheld: bool) -> None:
         """Hide its jobs and their clips everywhere but in its trials, or show them again.
@@ -147,9 +155,13 @@ class Arm(UUIDModel):
 
     def __str__(self) -> str:
         if self.adapter is None:
-            return f"{self.base_model} (base model)"
-        strength = "" if self.adapter_strength == 1.0 else f" at {self.adapter_strength:g}"
-        return f"{self.adapter}{strength}"
+            return gettext("%(base_model)s (base model)") % {"base_model": self.base_model}
+        if self.adapter_strength == 1.0:
+            return str(self.adapter)
+        return gettext("%(adapter)s at %(strength)s") % {
+            "adapter": self.adapter,
+            "strength": f"{self.adapter_strength:g}",
+        }
 
 
 class ArmJob(models.Model):
@@ -174,13 +186,13 @@ class ClipPair(UUIDModel):
     """
 
     class Kind(models.TextChoices):
-        REGULAR = "regular"
-        GOLD = "gold"
+        REGULAR = "regular", gettext_lazy("Regular")
+        GOLD = "gold", gettext_lazy("Gold")
 
     test = models.ForeignKey(ListeningTest, on_delete=models.CASCADE, related_name="pairs")
     kind = models.CharField(max_length=7, choices=Kind.choices, default=Kind.REGULAR)
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="+")
-    index = models.PositiveSmallIntegerField(help_text="Which candidate of the jobs.")
+    index = models.PositiveSmallIntegerField(help_text=gettext_lazy("Which candidate of the jobs."))
     arm_x = models.ForeignKey(Arm, on_delete=models.CASCADE, related_name="+")
     arm_y = models.ForeignKey(Arm, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     sample_x = models.ForeignKey(AudioSample, on_delete=models.PROTECT, related_name="+")
@@ -208,7 +220,7 @@ class ClipPair(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} pair of {self.prompt}"
+        return gettext("%(kind)s pair of %(prompt)s") % {"kind": self.get_kind_display(), "prompt": self.prompt}
 
 
 class Trial(UUIDModel):
@@ -220,15 +232,15 @@ class Trial(UUIDModel):
     """
 
     class Choice(models.TextChoices):
-        FIRST = "first", "Sample 1"
-        SECOND = "second", "Sample 2"
-        TIE = "tie", "Equal"
-        BOTH_BAD = "both_bad", "Both bad"
+        FIRST = "first", gettext_lazy("Sample 1")
+        SECOND = "second", gettext_lazy("Sample 2")
+        TIE = "tie", gettext_lazy("Equal")
+        BOTH_BAD = "both_bad", gettext_lazy("Both bad")
 
     test = models.ForeignKey(ListeningTest, on_delete=models.CASCADE, related_name="trials")
     pair = models.ForeignKey(ClipPair, on_delete=models.CASCADE, related_name="trials")
     rater = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="trials")
-    number = models.PositiveIntegerField(help_text="Counts a rater's trials in a test from 1.")
+    number = models.PositiveIntegerField(help_text=gettext_lazy("Counts a rater's trials in a test from 1."))
     repeat_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="repeats")
     token = models.CharField(max_length=40, unique=True, default=opaque_token, editable=False)
     first_token = models.CharField(max_length=40, unique=True, default=opaque_token, editable=False)
@@ -238,8 +250,12 @@ class Trial(UUIDModel):
     heard_second = models.JSONField(default=list)
     choice = models.CharField(max_length=8, choices=Choice.choices, blank=True)
     opened_at = models.DateTimeField()
-    first_sent_at = models.DateTimeField(null=True, blank=True, help_text="When the sound of Sample 1 was first sent.")
-    second_sent_at = models.DateTimeField(null=True, blank=True, help_text="When the sound of Sample 2 was first sent.")
+    first_sent_at = models.DateTimeField(
+        null=True, blank=True, help_text=gettext_lazy("When the sound of Sample 1 was first sent.")
+    )
+    second_sent_at = models.DateTimeField(
+        null=True, blank=True, help_text=gettext_lazy("When the sound of Sample 2 was first sent.")
+    )
     voted_at = models.DateTimeField(null=True, blank=True)
 
     objects = querysets.TrialQuerySet.as_manager()
@@ -264,7 +280,11 @@ class Trial(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"Trial {self.number} of {self.rater} in {self.test}"
+        return gettext("Trial %(number)s of %(rater)s in %(test)s") % {
+            "number": self.number,
+            "rater": self.rater,
+            "test": self.test,
+        }
 
     @property
     def is_control(self) -> bool:

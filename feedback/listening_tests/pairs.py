@@ -9,6 +9,7 @@ from itertools import combinations
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback.listening_tests.gold import make_gold_pair
 from feedback.models import Arm, ArmJob, ClipPair, ListeningTest
@@ -30,7 +31,7 @@ class Progress:
 
     @property
     def words(self) -> str:
-        return f"{self.pairs}/{self.pairs_wanted} pairs generated"
+        return gettext("%(pairs)s/%(wanted)s pairs generated") % {"pairs": self.pairs, "wanted": self.pairs_wanted}
 
     @property
     def percent(self) -> int:

@@ -33,7 +33,6 @@ def refresh_reliability(rater: User) -> RaterProfile:
         "high": round(found.high, 4),
         "first_share": bias.share,
         "is_biased": bias.is_biased,
-        "sentence": found.sentence,
     }
     changes = {"weight": found.weight, "evidence": evidence, "computed_at": timezone.now()}
     RaterProfile.objects.filter(pk=profile.pk).update(**changes)

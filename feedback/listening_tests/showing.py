@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from feedback.listening_tests import coverage
 from feedback.listening_tests.coverage import Intervals
@@ -23,7 +24,7 @@ class ShownClip:
 
     @property
     def label(self) -> str:
-        return f"Sample {self.number}"
+        return gettext("Sample %(name)s") % {"name": self.number}
 
     @property
     def seconds_heard(self) -> float:

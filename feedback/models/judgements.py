@@ -10,8 +10,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from feedback import querysets
+from feedback.judgements.starting_words import spoken
 from generation.models import AudioSample
 from text2song.models import UUIDModel
 
@@ -37,18 +39,20 @@ class Criterion(UUIDModel):
 
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=60)
-    question = models.CharField(max_length=200, help_text="What the rater is asked.")
-    low_label = models.CharField(max_length=40, default="poor", help_text="What 1 means.")
-    high_label = models.CharField(max_length=40, default="excellent", help_text="What 5 means.")
-    position = models.PositiveSmallIntegerField(default=100, help_text="Order on the panel, small numbers first.")
+    question = models.CharField(max_length=200, help_text=gettext_lazy("What the rater is asked."))
+    low_label = models.CharField(max_length=40, default="poor", help_text=gettext_lazy("What 1 means."))
+    high_label = models.CharField(max_length=40, default="excellent", help_text=gettext_lazy("What 5 means."))
+    position = models.PositiveSmallIntegerField(
+        default=100, help_text=gettext_lazy("Order on the panel, small numbers first.")
+    )
     is_active = models.BooleanField(default=True)
 
     class Meta:
         ordering = ("position", "name")
-        verbose_name_plural = "criteria"
+        verbose_name_plural = pgettext_lazy("model", "criteria")
 
     def __str__(self) -> str:
-        return self.name
+        return gettext(self.name)
 
 
 class Judgement(UUIDModel):
@@ -156,20 +160,20 @@ class Preference(Judgement):
     class Winner(models.TextChoices):
         A = "a", "A"
         B = "b", "B"
-        TIE = "tie", "Tie"
-        BOTH_BAD = "both_bad", "Both bad"
+        TIE = "tie", gettext_lazy("Tie")
+        BOTH_BAD = "both_bad", gettext_lazy("Both bad")
 
     class Source(models.TextChoices):
-        DIRECT = "direct", "Comparison"
-        RANKING = "ranking", "Ranking"
-        TRIAL = "trial", "Listening test"
+        DIRECT = "direct", gettext_lazy("Comparison")
+        RANKING = "ranking", gettext_lazy("Ranking")
+        TRIAL = "trial", gettext_lazy("Listening test")
 
     sample_a = models.ForeignKey(AudioSample, on_delete=models.CASCADE, related_name="preferences_as_a")
     sample_b = models.ForeignKey(AudioSample, on_delete=models.CASCADE, related_name="preferences_as_b")
     pair_key = models.CharField(max_length=32, editable=False, db_index=True)
     winner = models.CharField(max_length=8, choices=Winner.choices)
     strength = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="1 slightly better to 5 much better; empty when not said."
+        null=True, blank=True, help_text=gettext_lazy("1 slightly better to 5 much better; empty when not said.")
     )
     source = models.CharField(max_length=8, choices=Source.choices, default=Source.DIRECT)
     ranking = models.ForeignKey(Ranking, null=True, blank=True, on_delete=models.CASCADE, related_name="preferences")
@@ -177,8 +181,8 @@ class Preference(Judgement):
         "feedback.Trial", null=True, blank=True, on_delete=models.CASCADE, related_name="preference"
     )
     shown_first = models.CharField(max_length=1, blank=True, choices=[("a", "A"), ("b", "B")])
-    heard_a = models.FloatField(null=True, blank=True, help_text="Seconds")
-    heard_b = models.FloatField(null=True, blank=True, help_text="Seconds")
+    heard_a = models.FloatField(null=True, blank=True, help_text=gettext_lazy("Seconds"))
+    heard_b = models.FloatField(null=True, blank=True, help_text=gettext_lazy("Seconds"))
     decision_seconds = models.FloatField(null=True, blank=True)
 
     objects = querysets.PreferenceQuerySet.as_manager()
@@ -227,10 +231,10 @@ class Preference(Judgement):
         names = self.names
         a, b = names[self.sample_a_id], names[self.sample_b_id]
         return {
-            self.Winner.A: f"{a} over {b}",
-            self.Winner.B: f"{b} over {a}",
-            self.Winner.TIE: f"{a} and {b}: a tie",
-            self.Winner.BOTH_BAD: f"{a} and {b}: both bad",
+            self.Winner.A: gettext("%(a)s over %(b)s") % {"a": a, "b": b},
+            self.Winner.B: gettext("%(a)s over %(b)s") % {"a": b, "b": a},
+            self.Winner.TIE: gettext("%(a)s and %(b)s: a tie") % {"a": a, "b": b},
+            self.Winner.BOTH_BAD: gettext("%(a)s and %(b)s: both bad") % {"a": a, "b": b},
         }[self.Winner(self.winner)]
 
 
@@ -238,13 +242,15 @@ class Tag(UUIDModel):
     """A word of the shared vocabulary. One merged into another stays as a synonym that leads there."""
 
     class Sign(models.TextChoices):
-        GOOD = "good", "Good"
-        BAD = "bad", "Bad"
-        NEUTRAL = "neutral", "Neutral"
+        GOOD = "good", gettext_lazy("Good")
+        BAD = "bad", gettext_lazy("Bad")
+        NEUTRAL = "neutral", gettext_lazy("Neutral")
 
-    name = models.CharField(max_length=TAG_LENGTH, unique=True, help_text="Lower case, blanks as underscores.")
-    sign = models.CharField(max_length=7, choices=Sign.choices, help_text="What it says of a clip.")
-    is_curated = models.BooleanField(default=False, help_text="Offered to every rater.")
+    name = models.CharField(
+        max_length=TAG_LENGTH, unique=True, help_text=gettext_lazy("Lower case, blanks as underscores.")
+    )
+    sign = models.CharField(max_length=7, choices=Sign.choices, help_text=gettext_lazy("What it says of a clip."))
+    is_curated = models.BooleanField(default=False, help_text=gettext_lazy("Offered to every rater."))
     synonym_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="synonyms")
 
     objects = querysets.TagQuerySet.as_manager()
@@ -262,7 +268,7 @@ class Tag(UUIDModel):
 
     @property
     def spoken(self) -> str:
-        return self.name.replace("_", " ")
+        return spoken(self.name)
 
 
 class SampleTag(Judgement):
@@ -270,8 +276,8 @@ class SampleTag(Judgement):
 
     sample = models.ForeignKey(AudioSample, on_delete=models.CASCADE, related_name="sample_tags")
     tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="uses")
-    start = models.FloatField(null=True, blank=True, help_text="Seconds from the beginning")
-    end = models.FloatField(null=True, blank=True, help_text="Seconds from the beginning")
+    start = models.FloatField(null=True, blank=True, help_text=gettext_lazy("Seconds from the beginning"))
+    end = models.FloatField(null=True, blank=True, help_text=gettext_lazy("Seconds from the beginning"))
 
     objects = querysets.SampleTagQuerySet.as_manager()
 

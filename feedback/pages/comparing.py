@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from feedback.models import Preference, Ranking
 from feedback.models.judgements import MOST_RANKED, set_key
@@ -79,7 +80,9 @@ class Comparison:
 
     @property
     def options(self) -> list[tuple[str, str]]:
-        return [(str(sample.pk), f"Sample {self.names[sample.pk]}") for sample in self.samples]
+        return [
+            (str(sample.pk), gettext("Sample %(name)s") % {"name": self.names[sample.pk]}) for sample in self.samples
+        ]
 
     @cached_property
     def ranking(self) -> Ranking | None:
@@ -93,7 +96,7 @@ class Comparison:
 
     @property
     def named(self) -> list[tuple[AudioSample, str]]:
-        return [(sample, f"sample {self.names[sample.pk]}") for sample in self.samples]
+        return [(sample, gettext("sample %(name)s") % {"name": self.names[sample.pk]}) for sample in self.samples]
 
     @cached_property
     def ranking_form(self) -> RankingForm:

@@ -8,8 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from feedback.judgements.starting_words import stored_name
 from feedback.models import Criterion, Preference, Tag
 from feedback.models.judgements import HIGHEST_SCORE, LOWEST_SCORE, MOST_RANKED, NOTE_LENGTH, TAG_LENGTH
 from feedback.services import TagUse
@@ -115,17 +118,19 @@ class AddTagForm(forms.Form):
     def use(self) -> TagUse:
         """What was asked for. Of a valid form."""
         values = self.cleaned_data
-        return TagUse(values["name"], sign=values["sign"] or None, start=values["start"], end=values["end"])
+        return TagUse(
+            stored_name(values["name"]), sign=values["sign"] or None, start=values["start"], end=values["end"]
+        )
 
 
 class NoteForm(forms.Form):
     """The rater's own words."""
 
     text = LinesField(
-        label="Note",
+        label=_("Note"),
         max_length=NOTE_LENGTH,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "What strikes you about it?"}),
-        error_messages={"required": "Write something, or delete the note in the list."},
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("What strikes you about it?")}),
+        error_messages={"required": _("Write something, or delete the note in the list.")},
     )
 
     def __init__(self, *args: Any, sample: AudioSample, **kwargs: Any) -> None:
@@ -145,24 +150,27 @@ class AmongForm(forms.Form):
     def clean_among(self) -> list[UUID]:
         ids: list[UUID] = self.cleaned_data["among"]
         if len(ids) > MOST:
-            raise forms.ValidationError(f"At most {MOST} samples are compared at once.")
+            raise forms.ValidationError(gettext("At most %(most)s samples are compared at once.") % {"most": MOST})
         return ids
 
 
 class PreferenceForm(forms.Form):
     """Which of two of the shown samples is better."""
 
-    sample_a = forms.TypedChoiceField(label="First", coerce=UUID)
-    sample_b = forms.TypedChoiceField(label="Second", coerce=UUID)
+    sample_a = forms.TypedChoiceField(label=_("First"), coerce=UUID)
+    sample_b = forms.TypedChoiceField(label=_("Second"), coerce=UUID)
     strength = forms.TypedChoiceField(
-        label="How much",
+        label=_("How much"),
         required=False,
         coerce=int,
         empty_value=None,
-        choices=[("", "not said"), *((value, f"{value} · {words}") for value, words in STRENGTHS.items())],
+        choices=[
+            ("", _("not said")),
+            *((value, format_lazy("{} · {}", value, words)) for value, words in STRENGTHS.items()),
+        ],
     )
     winner = forms.ChoiceField(
-        choices=Preference.Winner.choices, error_messages={"required": "Say which one is better."}
+        choices=Preference.Winner.choices, error_messages={"required": _("Say which one is better.")}
     )
 
     def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
@@ -184,7 +192,9 @@ class RankingForm(forms.Form):
         places = [(place, str(place)) for place in range(1, min(len(samples), MOST_RANKED) + 1)]
         self.samples = [sample for sample, _ in samples]
         for sample, name in samples:
-            self.fields[self.key(sample)] = forms.TypedChoiceField(label=f"Place of {name}", coerce=int, choices=places)
+            self.fields[self.key(sample)] = forms.TypedChoiceField(
+                label=gettext("Place of %(name)s") % {"name": name}, coerce=int, choices=places
+            )
 
     @staticmethod
     def key(sample: AudioSample) -> str:
@@ -195,7 +205,8 @@ class RankingForm(forms.Form):
         given = sorted(values[name] for name in self.fields if name in values)
         if not self.errors and given != list(range(1, len(self.samples) + 1)):
             raise forms.ValidationError(
-                f"Give each of the places 1 to {len(self.samples)} to one sample; none may be repeated or left out."
+                gettext("Give each of the places 1 to %(samples)s to one sample; none may be repeated or left out.")
+                % {"samples": len(self.samples)}
             )
         return values
 

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from django.contrib.auth.models import User
 from django.db.models import Avg, Count
+from django.utils.translation import gettext, ngettext
 
 from adapters.models import Adapter
 from adapters.pages.listing import Measure
@@ -27,30 +28,38 @@ def _compared_ratings(adapters: Sequence[Adapter], reader: User) -> Measure:
     """A clip counts once in the test, by its own mean, however many rated it."""
     rated = [ratings_of(adapter, reader) for adapter in adapters]
     found = [ratings.aggregate(mean=Avg("score"), count=Count("pk")) for ratings in rated]
-    words = [f"{row['mean']:.2f} ({_counted(row['count'], 'rating')})" if row["count"] else "–" for row in found]
+    words = [f"{row['mean']:.2f} ({_ratings(row['count'])})" if row["count"] else "–" for row in found]
     clips = [[mean for _, mean in ratings.values_list("sample").annotate(Avg("score"))] for ratings in rated]
     first, second = clips
     p_value = permutation_p(first, second)
     if p_value is None:
-        return Measure("Mean rating", words, verdict="Clips of both have to be rated first.")
+        return Measure(gettext("Mean rating"), words, verdict=gettext("Clips of both have to be rated first."))
     ahead = _higher([row["mean"] for row in found])
     clear = is_clear(p_value) and ahead == _higher([fmean(means) for means in clips])
-    verdict = f"{'A clear' if clear else 'No clear'} difference (p = {p_value:.2g}, clip by clip)."
-    return Measure("Mean rating", words, ahead, "better" if clear else "higher", verdict)
+    said = gettext("No clear difference (p = %(p)s, clip by clip).")
+    if clear:
+        said = gettext("A clear difference (p = %(p)s, clip by clip).")
+    verdict = said % {"p": f"{p_value:.2g}"}
+    return Measure(gettext("Mean rating"), words, ahead, "better" if clear else "higher", verdict)
 
 
 def _compared_votes(duel: Duel) -> Measure:
     sides = (duel, duel.mirrored)
     words = [f"{side.percent} ({side.interval})" if side.rate.votes else "–" for side in sides]
-    verdict = f"{_counted(duel.rate.votes, 'vote')} between the two. {duel.sentence}"
+    verdict = f"{_votes(duel.rate.votes)} {duel.sentence}"
     few = duel.rate.claim is Claim.TOO_FEW
     leader = None if few else _higher([side.rate.rate for side in sides])
-    return Measure("Win rate", words, leader, "better" if duel.rate.is_decided else "higher", verdict)
+    return Measure(gettext("Win rate"), words, leader, "better" if duel.rate.is_decided else "higher", verdict)
 
 
-def _counted(number: int, noun: str) -> str:
-    """As in "1 vote", "No votes"."""
-    return f"{number or 'No'} {noun}{'' if number == 1 else 's'}"
+def _ratings(number: int) -> str:
+    return ngettext("%(n)s rating", "%(n)s ratings", number) % {"n": number}
+
+
+def _votes(number: int) -> str:
+    if not number:
+        return gettext("No votes between the two.")
+    return ngettext("%(n)s vote between the two.", "%(n)s votes between the two.", number) % {"n": number}
 
 
 def _higher(values: Sequence[float | None]) -> int | None:

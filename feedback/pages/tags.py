@@ -47,4 +47,4 @@ def name_of(sample: AudioSample, item: Preference | Ranking, names: dict[UUID, s
 @register.filter
 def strength(preference: Preference) -> str:
     """How much better, in words; empty when it was not said."""
-    return STRENGTHS.get(preference.strength or 0, "")
+    return str(STRENGTHS.get(preference.strength or 0, ""))

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext, gettext_noop
 
 from feedback.models import Preference
 from feedback.models.judgements import set_key
@@ -30,13 +31,13 @@ class Reason(StrEnum):
 
     @property
     def in_words(self) -> str:
-        return _WORDS[self]
+        return gettext(_WORDS[self])
 
 
 _WORDS = {
-    Reason.TEACHES: "The studio is unsure about these two: your answer teaches it most.",
-    Reason.RANDOM: "A random pair, to check that it learns.",
-    Reason.SPREAD: "Votes are spread evenly over your prompts and clips.",
+    Reason.TEACHES: gettext_noop("The studio is unsure about these two: your answer teaches it most."),
+    Reason.RANDOM: gettext_noop("A random pair, to check that it learns."),
+    Reason.SPREAD: gettext_noop("Votes are spread evenly over your prompts and clips."),
 }
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext
 
 from feedback.exceptions import FeedbackNotFound, PartOfAnother
 from feedback.models import Note, Preference, Ranking, RankingPlace, Rating, SampleTag
@@ -24,7 +25,7 @@ def find_feedback(*, pk: UUID, reader: User) -> Feedback:
         item = kind.objects.visible_to(reader).with_context().filter(pk=pk).first()
         if item is not None:
             return item
-    raise FeedbackNotFound("There is no such feedback.")
+    raise FeedbackNotFound(gettext("There is no such feedback."))
 
 
 def may_delete(item: Feedback, actor: User) -> bool:
@@ -36,11 +37,13 @@ def may_delete(item: Feedback, actor: User) -> bool:
 def delete_feedback(*, item: Feedback, actor: User) -> None:
     """Remove feedback for good, a ranking with its preferences. Raises `Forbidden`, `PartOfAnother`."""
     if item.rater_id != actor.pk and not actor.is_staff:
-        raise Forbidden("Raters delete their own feedback; curators any.")
+        raise Forbidden(gettext("Raters delete their own feedback; curators any."))
     if isinstance(item, Preference) and item.source == Preference.Source.RANKING:
-        raise PartOfAnother("This preference follows from a ranking. Delete the ranking, or rank anew.")
+        raise PartOfAnother(gettext("This preference follows from a ranking. Delete the ranking, or rank anew."))
     if isinstance(item, Preference) and item.source == Preference.Source.TRIAL:
-        raise PartOfAnother("This is a vote of a listening test, whose result stands on it; it cannot be deleted.")
+        raise PartOfAnother(
+            gettext("This is a vote of a listening test, whose result stands on it; it cannot be deleted.")
+        )
     item.delete()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext
 
 from feedback.exceptions import refused
 from feedback.models import Note
@@ -27,9 +28,12 @@ def write_note(*, sample: AudioSample, rater: User, text: str) -> tuple[Note, bo
 def _check(text: str) -> None:
     message = ""
     if not text:
-        message = "Write something, or delete the note."
+        message = gettext("Write something, or delete the note.")
     elif len(text) > NOTE_LENGTH:
-        message = f"The note has {len(text)} characters; at most {NOTE_LENGTH} are allowed."
+        message = gettext("The note has %(length)s characters; at most %(most)s are allowed.") % {
+            "length": len(text),
+            "most": NOTE_LENGTH,
+        }
     else:
         try:
             validate_characters(text)

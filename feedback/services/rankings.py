@@ -7,6 +7,7 @@ from itertools import combinations
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext
 
 from feedback.exceptions import JudgedBlind, refused
 from feedback.models import Preference, Ranking, RankingPlace
@@ -25,7 +26,11 @@ def rank(*, samples: Sequence[AudioSample], rater: User) -> tuple[Ranking, bool]
     Raises `Refused` unless these are 2 to 8 different samples of one prompt, `JudgedBlind` if no pair would be left.
     """
     if not FEWEST_RANKED <= len(samples) <= MOST_RANKED:
-        message = f"Rank {FEWEST_RANKED} to {MOST_RANKED} samples, not {len(samples)}."
+        message = gettext("Rank %(fewest)s to %(most)s samples, not %(samples)s.") % {
+            "fewest": FEWEST_RANKED,
+            "most": MOST_RANKED,
+            "samples": len(samples),
+        }
         raise refused("samples", message)
     check_comparable(samples, field="samples")
     pairs = {set_key((better.pk, worse.pk)): (better, worse) for better, worse in combinations(samples, 2)}
@@ -34,7 +39,7 @@ def rank(*, samples: Sequence[AudioSample], rater: User) -> tuple[Ranking, bool]
         for key in voice.filter(source=Preference.Source.TRIAL).values_list("pair_key", flat=True):
             del pairs[key]
         if not pairs:
-            raise JudgedBlind("You have judged all of these in a blind listening test, and those votes stand.")
+            raise JudgedBlind(gettext("You have judged all of these in a blind listening test, and those votes stand."))
         ranking, created = Ranking.objects.get_or_create(rater=rater, set_key=set_key(s.pk for s in samples))
         voice.openly().exclude(ranking=ranking).withdraw()
         _replace_places(ranking, samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext
 
 from feedback.models import RaterProfile
 from text2song.exceptions import Forbidden
@@ -20,6 +21,6 @@ def include_rater(*, profile: RaterProfile, actor: User) -> None:
 
 def _set(profile: RaterProfile, actor: User, *, excluded: bool, reason: str) -> None:
     if not actor.is_staff:
-        raise Forbidden("Only curators can exclude raters.")
+        raise Forbidden(gettext("Only curators can exclude raters."))
     profile.is_excluded, profile.excluded_reason = excluded, reason
     profile.save(update_fields=["is_excluded", "excluded_reason"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext
 
 from feedback.exceptions import refused
 from feedback.models import Criterion, Rating
@@ -20,7 +21,7 @@ def rate(*, sample: AudioSample, rater: User, scores: Mapping[str, int]) -> tupl
     `Refused` for no scores, unknown or retired criteria, and scores that are no whole numbers from 1 to 5.
     """
     if not scores:
-        raise refused("scores", "Give at least one score, such as {“overall”: 4}.")
+        raise refused("scores", gettext("Give at least one score, such as {“overall”: 4}."))
     criteria = _criteria(scores)
     for slug, score in scores.items():
         _check_score(slug, score)
@@ -41,12 +42,19 @@ def _criteria(scores: Mapping[str, int]) -> list[Criterion]:
     known = [criterion.slug for criterion in active]
     unknown = [str(slug)[:50] for slug in scores if slug not in known]
     if unknown:
-        raise refused("scores", f"Unknown criterion: {', '.join(unknown[:10])}. Known: {', '.join(known)}.")
+        raise refused(
+            "scores",
+            gettext("Unknown criterion: %(unknown)s. Known: %(known)s.")
+            % {"unknown": ", ".join(unknown[:10]), "known": ", ".join(known)},
+        )
     return [criterion for criterion in active if criterion.slug in scores]
 
 
 def _check_score(slug: str, score: object) -> None:
     # `True` is an int to Python, and no score to a rater.
     if type(score) is not int or not LOWEST_SCORE <= score <= HIGHEST_SCORE:
-        message = f"A score must be a whole number from {LOWEST_SCORE} to {HIGHEST_SCORE}."
+        message = gettext("A score must be a whole number from %(low)s to %(high)s.") % {
+            "low": LOWEST_SCORE,
+            "high": HIGHEST_SCORE,
+        }
         raise refused(f"scores.{slug}", message)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from feedback.exceptions import TagTaken, refused
 from feedback.models import SampleTag, Tag
@@ -45,7 +46,7 @@ def add_tags(*, sample: AudioSample, rater: User, uses: Sequence[TagUse]) -> lis
         there = _there(sample, rater)
         for index, (place, tag) in enumerate(wanted):
             if place in there or place in [earlier for earlier, _ in wanted[:index]]:
-                raise TagTaken(f"You have put “{tag.name}” {_where(place)} already.")
+                raise TagTaken(_already(place, tag))
         return [_store(sample, rater, place, tag) for place, tag in wanted]
 
 
@@ -67,7 +68,7 @@ def _there(sample: AudioSample, rater: User) -> dict[_Place, SampleTag]:
 def _places(sample: AudioSample, uses: Iterable[TagUse]) -> list[tuple[_Place, Tag]]:
     uses = list(uses)
     if len(uses) > MOST_TAGS:
-        raise refused("tags", f"At most {MOST_TAGS} tags can be sent at once.")
+        raise refused("tags", gettext("At most %(most)s tags can be sent at once.") % {"most": MOST_TAGS})
     places = []
     for use in uses:
         start, end = _span(sample, use)
@@ -80,13 +81,17 @@ def _span(sample: AudioSample, use: TagUse) -> tuple[float | None, float | None]
     if use.start is None and use.end is None:
         return None, None
     if use.start is None or use.end is None:
-        raise refused("end" if use.end is None else "start", "A part of a sample needs both a start and an end.")
+        raise refused(
+            "end" if use.end is None else "start", gettext("A part of a sample needs both a start and an end.")
+        )
     if not 0 <= use.start < use.end <= sample.duration + ROUNDING:  # NaN is none of these
-        message = f"The part must lie within the clip, from 0 to {sample.duration:.2f} s, and end after it starts."
+        message = gettext("The part must lie within the clip, from 0 to %(duration)s s, and end after it starts.") % {
+            "duration": f"{sample.duration:.2f}"
+        }
         raise refused("end", message)
     start, end = round(use.start, 2), round(min(use.end, sample.duration), 2)
     if start == end:
-        raise refused("end", f"The part is shorter than {ROUNDING:g} s.")
+        raise refused("end", gettext("The part is shorter than %(seconds)s s.") % {"seconds": f"{ROUNDING:g}"})
     return start, end
 
 
@@ -96,9 +101,15 @@ def _store(sample: AudioSample, rater: User, place: _Place, tag: Tag) -> SampleT
         with transaction.atomic():
             use.save(force_insert=True)
     except IntegrityError as error:  # sent from another tab a moment ago
-        raise TagTaken(f"You have put “{tag.name}” {_where(place)} already.") from error
+        raise TagTaken(_already(place, tag)) from error
     return use
 
 
-def _where(place: _Place) -> str:
-    return "on this sample" if place.start is None else f"on {place.start:g} to {place.end:g} s of this sample"
+def _already(place: _Place, tag: Tag) -> str:
+    if place.start is None:
+        return gettext("You have put “%(tag)s” on this sample already.") % {"tag": tag.name}
+    return gettext("You have put “%(tag)s” on %(start)s to %(end)s s of this sample already.") % {
+        "tag": tag.name,
+        "start": f"{place.start:g}",
+        "end": f"{place.end:g}",
+    }

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext, ngettext
 
 from feedback.exceptions import TagInUse, TagTaken, refused
 from feedback.judgements.tag_names import normal_name
@@ -26,7 +27,10 @@ def resolve_tag(*, name: str, sign: str | None = None) -> Tag:
         tag, _ = Tag.objects.get_or_create(name=name, defaults={"sign": _sign_of(name, sign)})
     tag = tag.synonym_of or tag
     if sign and sign != tag.sign:
-        message = f"“{tag.name}” is a {tag.sign} tag in the vocabulary; leave the sign out."
+        message = gettext("“%(tag)s” is a %(sign)s tag in the vocabulary; leave the sign out.") % {
+            "tag": tag.name,
+            "sign": tag.get_sign_display().lower(),
+        }
         raise refused("sign", message)
     return tag
 
@@ -39,7 +43,7 @@ def create_tag(*, actor: User, name: str, sign: str | None) -> Tag:
         with transaction.atomic():
             tag.save(force_insert=True)
     except IntegrityError as error:
-        raise TagTaken(f"“{tag.name}” is in the vocabulary already.") from error
+        raise TagTaken(gettext("“%(name)s” is in the vocabulary already.") % {"name": tag.name}) from error
     return tag
 
 
@@ -56,7 +60,9 @@ def change_tag(*, tag: Tag, actor: User, **changes: Any) -> Tag:
         with transaction.atomic():
             tag.save(update_fields=list(changes))
     except IntegrityError as error:
-        raise TagTaken(f"“{tag.name}” is in the vocabulary already; merge the two instead.") from error
+        raise TagTaken(
+            gettext("“%(name)s” is in the vocabulary already; merge the two instead.") % {"name": tag.name}
+        ) from error
     return tag
 
 
@@ -72,7 +78,10 @@ def merge_tag(*, tag: Tag, into: Tag, actor: User) -> Tag:
         tag, into = ends[tag.pk], ends[into.pk]
         target = into.synonym_of or into
         if target == tag or tag.synonym_of_id == target.pk:
-            message = f"“{tag.name}” and “{into.name}” are the same tag already."
+            message = gettext("“%(tag)s” and “%(other)s” are the same tag already.") % {
+                "tag": tag.name,
+                "other": into.name,
+            }
             raise Conflict(message, fields={"into": [message]})
         _move_uses(tag, target)
         tag.synonyms.update(synonym_of=target)
@@ -100,20 +109,26 @@ def delete_tag(*, tag: Tag, actor: User) -> None:
     _curators_only(actor)
     uses = tag.uses.count()
     if uses:
-        noun = "one sample" if uses == 1 else f"{uses} samples"
-        raise TagInUse(f"“{tag.name}” is used on {noun}. Merge it into another tag instead.")
+        message = ngettext(
+            "“%(tag)s” is used on one sample. Merge it into another tag instead.",
+            "“%(tag)s” is used on %(n)s samples. Merge it into another tag instead.",
+            uses,
+        )
+        raise TagInUse(message % {"tag": tag.name, "n": uses})
     tag.delete()
 
 
 def _sign_of(name: str, sign: str | None) -> str:
     """`sign`, which nobody but the person who brings the word can know. Raises `Refused` without a known one."""
     if not sign:
-        raise refused("sign", f"“{name}” is a new tag: say whether it is good, bad or neutral.")
+        raise refused(
+            "sign", gettext("“%(name)s” is a new tag: say whether it is good, bad or neutral.") % {"name": name}
+        )
     if sign not in Tag.Sign.values:
-        raise refused("sign", f"The sign must be one of: {', '.join(Tag.Sign.values)}.")
+        raise refused("sign", gettext("The sign must be one of: %(values)s.") % {"values": ", ".join(Tag.Sign.values)})
     return sign
 
 
 def _curators_only(actor: User) -> None:
     if not actor.is_staff:
-        raise Forbidden("Only curators can change the vocabulary.")
+        raise Forbidden(gettext("Only curators can change the vocabulary."))

@@ -11,6 +11,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from generation.texts import gettext_noop
+
 RELIABLE, TENTATIVE = 0.8, 0.667
 """Krippendorff's own thresholds for conclusions, firm and tentative (Content Analysis, 2004, section 11.4.2)."""
 
@@ -57,14 +59,14 @@ class Alpha:
     def sentence(self) -> str:
         """What the value means, for people."""
         if self.items == 0:
-            return "No item has been judged by two raters yet."
+            return gettext_noop("No item has been judged by two raters yet.")
         if self.value is None:
-            return "All raters gave the same value everywhere, so agreement cannot be told from habit."
+            return gettext_noop("All raters gave the same value everywhere, so agreement cannot be told from habit.")
         if self.value >= RELIABLE:
-            return "Raters agree well enough for firm conclusions."
+            return gettext_noop("Raters agree well enough for firm conclusions.")
         if self.value >= TENTATIVE:
-            return "Raters agree well enough for tentative conclusions."
-        return "Raters agree too little to draw conclusions from single answers."
+            return gettext_noop("Raters agree well enough for tentative conclusions.")
+        return gettext_noop("Raters agree too little to draw conclusions from single answers.")
 
 
 @dataclass(frozen=True, slots=True)

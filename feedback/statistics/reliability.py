@@ -26,6 +26,7 @@ and gold pairs, and must not be punished twice.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 
 from feedback.statistics.agreement import PairAgreement
 from feedback.statistics.position_bias import PositionBias, estimate
+from generation.texts import gettext_noop
 
 PRIOR_RIGHT, PRIOR_WRONG = 3.0, 1.0
 PEER_RELIABILITY = 0.6
@@ -77,7 +79,10 @@ class Reliability:
     high: float
     evidence: Evidence
     position_bias: PositionBias
-    sentence: str
+
+    @property
+    def sentence(self) -> str:
+        return in_words(self.evidence, self.weight)
 
 
 def peer_reliability(agreement: PairAgreement) -> float:
@@ -98,7 +103,7 @@ def reliability(evidence: Evidence, peers: float = PEER_RELIABILITY) -> Reliabil
     bias = estimate(evidence.first_chosen, evidence.second_chosen)
     weight = min(max(0.0, float(posterior @ r)), 1 - bias.certain_share)
     low, high = np.interp([0.05, 0.95], np.cumsum(posterior), r).tolist()
-    return Reliability(weight, max(0.0, low), max(0.0, high), evidence, bias, _sentence(evidence, bias, weight))
+    return Reliability(weight, max(0.0, low), max(0.0, high), evidence, bias)
 
 
 def _posterior(evidence: Evidence, peers: float) -> NDArray[np.float64]:
@@ -116,20 +121,38 @@ def _posterior(evidence: Evidence, peers: float) -> NDArray[np.float64]:
     return density
 
 
-def _sentence(evidence: Evidence, bias: PositionBias, weight: float) -> str:
+def in_words(evidence: Evidence, weight: float, say: Callable[[str], str] = str) -> str:
+    """What a weight rests on, for people; `say` says a text in another language."""
+    bias = estimate(evidence.first_chosen, evidence.second_chosen)
     parts = [
-        f"{hits} of {trials} {what}"
-        for hits, trials, what in (
-            (evidence.repeats_same, evidence.repeats, "hidden repeats answered the same way"),
-            (evidence.gold_right, evidence.gold, "control pairs right"),
-            (evidence.agreements, evidence.comparisons, "comparisons with other raters agree"),
+        said % {"hits": hits, "trials": trials}
+        for hits, trials, said in (
+            (
+                evidence.repeats_same,
+                evidence.repeats,
+                say(gettext_noop("%(hits)s of %(trials)s hidden repeats answered the same way")),
+            ),
+            (evidence.gold_right, evidence.gold, say(gettext_noop("%(hits)s of %(trials)s control pairs right"))),
+            (
+                evidence.agreements,
+                evidence.comparisons,
+                say(gettext_noop("%(hits)s of %(trials)s comparisons with other raters agree")),
+            ),
         )
         if trials
     ]
     if bias.is_biased and bias.share is not None:
-        side, share = max(("first", bias.share), ("second", 1 - bias.share), key=lambda option: option[1])
-        parts.append(f"the clip shown {side} preferred in {share:.0%} of votes, more than chance allows")
+        first = say(gettext_noop("the clip shown first preferred in %(share)s of votes, more than chance allows"))
+        second = say(gettext_noop("the clip shown second preferred in %(share)s of votes, more than chance allows"))
+        said, share = max((first, bias.share), (second, 1 - bias.share), key=lambda option: option[1])
+        parts.append(said % {"share": f"{share:.0%}"})
     if not parts:
-        return f"Nothing to judge this rater by yet: votes weigh {weight:.2f} until controls are answered."
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}: votes weigh {weight:.2f}."
+        said = say(
+            gettext_noop("Nothing to judge this rater by yet: votes weigh %(weight)s until controls are answered.")
+        )
+        return said % {"weight": f"{weight:.2f}"}
+    text = say(gettext_noop("; ")).join(parts)
+    return say(gettext_noop("%(evidence)s: votes weigh %(weight)s.")) % {
+        "evidence": f"{text[0].upper()}{text[1:]}",
+        "weight": f"{weight:.2f}",
+    }

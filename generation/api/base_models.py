@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -38,7 +39,9 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Changed
             return super().get_object()
         except Http404 as error:
             known = ", ".join(BaseModel.objects.order_by("key").values_list("key", flat=True))
-            raise NotFound(f"There is no model with this key. Known models: {known}.") from error
+            raise NotFound(
+                gettext("There is no model with this key. Known models: %(known)s.") % {"known": known}
+            ) from error
 
     @extend_schema(
         summary="Add a local folder as a model (curators)",
@@ -103,5 +106,7 @@ class BaseModelViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Changed
         model = self.get_object()
         latest = next(iter(model.fetches.all()), None)
         if latest is None:
-            raise NotFound(f"No fetch of {model.display_name} was ever started.")
+            raise NotFound(
+                gettext("No fetch of %(display_name)s was ever started.") % {"display_name": model.display_name}
+            )
         return latest

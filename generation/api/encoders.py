@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import Http404
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -34,7 +35,9 @@ class EncoderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ChangedBy
             return super().get_object()
         except Http404 as error:
             known = ", ".join(Encoder.objects.order_by("key").values_list("key", flat=True)) or "none"
-            raise NotFound(f"There is no encoder with this key. Known encoders: {known}.") from error
+            raise NotFound(
+                gettext("There is no encoder with this key. Known encoders: %(known)s.") % {"known": known}
+            ) from error
 
     @extend_schema(
         summary="Add a local folder as an audio encoder (curators)",

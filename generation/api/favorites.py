@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.request import Request
@@ -73,9 +74,9 @@ def _target(prompt_id: uuid.UUID | None, sample_id: uuid.UUID | None) -> Prompt 
     if prompt_id is not None:
         prompt = find_prompt(prompt_id)
         if prompt is None:
-            raise NotFound(f"There is no prompt {prompt_id}.")
+            raise NotFound(gettext("There is no prompt %(prompt_id)s.") % {"prompt_id": prompt_id})
         return prompt
     sample = AudioSample.objects.visible().with_context().filter(pk=sample_id).first() if sample_id else None
     if sample is None:
-        raise SampleNotFound(f"There is no sample {sample_id}.")
+        raise SampleNotFound(gettext("There is no sample %(sample_id)s.") % {"sample_id": sample_id})
     return sample

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_safe
 
 from generation.exceptions import StorageUnavailable
@@ -23,7 +24,7 @@ from text2song.byte_ranges import file_response
 
 log = structlog.get_logger(__name__)
 
-MISSING = "The audio file of this sample is missing from the audio store."
+MISSING = gettext_lazy("The audio file of this sample is missing from the audio store.")
 KEEP = "private, max-age=3600"
 
 
@@ -47,7 +48,7 @@ def stream(request: HttpRequest, sample_id: UUID) -> HttpResponseBase:
         return _text(MISSING, 404)
     except OSError:
         log.exception("audio_file_unreadable", sample_id=str(sample.pk))
-        return _text("The audio store cannot be read just now. Try again, or check it under Settings.", 503)
+        return _text(gettext("The audio store cannot be read just now. Try again, or check it under Settings."), 503)
     size = os.fstat(file.fileno()).st_size
     response = file_response(request, file, size=size, content_type=CONTENT_TYPE, etag=sample.sha256)
     response.headers["Content-Disposition"] = INLINE

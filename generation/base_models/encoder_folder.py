@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from generation.base_models.folder import CONFIG, BrokenModelFolder, pieces, read_json, tensor_shapes, weight_files
+from generation.texts import gettext_noop
 
 FAMILIES = {
     "clap": "CLAP",
@@ -55,13 +56,13 @@ def inspect_encoder_folder(path: str | Path) -> EncoderFacts:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise BrokenModelFolder(f"There is no folder “{folder}”.")
+        raise BrokenModelFolder(gettext_noop("There is no folder “%(folder)s”.") % {"folder": folder})
     config = read_json(folder / CONFIG)
     family = _family(config)
     sample_rate = _sample_rate(folder)
     files = weight_files(folder)
     if not tensor_shapes(files):
-        raise BrokenModelFolder("The weight files hold no weights.")
+        raise BrokenModelFolder(gettext_noop("The weight files hold no weights."))
     return EncoderFacts(
         family=family,
         architecture=_architecture(config, family),
@@ -128,19 +129,24 @@ def _family(config: dict[str, Any]) -> str:
         raise _needs_code(CONFIG)
     family = config.get("model_type")
     if not isinstance(family, str) or not family:
-        raise BrokenModelFolder(f"“{CONFIG}” does not say which type of model this is (“model_type”).")
+        raise BrokenModelFolder(
+            gettext_noop("“%(config)s” does not say which type of model this is (“model_type”).") % {"config": CONFIG}
+        )
     if family not in FAMILIES:
         raise BrokenModelFolder(
-            f"“{family[:80]}” is no audio encoder whose code the studio has. It hears with "
-            f"{', '.join(FAMILIES.values())}."
+            gettext_noop("“%(family)s” is no audio encoder whose code the studio has. It hears with %(values)s.")
+            % {"family": family[:80], "values": ", ".join(FAMILIES.values())}
         )
     return family
 
 
 def _needs_code(name: str) -> BrokenModelFolder:
     return BrokenModelFolder(
-        f"This model needs code from elsewhere (“{REMOTE_CODE}” in “{name}”), which the studio never runs. Save it as "
-        "one of a family that transformers has the code of, such as HuBERT."
+        gettext_noop(
+            "This model needs code from elsewhere (“%(remote_code)s” in “%(name)s”), which the studio never runs. "
+            "Save it as one of a family that transformers has the code of, such as HuBERT."
+        )
+        % {"remote_code": REMOTE_CODE, "name": name}
     )
 
 
@@ -157,15 +163,21 @@ def _sample_rate(folder: Path) -> int:
         if "sampling_rate" in extractor:
             return _rate(extractor["sampling_rate"], name)
     raise BrokenModelFolder(
-        f"The folder does not say how sound is prepared for the model: “{EXTRACTORS[0]}” with a “sampling_rate” is "
-        "missing. Copy it from where the model is from."
+        gettext_noop(
+            "The folder does not say how sound is prepared for the model: “%(extractors)s” with a “sampling_rate” is "
+            "missing. Copy it from where the model is from."
+        )
+        % {"extractors": EXTRACTORS[0]}
     )
 
 
 def _rate(value: Any, name: str) -> int:
     least, most = SAMPLE_RATES
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BrokenModelFolder(f"“sampling_rate” in “{name}” must be a whole number from {least} to {most}.")
+        raise BrokenModelFolder(
+            gettext_noop("“sampling_rate” in “%(name)s” must be a whole number from %(least)s to %(most)s.")
+            % {"name": name, "least": least, "most": most}
+        )
     return value
 
 

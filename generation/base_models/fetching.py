@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
+from django.utils.translation import gettext
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoSibling
@@ -50,26 +51,33 @@ def sentence_for(error: Exception, model: BaseModel) -> str:
     if isinstance(error, ModelFolderRefused):
         return error.message
     if isinstance(error, GatedRepoError | RepositoryNotFoundError):
-        return (
-            f"The hub does not give {model.location} to this machine: check the name, and set HF_TOKEN if it needs a "
+        return gettext(
+            "The hub does not give %(location)s to this machine: check the name, and set HF_TOKEN if it needs a "
             "licence accepted."
-        )
+        ) % {"location": model.location}
     if isinstance(error, HfHubHTTPError) and not isinstance(error, LocalEntryNotFoundError):
-        return f"The hub answered with an error for {model.location}; try again later."
+        return gettext("The hub answered with an error for %(location)s; try again later.") % {
+            "location": model.location
+        }
     if isinstance(error, httpx.HTTPError | ConnectionError | TimeoutError | LocalEntryNotFoundError):
-        return (
-            f"The files of {model.location} are missing and this machine cannot reach the model hub: connect it to the "
+        return gettext(
+            "The files of %(location)s are missing and this machine cannot reach the model hub: connect it to the "
             "internet and fetch again, or copy the model here and add its folder; installed models go on working."
-        )
+        ) % {"location": model.location}
     if isinstance(error, OSError):
-        otherwise = f"The files of {model.location} could not be written: {error.strerror or 'check disk space'}."
+        otherwise = gettext("The files of %(location)s could not be written: %(strerror)s.") % {
+            "location": model.location,
+            "strerror": error.strerror or gettext("check disk space"),
+        }
         return write_refused(error, otherwise)
-    return f"Fetching {model.location} failed unexpectedly; the log of the worker has the details."
+    return gettext("Fetching %(location)s failed unexpectedly; the log of the worker has the details.") % {
+        "location": model.location
+    }
 
 
 def _fetch(fetch: ModelFetch) -> None:
     model = fetch.base_model
-    _report(fetch, stage="Asking the hub for the list of files")
+    _report(fetch, stage=gettext("Asking the hub for the list of files"))
     info = HfApi().model_info(
         model.location, revision=model.hub_revision, files_metadata=True, timeout=settings.HF_HUB_TIMEOUT
     )
@@ -88,7 +96,7 @@ def _fetch(fetch: ModelFetch) -> None:
             tqdm_class=meter.bar_class(),
         )
         meter.file_done(file.size or 0)
-    meter.stage("Checking the files", files_done=len(files))
+    meter.stage(gettext("Checking the files"), files_done=len(files))
     _verify(files, partial)
     with fetch.held():
         _put_in_place(model, partial, info.sha or "")
@@ -97,7 +105,10 @@ def _fetch(fetch: ModelFetch) -> None:
 def _wanted(siblings: list[RepoSibling], model: BaseModel) -> list[RepoSibling]:
     files = [file for file in siblings if file.rfilename.endswith(WANTED) and "/" not in file.rfilename]
     if not any(file.rfilename.endswith(".safetensors") for file in files):
-        raise ModelFolderRefused(f"{model.location} has no safetensors weights, and pickled ones are not loaded.")
+        raise ModelFolderRefused(
+            gettext("%(location)s has no safetensors weights, and pickled ones are not loaded.")
+            % {"location": model.location}
+        )
     return files
 
 
@@ -107,14 +118,19 @@ def _verify(files: list[RepoSibling], partial: Path) -> None:
         known = file.lfs.sha256 if file.lfs else None
         if known and sha256_of(partial / file.rfilename) != known:
             (partial / file.rfilename).unlink()
-            raise ModelFolderRefused(f"{file.rfilename} came damaged and was removed. Fetch again.")
+            raise ModelFolderRefused(
+                gettext("%(rfilename)s came damaged and was removed. Fetch again.") % {"rfilename": file.rfilename}
+            )
 
 
 def _put_in_place(model: BaseModel, partial: Path, revision: str) -> None:
     try:
         inspect_model_folder(partial)
     except BrokenModelFolder as error:
-        raise ModelFolderRefused(f"What the hub gave for {model.location} cannot be used: {error}") from error
+        raise ModelFolderRefused(
+            gettext("What the hub gave for %(location)s cannot be used: %(error)s")
+            % {"location": model.location, "error": error}
+        ) from error
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     partial.replace(model.fetched_folder)
     BaseModel.objects.filter(pk=model.pk).update(revision=revision, copy_path="")

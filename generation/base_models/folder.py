@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from generation.base_models.architecture import Architecture
 from generation.specs import ModelFacts
+from generation.texts import gettext_noop
 
 CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
@@ -22,7 +23,11 @@ INDEX = "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_FILES = (TOKENIZER, "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "state_dict.bin")
-PARTS = {"text_encoder.": "text encoder", "audio_encoder.": "audio codec", "decoder.": "music decoder"}
+PARTS = {
+    "text_encoder.": gettext_noop("text encoder"),
+    "audio_encoder.": gettext_noop("audio codec"),
+    "decoder.": gettext_noop("music decoder"),
+}
 READ_SIZE = 1 << 20
 LARGEST_JSON_BYTES = 64 * 1024 * 1024
 """No configuration, index or tokenizer comes near it."""
@@ -47,7 +52,7 @@ def inspect_model_folder(path: str | Path) -> ModelFacts:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise BrokenModelFolder(f"There is no folder “{folder}”.")
+        raise BrokenModelFolder(gettext_noop("There is no folder “%(folder)s”.") % {"folder": folder})
     config = read_json(folder / CONFIG)
     _check_family(config)
     files = weight_files(folder)
@@ -83,37 +88,46 @@ def weight_files(folder: Path) -> list[Path]:
     pickles = [name for name in PICKLES if (folder / name).is_file()]
     if pickles:
         raise BrokenModelFolder(
-            f"The weights are only there as “{pickles[0]}”, a pickle that could run code; save them as safetensors."
+            gettext_noop(
+                "The weights are only there as “%(pickles)s”, a pickle that could run code; save them as safetensors."
+            )
+            % {"pickles": pickles[0]}
         )
-    raise BrokenModelFolder(f"The folder has no weights: “{WEIGHTS}” is missing.")
+    raise BrokenModelFolder(gettext_noop("The folder has no weights: “%(weights)s” is missing.") % {"weights": WEIGHTS})
 
 
 def _shards(folder: Path) -> list[Path]:
     names = read_json(folder / INDEX).get("weight_map")
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
-        raise BrokenModelFolder(f"“{INDEX}” does not list any weight files.")
+        raise BrokenModelFolder(gettext_noop("“%(index)s” does not list any weight files.") % {"index": INDEX})
     shards = sorted(set(names.values()))
     for name in shards:
         if Path(name).name != name:
-            raise BrokenModelFolder(f"“{INDEX}” names “{name[:80]}”, which lies outside the folder.")
+            raise BrokenModelFolder(
+                gettext_noop("“%(index)s” names “%(name)s”, which lies outside the folder.")
+                % {"index": INDEX, "name": name[:80]}
+            )
         if not os.path.isfile(folder / name):  # pathlib's raises for names that no file can have
             raise BrokenModelFolder(
-                f"The weights are incomplete: “{name[:80]}”, one of {len(shards)} parts, is missing."
+                gettext_noop("The weights are incomplete: “%(name)s”, one of %(shards)s parts, is missing.")
+                % {"name": name[:80], "shards": len(shards)}
             )
     return [folder / name for name in shards]
 
 
 def read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
-        raise BrokenModelFolder(f"The folder has no “{file.name}”.")
+        raise BrokenModelFolder(gettext_noop("The folder has no “%(name)s”.") % {"name": file.name})
     if file.stat().st_size > LARGEST_JSON_BYTES:
-        raise BrokenModelFolder(f"“{file.name}” is far too large to be what its name says.")
+        raise BrokenModelFolder(
+            gettext_noop("“%(name)s” is far too large to be what its name says.") % {"name": file.name}
+        )
     try:
         content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except (ValueError, OSError, RecursionError) as error:
-        raise BrokenModelFolder(f"“{file.name}” cannot be read as JSON.") from error
+        raise BrokenModelFolder(gettext_noop("“%(name)s” cannot be read as JSON.") % {"name": file.name}) from error
     if not isinstance(content, dict):
-        raise BrokenModelFolder(f"“{file.name}” does not hold a JSON object.")
+        raise BrokenModelFolder(gettext_noop("“%(name)s” does not hold a JSON object.") % {"name": file.name})
     return content
 
 
@@ -125,10 +139,16 @@ def _refuse_constant(name: str) -> float:
 def _check_family(config: dict[str, Any]) -> None:
     family = config.get("model_type")
     if family != "musicgen":
-        raise BrokenModelFolder(f"This is not a MusicGen model: its type is “{str(family or 'not stated')[:80]}”.")
+        raise BrokenModelFolder(
+            gettext_noop("This is not a MusicGen model: its type is “%(family)s”.")
+            % {"family": str(family or gettext_noop("not stated"))[:80]}
+        )
     for part in ("text_encoder", "audio_encoder", "decoder"):
         if not isinstance(config.get(part), dict):
-            raise BrokenModelFolder(f"“{CONFIG}” does not describe the {part.replace('_', ' ')}.")
+            raise BrokenModelFolder(
+                gettext_noop("“%(config)s” does not describe the %(replace)s.")
+                % {"config": CONFIG, "replace": part.replace("_", " ")}
+            )
 
 
 def tensor_shapes(files: list[Path]) -> dict[str, list[int]]:
@@ -139,27 +159,35 @@ def tensor_shapes(files: list[Path]) -> dict[str, list[int]]:
             with safe_open(file, framework="np") as tensors:
                 shapes.update({key: tensors.get_slice(key).get_shape() for key in tensors.keys()})  # noqa: SIM118
         except (SafetensorError, OSError, ValueError) as error:
-            raise BrokenModelFolder(f"“{file.name}” is damaged or was not copied completely.") from error
+            raise BrokenModelFolder(
+                gettext_noop("“%(name)s” is damaged or was not copied completely.") % {"name": file.name}
+            ) from error
     return shapes
 
 
 def _check_parts(shapes: dict[str, list[int]]) -> None:
     for prefix, name in PARTS.items():
         if not any(key.startswith(prefix) for key in shapes):
-            raise BrokenModelFolder(f"The weights of the {name} are missing.")
+            raise BrokenModelFolder(gettext_noop("The weights of the %(name)s are missing.") % {"name": name})
 
 
 def _check_tokenizer(folder: Path) -> None:
     present = [name for name in TOKENIZER_FILES if (folder / name).is_file()]
     if not present:
         raise BrokenModelFolder(
-            "The tokenizer is missing: copy “tokenizer.json” and “tokenizer_config.json” from where the model is from."
+            gettext_noop(
+                "The tokenizer is missing: copy “tokenizer.json” and “tokenizer_config.json” from where the model is "
+                "from."
+            )
         )
     if TOKENIZER not in present:
         raise BrokenModelFolder(
-            f"The tokenizer is only there as “{present[0]}”, which cannot be read here: copy “{TOKENIZER}” from where "
-            "the model is from, or make it with AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers on "
-            "a machine with the package sentencepiece."
+            gettext_noop(
+                "The tokenizer is only there as “%(present)s”, which cannot be read here: copy “%(tokenizer)s” from "
+                "where the model is from, or make it with AutoTokenizer.from_pretrained(…).save_pretrained(…) of "
+                "transformers on a machine with the package sentencepiece."
+            )
+            % {"present": present[0], "tokenizer": TOKENIZER}
         )
     for name in (TOKENIZER, "tokenizer_config.json"):
         if (folder / name).is_file():
@@ -176,7 +204,9 @@ def _facts(folder: Path, config: dict[str, Any], shapes: dict[str, list[int]], w
     frame_rate = _frame_rate(codec, sample_rate)
     window = _window_frames(folder, decoder, codebooks // channels, frame_rate) / frame_rate
     if _whole(decoder, "vocab_size", 2048) < codebook_size:
-        raise BrokenModelFolder("Decoder and audio codec do not belong together: their codebooks differ in size.")
+        raise BrokenModelFolder(
+            gettext_noop("Decoder and audio codec do not belong together: their codebooks differ in size.")
+        )
     return ModelFacts(
         family="musicgen",
         sample_rate=sample_rate,
@@ -206,7 +236,10 @@ def _whole(part: dict[str, Any], name: str, default: int, least: int = 1, most: 
     """A whole number of a configuration; `default` where it is left out. Raises BrokenModelFolder for anything else."""
     value = part.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BrokenModelFolder(f"The configuration's “{name}” must be a whole number from {least} to {most}.")
+        raise BrokenModelFolder(
+            gettext_noop("The configuration's “%(name)s” must be a whole number from %(least)s to %(most)s.")
+            % {"name": name, "least": least, "most": most}
+        )
     return value
 
 
@@ -215,13 +248,17 @@ def _frame_rate(codec: dict[str, Any], sample_rate: int) -> float:
     strides = codec.get("upsampling_ratios", [8, 5, 4, 2])
     if not isinstance(strides, list) or not 0 < len(strides) <= MOST_STRIDES:
         raise BrokenModelFolder(
-            f"The configuration's “upsampling_ratios” must be a list of 1 to {MOST_STRIDES} numbers."
+            gettext_noop("The configuration's “upsampling_ratios” must be a list of 1 to %(most_strides)s numbers.")
+            % {"most_strides": MOST_STRIDES}
         )
     frame_rate = sample_rate / math.prod(_whole({"upsampling_ratios": s}, "upsampling_ratios", 1) for s in strides)
     if not FRAME_RATES[0] <= frame_rate <= FRAME_RATES[1]:
         raise BrokenModelFolder(
-            f"The codec's sampling rate and strides give {frame_rate:.3g} frames a second; "
-            f"only {FRAME_RATES[0]:g} to {FRAME_RATES[1]:g} make sense."
+            gettext_noop(
+                "The codec's sampling rate and strides give %(frame_rate)s frames a second; only %(low)s to %(high)s "
+                "make sense."
+            )
+            % {"frame_rate": f"{frame_rate:.3g}", "low": f"{FRAME_RATES[0]:g}", "high": f"{FRAME_RATES[1]:g}"}
         )
     return frame_rate
 
@@ -230,7 +267,9 @@ def _window_frames(folder: Path, decoder: dict[str, Any], delay: int, frame_rate
     """Frames in one window: `max_length` of the generation settings, or 30 s, as far as there are positions for it."""
     room = _whole(decoder, "max_position_embeddings", 2048) - delay
     if room < 1:
-        raise BrokenModelFolder("The decoder has no position left for music: “max_position_embeddings” is too small.")
+        raise BrokenModelFolder(
+            gettext_noop("The decoder has no position left for music: “max_position_embeddings” is too small.")
+        )
     settings = read_json(folder / GENERATION_CONFIG) if (folder / GENERATION_CONFIG).is_file() else {}
     stated = 0 if settings.get("max_length") is None else _whole(settings, "max_length", 0, least=0)
     return min(stated if stated >= SHORTEST_WINDOW_FRAMES else int(MUSICGEN_SECONDS * frame_rate), room)

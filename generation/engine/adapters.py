@@ -26,6 +26,7 @@ from generation.engine.exceptions import AdapterError
 from generation.engine.text import TextEncoder
 from generation.engine.weights import DecoderWeights, LowRank, read_weights
 from generation.specs import AdapterSpec
+from generation.texts import gettext_noop
 
 ADAPTER = "applied"
 DECODER = "decoder."
@@ -77,19 +78,27 @@ def _read(model: MusicgenForConditionalGeneration, adapter: AdapterSpec) -> dict
 def _read_folder(adapter: AdapterSpec) -> tuple[LoraConfig, dict[str, Tensor]]:
     folder, name = Path(adapter.path), adapter.name
     if not (folder / "adapter_model.safetensors").is_file():
-        raise AdapterError(f"The adapter “{name}” has no adapter_model.safetensors.")
+        raise AdapterError(gettext_noop("The adapter “%(name)s” has no adapter_model.safetensors.") % {"name": name})
     try:
         config = PeftConfig.from_pretrained(str(folder))
         stored = load_peft_weights(str(folder), device="cpu")
     except (OSError, ValueError, TypeError, SafetensorError) as error:
-        raise AdapterError(f"The files of the adapter “{name}” cannot be read.") from error
+        raise AdapterError(
+            gettext_noop("The files of the adapter “%(name)s” cannot be read.") % {"name": name}
+        ) from error
     if not isinstance(config, LoraConfig) or config.use_dora or config.lora_bias or config.modules_to_save:
-        raise AdapterError(f"The adapter “{name}” is not a plain LoRA (no DoRA, no biases, no full modules).")
+        raise AdapterError(
+            gettext_noop("The adapter “%(name)s” is not a plain LoRA (no DoRA, no biases, no full modules).")
+            % {"name": name}
+        )
     for key, tensor in stored.items():
         if not torch.isfinite(tensor).all():
             raise AdapterError(
-                f"The adapter “{name}” holds numbers that are not finite, in “{key}”: it would turn music into noise. "
-                "Its training went wrong; use an earlier checkpoint."
+                gettext_noop(
+                    "The adapter “%(name)s” holds numbers that are not finite, in “%(key)s”: it would turn music "
+                    "into noise. Its training went wrong; use an earlier checkpoint."
+                )
+                % {"name": name, "key": key}
             )
     return config, stored
 
@@ -99,11 +108,16 @@ def _attach(host: nn.Module, name: str, config: LoraConfig, stored: dict[str, Te
     try:
         peft_model = PeftModel(host, config, adapter_name=ADAPTER)
     except ValueError as error:
-        raise AdapterError(f"The adapter “{name}” names modules this model does not have.") from error
+        raise AdapterError(
+            gettext_noop("The adapter “%(name)s” names modules this model does not have.") % {"name": name}
+        ) from error
     try:
         expected = get_peft_model_state_dict(peft_model, adapter_name=ADAPTER, save_embedding_layers=False)
         if {key: t.shape for key, t in expected.items()} != {key: t.shape for key, t in stored.items()}:
-            raise AdapterError(f"The adapter “{name}” was made for another model: its layers or their sizes differ.")
+            raise AdapterError(
+                gettext_noop("The adapter “%(name)s” was made for another model: its layers or their sizes differ.")
+                % {"name": name}
+            )
         set_peft_model_state_dict(peft_model, stored, adapter_name=ADAPTER)
     except Exception:
         _detach(peft_model, host)
@@ -119,8 +133,11 @@ def _change(name: str, layer: LoraLayer, adapter: AdapterSpec) -> LowRank:
     if name.startswith("audio_encoder.") or not isinstance(layer, Linear):
         part = "audio codec" if name.startswith("audio_encoder.") else "text encoder's tables"
         raise AdapterError(
-            f"The adapter “{adapter.name}” changes the {part} (“{name}”), which stays as it is here: "
-            "only linear layers of the text encoder and the decoder, and the decoder's tables, can be adapted."
+            gettext_noop(
+                "The adapter “%(name)s” changes the %(part)s (“%(tensor)s”), which stays as it is here: only linear "
+                "layers of the text encoder and the decoder, and the decoder's tables, can be adapted."
+            )
+            % {"name": adapter.name, "part": part, "tensor": name}
         )
     inner, outer = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
     return LowRank(outer.detach().float() * scale, inner.detach().float())
@@ -151,13 +168,19 @@ class AdapterProbe:
         """
         adapted = self.logits(changes_of(self._model, [adapter]))
         if not torch.isfinite(adapted).all():
-            raise AdapterError(f"With the adapter “{adapter.name}” the model computes numbers that are not finite.")
+            raise AdapterError(
+                gettext_noop("With the adapter “%(name)s” the model computes numbers that are not finite.")
+                % {"name": adapter.name}
+            )
         base = self.logits()
         change, rounding = float((adapted - base).abs().max()), self._rounding(base)
         if change <= ROUNDING_MARGIN * rounding:
             raise AdapterError(
-                f"The adapter “{adapter.name}” changes nothing: the model's outputs move by no more than {change:.1g}, "
-                f"and rounding alone moves them by {rounding:.1g}."
+                gettext_noop(
+                    "The adapter “%(name)s” changes nothing: the model's outputs move by no more than %(change)s, "
+                    "and rounding alone moves them by %(rounding)s."
+                )
+                % {"name": adapter.name, "change": f"{change:.1g}", "rounding": f"{rounding:.1g}"}
             )
         return change
 

@@ -22,6 +22,7 @@ from generation.engine.exceptions import NotFinite
 from generation.engine.sampling import Sampler, guide
 from generation.engine.weights import DecoderWeights
 from generation.specs import Progress, ProgressCallback, StopCallback
+from generation.texts import gettext_noop
 
 NOISE_STEPS = 16
 POLL_INTERVAL = 0.25
@@ -177,12 +178,17 @@ class Batch:
 
 def _not_finite(clip: Clip) -> str:
     """What is said of a clip without music, with remedies that this clip has."""
-    lower = ["adapter strength"] * bool(clip.adapters) + ["guidance"] * clip.guided
-    remedy = f"Try a lower {' or '.join(lower)}; if that changes nothing, the" if lower else "The"
-    return (
-        "The model computed values that are not finite numbers, so there is no music to keep. "
-        f"{remedy} model's files are damaged."
+    lower = [gettext_noop("adapter strength")] * bool(clip.adapters) + [gettext_noop("guidance")] * clip.guided
+    said = gettext_noop(
+        "The model computed values that are not finite numbers, so there is no music to keep. The model's files are "
+        "damaged."
     )
+    if lower:
+        said = gettext_noop(
+            "The model computed values that are not finite numbers, so there is no music to keep. Try a lower "
+            "%(lower)s; if that changes nothing, the model's files are damaged."
+        )
+    return said % {"lower": gettext_noop(" or ").join(lower)}
 
 
 class Monitor:

@@ -9,6 +9,7 @@ from generation.engine.exceptions import InvalidSpec
 from generation.engine.sampling import NoiseStream
 from generation.jobs.long_form import Window, windows
 from generation.specs import AdapterSpec, Codes, SampleSpec
+from generation.texts import gettext_noop
 
 
 class Clip:
@@ -70,13 +71,19 @@ def plan_windows(spec: SampleSpec, frame_rate: float, window_frames: int) -> lis
     known = 0 if spec.prefix_codes is None else spec.prefix_codes.shape[1]
     if frames <= known:
         raise InvalidSpec(
-            f"A clip of {spec.duration:g} s leaves nothing to make after the {known / frame_rate:g} s it begins with; "
-            "ask for a longer duration."
+            gettext_noop(
+                "A clip of %(duration)s s leaves nothing to make after the %(known)s s it begins with; ask for a "
+                "longer duration."
+            )
+            % {"duration": f"{spec.duration:g}", "known": f"{known / frame_rate:g}"}
         )
     overlap = round(spec.overlap * frame_rate)
     if not 0 <= overlap < window_frames:
         longest = window_frames / frame_rate
-        raise InvalidSpec(f"The overlap must be shorter than this model's window of {longest:g} s.")
+        raise InvalidSpec(
+            gettext_noop("The overlap must be shorter than this model's window of %(longest)s s.")
+            % {"longest": f"{longest:g}"}
+        )
     return windows(frames, window_frames, overlap, known)
 
 
@@ -84,13 +91,13 @@ def check_spec(spec: SampleSpec, codebooks: int, codebook_size: int) -> None:
     """Raise InvalidSpec for values no model can work with."""
     sampling = spec.sampling
     if not spec.duration > 0:
-        raise InvalidSpec("The duration must be above 0 seconds.")
+        raise InvalidSpec(gettext_noop("The duration must be above 0 seconds."))
     if spec.seed < 0:
-        raise InvalidSpec("The seed must not be negative.")
+        raise InvalidSpec(gettext_noop("The seed must not be negative."))
     if not sampling.greedy and not sampling.temperature > 0:
-        raise InvalidSpec("The temperature must be above 0.")
+        raise InvalidSpec(gettext_noop("The temperature must be above 0."))
     if sampling.top_k < 0 or not 0 <= sampling.top_p <= 1 or not sampling.guidance_scale >= 0:
-        raise InvalidSpec("Top-k and guidance must not be negative, and top-p must lie between 0 and 1.")
+        raise InvalidSpec(gettext_noop("Top-k and guidance must not be negative, and top-p must lie between 0 and 1."))
     if spec.prefix_codes is not None:
         _check_prefix(spec.prefix_codes, codebooks, codebook_size)
 
@@ -98,7 +105,10 @@ def check_spec(spec: SampleSpec, codebooks: int, codebook_size: int) -> None:
 def _check_prefix(prefix: Codes, codebooks: int, codebook_size: int) -> None:
     if prefix.ndim != 2 or prefix.shape[0] != codebooks:
         raise InvalidSpec(
-            f"The clip to continue has codes of shape {list(prefix.shape)}; this model has {codebooks} codebooks."
+            gettext_noop("The clip to continue has codes of shape %(list)s; this model has %(codebooks)s codebooks.")
+            % {"list": list(prefix.shape), "codebooks": codebooks}
         )
     if prefix.size and (prefix.min() < 0 or prefix.max() >= codebook_size):
-        raise InvalidSpec("The clip to continue was made by another model: its codes do not exist in this one.")
+        raise InvalidSpec(
+            gettext_noop("The clip to continue was made by another model: its codes do not exist in this one.")
+        )

@@ -10,6 +10,7 @@ from transformers import EncodecModel
 
 from generation.engine.exceptions import InvalidSpec, NotFinite
 from generation.specs import Codes, Waveform
+from generation.texts import gettext_noop
 
 
 class Codec:
@@ -41,7 +42,9 @@ class Codec:
         audio = torch.cat([self._decode_side(side) for side in sides])
         if not torch.isfinite(audio).all():
             raise NotFinite(
-                "The audio codec computed values that are not finite numbers: the model's files are damaged."
+                gettext_noop(
+                    "The audio codec computed values that are not finite numbers: the model's files are damaged."
+                )
             )
         return audio[:, : codes.shape[1] * self.hop].float().cpu().numpy()
 
@@ -54,7 +57,9 @@ class Codec:
         """A waveform `[C, N]` at `sample_rate` Hz to codes `[K, T]` int16; channels are mixed or doubled to fit."""
         device = next(self._model.parameters()).device
         if not np.isfinite(audio).all():
-            raise InvalidSpec("The recording holds values that are not finite numbers; save it again as audio.")
+            raise InvalidSpec(
+                gettext_noop("The recording holds values that are not finite numbers; save it again as audio.")
+            )
         wave = resample(torch.from_numpy(np.array(audio, dtype=np.float32)), sample_rate, self.sample_rate)
         wave = _fit_channels(wave, self._channels).to(device)
         sides = [self._encode_side(side) for side in wave]
@@ -72,9 +77,15 @@ class Codec:
 
     def _check(self, codes: Codes) -> None:
         if codes.ndim != 2 or codes.shape[0] != self._codebooks or codes.shape[1] == 0:
-            raise InvalidSpec(f"Expected codes of shape [{self._codebooks}, T], got {list(codes.shape)}.")
+            raise InvalidSpec(
+                gettext_noop("Expected codes of shape [%(codebooks)s, T], got %(list)s.")
+                % {"codebooks": self._codebooks, "list": list(codes.shape)}
+            )
         if codes.min() < 0 or codes.max() >= self.codebook_size:
-            raise InvalidSpec(f"Codes must lie between 0 and {self.codebook_size - 1}.")
+            raise InvalidSpec(
+                gettext_noop("Codes must lie between 0 and %(codebook_size)s.")
+                % {"codebook_size": self.codebook_size - 1}
+            )
 
 
 def _fit_channels(wave: Tensor, channels: int) -> Tensor:

@@ -22,6 +22,7 @@ from generation.engine.hidden import layers_read
 from generation.engine.loading import choose_device, no_progress_bars, not_finite_in
 from generation.engine.memory import LoadedCache, is_memory_failure
 from generation.specs import EncoderSpec, Features, Waveform
+from generation.texts import gettext_noop
 
 WINDOW_SECONDS = 10.0
 """Of models that take sound of any length: their attention grows with its square."""
@@ -42,7 +43,7 @@ class Encoder:
         self.device = choose_device(device)
         self._name = spec.label or spec.key
         self._facts = _checked(spec)
-        self._extractor, self._model = self._guarded(self._load, "was loaded")
+        self._extractor, self._model = self._guarded(self._load, gettext_noop("was loaded"))
         self._window = _window(self._extractor)
         self._takes_text = self._facts.family == "clap"
 
@@ -53,10 +54,13 @@ class Encoder:
         Raises InvalidSpec for no sound, NotFinite, OutOfMemory.
         """
         if not audio.size or not np.isfinite(audio).all():
-            raise InvalidSpec("The clip holds no sound that could be heard.")
-        vector: Features = self._guarded(lambda: self._pooled(audio, sample_rate), "heard a clip")
+            raise InvalidSpec(gettext_noop("The clip holds no sound that could be heard."))
+        vector: Features = self._guarded(lambda: self._pooled(audio, sample_rate), gettext_noop("heard a clip"))
         if not np.isfinite(vector).all():
-            raise NotFinite(f"The encoder “{self._name}” computed values that are not finite numbers from a clip.")
+            raise NotFinite(
+                gettext_noop("The encoder “%(name)s” computed values that are not finite numbers from a clip.")
+                % {"name": self._name}
+            )
         return vector
 
     @torch.inference_mode()
@@ -97,8 +101,11 @@ class Encoder:
             if is_memory_failure(error):
                 raise
             raise ModelLoadError(
-                f"The files of the encoder “{self._name}” cannot be loaded: configuration and weights do not belong "
-                f"together, or are damaged. Copy them anew to {self.spec.path}."
+                gettext_noop(
+                    "The files of the encoder “%(name)s” cannot be loaded: configuration and weights do not belong "
+                    "together, or are damaged. Copy them anew to %(path)s."
+                )
+                % {"name": self._name, "path": self.spec.path}
             ) from error
         self._require_whole(model, report)
         return extractor, model.to(self.device).eval().requires_grad_(False)
@@ -108,13 +115,19 @@ class Encoder:
         missing = sorted(key for key in report["missing_keys"] if not any(part in key for part in NOT_HEARD_WITH))
         if missing:
             raise ModelLoadError(
-                f"The weights of the encoder “{self._name}” lack the tensor “{missing[0]}” ({len(missing)} in all): "
-                "they do not belong to its config.json."
+                gettext_noop(
+                    "The weights of the encoder “%(name)s” lack the tensor “%(missing)s” (%(number)s in all): they "
+                    "do not belong to its config.json."
+                )
+                % {"name": self._name, "missing": missing[0], "number": len(missing)}
             )
         if found := not_finite_in(model):
             raise ModelLoadError(
-                f"The weights of the encoder “{self._name}” hold numbers that are not finite as {found}. Its files are "
-                "damaged, or its training went wrong."
+                gettext_noop(
+                    "The weights of the encoder “%(name)s” hold numbers that are not finite as %(found)s. Its files "
+                    "are damaged, or its training went wrong."
+                )
+                % {"name": self._name, "found": found}
             )
 
     def _guarded(self, do: Callable[[], Any], doing: str) -> Any:
@@ -124,8 +137,11 @@ class Encoder:
             if not is_memory_failure(error):
                 raise
             raise OutOfMemory(
-                f"The device ran out of memory while the encoder “{self._name}” {doing}. Use a smaller one, or "
-                "deactivate it."
+                gettext_noop(
+                    "The device ran out of memory while the encoder “%(name)s” %(doing)s. Use a smaller one, or "
+                    "deactivate it."
+                )
+                % {"name": self._name, "doing": doing}
             ) from error
 
 
@@ -153,11 +169,14 @@ def _checked(spec: EncoderSpec) -> EncoderFacts:
     except BrokenModelFolder as error:
         raise ModelLoadError(str(error)) from error
     except OSError as error:
-        raise ModelLoadError(f"The folder {spec.path} cannot be read.") from error
+        raise ModelLoadError(gettext_noop("The folder %(path)s cannot be read.") % {"path": spec.path}) from error
     if revision != spec.revision:
         raise ModelLoadError(
-            f"The files of the encoder “{spec.label or spec.key}” have changed since it was added: what it heard "
-            "before cannot be told from what it would hear now. Remove it and add it again."
+            gettext_noop(
+                "The files of the encoder “%(label)s” have changed since it was added: what it heard before cannot "
+                "be told from what it would hear now. Remove it and add it again."
+            )
+            % {"label": spec.label or spec.key}
         )
     return facts
 

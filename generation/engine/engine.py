@@ -34,6 +34,7 @@ from generation.specs import (
     StopCallback,
     Waveform,
 )
+from generation.texts import gettext_noop
 
 MEMORY_SHARE = 0.5
 LARGEST_BATCH = 64
@@ -108,7 +109,9 @@ class Engine:
         except RuntimeError as error:
             if not is_memory_failure(error):
                 raise
-            raise OutOfMemory("The device ran out of memory while a clip was heard. Use a smaller model.") from error
+            raise OutOfMemory(
+                gettext_noop("The device ran out of memory while a clip was heard. Use a smaller model.")
+            ) from error
 
     def adapter_effect(self, adapter: AdapterSpec) -> float:
         """Largest change of any logit that `adapter` makes on a fixed probe; always more than rounding makes.
@@ -183,10 +186,13 @@ class Engine:
         except RuntimeError as error:
             if not is_memory_failure(error):
                 raise
-            fewer = "fewer samples at a time, " if len(clips) > 1 else ""
+            fewer = gettext_noop("fewer samples at a time, ") if len(clips) > 1 else ""
             raise OutOfMemory(
-                f"The device ran out of memory while making {len(clips)} clip(s) together. "
-                f"Try {fewer}a shorter duration or a smaller model."
+                gettext_noop(
+                    "The device ran out of memory while making %(clips)s clip(s) together. Try %(fewer)sa shorter "
+                    "duration or a smaller model."
+                )
+                % {"clips": len(clips), "fewer": fewer}
             ) from error
 
     def _with(self, adapters: tuple[AdapterSpec, ...]) -> tuple[DecoderWeights, TextEncoder]:

@@ -15,6 +15,7 @@ from generation.base_models.folder import BrokenModelFolder, inspect_model_folde
 from generation.engine.exceptions import ModelLoadError
 from generation.engine.weights import join_parameters
 from generation.specs import ModelFacts, ModelSpec
+from generation.texts import gettext_noop
 
 # Older exports stored the sinusoidal position table, which is computed and not learned.
 HARMLESS_KEYS = ("embed_positions.weights",)
@@ -57,7 +58,8 @@ def load_model(spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> Loa
     except BrokenModelFolder as error:
         raise ModelLoadError(str(error)) from error
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise ModelLoadError(f"The files of model “{spec.key}” could not be loaded. {spec.remedy}".rstrip()) from error
+        said = gettext_noop("The files of model “%(key)s” could not be loaded.") % {"key": spec.key}
+        raise ModelLoadError(f"{said} {spec.remedy}".rstrip()) from error
     # A composite model may come without an attention implementation, and then without a causal mask.
     for part in (model.decoder, model.text_encoder):
         part.set_attn_implementation("sdpa")
@@ -87,23 +89,29 @@ def _read_model(spec: ModelSpec) -> MusicgenForConditionalGeneration:
         )
     unplaced = {*report["unexpected_keys"], *_unknown_decoder_tensors(spec.path, model)}
     unexpected = [key for key in unplaced if not key.endswith(HARMLESS_KEYS)]
-    for problem, keys in (("lack the", report["missing_keys"]), ("have an unknown", unexpected)):
+    lacking = gettext_noop(
+        "The weights of model “%(key)s” lack the tensor “%(example)s” (%(number)s in all): they do not belong to its "
+        "config.json."
+    )
+    unknown = gettext_noop(
+        "The weights of model “%(key)s” have an unknown tensor “%(example)s” (%(number)s in all): they do not belong "
+        "to its config.json."
+    )
+    for said, keys in ((lacking, report["missing_keys"]), (unknown, unexpected)):
         if keys:
             example = sorted(keys)[0]
-            raise ModelLoadError(
-                f"The weights of model “{spec.key}” {problem} tensor “{example}” ({len(keys)} in all): "
-                "they do not belong to its config.json."
-            )
+            raise ModelLoadError(said % {"key": spec.key, "example": example, "number": len(keys)})
     return model
 
 
 def _require_finite(spec: ModelSpec, model: MusicgenForConditionalGeneration) -> None:
     """Raise ModelLoadError for weights that are no numbers, or that are too large for the precision they play in."""
     if found := not_finite_in(model):
-        raise ModelLoadError(
-            f"The weights of model “{spec.key}” hold numbers that are not finite as {found}: it would make noise. "
-            f"Its files are damaged, or its training went wrong. {spec.remedy}".rstrip()
+        said = gettext_noop(
+            "The weights of model “%(key)s” hold numbers that are not finite as %(found)s: it would make noise. "
+            "Its files are damaged, or its training went wrong."
         )
+        raise ModelLoadError(f"{said % {'key': spec.key, 'found': found}} {spec.remedy}".rstrip())
 
 
 def not_finite_in(model: torch.nn.Module) -> str:

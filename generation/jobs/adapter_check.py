@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
+from django.utils.translation import gettext_noop
 
 from adapters.models import Adapter, AdapterRegistration
 from adapters.services.registration import accept, take_in
@@ -55,4 +56,4 @@ def measure_effect(registration: AdapterRegistration, engines: EngineCache) -> f
 
 
 def check_sentence(error: Exception) -> str:
-    return sentence_for(error, doing="trying the adapter on its base model")
+    return sentence_for(error, doing=gettext_noop("trying the adapter on its base model"))

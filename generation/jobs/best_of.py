@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from adapters.models import Taste
 from generation.jobs import hearing
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from generation.engine import EngineCache
 
 log = structlog.get_logger(__name__)
-NOTHING = "All candidates were kept."
+NOTHING = gettext_noop("All candidates were kept.")
 
 
 def refusals(*, num_samples: int, keep: int | None, has_taste: bool) -> dict[str, list[str]]:
@@ -38,13 +39,23 @@ def refusals(*, num_samples: int, keep: int | None, has_taste: bool) -> dict[str
     wrong: dict[str, list[str]] = {}
     if num_samples > MAX_SAMPLES and not has_taste:
         wrong["num_samples"] = [
-            f"Samples must be a whole number from 1 to {MAX_SAMPLES}, not {num_samples}. "
-            f"Choose a taste that picks the best, and there may be {MAX_SAMPLES_TO_PICK_FROM}."
+            gettext(
+                "Samples must be a whole number from 1 to %(max_samples)s, not %(num_samples)s. Choose a taste that "
+                "picks the best, and there may be %(max_samples_to_pick_from)s."
+            )
+            % {
+                "max_samples": MAX_SAMPLES,
+                "num_samples": num_samples,
+                "max_samples_to_pick_from": MAX_SAMPLES_TO_PICK_FROM,
+            }
         ]
     if keep is not None and not has_taste:
-        wrong["keep"] = ["Choose a taste that picks what to keep, or leave this out to keep all."]
+        wrong["keep"] = [gettext("Choose a taste that picks what to keep, or leave this out to keep all.")]
     elif keep is not None and keep >= num_samples:
-        wrong["keep"] = [f"Keep fewer than the {num_samples} candidates that are made, or leave this out to keep all."]
+        wrong["keep"] = [
+            gettext("Keep fewer than the %(num_samples)s candidates that are made, or leave this out to keep all.")
+            % {"num_samples": num_samples}
+        ]
     return wrong
 
 
@@ -104,7 +115,9 @@ def _verdict(job: GenerationJob, engines: EngineCache) -> Verdict:
         expected = isinstance(error, DomainError)
         log.warning("taste_could_not_pick", job_id=str(job.pk), exc_info=not expected)
         reason = (
-            error.message if isinstance(error, DomainError) else "Something unexpected went wrong while it listened."
+            error.message
+            if isinstance(error, DomainError)
+            else gettext_noop("Something unexpected went wrong while it listened.")
         )
         return Verdict(note=f"{reason} {NOTHING}"[:300])
 
@@ -113,14 +126,17 @@ def _judge(job: GenerationJob, taste: Taste, engines: EngineCache) -> Verdict:
     """Raises `DomainError` when files of the taste or of clips cannot be read."""
     samples = list(job.samples.select_related("job__base_model").order_by("index"))
     if Taste.objects.filter(pk=taste.pk, deleted_at__isnull=False).exists():
-        return Verdict(note=f"The taste “{taste.label}” was deleted meanwhile. {NOTHING}")
+        gone = gettext_noop("The taste “%(label)s” was deleted meanwhile.") % {"label": taste.label}
+        return Verdict(note=f"{gone} {NOTHING}")
     hearing.hear(samples, engines)
     hearing.score(taste, [sample.pk for sample in samples])
     _score_by_others(job.base_model, taste, samples)
     scores = dict(ClipScore.objects.filter(taste=taste, sample__job=job).values_list("sample", "score"))
     if len(scores) < len(samples):
         silent = len(samples) - len(scores)
-        why = taste.why_deaf or f"The taste “{taste.label}” could not hear {silent} of {len(samples)} candidates."
+        why = taste.why_deaf or gettext_noop(
+            "The taste “%(label)s” could not hear %(silent)s of %(samples)s candidates."
+        ) % {"label": taste.label, "silent": silent, "samples": len(samples)}
         return Verdict(note=f"{why} {NOTHING}"[:300])
     if job.keep is None:
         return Verdict()

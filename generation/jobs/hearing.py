@@ -16,7 +16,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from adapters.exceptions import AdapterFilesUnavailable
 from adapters.models import Taste
@@ -271,10 +271,15 @@ def heads_of(taste: Taste) -> TasteHeads:
     try:
         return _heads(taste.weights.name or "", taste.sha256, tuple(taste.kinds), tuple(taste.described["sizes"]))
     except InvalidSpec as error:
-        raise AdapterFilesUnavailable(f"The files of the taste “{taste.label}” are damaged. Fit it anew.") from error
+        raise AdapterFilesUnavailable(
+            gettext_noop("The files of the taste “%(label)s” are damaged. Fit it anew.") % {"label": taste.label}
+        ) from error
     except Exception as error:
         raise AdapterFilesUnavailable(
-            f"The files of the taste “{taste.label}” cannot be read. Check the store under Settings, or fit it anew."
+            gettext_noop(
+                "The files of the taste “%(label)s” cannot be read. Check the store under Settings, or fit it anew."
+            )
+            % {"label": taste.label}
         ) from error
 
 

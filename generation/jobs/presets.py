@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
 from generation.models import BaseModel, SamplingSettings
 
 SAMPLING_KEYS = ("temperature", "top_k", "top_p", "guidance_scale")
@@ -16,8 +19,8 @@ class Preset:
     """Sampling values, and whether the fastest or the best of the installed models is wanted."""
 
     key: str
-    label: str
-    explanation: str
+    label: str | Promise
+    explanation: str | Promise
     prefers_quality: bool | None
     temperature: float
     top_k: int
@@ -41,8 +44,8 @@ class Preset:
 PRESETS: tuple[Preset, ...] = (
     Preset(
         SamplingSettings.Preset.DRAFT,
-        "Draft",
-        "The fastest installed model, freer sampling: for trying ideas.",
+        gettext_lazy("Draft"),
+        gettext_lazy("The fastest installed model, freer sampling: for trying ideas."),
         False,
         temperature=0.9,
         top_k=200,
@@ -51,8 +54,8 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         SamplingSettings.Preset.BALANCED,
-        "Balanced",
-        "The active model, steady sampling: the everyday choice.",
+        gettext_lazy("Balanced"),
+        gettext_lazy("The active model, steady sampling: the everyday choice."),
         None,
         temperature=0.8,
         top_k=200,
@@ -61,8 +64,8 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         SamplingSettings.Preset.BEST,
-        "Best",
-        "The best installed model, careful sampling and closer to the prompt; slower.",
+        gettext_lazy("Best"),
+        gettext_lazy("The best installed model, careful sampling and closer to the prompt; slower."),
         True,
         temperature=0.7,
         top_k=150,

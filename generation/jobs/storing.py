@@ -7,6 +7,7 @@ import hashlib
 
 import structlog
 from django.core.files.base import ContentFile
+from django.utils.translation import gettext_noop
 
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
@@ -16,7 +17,9 @@ from generation.specs import SampleResult
 from text2song.outages import write_refused
 from text2song.work import ClaimLost, patiently
 
-REFUSED = "The audio store refused to write. Check its free space and access under Settings, then try again."
+REFUSED = gettext_noop(
+    "The audio store refused to write. Check its free space and access under Settings, then try again."
+)
 
 log = structlog.get_logger(__name__)
 

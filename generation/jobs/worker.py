@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import Error, connection
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from adapters.files.keeping import local_folder
 from adapters.models import AdapterFiles
@@ -165,7 +166,7 @@ def _complete(job: GenerationJob, engines: EngineCache) -> None:
         log.info("job_completed", job_id=str(job.pk), seconds=job.seconds_taken)
 
 
-def sentence_for(error: Exception, doing: str = "generating") -> str:
+def sentence_for(error: Exception, doing: str = gettext_noop("generating")) -> str:
     """What to tell the owner of work that ended with `error`: never a stack trace."""
     from generation.engine.exceptions import EngineError
 
@@ -173,7 +174,9 @@ def sentence_for(error: Exception, doing: str = "generating") -> str:
         return str(error)
     if isinstance(error, DomainError):
         return error.message
-    broken = f"Something unexpected went wrong while {doing}. Try again; if it stays, show the log to an administrator."
+    broken = gettext_noop(
+        "Something unexpected went wrong while %(doing)s. Try again; if it stays, show the log to an administrator."
+    ) % {"doing": doing}
     return write_refused(error, broken)
 
 

@@ -78,40 +78,44 @@ class Row:
 
 def rows(samples: list[AudioSample]) -> list[Row]:
     """What the samples are made of, property by property."""
-    return [Row(name, [words(sample) for sample in samples]) for name, words in _PROPERTIES]
+    return [Row(str(name), [words(sample) for sample in samples]) for name, words in _PROPERTIES]
 
 
 def _loudness(sample: AudioSample) -> str:
-    return "silence" if sample.loudness_lufs is None else f"{sample.loudness_lufs:.1f} LUFS"
+    return gettext("silence") if sample.loudness_lufs is None else f"{sample.loudness_lufs:.1f} LUFS"
 
 
 def _true_peak(sample: AudioSample) -> str:
-    return "silence" if sample.true_peak_db is None else f"{sample.true_peak_db:.1f} dBTP"
+    return gettext("silence") if sample.true_peak_db is None else f"{sample.true_peak_db:.1f} dBTP"
 
 
 def _origin(sample: AudioSample) -> str:
     job = sample.job
     if job.source_sample_id is None:
         return gettext("the prompt")
-    return f"{'continues' if job.kind == job.Kind.EXTENSION else 'varies'} {str(job.source_sample_id)[:8]}"
+    said = gettext("continues %(id)s") if job.kind == job.Kind.EXTENSION else gettext("varies %(id)s")
+    return said % {"id": str(job.source_sample_id)[:8]}
 
 
 _PROPERTIES: tuple[tuple[str, Callable[[AudioSample], str]], ...] = (
-    ("Model", lambda sample: sample.job.base_model.display_name),
-    (gettext_lazy("Model revision"), lambda sample: sample.base_revision[:12] or "unknown"),
-    ("Adapter", lambda sample: sample.job.adapter_label),
-    ("Strength", lambda sample: f"{sample.job.adapter_strength:g}" if sample.job.adapter_id else "none"),
-    ("Job", lambda sample: sample.job.short_id),
+    (gettext_lazy("Model"), lambda sample: sample.job.base_model.display_name),
+    (gettext_lazy("Model revision"), lambda sample: sample.base_revision[:12] or gettext("unknown")),
+    (gettext_lazy("Adapter"), lambda sample: sample.job.adapter_label),
+    (
+        gettext_lazy("Strength"),
+        lambda sample: f"{sample.job.adapter_strength:g}" if sample.job.adapter_id else gettext("none"),
+    ),
+    (gettext_lazy("Job"), lambda sample: sample.job.short_id),
     (gettext_lazy("Made from"), _origin),
-    ("Preset", lambda sample: sample.job.get_preset_display()),
-    ("Seed", lambda sample: str(sample.seed)),
-    ("Temperature", lambda sample: f"{sample.job.temperature:g}"),
-    ("Top-k", lambda sample: str(sample.job.top_k)),
-    ("Top-p", lambda sample: f"{sample.job.top_p:g}" if sample.job.top_p else "off"),
-    ("Guidance", lambda sample: f"{sample.job.guidance_scale:g}"),
-    ("Duration", lambda sample: f"{sample.duration:.1f} s"),
+    (gettext_lazy("Preset"), lambda sample: sample.job.get_preset_display()),
+    (gettext_lazy("Seed"), lambda sample: str(sample.seed)),
+    (gettext_lazy("Temperature"), lambda sample: f"{sample.job.temperature:g}"),
+    (gettext_lazy("Top-k"), lambda sample: str(sample.job.top_k)),
+    (gettext_lazy("Top-p"), lambda sample: f"{sample.job.top_p:g}" if sample.job.top_p else gettext("off")),
+    (gettext_lazy("Guidance"), lambda sample: f"{sample.job.guidance_scale:g}"),
+    (gettext_lazy("Duration"), lambda sample: gettext("%(seconds)s s") % {"seconds": f"{sample.duration:.1f}"}),
     (gettext_lazy("Sample rate"), lambda sample: f"{sample.sample_rate / 1000:g} kHz"),
-    ("Channels", lambda sample: "stereo" if sample.channels == 2 else "mono"),
-    ("Loudness", _loudness),
+    (gettext_lazy("Channels"), lambda sample: gettext("stereo") if sample.channels == 2 else gettext("mono")),
+    (gettext_lazy("Loudness"), _loudness),
     (gettext_lazy("True peak"), _true_peak),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
@@ -36,8 +37,11 @@ def make_download(sample: AudioSample, file_format: str) -> Download:
     except Exception as error:
         log.exception("conversion_failed", sample_id=str(sample.pk), file_format=file_format)
         raise StorageUnavailable(
-            f"The stored audio of this sample cannot be made into {file_format.upper()}: it is damaged, "
-            "or of a kind this format does not have. The log has the details."
+            gettext(
+                "The stored audio of this sample cannot be made into %(upper)s: it is damaged, or of a kind this "
+                "format does not have. The log has the details."
+            )
+            % {"upper": file_format.upper()}
         ) from error
     return Download(content, f"{_stem(sample)}.{file_format}", CONTENT_TYPES[file_format])
 

@@ -150,8 +150,8 @@ _LABELS: dict[str, Callable[[Any], str]] = {
     "adapter": lambda adapter: adapter.label,
     "person": lambda person: gettext("made by %(person)s") % {"person": person.get_username()},
     "collection": lambda collection: gettext("in “%(collection)s”") % {"collection": collection.name},
-    "date_from": lambda day: gettext("from %(day)s") % {"day": date_format(day)},
-    "date_to": lambda day: gettext("to %(day)s") % {"day": date_format(day)},
+    "date_from": lambda day: gettext("from %(day)s") % {"day": date_format(day, "DATE_FORMAT")},
+    "date_to": lambda day: gettext("to %(day)s") % {"day": date_format(day, "DATE_FORMAT")},
     "heart": lambda _: gettext("Favourites"),
     "by_taste": lambda taste: gettext("best first for %(taste_label)s") % {"taste_label": taste.label},
 }

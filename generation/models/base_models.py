@@ -33,27 +33,31 @@ class BaseModel(UUIDModel):
     display_name = models.CharField(max_length=100)
     source = models.CharField(max_length=10, choices=Source.choices)
     location = models.CharField(
-        max_length=500, blank=True, help_text="Hub id (facebook/musicgen-small) or the folder's absolute path."
+        max_length=500,
+        blank=True,
+        help_text=gettext_lazy("Hub id (facebook/musicgen-small) or the folder's absolute path."),
     )
     copy_path = models.CharField(
-        max_length=500, blank=True, help_text="Folder of a copy that was brought here, of a hub model never fetched."
+        max_length=500,
+        blank=True,
+        help_text=gettext_lazy("Folder of a copy that was brought here, of a hub model never fetched."),
     )
     hub_revision = models.CharField(max_length=64, blank=True, default="main")
     family = models.CharField(max_length=30, default="musicgen")
-    description = models.CharField(max_length=300, blank=True, help_text="What it is good for.")
+    description = models.CharField(max_length=300, blank=True, help_text=gettext_lazy("What it is good for."))
     licence = models.CharField(max_length=100, blank=True)
-    sample_rate = models.PositiveIntegerField(help_text="Hz")
+    sample_rate = models.PositiveIntegerField(help_text=gettext_lazy("Hz"))
     channels = models.PositiveSmallIntegerField(default=1)
     codebooks = models.PositiveSmallIntegerField(default=4)
-    frame_rate = models.FloatField(default=50.0, help_text="Codec frames a second")
-    max_duration = models.PositiveSmallIntegerField(help_text="Longest clip in one window, seconds")
-    recommended_duration = models.PositiveSmallIntegerField(help_text="Seconds")
-    memory_gb = models.FloatField(help_text="Memory needed to generate, GB")
+    frame_rate = models.FloatField(default=50.0, help_text=gettext_lazy("Codec frames a second"))
+    max_duration = models.PositiveSmallIntegerField(help_text=gettext_lazy("Longest clip in one window, seconds"))
+    recommended_duration = models.PositiveSmallIntegerField(help_text=gettext_lazy("Seconds"))
+    memory_gb = models.FloatField(help_text=gettext_lazy("Memory needed to generate, GB"))
     quality = models.PositiveSmallIntegerField(
-        default=0, help_text="Order among models, larger sounds better; presets choose by it."
+        default=0, help_text=gettext_lazy("Order among models, larger sounds better; presets choose by it.")
     )
     revision = models.CharField(
-        max_length=64, blank=True, help_text="What the installed files are: hub commit or content hash."
+        max_length=64, blank=True, help_text=gettext_lazy("What the installed files are: hub commit or content hash.")
     )
     is_active = models.BooleanField(default=False)
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy
 
 from generation.models.samples import AudioSample
 from text2song.models import UUIDModel
@@ -50,7 +51,7 @@ class Collection(UUIDModel):
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="collections")
     name = models.CharField(max_length=100)
-    is_shared = models.BooleanField(default=False, help_text="Everybody in the studio sees it.")
+    is_shared = models.BooleanField(default=False, help_text=gettext_lazy("Everybody in the studio sees it."))
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = CollectionQuerySet.as_manager()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from generation import querysets
 from generation.specs import EncoderSpec
@@ -17,14 +18,14 @@ class Encoder(UUIDModel):
 
     key = models.SlugField(max_length=80, unique=True)
     display_name = models.CharField(max_length=100)
-    path = models.CharField(max_length=500, help_text="The folder's absolute path.")
+    path = models.CharField(max_length=500, help_text=gettext_lazy("The folder's absolute path."))
     architecture = models.CharField(max_length=100)
-    sample_rate = models.PositiveIntegerField(help_text="Hz")
-    size = models.PositiveBigIntegerField(help_text="Bytes of its weights")
-    licence = models.CharField(max_length=100, blank=True, help_text="As its folder states it.")
-    revision = models.CharField(max_length=64, unique=True, help_text="Content hash of its files.")
-    is_active = models.BooleanField(default=True, help_text="Whether clips are heard with it.")
-    problem = models.TextField(blank=True, help_text="Why a worker could not load it.")
+    sample_rate = models.PositiveIntegerField(help_text=gettext_lazy("Hz"))
+    size = models.PositiveBigIntegerField(help_text=gettext_lazy("Bytes of its weights"))
+    licence = models.CharField(max_length=100, blank=True, help_text=gettext_lazy("As its folder states it."))
+    revision = models.CharField(max_length=64, unique=True, help_text=gettext_lazy("Content hash of its files."))
+    is_active = models.BooleanField(default=True, help_text=gettext_lazy("Whether clips are heard with it."))
+    problem = models.TextField(blank=True, help_text=gettext_lazy("Why a worker could not load it."))
 
     PREFIX: ClassVar[str] = "encoder:"
     """Of the kinds of features that encoders make."""

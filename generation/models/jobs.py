@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.text import format_lazy
 from django.utils.translation import gettext, gettext_lazy
 
 from generation import querysets
@@ -130,7 +131,9 @@ class GenerationDefaults(SamplingSettings):
         on_delete=models.SET_NULL,
         related_name="+",
         verbose_name="model",
-        help_text="What new Create pages start with; the active model where none is named or its files are not here.",
+        help_text=gettext_lazy(
+            "What new Create pages start with; the active model where none is named or its files are not here."
+        ),
     )
 
     class Meta(SamplingSettings.Meta):
@@ -194,17 +197,23 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         "adapters.Adapter", null=True, blank=True, on_delete=models.PROTECT, related_name="jobs"
     )
     adapter_strength = models.FloatField(
-        "strength",
+        gettext_lazy("strength"),
         default=1.0,
         validators=[validate_finite, MinValueValidator(0.0), MaxValueValidator(MAX_STRENGTH)],
         help_text=gettext_lazy("How much of the adapter is applied: 0 is the base model, 1 the adapter as trained."),
     )
     num_samples = models.PositiveSmallIntegerField(
-        "samples",
+        gettext_lazy("samples"),
         default=2,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_SAMPLES_TO_PICK_FROM)],
-        help_text=f"How many candidates to make: up to {MAX_SAMPLES}, or {MAX_SAMPLES_TO_PICK_FROM} when a taste picks "
-        "from them. Sample i uses seed + i.",
+        help_text=format_lazy(
+            gettext_lazy(
+                "How many candidates to make: up to {most}, or {to_pick_from} when a taste picks from them. "
+                "Sample i uses seed + i."
+            ),
+            most=MAX_SAMPLES,
+            to_pick_from=MAX_SAMPLES_TO_PICK_FROM,
+        ),
     )
     taste = models.ForeignKey("adapters.Taste", null=True, blank=True, on_delete=models.PROTECT, related_name="jobs")
     keep = models.PositiveSmallIntegerField(
@@ -216,7 +225,10 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         ),
     )
     taste_note = models.CharField(
-        max_length=300, blank=True, editable=False, help_text="Why the taste has set nothing aside, if it could not."
+        max_length=300,
+        blank=True,
+        editable=False,
+        help_text=gettext_lazy("Why the taste has set nothing aside, if it could not."),
     )
     seed = models.PositiveBigIntegerField(validators=[MaxValueValidator(MAX_SEED)])
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PROMPT)
@@ -227,24 +239,24 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         null=True,
         blank=True,
         validators=[validate_finite],
-        help_text="How much of the source sample opens every candidate, in seconds.",
+        help_text=gettext_lazy("How much of the source sample opens every candidate, in seconds."),
     )
     idempotency_key = models.CharField(max_length=200, blank=True, editable=False)
     idempotency_digest = models.CharField(
-        max_length=64, blank=True, editable=False, help_text="Of the request that was sent with the key."
+        max_length=64, blank=True, editable=False, help_text=gettext_lazy("Of the request that was sent with the key.")
     )
 
     withheld = models.BooleanField(
         default=False,
         db_index=True,
         editable=False,
-        help_text="Shown to nobody, nor are its samples: they are being judged blind.",
+        help_text=gettext_lazy("Shown to nobody, nor are its samples: they are being judged blind."),
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     steps_done = models.PositiveIntegerField(default=0)
     steps_total = models.PositiveIntegerField(default=0)
     expected_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When its worker expects it to be done."
+        null=True, blank=True, editable=False, help_text=gettext_lazy("When its worker expects it to be done.")
     )
 
     objects = querysets.GenerationJobQuerySet.as_manager()

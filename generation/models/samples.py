@@ -6,7 +6,7 @@ import string
 from typing import ClassVar
 
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from generation import querysets
 from generation.models.jobs import GenerationJob
@@ -48,33 +48,38 @@ class AudioSample(SoftDeleteModel, UUIDModel):
 
     job = models.ForeignKey(GenerationJob, on_delete=models.CASCADE, related_name="samples")
     index = models.PositiveSmallIntegerField()
-    title = models.CharField(max_length=100, blank=True, help_text="Empty: called by its prompt.")
+    title = models.CharField(max_length=100, blank=True, help_text=gettext_lazy("Empty: called by its prompt."))
     seed = models.PositiveBigIntegerField()
-    rendered_text = models.TextField(help_text="Exactly what the model read.")
+    rendered_text = models.TextField(help_text=gettext_lazy("Exactly what the model read."))
     reading_record = models.JSONField(
-        null=True, blank=True, editable=False, help_text="What was cut from the prompt, and the words not known."
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=gettext_lazy("What was cut from the prompt, and the words not known."),
     )
     base_revision = models.CharField(max_length=64)
     adapter_sha256 = models.CharField(
-        max_length=64, blank=True, help_text="Of the adapter's weights; empty for the base model."
+        max_length=64, blank=True, help_text=gettext_lazy("Of the adapter's weights; empty for the base model.")
     )
     audio_file = models.FileField(upload_to=audio_path, max_length=200)
     codes_file = models.FileField(upload_to=codes_path, max_length=200)
-    peaks = models.JSONField(default=list, help_text="Waveform outline, for drawing without the audio.")
-    duration = models.FloatField(help_text="Seconds")
-    sample_rate = models.PositiveIntegerField(help_text="Hz")
+    peaks = models.JSONField(default=list, help_text=gettext_lazy("Waveform outline, for drawing without the audio."))
+    duration = models.FloatField(help_text=gettext_lazy("Seconds"))
+    sample_rate = models.PositiveIntegerField(help_text=gettext_lazy("Hz"))
     channels = models.PositiveSmallIntegerField()
-    loudness_lufs = models.FloatField(null=True, blank=True, help_text="Integrated loudness; empty for silence.")
-    true_peak_db = models.FloatField(null=True, blank=True, help_text="dBTP; empty for silence.")
-    gain_db = models.FloatField(default=0.0, help_text="Gain applied to the codec's output.")
+    loudness_lufs = models.FloatField(
+        null=True, blank=True, help_text=gettext_lazy("Integrated loudness; empty for silence.")
+    )
+    true_peak_db = models.FloatField(null=True, blank=True, help_text=gettext_lazy("dBTP; empty for silence."))
+    gain_db = models.FloatField(default=0.0, help_text=gettext_lazy("Gain applied to the codec's output."))
     sha256 = models.CharField(max_length=64)
-    size = models.PositiveIntegerField(help_text="Bytes of the stored audio")
+    size = models.PositiveIntegerField(help_text=gettext_lazy("Bytes of the stored audio"))
     set_aside_at = models.DateTimeField(
         null=True,
         blank=True,
         editable=False,
         db_index=True,
-        help_text="When a taste left it out of the best; empty for what is kept.",
+        help_text=gettext_lazy("When a taste left it out of the best; empty for what is kept."),
     )
 
     objects = querysets.AudioSampleQuerySet.as_manager()

@@ -8,6 +8,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from generation.models.collections import Collection
 from generation.models.samples import AudioSample
@@ -40,9 +41,9 @@ class ShareLink(UUIDModel):
         Collection, null=True, blank=True, on_delete=models.CASCADE, related_name="share_links"
     )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="share_links")
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Empty: never."))
     revoked_at = models.DateTimeField(null=True, blank=True)
-    opened = models.PositiveIntegerField(default=0, help_text="How often its page was opened.")
+    opened = models.PositiveIntegerField(default=0, help_text=gettext_lazy("How often its page was opened."))
     last_opened_at = models.DateTimeField(null=True, blank=True)
 
     objects = ShareLinkQuerySet.as_manager()

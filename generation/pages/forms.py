@@ -136,7 +136,7 @@ class GenerationForm(SamplingForm):
             ("invalid", "min_value", "max_value"),
             format_lazy(gettext_lazy("Seed must be a whole number from 0 to {max_seed}, or empty."), max_seed=MAX_SEED),
         ),
-        widget=forms.NumberInput(attrs={"placeholder": "Random", "step": 1, "autocomplete": "off"}),
+        widget=forms.NumberInput(attrs={"placeholder": gettext_lazy("Random"), "step": 1, "autocomplete": "off"}),
         help_text=gettext_lazy("The same seed and settings make the same music again. Empty: a new one each time."),
     )
 
@@ -182,7 +182,10 @@ class GenerationForm(SamplingForm):
         widget.offered = {str(adapter.pk): adapter for adapter in offered}
         widget.base_model = model
         offered.sort(key=lambda adapter: not (model and adapter.fits(model)))
-        labels = [(str(a.pk), f"{a.label} (default)" if a.is_default else a.label) for a in offered]
+        labels = [
+            (str(a.pk), gettext("%(label)s (default)") % {"label": a.label} if a.is_default else a.label)
+            for a in offered
+        ]
         widget.choices = [("", gettext("None (base model)")), *labels]
 
     def _offer_tastes(self) -> None:
@@ -412,5 +415,7 @@ class EncoderForm(forms.Form):
 
 def model_label(model: BaseModel) -> str:
     """A model as a choice: its name, whether it is the active one, and whether its files are here."""
-    label = f"{model.display_name} (Active)" if model.is_active else model.display_name
+    label = model.display_name
+    if model.is_active:
+        label = gettext("%(label)s (Active)") % {"label": label}
     return label if model.is_ready else gettext("%(label)s — files not here") % {"label": label}

@@ -15,6 +15,7 @@ from generation.exceptions import FetchInProgress, ModelExists, ModelFolderRefus
 from generation.models import BaseModel, GenerationJob, ModelFetch
 from generation.specs import ModelFacts
 from text2song.exceptions import Forbidden, Refused
+from text2song.retelling import retold
 
 
 def model_for(key: str | None) -> BaseModel:
@@ -59,7 +60,7 @@ def add_folder_model(
         folder = Path(path).resolve()
         facts, revision = inspect_model_folder(folder), content_revision(folder)
     except (BrokenModelFolder, OSError) as error:
-        reason = str(error) if isinstance(error, BrokenModelFolder) else gettext("The folder cannot be read.")
+        reason = retold(str(error)) if isinstance(error, BrokenModelFolder) else gettext("The folder cannot be read.")
         raise ModelFolderRefused(reason, fields={"path": [reason]}) from error
     _refuse_fetched(known_model(facts.architecture), revision)
     window = max(1, int(facts.max_duration))

@@ -14,6 +14,7 @@ from generation.exceptions import EncoderExists, ModelFolderRefused
 from generation.models import ClipFeatures, Encoder, HearingFailure
 from generation.services.base_models import curators_only, free_key
 from text2song.queue import enqueue
+from text2song.retelling import retold
 
 
 def add_encoder(*, path: str, actor: User, display_name: str = "") -> Encoder:
@@ -31,7 +32,7 @@ def add_encoder(*, path: str, actor: User, display_name: str = "") -> Encoder:
         folder = Path(path).resolve()
         facts, revision = inspect_encoder_folder(folder), encoder_revision(folder)
     except (BrokenModelFolder, OSError, ValueError) as error:
-        reason = str(error) if isinstance(error, BrokenModelFolder) else gettext("The folder cannot be read.")
+        reason = retold(str(error)) if isinstance(error, BrokenModelFolder) else gettext("The folder cannot be read.")
         raise ModelFolderRefused(reason, fields={"path": [reason]}) from error
     return _listed(folder, facts, revision, display_name.strip() or Path(path).name)
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from django.db.models.fields.files import FieldFile
+from django.utils.translation import gettext
 
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample
@@ -35,7 +36,7 @@ def load_codes(sample: HasCodes) -> Codes:
         with np.load(io.BytesIO(stored), allow_pickle=False) as archive:
             return archive["codes"]
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise StorageUnavailable("The stored codes of this sample are damaged.") from error
+        raise StorageUnavailable(gettext("The stored codes of this sample are damaged.")) from error
 
 
 def load_codes_bytes(sample: HasCodes) -> bytes:
@@ -54,5 +55,5 @@ def _read(file: FieldFile) -> bytes:
             return stream.read()
     except Exception as error:
         raise StorageUnavailable(
-            "The stored file of this sample cannot be read. Check the audio store under Settings."
+            gettext("The stored file of this sample cannot be read. Check the audio store under Settings.")
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 from django.core.files.base import ContentFile
+from django.utils.translation import gettext
 
 from generation.exceptions import StorageUnavailable
 from generation.models import AudioSample, GenerationJob
@@ -44,7 +45,7 @@ def decoded(sample: AudioSample) -> tuple[Waveform, int]:
         return audio.read_flac(stored)
     except Exception as error:
         log.exception("audio_file_damaged", sample_id=str(sample.pk))
-        raise StorageUnavailable("The stored audio of this sample is damaged.") from error
+        raise StorageUnavailable(gettext("The stored audio of this sample is damaged.")) from error
 
 
 def _read(sample: AudioSample, name: str) -> bytes | None:
@@ -55,7 +56,7 @@ def _read(sample: AudioSample, name: str) -> bytes | None:
         return None
     except Exception as error:
         raise StorageUnavailable(
-            "The audio store cannot be read just now. Try again, or check it under Settings."
+            gettext("The audio store cannot be read just now. Try again, or check it under Settings.")
         ) from error
 
 

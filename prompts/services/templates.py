@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from prompts.exceptions import (
     SystemTemplate,
@@ -61,7 +62,11 @@ def duplicate_template(*, actor: User, template: PromptTemplate) -> PromptTempla
     """Store a copy as the actor's own, under the first free name."""
     taken = set(PromptTemplate.objects.filter(owner=actor).values_list("name", flat=True))
     stem = template.name[:85]
-    names = (template.name, f"{stem} (copy)", *(f"{stem} (copy {n})" for n in range(2, 200)))
+    names = (
+        template.name,
+        gettext("%(name)s (copy)") % {"name": stem},
+        *(gettext("%(name)s (copy %(n)s)") % {"name": stem, "n": n} for n in range(2, 200)),
+    )
     return save_template(
         actor=actor,
         name=next(name for name in names if name not in taken),

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from prompts.wording.vocabulary import (
     INSTRUMENT_BY_SLUG,
@@ -21,8 +23,12 @@ BLANKS = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"})
 """Unicode's kinds of blanks, controls, invisible signs (zero-width ones too) and marks that need a letter."""
 FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 """Letters and signs of Hangul and Braille that are blank."""
-TEXT_MESSAGE = f"Write what you want to hear, in 1 to {MAX_TEXT_LENGTH} characters."
-TEMPO_MESSAGE = f"Tempo must be a whole number from {MIN_TEMPO} to {MAX_TEMPO} BPM."
+TEXT_MESSAGE = format_lazy(
+    gettext_lazy("Write what you want to hear, in 1 to {most} characters."), most=MAX_TEXT_LENGTH
+)
+TEMPO_MESSAGE = format_lazy(
+    gettext_lazy("Tempo must be a whole number from {low} to {high} BPM."), low=MIN_TEMPO, high=MAX_TEMPO
+)
 
 
 def is_blank(value: str) -> bool:
@@ -45,7 +51,7 @@ def normal_text(value: str) -> str:
 def validate_characters(value: str) -> None:
     """Refuse what no database stores as text: the null character and halves of surrogate pairs."""
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValidationError("The text contains characters that cannot be stored.", code="characters")
+        raise ValidationError(gettext("The text contains characters that cannot be stored."), code="characters")
 
 
 def validate_text(value: str) -> None:
@@ -56,35 +62,39 @@ def validate_text(value: str) -> None:
         raise ValidationError(TEXT_MESSAGE, code="blank")
     if length > MAX_TEXT_LENGTH:
         raise ValidationError(
-            f"The text has {length} characters; at most {MAX_TEXT_LENGTH} are allowed.", code="max_length"
+            gettext("The text has %(length)s characters; at most %(most)s are allowed.")
+            % {"length": length, "most": MAX_TEXT_LENGTH},
+            code="max_length",
         )
 
 
 def validate_style(value: str) -> None:
-    _validate_term(value, STYLE_BY_SLUG, "style")
+    _validate_term(value, STYLE_BY_SLUG, gettext("Unknown style: %(value)s. Known: %(known)s."))
 
 
 def validate_mood(value: str) -> None:
-    _validate_term(value, MOOD_BY_SLUG, "mood")
+    _validate_term(value, MOOD_BY_SLUG, gettext("Unknown mood: %(value)s. Known: %(known)s."))
 
 
 def validate_tempo(value: int) -> None:
     if not MIN_TEMPO <= value <= MAX_TEMPO:
         raise ValidationError(
-            f"Tempo must be a whole number from {MIN_TEMPO} to {MAX_TEMPO} BPM, not {value}.", code="out_of_range"
+            gettext("Tempo must be a whole number from %(low)s to %(high)s BPM, not %(value)s.")
+            % {"low": MIN_TEMPO, "high": MAX_TEMPO, "value": value},
+            code="out_of_range",
         )
 
 
 def validate_instruments(value: object) -> None:
     """Refuse anything but a list of known, distinct instrument slugs; every unknown one is named."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValidationError("Instruments must be a list of names.", code="not_a_list")
+        raise ValidationError(gettext("Instruments must be a list of names."), code="not_a_list")
     unknown = [item for item in value if item not in INSTRUMENT_BY_SLUG]
     if unknown:
-        noun = "instrument" if len(unknown) == 1 else "instruments"
-        raise ValidationError(f"Unknown {noun}: {', '.join(map(_shown, unknown))}.", code="unknown")
+        message = ngettext("Unknown instrument: %(names)s.", "Unknown instruments: %(names)s.", len(unknown))
+        raise ValidationError(message % {"names": ", ".join(map(_shown, unknown))}, code="unknown")
     if len(set(value)) != len(value):
-        raise ValidationError("Each instrument can be named once.", code="duplicate")
+        raise ValidationError(gettext("Each instrument can be named once."), code="duplicate")
 
 
 def validate_roles(primary: Iterable[str], secondary: Iterable[str]) -> None:
@@ -92,7 +102,7 @@ def validate_roles(primary: Iterable[str], secondary: Iterable[str]) -> None:
     both = sorted(set(primary) & set(secondary))
     if both:
         names = ", ".join(INSTRUMENT_BY_SLUG[slug].label for slug in both)
-        message = f"Primary and secondary at once: {names}. Choose one role."
+        message = gettext("Primary and secondary at once: %(names)s. Choose one role.") % {"names": names}
         raise ValidationError({"secondary_instruments": ValidationError(message, code="both_roles")})
 
 
@@ -108,9 +118,9 @@ def are_known(
     )
 
 
-def _validate_term(value: str, known: Mapping[str, Term], kind: str) -> None:
+def _validate_term(value: str, known: Mapping[str, Term], message: str) -> None:
     if value not in known:
-        raise ValidationError(f"Unknown {kind}: {_shown(value)}. Known: {', '.join(known)}.", code="unknown")
+        raise ValidationError(message % {"value": _shown(value), "known": ", ".join(known)}, code="unknown")
 
 
 def _shown(value: str) -> str:

@@ -18,7 +18,10 @@ function renumber(form, moved) {
     row.querySelector("[data-up]").disabled = index === 0;
     row.querySelector("[data-down]").disabled = index === rows.length - 1;
   });
-  if (moved) form.querySelector("[data-announce]").textContent = `${moved.dataset.name}: place ${rows.indexOf(moved) + 1} of ${rows.length}`;
+  if (moved) form.querySelector("[data-announce]").textContent = interpolate(
+    gettext("%(name)s: place %(place)s of %(places)s"),
+    { name: moved.dataset.name, place: rows.indexOf(moved) + 1, places: rows.length },
+  );
 }
 
 function move(row, by) {

@@ -11,7 +11,10 @@ from django import template
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from text2song.retelling import retold
+
 register = template.Library()
+register.filter("retold", retold)
 
 
 @register.simple_block_tag

@@ -23,7 +23,9 @@ class ApiKeyForm(forms.Form):
     )
 
     name = forms.CharField(
-        max_length=NAME_LENGTH, help_text=gettext_lazy("What it is for: “notebook”, “nightly batch”.")
+        label=gettext_lazy("Name"),
+        max_length=NAME_LENGTH,
+        help_text=gettext_lazy("What it is for: “notebook”, “nightly batch”."),
     )
     scopes = forms.MultipleChoiceField(
         choices=[

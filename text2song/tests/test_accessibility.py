@@ -36,11 +36,16 @@ def deep_pages(curator: Any) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
-def test_pages(scheme: str, width: int, deep_pages: list[str], curator: Any, live_server: Any, chromium: Any):
+@pytest.mark.parametrize(
+    ("scheme", "width", "language"),
+    [("light", 1280, "en"), ("dark", 375, "en"), ("dark", 1280, "zh-TW"), ("light", 375, "zh-TW")],
+)
+def test_pages(
+    scheme: str, width: int, language: str, deep_pages: list[str], curator: Any, live_server: Any, chromium: Any
+):
     from axe_playwright_python.sync_playwright import Axe
 
-    looks = {"color_scheme": scheme, "reduced_motion": "reduce"}
+    looks = {"color_scheme": scheme, "reduced_motion": "reduce", "locale": language}
     viewport = {"width": width, "height": 8000}  # so tall that the bar at the bottom covers nothing
     tab = chromium.new_context(base_url=live_server.url, viewport=viewport, **looks).new_page()
     problems: list[str] = []
@@ -67,6 +72,6 @@ def test_pages(scheme: str, width: int, deep_pages: list[str], curator: Any, liv
         look(name, address)
         links = (link for link in tab.evaluate(LINKS) if link.startswith(live_server.url))
         waiting += [link.removeprefix(live_server.url).split("#")[0] or "/" for link in links]
-    print(f"{scheme}, {width} px: {len(reached)} kinds of page: {', '.join(sorted(reached))}")
+    print(f"{scheme}, {width} px, {language}: {len(reached)} kinds of page: {', '.join(sorted(reached))}")
     assert reached >= MUST_BE_REACHED, MUST_BE_REACHED - reached
     assert not problems, "\n".join(problems)

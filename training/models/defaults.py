@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 
 class TrainingDefaults(models.Model):
@@ -15,14 +16,16 @@ class TrainingDefaults(models.Model):
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    config = models.JSONField(default=dict, blank=True, help_text="Settings of TrainingConfig that differ.")
+    config = models.JSONField(
+        default=dict, blank=True, help_text=gettext_lazy("Settings of TrainingConfig that differ.")
+    )
     set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        verbose_name_plural = "training defaults"
+        verbose_name_plural = pgettext_lazy("model", "training defaults")
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_row_of_training_defaults")]
 
     def __str__(self) -> str:

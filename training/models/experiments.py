@@ -53,14 +53,14 @@ class Experiment(UUIDModel):
     description = models.TextField(blank=True, max_length=5000, validators=[NO_NUL])
     dataset = models.ForeignKey(Dataset, null=True, blank=True, on_delete=models.PROTECT, related_name="experiments")
     base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="experiments")
-    config = models.JSONField(default=dict, blank=True, help_text="Every setting of TrainingConfig.")
+    config = models.JSONField(default=dict, blank=True, help_text=gettext_lazy("Every setting of TrainingConfig."))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT, db_index=True, editable=False)
-    error = models.TextField(blank=True, editable=False, help_text="Of the last run, when all failed.")
+    error = models.TextField(blank=True, editable=False, help_text=gettext_lazy("Of the last run, when all failed."))
     last_run_number = models.PositiveIntegerField(default=0, editable=False)
     best_run = models.ForeignKey(
         "TrainingRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
@@ -143,19 +143,31 @@ class TrainingRun(Work, UUIDModel):
     )
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
-    number = models.PositiveIntegerField(editable=False, help_text="Counts the experiment's runs; never given twice.")
+    number = models.PositiveIntegerField(
+        editable=False, help_text=gettext_lazy("Counts the experiment's runs; never given twice.")
+    )
     name = models.CharField(max_length=NAME_LENGTH, validators=[NO_NUL])
-    overrides = models.JSONField(default=dict, blank=True, help_text="Settings that differ from the experiment's.")
-    config = models.JSONField(default=dict, help_text="Every setting the run uses.")
+    overrides = models.JSONField(
+        default=dict, blank=True, help_text=gettext_lazy("Settings that differ from the experiment's.")
+    )
+    config = models.JSONField(default=dict, help_text=gettext_lazy("Every setting the run uses."))
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="runs")
     base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="runs")
-    base_revision = models.CharField(max_length=64, blank=True, help_text="The base model's files it trains on.")
-    parent = models.ForeignKey(
-        Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="It goes on from this."
+    base_revision = models.CharField(
+        max_length=64, blank=True, help_text=gettext_lazy("The base model's files it trains on.")
     )
-    register = models.BooleanField(default=True, help_text="Put the best checkpoint into the registry.")
+    parent = models.ForeignKey(
+        Adapter,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=gettext_lazy("It goes on from this."),
+    )
+    register = models.BooleanField(default=True, help_text=gettext_lazy("Put the best checkpoint into the registry."))
     blind_test = models.BooleanField(
-        default=True, help_text="Test the adapter blind against what it goes on from, to be promoted if it is better."
+        default=True,
+        help_text=gettext_lazy("Test the adapter blind against what it goes on from, to be promoted if it is better."),
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -164,23 +176,37 @@ class TrainingRun(Work, UUIDModel):
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     step = models.PositiveIntegerField(default=0)
     total_steps = models.PositiveIntegerField(default=0)
-    seconds = models.FloatField(default=0.0, help_text="Spent training, all attempts together.")
+    seconds = models.FloatField(default=0.0, help_text=gettext_lazy("Spent training, all attempts together."))
     progress_line = models.CharField(
-        max_length=200, blank=True, help_text="What the terminal shows in place under the log."
+        max_length=200, blank=True, help_text=gettext_lazy("What the terminal shows in place under the log.")
     )
     checkpoints = models.JSONField(
-        default=dict, blank=True, editable=False, help_text="Prefix on the default storage by name of the checkpoint."
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=gettext_lazy("Prefix on the default storage by name of the checkpoint."),
     )
 
     best_step = models.PositiveIntegerField(null=True, blank=True)
-    best_value = models.FloatField(null=True, blank=True, help_text="Lowest held-out loss; empty if none is.")
-    final_loss = models.FloatField(null=True, blank=True, help_text="Training loss of the last step.")
-    is_trained = models.BooleanField(
-        default=False, editable=False, help_text="Its steps are made; what follows is how much of it is kept."
+    best_value = models.FloatField(
+        null=True, blank=True, help_text=gettext_lazy("Lowest held-out loss; empty if none is.")
     )
-    kept_share = models.FloatField(default=1.0, help_text="Of what it learned, the share that is in its adapter.")
+    final_loss = models.FloatField(null=True, blank=True, help_text=gettext_lazy("Training loss of the last step."))
+    is_trained = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text=gettext_lazy("Its steps are made; what follows is how much of it is kept."),
+    )
+    kept_share = models.FloatField(
+        default=1.0, help_text=gettext_lazy("Of what it learned, the share that is in its adapter.")
+    )
     adapter = models.OneToOneField(
-        Adapter, null=True, blank=True, on_delete=models.SET_NULL, related_name="run", help_text="What it made."
+        Adapter,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="run",
+        help_text=gettext_lazy("What it made."),
     )
 
     objects = querysets.TrainingRunQuerySet.as_manager()

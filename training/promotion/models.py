@@ -124,7 +124,7 @@ class Promotion(Work, UUIDModel):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="What it is tested against; empty for the base model alone.",
+        help_text=gettext_lazy("What it is tested against; empty for the base model alone."),
     )
     test = models.OneToOneField(ListeningTest, on_delete=models.PROTECT, related_name="promotion")
     opened_by = models.ForeignKey(
@@ -132,7 +132,7 @@ class Promotion(Work, UUIDModel):
     )
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN, db_index=True, editable=False)
     outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.OPEN, db_index=True)
-    reason = models.TextField(blank=True, help_text="Why it was decided so, in sentences.")
+    reason = models.TextField(blank=True, help_text=gettext_lazy("Why it was decided so, in sentences."))
     win_rate = models.FloatField(null=True, blank=True)
     win_rate_low = models.FloatField(null=True, blank=True)
     win_rate_high = models.FloatField(null=True, blank=True)
@@ -160,7 +160,11 @@ class Promotion(Work, UUIDModel):
 
     @property
     def opponent_name(self) -> str:
-        return self.opponent.label if self.opponent else f"{self.adapter.base_model.display_name} alone"
+        return (
+            self.opponent.label
+            if self.opponent
+            else gettext("%(base_model)s alone") % {"base_model": self.adapter.base_model.display_name}
+        )
 
     @property
     def is_open(self) -> bool:

@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from adapters.exceptions import AdapterFilesUnavailable, AdapterNotActive, AdapterNotFound, AdapterNotSelectable
 from adapters.models import Adapter, DefaultChange
@@ -188,7 +189,11 @@ def decide(promotion: Promotion) -> None:
     """
     test, adapter = promotion.test, promotion.adapter
     if test.is_deleted or not adapter.is_active:
-        gone = "The test was deleted." if test.is_deleted else "The adapter was switched off before the test was over."
+        gone = (
+            gettext_noop("The test was deleted.")
+            if test.is_deleted
+            else gettext_noop("The adapter was switched off before the test was over.")
+        )
         promotion.end(Outcome.WITHDRAWN, gone)
         return
     (duel,) = results(actor=None, test=test).duels
@@ -204,13 +209,21 @@ def decide(promotion: Promotion) -> None:
     if objections:
         promotion.end(Outcome.DECLINED, " ".join(objections), **figures)
         return
-    won = f"Preferred in {duel.percent} of {duel.rate.votes} votes ({duel.interval}), and the guards hold."
+    won = gettext_noop("Preferred in %(percent)s of %(votes)s votes (%(interval)s), and the guards hold.") % {
+        "percent": duel.percent,
+        "votes": duel.rate.votes,
+        "interval": duel.interval,
+    }
     try:
         with transaction.atomic():
             if promotion.end(Outcome.PROMOTED, won, **figures):
                 make_default(adapter=adapter, actor=None, reason=DefaultChange.Reason.PROMOTED)
     except (AdapterNotActive, AdapterNotFound):
-        promotion.end(Outcome.WITHDRAWN, "The adapter was switched off before it could become the default.", **figures)
+        promotion.end(
+            Outcome.WITHDRAWN,
+            gettext_noop("The adapter was switched off before it could become the default."),
+            **figures,
+        )
 
 
 def measure_guards(promotion: Promotion) -> Guards:
@@ -248,16 +261,25 @@ def _objections(promotion: Promotion, duel: Duel) -> list[str]:
     found = []
     likelier = evidence(promotion.test)
     if likelier < WANTED:
-        found.append(f"The votes are {_ratio(likelier)} evidence that it is better; {_ratio(WANTED)} is wanted.")
+        found.append(
+            gettext_noop("The votes are %(ratio)s evidence that it is better; %(wanted)s is wanted.")
+            % {"ratio": _ratio(likelier), "wanted": _ratio(WANTED)}
+        )
     if duel.rate.claim != Claim.BETTER:
-        found.append(f"The win rate's interval ({duel.interval}) does not clear 50 %. {duel.sentence}")
+        found.append(
+            gettext_noop("The win rate's interval (%(interval)s) does not clear 50 %%. %(sentence)s")
+            % {"interval": duel.interval, "sentence": duel.sentence}
+        )
     votes = trusted_votes(promotion.test.trials.counted())
     if votes.filter(rater__rater_profile__kind=RaterProfile.Kind.SYNTHETIC).exists():
-        found.append("Its votes are a program's: they show that training works, and choose no default for people.")
+        found.append(
+            gettext_noop("Its votes are a program's: they show that training works, and choose no default for people.")
+        )
     default = Adapter.objects.default_of(promotion.adapter.base_model)
     if default is not None and default != promotion.opponent and default not in _ancestors(promotion.adapter):
         found.append(
-            f"“{default.label}” is the default and was not compared with it. Make a listening test of the two."
+            gettext_noop("“%(label)s” is the default and was not compared with it. Make a listening test of the two.")
+            % {"label": default.label}
         )
     return found
 

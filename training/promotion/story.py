@@ -72,9 +72,10 @@ def _runs(adapter: Adapter, runs: Iterable[TrainingRun]) -> Iterator[Event]:
         yield Event(
             at=(run.finished_at if made_it else run.started_at) or run.queued_at,
             what=gettext("Trained by") if made_it else gettext("Trained further by"),
-            subject=f"{run.name} of {run.experiment.name}",
+            subject=gettext("%(run)s of %(experiment)s") % {"run": run.name, "experiment": run.experiment.name},
             url=reverse("run-detail", args=[run.pk]),
-            detail=f"{run.method} on “{run.dataset.name}”{result}",
+            detail=gettext("%(method)s on “%(dataset)s”") % {"method": run.method, "dataset": run.dataset.name}
+            + result,
             state=run.state,
             state_label=run.get_state_display(),
         )
@@ -82,8 +83,9 @@ def _runs(adapter: Adapter, runs: Iterable[TrainingRun]) -> Iterator[Event]:
 
 def _registrations(adapter: Adapter, relatives: Iterable[Adapter]) -> Iterator[Event]:
     """Its own, that of its parent, and those of its children and other versions."""
-    by = f", by {adapter.created_by}" if adapter.created_by else ""
-    yield Event(adapter.created_at, f"Registered: {adapter.get_source_display().lower()}{by}")
+    words = {"source": adapter.get_source_display().lower(), "name": adapter.created_by}
+    said = gettext("Registered: %(source)s, by %(name)s") if adapter.created_by else gettext("Registered: %(source)s")
+    yield Event(adapter.created_at, said % words)
     if adapter.parent and not adapter.parent.is_deleted:
         yield Event(adapter.parent.created_at, gettext("Its parent was registered:"), *_link(adapter.parent))
     for other in relatives:
@@ -115,8 +117,10 @@ def _defaults(adapter: Adapter) -> Iterator[Event]:
     for change in changes.select_related("before", "after", "base_model", "actor"):
         became = change.after_id == adapter.pk
         other = change.before if became else change.after
-        name = other.label if other else f"{change.base_model.display_name} alone"
-        by = f" by {change.actor}" if change.actor else ""
+        name = (
+            other.label if other else gettext("%(base_model)s alone") % {"base_model": change.base_model.display_name}
+        )
+        by = gettext(" by %(name)s") % {"name": change.actor} if change.actor else ""
         yield Event(
             at=change.created_at,
             what=gettext("Became the default in place of")

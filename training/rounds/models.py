@@ -70,7 +70,7 @@ class Round(UUIDModel):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    number = models.PositiveIntegerField(editable=False, help_text="Counts the owner's rounds.")
+    number = models.PositiveIntegerField(editable=False, help_text=gettext_lazy("Counts the owner's rounds."))
     base_model = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="+")
     goes_on_from = models.ForeignKey(
         Adapter,
@@ -78,7 +78,9 @@ class Round(UUIDModel):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="The default when it began: it makes the clips and is trained further. Empty: the base model alone.",
+        help_text=gettext_lazy(
+            "The default when it began: it makes the clips and is trained further. Empty: the base model alone."
+        ),
     )
     prompts = models.ManyToManyField(Prompt, related_name="+")
     suite = models.ForeignKey(PromptSuite, on_delete=models.PROTECT, related_name="+")
@@ -88,7 +90,9 @@ class Round(UUIDModel):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="The owner's newest when it began; whether it agrees with the round's votes is measured.",
+        help_text=gettext_lazy(
+            "The owner's newest when it began; whether it agrees with the round's votes is measured."
+        ),
     )
 
     votes_wanted = models.PositiveIntegerField(
@@ -97,24 +101,32 @@ class Round(UUIDModel):
     clips_per_prompt = models.PositiveSmallIntegerField(
         default=CLIPS_PER_PROMPT, validators=[MinValueValidator(2), MaxValueValidator(8)]
     )
-    batches = models.PositiveSmallIntegerField(default=1, help_text="So many times clips are made of every prompt.")
+    batches = models.PositiveSmallIntegerField(
+        default=1, help_text=gettext_lazy("So many times clips are made of every prompt.")
+    )
     seconds = models.PositiveSmallIntegerField(
-        default=LONGEST_CLIP, validators=[MinValueValidator(1), MaxValueValidator(30)], help_text="Length of a clip."
+        default=LONGEST_CLIP,
+        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        help_text=gettext_lazy("Length of a clip."),
     )
     max_clips = models.PositiveIntegerField(
-        default=MOST_CLIPS, validators=[MinValueValidator(1), MaxValueValidator(100_000)], help_text="It makes no more."
+        default=MOST_CLIPS,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+        help_text=gettext_lazy("It makes no more."),
     )
     max_minutes = models.PositiveIntegerField(
         default=240,
         validators=[MinValueValidator(1), MaxValueValidator(100_000)],
-        help_text="Of workers' time; then it stops.",
+        help_text=gettext_lazy("Of workers' time; then it stops."),
     )
-    by_itself = models.BooleanField(default=True, help_text="Go from step to step without being asked.")
+    by_itself = models.BooleanField(default=True, help_text=gettext_lazy("Go from step to step without being asked."))
 
     step = models.CharField(max_length=10, choices=Step.choices, default=Step.MAKING, db_index=True)
     state = models.CharField(max_length=9, choices=State.choices, default=State.ACTIVE, db_index=True)
-    told = models.TextField(blank=True, help_text="Why it failed, stopped or waits, in a sentence.")
-    agreed = models.BooleanField(default=False, help_text="The owner said that the step under way may be done.")
+    told = models.TextField(blank=True, help_text=gettext_lazy("Why it failed, stopped or waits, in a sentence."))
+    agreed = models.BooleanField(
+        default=False, help_text=gettext_lazy("The owner said that the step under way may be done.")
+    )
     trains_on = models.CharField(max_length=5, choices=Source.choices, blank=True)
 
     jobs = models.ManyToManyField(GenerationJob, related_name="+", blank=True)
@@ -193,7 +205,11 @@ class Round(UUIDModel):
     @property
     def begins_with(self) -> str:
         """What made its clips, in words."""
-        return self.goes_on_from.label if self.goes_on_from else f"{self.base_model.display_name} alone"
+        return (
+            self.goes_on_from.label
+            if self.goes_on_from
+            else gettext("%(base_model)s alone") % {"base_model": self.base_model.display_name}
+        )
 
     @property
     def clips_wanted(self) -> int:

@@ -247,7 +247,7 @@ def cancel_round(*, actor: User, round_: Round) -> Round:
     """End it: what works for it is stopped, and what was made stays. Raises `RoundIsOver`."""
     with _changing(actor, round_, "cancelled") as current:
         cut_off(current)
-        current.finish(State.CANCELLED, f"Cancelled by {actor.get_username()}.")
+        current.finish(State.CANCELLED, gettext_noop("Cancelled by %(name)s.") % {"name": actor.get_username()})
     return current
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils.translation import gettext, gettext_noop
 
 from adapters.models import Taste
 from datasets_app.building.filters import LONGEST_LIST
@@ -43,7 +44,7 @@ AT_WORK = ("queued", "running", "completed")
 def do_step(round_: Round) -> None:
     """Do what the step under way needs now."""
     if round_.owner is None:
-        round_.finish(State.CANCELLED, "The account that it was for is gone.")
+        round_.finish(State.CANCELLED, gettext_noop("The account that it was for is gone."))
         return
     _STEPS[round_.step](round_)
 
@@ -63,7 +64,7 @@ def _may_begin(round_: Round, doing: str) -> bool:
     require_minutes(round_)
     if round_.by_itself or round_.agreed:
         return True
-    round_.stop(State.WAITING, f"{doing} is next. It begins when you say so.")
+    round_.stop(State.WAITING, gettext_noop("%(doing)s is next. It begins when you say so.") % {"doing": doing})
     return False
 
 
@@ -74,10 +75,10 @@ def _make(round_: Round) -> None:
     """Send jobs while there is room for them in the queue; what failed is told."""
     jobs = round_.jobs.filter(deleted_at__isnull=True)
     if lost := jobs.filter(state__in=("failed", "cancelled")).order_by("queued_at").first():
-        raise StepFailed(lost.error or f"A job for “{lost.prompt}” was cancelled.")
+        raise StepFailed(lost.error or gettext_noop("A job for “%(prompt)s” was cancelled.") % {"prompt": lost.prompt})
     require_minutes(round_)
     if missing := _missing(round_):
-        require_clips(round_, len(missing) * round_.clips_per_prompt, "Making its clips")
+        require_clips(round_, len(missing) * round_.clips_per_prompt, gettext_noop("Making its clips"))
         for prompt in missing[: _room(_owner(round_))]:
             round_.jobs.add(_send(round_, prompt))
     elif not round_.jobs.filter(state__in=("queued", "running"), deleted_at__isnull=True).exists():
@@ -115,7 +116,9 @@ def _judge(round_: Round) -> None:
     if given < round_.votes_wanted and open_count(round_):
         return
     if not given:
-        raise StepFailed("There is no pair of different clips to judge, so nothing can be learned. Make more clips.")
+        raise StepFailed(
+            gettext_noop("There is no pair of different clips to judge, so nothing can be learned. Make more clips.")
+        )
     round_.go_to(Step.FITTING)
 
 
@@ -124,14 +127,14 @@ def _judge(round_: Round) -> None:
 
 def _fit(round_: Round) -> None:
     if round_.fit is None:
-        if _may_begin(round_, "Learning your taste"):
+        if _may_begin(round_, gettext_noop("Learning your taste")):
             round_.fit = _new_fit(round_)
         return
     _raise_if_failed(round_.fit)
     if round_.fit.state == TasteFit.State.COMPLETED and round_.taste:
         round_.go_to(Step.UNDERSTOOD)
     elif not round_.fit.is_unfinished:
-        raise StepFailed("The taste was deleted. Let it be learned again.")
+        raise StepFailed(gettext_noop("The taste was deleted. Let it be learned again."))
 
 
 def _new_fit(round_: Round) -> TasteFit:
@@ -159,7 +162,7 @@ def _understand(round_: Round) -> None:
     if not round_.trains_on and round_.taste and round_.taste.may_pick and round_.by_itself:
         round_.trains_on = Round.Source.TASTE
     if not round_.trains_on:
-        round_.stop(State.WAITING, "Hear what it understood, then say how to go on.")
+        round_.stop(State.WAITING, gettext_noop("Hear what it understood, then say how to go on."))
         return
     round_.go_to(Step.BUILDING)
     round_.agreed = True  # choosing what it trains on was the consent
@@ -170,7 +173,7 @@ def _understand(round_: Round) -> None:
 
 def _build(round_: Round) -> None:
     if round_.dataset is None:
-        if _may_begin(round_, "Building the dataset"):
+        if _may_begin(round_, gettext_noop("Building the dataset")):
             round_.dataset = _new_dataset(round_)
         return
     _raise_if_failed(round_.dataset)
@@ -187,7 +190,10 @@ def _new_dataset(round_: Round) -> Dataset:
             description = f"{by} {round_.get_trains_on_display()}."
             return create_dataset(filters=filters_of(round_), description=description, **made)
         except NothingLabelled as error:
-            round_.trains_on, round_.told = Round.Source.VOTES, f"It trains on your votes alone: {error.message}"
+            round_.trains_on, round_.told = (
+                Round.Source.VOTES,
+                gettext_noop("It trains on your votes alone: %(reason)s") % {"reason": error.message},
+            )
     description = f"{by} {round_.get_trains_on_display()}. {round_.told}".strip()
     return create_dataset(filters=filters_of(round_), description=description, **made)
 
@@ -223,16 +229,16 @@ def prompts_to_learn_from(round_: Round) -> list[str]:
 
 def _train(round_: Round) -> None:
     if round_.run is None:
-        if _may_begin(round_, "Training"):
+        if _may_begin(round_, gettext_noop("Training")):
             round_.run = _new_run(round_)
         return
     require_minutes(round_)
     _raise_if_failed(round_.run)
     if round_.run.state == TrainingRun.State.CANCELLED:
-        raise StepFailed("The training was cancelled. It can go on from its newest checkpoint.")
+        raise StepFailed(gettext_noop("The training was cancelled. It can go on from its newest checkpoint."))
     if round_.run.state == TrainingRun.State.COMPLETED:
         if round_.adapter is None:
-            raise StepFailed("The adapter that was trained is gone. Train again.")
+            raise StepFailed(gettext_noop("The adapter that was trained is gone. Train again."))
         round_.go_to(Step.TESTING)
 
 
@@ -252,7 +258,7 @@ def _new_run(round_: Round) -> TrainingRun:
 def _test(round_: Round) -> None:
     promotion = round_.promotion
     if promotion is None:
-        if _may_begin(round_, "The blind test"):
+        if _may_begin(round_, gettext_noop("The blind test")):
             round_.promotion = _open_test(round_)
         return
     if promotion.outcome == Promotion.Outcome.WITHDRAWN:
@@ -268,7 +274,8 @@ def _see_to(round_: Round, test: ListeningTest) -> None:
     """Tell when clips of the test were not made. It ends when its owner has judged all there is: who may look at the
     evidence after each vote may stop at any."""
     if lost := failed_jobs(test):
-        raise StepFailed(f"Clips of the blind test could not be made. {lost[0].error}".strip())
+        said = gettext_noop("Clips of the blind test could not be made.")
+        raise StepFailed(f"{said} {lost[0].error}".strip())
     progress = rater_progress(rater=_owner(round_), test=test)
     if test.state == ListeningTest.State.ACTIVE and 0 < progress.total <= progress.judged:
         close_test(actor=actor_of(round_), test=test)
@@ -280,7 +287,7 @@ def _open_test(round_: Round) -> Promotion:
     assert adapter is not None, "the test comes after training"
     if under_way := adapter.promotions.open().first():
         return under_way
-    require_clips(round_, clips_of_test(round_.suite), "The blind test")
+    require_clips(round_, clips_of_test(round_.suite), gettext_noop("The blind test"))
     return open_promotion(
         adapter=adapter, actor=actor_of(round_), policy=round_.policy, duration=min(round_.seconds, 10)
     )
@@ -328,11 +335,12 @@ def _again(round_: Round, run: TrainingRun) -> None:
 def choose_source(round_: Round, source: str) -> None:
     """Say what it trains on, once it is known what it understood. Raises `NotNow`."""
     if round_.step != Step.UNDERSTOOD:
-        raise NotNow("What it trains on is chosen when you have heard what it understood.")
+        raise NotNow(gettext("What it trains on is chosen when you have heard what it understood."))
     if source == Round.Source.TASTE and round_.taste and round_.taste.why_deaf:
-        raise NotNow(f"{round_.taste.why_deaf} Or train on your votes alone.")
+        remedy = gettext("Or train on your votes alone.")
+        raise NotNow(f"{round_.taste.why_deaf} {remedy}")
     if source == Round.Source.TASTE and not (round_.taste and round_.taste.is_usable):
-        raise NotNow("This taste cannot be relied on yet. Give more votes, or train on your votes alone.")
+        raise NotNow(gettext("This taste cannot be relied on yet. Give more votes, or train on your votes alone."))
     round_.trains_on = source
 
 

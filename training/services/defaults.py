@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from text2song.exceptions import Forbidden
 from training.config import InvalidConfig, TrainingConfig
@@ -29,7 +30,7 @@ def set_training_defaults(*, actor: User, config: Mapping[str, Any]) -> None:
     For curators. Raises `Forbidden`, and `ConfigRefused` naming every setting at fault.
     """
     if not actor.is_staff:
-        raise Forbidden("Only curators change what new experiments start with.")
+        raise Forbidden(gettext("Only curators change what new experiments start with."))
     try:
         chosen = TrainingConfig.from_mapping(config).to_mapping()
     except InvalidConfig as error:

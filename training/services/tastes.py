@@ -159,7 +159,7 @@ def _earlier(fit: TasteFit, actor: User | None) -> Taste | None:
     if last is None:
         return None
     if (last.filters, last.base_model_id) != (fit.chosen_by, fit.base_model_id):
-        told = actor is None or actor.is_staff or last.is_of(actor) or last.whose == "everybody"
+        told = actor is None or actor.is_staff or last.is_of(actor) or not (last.is_of_dataset or last.raters)
         of_whom = f" ({last.whose}, {last.base_model.display_name})" if told else ""
         message = gettext("“%(fit_name)s” is the taste of other votes%(of_whom)s. Choose another name.") % {
             "fit_name": fit.name,

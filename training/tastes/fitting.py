@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
+from django.utils.translation import gettext_noop
 
 from adapters.models import Taste
 from feedback.models import RaterProfile
@@ -57,13 +58,17 @@ def _fit(fit: TasteFit, engines: EngineCache) -> None:
     said = votes_in(fit.dataset) if fit.dataset else votes_of(spec_of(fit.filters, fit.base_model.key))
     if not said:
         raise NoTaste(
-            "Nobody has compared or rated clips of this model that fit. Judge some under Listen first. Not counted are "
-            "raters who are excluded, and those whose reliability is 0."
+            gettext_noop(
+                "Nobody has compared or rated clips of this model that fit. Judge some under Listen first. Not counted "
+                "are raters who are excluded, and those whose reliability is 0."
+            )
         )
     features, kinds, kinds_left_out = _heard(fit, said, engines)
     usable = [vote for vote in said if vote.left in features and vote.right in features]
     if not usable:
-        raise NoTaste("None of the clips that were judged can be read any more: their audio or codes are gone.")
+        raise NoTaste(
+            gettext_noop("None of the clips that were judged can be read any more: their audio or codes are gone.")
+        )
     places = {pk: place for place, pk in enumerate(features)}
     votes = [
         Vote(places[v.left], places[v.right], (1 + v.lead) / 2, v.prompt, v.rater, v.weight, v.groups) for v in usable

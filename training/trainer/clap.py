@@ -17,6 +17,7 @@ from generation.engine.encoder import windows
 from generation.engine.exceptions import ModelLoadError
 from generation.engine.loading import choose_device
 from generation.specs import Waveform
+from training.texts import gettext_noop
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class Clap:
             model = ClapModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
             processor = ClapProcessor.from_pretrained(folder, local_files_only=True)
         except Exception as error:  # whatever the library says of a folder that it cannot read
-            message = f"The audio-text model in {folder} cannot be loaded ({error}). Repair its files, or take it away."
+            message = gettext_noop(
+                "The audio-text model in %(folder)s cannot be loaded (%(error)s). Repair its files, or take it away."
+            ) % {"folder": folder, "error": error}
             raise ModelLoadError(message) from error
         return cls(model.to(choose_device(None)).eval(), processor)
 

@@ -32,6 +32,7 @@ from training.specs import (
     TrainingResult,
     clips_of,
 )
+from training.texts import gettext_noop
 from training.trainer.checkpoints import (
     Progress,
     checkpoint_of,
@@ -58,7 +59,7 @@ Value = TypeVar("Value")
 BEST_METRIC = "eval_loss"
 EVALUATIONS = 8
 """Of a run whose configuration does not say how often."""
-OUT_OF_MEMORY = "The device ran out of memory."
+OUT_OF_MEMORY = gettext_noop("The device ran out of memory.")
 NO_MEMORY_ON_CPU = "can't allocate memory"
 """What torch says of main memory; it has no exception of its own for it."""
 
@@ -82,18 +83,24 @@ def train(
     the last checkpoint counts as the best. Raises `TrainingError` with what to change.
     """
     if not training:
-        raise TrainingError("There is nothing to train on: the training split is empty.")
+        raise TrainingError(gettext_noop("There is nothing to train on: the training split is empty."))
     wanted = ITEM_OF_METHOD[config.method]
     if not all(isinstance(item, wanted) for item in (*training, *validation)):
-        raise TrainingError(f"The method {config.method} trains on {wanted.__name__} items only.")
+        raise TrainingError(
+            gettext_noop("The method %(method)s trains on %(kind)s items only.")
+            % {"method": config.method, "kind": wanted.__name__}
+        )
     if min(item.weight for item in training) <= 0:
-        raise TrainingError("Every item needs a weight above 0; leave out what should not count.")
+        raise TrainingError(gettext_noop("Every item needs a weight above 0; leave out what should not count."))
     verdicts = {item.desirable for item in training if isinstance(item, LabelledClip)}
     if config.method is Method.KTO and len(verdicts) < 2:
-        otherwise = ", or train with sft" if True in verdicts else ""
+        otherwise = gettext_noop(", or train with sft") if True in verdicts else ""
         raise TrainingError(
-            "All clips have the same verdict. The method kto needs clips rated four or more and others rated two or "
-            f"less: rate some of the other kind{otherwise}."
+            gettext_noop(
+                "All clips have the same verdict. The method kto needs clips rated four or more and others rated two "
+                "or less: rate some of the other kind%(otherwise)s."
+            )
+            % {"otherwise": otherwise}
         )
     try:
         run = _Run(base, config, parent, device, folder, should_stop or (lambda: False))
@@ -261,8 +268,10 @@ class _Run:
             for _, clip in clips_of(item):
                 if clip.shape[0] != books or int(clip.max()) >= codes:
                     raise TrainingError(
-                        "Some clips were made by a model with another codec than this base model. Choose the base "
-                        "model that made them, or build a dataset of clips that this one made."
+                        gettext_noop(
+                            "Some clips were made by a model with another codec than this base model. Choose the base "
+                            "model that made them, or build a dataset of clips that this one made."
+                        )
                     )
 
     def _stop_if_asked(self) -> None:
@@ -292,7 +301,8 @@ class _Run:
             made = batch_loss(self.config, scored, baseline)
             if not math.isfinite(made.shares["loss"][0]):
                 raise TrainingError(
-                    f"The loss was no number at step {self.progress.step + 1}. Lower the setting “Learning rate”."
+                    gettext_noop("The loss was no number at step %(step)s. Lower the setting “Learning rate”.")
+                    % {"step": self.progress.step + 1}
                 )
             # Gradients are averaged over processes; this makes them the gradient of the mean over the step's items.
             self.accelerator.backward(made.weighted_sum * (self.accelerator.num_processes / len(picks)))
@@ -354,7 +364,7 @@ class _Run:
 
     def _result(self, stopped_early: bool, cancelled: bool) -> TrainingResult:
         if not cancelled and self.progress.step == 0:
-            raise TrainingError("The run made no step. Give it steps or epochs, and items to train on.")
+            raise TrainingError(gettext_noop("The run made no step. Give it steps or epochs, and items to train on."))
         best = self.folder / "best"
         source = checkpoint_of(self.folder, self.progress.best_step)
         is_made = self.progress.best_step > 0 and source.is_dir()

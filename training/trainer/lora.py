@@ -14,6 +14,7 @@ from peft.utils import get_peft_model_state_dict, load_peft_weights, set_peft_mo
 from generation.engine.loading import LoadedModel
 from generation.specs import AdapterSpec, ModelSpec
 from training.config import TrainingConfig
+from training.texts import gettext_noop
 from training.trainer.exceptions import TrainingError
 
 
@@ -43,8 +44,11 @@ def attach_adapter(
         stored = load_peft_weights(parent.path, device="cpu")
         if stored.keys() != get_peft_model_state_dict(model, save_embedding_layers=False).keys():
             raise TrainingError(
-                f"The adapter “{parent.name}” was trained on more than the decoder alone, so a run "
-                "cannot go on from it. Start from the base model, or from an adapter that was trained here."
+                gettext_noop(
+                    "The adapter “%(name)s” was trained on more than the decoder alone, so a run cannot go on from "
+                    "it. Start from the base model, or from an adapter that was trained here."
+                )
+                % {"name": parent.name}
             )
         set_peft_model_state_dict(model, stored)
     return model

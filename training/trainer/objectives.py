@@ -12,6 +12,7 @@ from torch import Tensor
 from generation.specs import Codes
 from training.config import DpoLoss, Method, TrainingConfig
 from training.specs import Clip, LabelledClip, PreferencePair, RankedClips, TrainingItem
+from training.texts import gettext_noop
 from training.trainer.exceptions import TrainingError
 from training.trainer.losses import dpo_loss, imitation_loss, kto_loss, ranking_loss
 
@@ -42,8 +43,10 @@ def mismatched_clips(items: Sequence[LabelledClip], others: Sequence[LabelledCli
     pool = items if len({item.text for item in items}) > 1 else [*items, *others]
     if len({item.text for item in pool}) < 2:
         raise TrainingError(
-            "All clips are of one prompt. The method kto measures how far the adapter moves by clips of other prompts: "
-            "build a dataset with two prompts at least."
+            gettext_noop(
+                "All clips are of one prompt. The method kto measures how far the adapter moves by clips of other "
+                "prompts: build a dataset with two prompts at least."
+            )
         )
     return [(item.text, _next_of_another_text(pool, index, item.text)) for index, item in enumerate(items)]
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from training.texts import gettext_noop
+
 Floats = npt.NDArray[np.floating]
 Places = npt.NDArray[np.intp]
 
@@ -117,13 +119,21 @@ def require_enough(table: Table) -> None:
     """Raises `NothingToLearn` for votes of which nothing can come."""
     decided = table.said != 0
     if not decided.any():
-        raise NothingToLearn("Nobody has preferred one clip to another yet: ties alone tell no taste.")
+        raise NothingToLearn(gettext_noop("Nobody has preferred one clip to another yet: ties alone tell no taste."))
     prompts = len(set(table.prompt[decided]))
     if prompts < FEWEST_PROMPTS:
-        what = "one prompt" if prompts == 1 else f"{prompts} prompts"
-        raise NothingToLearn(
-            f"All votes are on {what}. A taste is tried on prompts it was not fitted on, "
-            f"so votes on at least {FEWEST_PROMPTS} are needed."
+        said = gettext_noop(
+            "All votes are on %(prompts)s prompts. A taste is tried on prompts it was not fitted on, so votes on at "
+            "least %(fewest)s are needed."
         )
+        if prompts == 1:
+            said = gettext_noop(
+                "All votes are on one prompt. A taste is tried on prompts it was not fitted on, so votes on at least "
+                "%(fewest)s are needed."
+            )
+        raise NothingToLearn(said % {"prompts": prompts, "fewest": FEWEST_PROMPTS})
     if decided.sum() < FEWEST_VOTES:
-        raise NothingToLearn(f"There are {decided.sum()} votes; a taste needs at least {FEWEST_VOTES} to begin with.")
+        raise NothingToLearn(
+            gettext_noop("There are %(votes)s votes; a taste needs at least %(fewest)s to begin with.")
+            % {"votes": decided.sum(), "fewest": FEWEST_VOTES}
+        )

@@ -6,6 +6,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
@@ -110,7 +111,7 @@ class ListeningTestViewSet(
         examples=[TEST_EXAMPLE],
     )
     def create(self, request: Request) -> Response:
-        require_curator(request.user, "make a listening test")
+        require_curator(request.user, gettext("make a listening test"))
         body = ListeningTestBodySerializer(data=request.data)
         body.is_valid(raise_exception=True)
         test = creation.create_test(actor=request.user, **body.validated_data)
@@ -125,7 +126,7 @@ class ListeningTestViewSet(
     def partial_update(self, request: Request, pk: str) -> Response:
         """Curators only. Everything else is fixed, so that votes stay comparable."""
         test = self.get_object()
-        require_curator(request.user, "change a listening test")
+        require_curator(request.user, gettext("change a listening test"))
         body = ListeningTestChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         creation.update_test(actor=request.user, test=test, **body.validated_data)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, gettext_lazy
 
 from adapters.exceptions import AdapterNotFound, AdapterNotSelectable
 from adapters.models import Adapter
@@ -29,11 +30,15 @@ class ListeningTestForm(forms.ModelForm):
     preset = forms.ChoiceField(
         choices=[(preset.key, preset.label) for preset in PRESETS],
         initial="balanced",
-        label="Sampling",
-        help_text="The same for every arm.",
+        label=gettext_lazy("Sampling"),
+        help_text=gettext_lazy("The same for every arm."),
     )
     seed = forms.IntegerField(
-        required=False, min_value=0, max_value=MAX_SEED, help_text="Empty for a random one. All arms use the same."
+        label=gettext_lazy("Seed"),
+        required=False,
+        min_value=0,
+        max_value=MAX_SEED,
+        help_text=gettext_lazy("Empty for a random one. All arms use the same."),
     )
 
     class Meta:
@@ -50,13 +55,16 @@ class ListeningTestForm(forms.ModelForm):
             "repeat_share",
             "gold_share",
         )
-        labels = {"duration": "Duration (s)", "strategy": "Next pair"}
-        help_texts = {"name": "Shown to curators only until the test is over.", "samples_per_prompt": "1 to 4"}
+        labels = {"duration": gettext_lazy("Duration (s)"), "strategy": gettext_lazy("Next pair")}
+        help_texts = {
+            "name": gettext_lazy("Shown to curators only until the test is over."),
+            "samples_per_prompt": gettext_lazy("1 to 4"),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["suite"].queryset = PromptSuite.objects.filter(frozen_at__isnull=False)
-        self.fields["suite"].empty_label = "Choose a frozen suite"
+        self.fields["suite"].empty_label = gettext("Choose a frozen suite")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -69,14 +77,15 @@ class ListeningTestForm(forms.ModelForm):
 class ArmForm(forms.Form):
     """One side: a base model, or an adapter (which brings its base model) at a strength."""
 
-    side = forms.ChoiceField(required=False, label="Plays")
+    side = forms.ChoiceField(required=False, label=gettext_lazy("Plays"))
     strength = forms.FloatField(
+        label=gettext_lazy("Strength"),
         required=False,
         min_value=0,
         max_value=MAX_STRENGTH,
         initial=1.0,
         widget=forms.NumberInput(attrs={"step": "0.05"}),
-        help_text="Of the adapter",
+        help_text=gettext_lazy("Of the adapter"),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -113,12 +122,20 @@ def side_choices() -> list[tuple[str, Any]]:
     """Installed base models, then the adapters new jobs may use, each under its base model."""
     models = [model for model in BaseModel.objects.all() if model.is_ready]
     groups: list[tuple[str, Any]] = [("", "—")]
-    groups.append(("Base models", [(f"base:{model.key}", f"{model.display_name} (base model)") for model in models]))
+    groups.append(
+        (
+            gettext("Base models"),
+            [
+                (f"base:{model.key}", gettext("%(base_model)s (base model)") % {"base_model": model.display_name})
+                for model in models
+            ],
+        )
+    )
     by_model: dict[str, list[tuple[str, str]]] = {}
     for adapter in Adapter.objects.active().with_context().order_by("base_model", "name", "-created_at"):
-        by_model.setdefault(f"Adapters of {adapter.base_model.display_name}", []).append(
-            (f"adapter:{adapter.pk}", adapter.label)
-        )
+        by_model.setdefault(
+            gettext("Adapters of %(base_model)s") % {"base_model": adapter.base_model.display_name}, []
+        ).append((f"adapter:{adapter.pk}", adapter.label))
     return groups + list(by_model.items())
 
 
@@ -141,10 +158,14 @@ def sides_of(adapter_ids: Iterable[str]) -> ChosenSides:
         except (AdapterNotFound, AdapterNotSelectable) as error:
             remarks.append(error.message)
     if len(adapters) > MOST_ARMS:
-        remarks.append(f"A test has at most {MOST_ARMS} sides: the first {MOST_ARMS} chosen are filled in.")
+        remarks.append(
+            gettext("A test has at most %(most)s sides: the first %(most)s chosen are filled in.") % {"most": MOST_ARMS}
+        )
     sides = [{"side": f"adapter:{adapter.pk}"} for adapter in adapters[:MOST_ARMS]]
     if len({adapter.base_model_id for adapter in adapters}) > 1:
-        remarks.append("These adapters belong to different base models, so the test compares the models as well.")
+        remarks.append(
+            gettext("These adapters belong to different base models, so the test compares the models as well.")
+        )
     if len(adapters) == 1:
         sides.insert(0, {"side": f"base:{adapters[0].base_model.key}"})
     return ChosenSides(sides, remarks)
@@ -159,14 +180,19 @@ class EditForm(forms.ModelForm):
 
 
 class ReopenForm(forms.Form):
-    votes_wanted = forms.IntegerField(min_value=1, max_value=100_000, help_text="Votes that complete it.")
+    votes_wanted = forms.IntegerField(
+        label=gettext_lazy("Votes wanted"),
+        min_value=1,
+        max_value=100_000,
+        help_text=gettext_lazy("Votes that complete it."),
+    )
 
 
 class InvitationForm(forms.ModelForm):
     """A link for people without an account."""
 
-    max_uses = forms.IntegerField(min_value=1, max_value=MOST_USES, initial=10, label="People")
-    days = forms.IntegerField(min_value=1, max_value=MOST_DAYS, initial=14, label="Days it holds")
+    max_uses = forms.IntegerField(min_value=1, max_value=MOST_USES, initial=10, label=gettext_lazy("People"))
+    days = forms.IntegerField(min_value=1, max_value=MOST_DAYS, initial=14, label=gettext_lazy("Days it holds"))
 
     class Meta:
         model = Invitation
@@ -175,7 +201,7 @@ class InvitationForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["test"].queryset = ListeningTest.objects.visible().exclude(state="completed")
-        self.fields["test"].empty_label = "Every open test"
+        self.fields["test"].empty_label = gettext("Every open test")
         self.fields["test"].required = False
 
 

@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -71,7 +72,7 @@ def invitations(request: StudioRequest) -> HttpResponse:
         except DomainError as error:
             add_refusal(form, error)
         else:
-            messages.success(request, "The link is made. Copy it from the list and send it.")
+            messages.success(request, gettext("The link is made. Copy it from the list and send it."))
             return redirect("test-detail", made.test_id) if made.test_id else redirect("invitations")
     page = Paginator(Invitation.objects.select_related("test"), PAGE).get_page(request.GET.get("page"))
     for item in page:
@@ -87,13 +88,14 @@ def revoke(request: StudioRequest, invitation_id: UUID) -> HttpResponse:
     back = reverse("test-detail", args=[found.test_id]) if found.test_id else reverse("invitations")
     if request.method == "POST":
         revoke_invitation(actor=request.user, invitation=found)
-        messages.success(request, "Nobody can come by that link any more.")
+        messages.success(request, gettext("Nobody can come by that link any more."))
         return redirect(back)
     return confirm_page(
         request,
-        title="Withdraw this invitation?",
-        text=f"{found.uses} of {found.max_uses} have come by it; they can go on. Nobody else can.",
-        confirm_label="Withdraw",
+        title=gettext("Withdraw this invitation?"),
+        text=gettext("%(uses)s of %(max_uses)s have come by it; they can go on. Nobody else can.")
+        % {"uses": found.uses, "max_uses": found.max_uses},
+        confirm_label=gettext("Withdraw"),
         cancel_url=back,
     )
 

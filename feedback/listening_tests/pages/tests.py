@@ -14,6 +14,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, pgettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from feedback.listening_tests import pairs
@@ -67,15 +68,18 @@ def test_list(request: StudioRequest) -> HttpResponse:
     """Open tests, those that are over, and for curators drafts."""
     tests = ListeningTest.objects.visible_to(request.user)
     states = {"open": OPEN_STATES, "closed": ("completed",), "drafts": ("draft",)}
-    labels = {"open": "Open", "closed": "Over"} | ({"drafts": "Drafts"} if request.user.is_staff else {})
+    labels = {"open": pgettext("tests", "Open"), "closed": gettext("Over")} | (
+        {"drafts": gettext("Drafts")} if request.user.is_staff else {}
+    )
     if refused := refuse_choice(request, "show", labels):
         return refused
     shown = request.GET.get("show") or "open"
     found = tests.filter(state__in=states[shown]).with_progress().order_by("-created_at", "id")
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    words = gettext("%(pairs)s/%(wanted)s pairs generated")
     for test in page:
         wanted = math.comb(test.arm_count, 2) * test.prompt_count * test.samples_per_prompt
-        test.pairs_in_words = f"{test.pair_count}/{wanted} pairs generated"  # type: ignore[attr-defined]  # for the template
+        test.pairs_in_words = words % {"pairs": test.pair_count, "wanted": wanted}  # type: ignore[attr-defined]  # for the template
     counts = {name: tests.filter(state__in=some).count() for name, some in states.items()}
     tabs = [
         {"label": label, "url": f"?show={name}", "count": counts[name], "current": name == shown}
@@ -91,7 +95,9 @@ def create(request: StudioRequest) -> HttpResponse:
     if request.method == "POST":
         form, arms = ListeningTestForm(request.POST), ArmFormSet(request.POST, prefix="arms")
         if (test := _created(request, form, arms)) is not None:
-            messages.success(request, f"“{test.name}” is made. Start it to generate its clips.")
+            messages.success(
+                request, gettext("“%(name)s” is made. Start it to generate its clips.") % {"name": test.name}
+            )
             return redirect("test-detail", test_id=test.pk)
     else:
         chosen = sides_of([*filter(None, request.GET.get("adapters", "").split(",")), *request.GET.getlist("ids")])
@@ -174,7 +180,9 @@ def edit(request: StudioRequest, test_id: UUID) -> HttpResponse:
 @curators_only
 def start(request: StudioRequest, test_id: UUID) -> HttpResponse:
     test = test_or_404(request, test_id)
-    _try(request, lambda: lifecycle.start_test(actor=request.user, test=test), "Its clips are being generated.")
+    _try(
+        request, lambda: lifecycle.start_test(actor=request.user, test=test), gettext("Its clips are being generated.")
+    )
     return redirect("test-detail", test_id=test_id)
 
 
@@ -183,7 +191,11 @@ def start(request: StudioRequest, test_id: UUID) -> HttpResponse:
 def retry(request: StudioRequest, test_id: UUID) -> HttpResponse:
     """Put failed jobs back in the queue."""
     test = test_or_404(request, test_id)
-    _try(request, lambda: lifecycle.retry_failed(actor=request.user, test=test), "The jobs are back in the queue.")
+    _try(
+        request,
+        lambda: lifecycle.retry_failed(actor=request.user, test=test),
+        gettext("The jobs are back in the queue."),
+    )
     return redirect("test-detail", test_id=test_id)
 
 
@@ -193,11 +205,13 @@ def reopen(request: StudioRequest, test_id: UUID) -> HttpResponse:
     test = test_or_404(request, test_id)
     form = ReopenForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(map(str, form.errors.get("votes_wanted", ["Say how many votes are wanted."]))))
+        messages.error(
+            request, " ".join(map(str, form.errors.get("votes_wanted", [gettext("Say how many votes are wanted.")])))
+        )
     else:
         wanted = form.cleaned_data["votes_wanted"]
         change = lambda: lifecycle.reopen_test(actor=request.user, test=test, votes_wanted=wanted)  # noqa: E731
-        _try(request, change, "It takes votes again.")
+        _try(request, change, gettext("It takes votes again."))
     return redirect("test-detail", test_id=test_id)
 
 
@@ -207,14 +221,14 @@ def close(request: StudioRequest, test_id: UUID) -> HttpResponse:
     """Ask, then end the test with the votes it has."""
     test = test_or_404(request, test_id)
     if request.method == "POST":
-        _try(request, lambda: lifecycle.close_test(actor=request.user, test=test), "It is over.")
+        _try(request, lambda: lifecycle.close_test(actor=request.user, test=test), gettext("It is over."))
         return redirect("test-detail", test_id=test_id)
     return confirm_page(
         request,
-        title=f"Close “{test.name}”?",
-        text=f"It has {test.trials.counted().count()} of {test.votes_wanted} votes. Raters see the results then. "
-        "You can open it again.",
-        confirm_label="Close test",
+        title=gettext("Close “%(name)s”?") % {"name": test.name},
+        text=gettext("It has %(count)s of %(votes_wanted)s votes. Raters see the results then. You can open it again.")
+        % {"count": test.trials.counted().count(), "votes_wanted": test.votes_wanted},
+        confirm_label=gettext("Close test"),
         cancel_url=reverse("test-detail", args=[test.pk]),
     )
 
@@ -226,20 +240,24 @@ def delete(request: StudioRequest, test_id: UUID) -> HttpResponse:
     test = test_or_404(request, test_id)
     if request.method == "POST":
         if not _try(
-            request, lambda: lifecycle.delete_test(actor=request.user, test=test), f"“{test.name}” is deleted."
+            request,
+            lambda: lifecycle.delete_test(actor=request.user, test=test),
+            gettext("“%(name)s” is deleted.") % {"name": test.name},
         ):
             return redirect("test-detail", test_id=test_id)
         return redirect("tests")
     votes = test.trials.counted().count()
-    losses = ["The test, its results and its place on the leaderboard"]
+    losses = [gettext("The test, its results and its place on the leaderboard")]
     if test.is_open:
-        losses.append("Clips that are still to be generated")
+        losses.append(gettext("Clips that are still to be generated"))
     return confirm_page(
         request,
-        title=f"Delete “{test.name}”?",
-        text=f"Its {votes} votes stay stored as preferences." if votes else "Nobody has voted in it.",
+        title=gettext("Delete “%(name)s”?") % {"name": test.name},
+        text=gettext("Its %(votes)s votes stay stored as preferences.") % {"votes": votes}
+        if votes
+        else gettext("Nobody has voted in it."),
         losses=losses,
-        confirm_label="Delete test",
+        confirm_label=gettext("Delete test"),
         cancel_url=reverse("test-detail", args=[test.pk]),
     )
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import Http404, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget
@@ -66,7 +67,7 @@ def _vote(request: StudioRequest, token: str) -> tuple[str, int]:
     try:
         choice = request.POST.get("choice", "")
         if choice not in Trial.Choice.values:
-            raise Refused("Choose one of the four answers.")
+            raise Refused(gettext("Choose one of the four answers."))
         votes.vote(rater=request.user, token=token, choice=choice, heard=_heard(request))
     except DomainError as error:
         return error.message, error.status

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Field
+from django.utils.translation import gettext
 
 from adapters.exceptions import AdapterNotSelectable
 from adapters.models import Adapter
@@ -66,7 +67,7 @@ def create_test(
     Raises `Forbidden` (curators only), `ArmsRefused`, `Refused` (open suite, telling description) and
     `ValidationError` (fields out of range).
     """
-    require_curator(actor, "make a listening test")
+    require_curator(actor, gettext("make a listening test"))
     test = ListeningTest(
         name=name.strip(),
         suite=suite,
@@ -96,10 +97,12 @@ def create_test(
 
 def update_test(*, actor: User, test: ListeningTest, **values: Any) -> ListeningTest:
     """Change name, description or votes wanted. Everything else is fixed, so that votes stay comparable."""
-    require_curator(actor, "change a listening test")
+    require_curator(actor, gettext("change a listening test"))
     fixed = sorted(set(values) - {"name", "description", "votes_wanted"})
     if fixed:
-        raise WrongState(f"{', '.join(fixed)} cannot be changed; make a new test instead.")
+        raise WrongState(
+            gettext("%(fields)s cannot be changed; make a new test instead.") % {"fields": ", ".join(fixed)}
+        )
     for field, value in values.items():
         setattr(test, field, value)
     test.full_clean(exclude=["created_by", "suite", "sampling"])
@@ -116,7 +119,14 @@ def checked_sampling(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     unknown = sorted(set(values) - set(SAMPLING_KEYS))
     if unknown:
-        raise ValidationError({"sampling": [f"Unknown: {', '.join(unknown)}. Known: {', '.join(SAMPLING_KEYS)}."]})
+        raise ValidationError(
+            {
+                "sampling": [
+                    gettext("Unknown: %(unknown)s. Known: %(known)s.")
+                    % {"unknown": ", ".join(unknown), "known": ", ".join(SAMPLING_KEYS)}
+                ]
+            }
+        )
     checked = dict(PRESET_BY_KEY[DEFAULT_PRESET].sampling)
     for name, value in values.items():
         try:
@@ -124,32 +134,46 @@ def checked_sampling(values: Mapping[str, Any]) -> dict[str, Any]:
             assert isinstance(field, Field)
             checked[name] = field.clean(value, None)
         except (ValidationError, OverflowError, TypeError) as error:
-            messages = error.messages if isinstance(error, ValidationError) else ["Enter a number."]
+            messages = error.messages if isinstance(error, ValidationError) else [gettext("Enter a number.")]
             raise ValidationError({"sampling": [f"{name}: {message}" for message in messages]}) from error
     return checked
 
 
 def _check_suite(suite: PromptSuite, arms: int) -> None:
     if not suite.is_frozen:
-        message = f"The suite “{suite.name}” is still open. Freeze it first, so that every arm is asked the same."
+        message = gettext(
+            "The suite “%(suite)s” is still open. Freeze it first, so that every arm is asked the same."
+        ) % {"suite": suite.name}
         raise Refused(message, fields={"suite": [message]})
     jobs = suite.items.count() * arms
     if jobs > MOST_JOBS:
-        message = f"{jobs} jobs would be needed; a test makes at most {MOST_JOBS}. Choose a smaller suite."
+        message = gettext("%(jobs)s jobs would be needed; a test makes at most %(most)s. Choose a smaller suite.") % {
+            "jobs": jobs,
+            "most": MOST_JOBS,
+        }
         raise Refused(message, fields={"suite": [message]})
 
 
 def _check_arms(arms: Sequence[ArmSpec], duration: int) -> None:
     if not FEWEST_ARMS <= len(arms) <= MOST_ARMS:
-        raise ArmsRefused(f"A test compares {FEWEST_ARMS} to {MOST_ARMS} arms, not {len(arms)}.")
+        raise ArmsRefused(
+            gettext("A test compares %(fewest)s to %(most)s arms, not %(arms)s.")
+            % {"fewest": FEWEST_ARMS, "most": MOST_ARMS, "arms": len(arms)}
+        )
     if len({arm.sound for arm in arms}) < len(arms):
-        raise ArmsRefused("Two arms are equal, so nothing could be told between them. Choose different ones.")
+        raise ArmsRefused(gettext("Two arms are equal, so nothing could be told between them. Choose different ones."))
     for arm in arms:
         if not 0 <= arm.strength <= MAX_STRENGTH:
-            raise ArmsRefused(f"The strength of an adapter is from 0 to {MAX_STRENGTH}, not {arm.strength:g}.")
+            raise ArmsRefused(
+                gettext("The strength of an adapter is from 0 to %(most)s, not %(strength)s.")
+                % {"most": MAX_STRENGTH, "strength": f"{arm.strength:g}"}
+            )
         limit = arm.base_model.max_duration
         if duration > limit:
-            raise ArmsRefused(f"{duration} s is over the {limit} s limit of {arm.base_model.display_name}.")
+            raise ArmsRefused(
+                gettext("%(duration)s s is over the %(limit)s s limit of %(base_model)s.")
+                % {"duration": duration, "limit": limit, "base_model": arm.base_model.display_name}
+            )
         if arm.adapter is not None:
             try:
                 require_selectable(arm.adapter, arm.base_model)
@@ -161,5 +185,5 @@ def check_description(description: str, names: Sequence[str]) -> None:
     """Raters read the description before they vote: refuse one that names a model or an adapter."""
     named = [name for name in names if name.casefold() in description.casefold()]
     if named:
-        message = f"Raters read the description, so it must not name “{named[0]}”."
+        message = gettext("Raters read the description, so it must not name “%(name)s”.") % {"name": named[0]}
         raise Refused(message, fields={"description": [message]})

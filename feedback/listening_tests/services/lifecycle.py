@@ -7,6 +7,7 @@ import contextlib
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback.listening_tests.access import require_curator
 from feedback.listening_tests.exceptions import WrongState
@@ -27,9 +28,9 @@ def start_test(*, actor: User | None, test: ListeningTest) -> ListeningTest:
     The jobs belong to nobody, so they take nothing from anybody's quota. Raises `WrongState` unless it is a draft, and
     what `make_music` raises (an adapter deleted since, a model whose files are not here).
     """
-    require_curator(actor, "start a listening test")
+    require_curator(actor, gettext("start a listening test"))
     with transaction.atomic():
-        _move(test, (State.DRAFT,), "started", state=State.GENERATING, started_at=timezone.now())
+        _move(test, (State.DRAFT,), gettext("started"), state=State.GENERATING, started_at=timezone.now())
         prompts = [item.prompt for item in test.suite.items.select_related("prompt")]
         for arm in test.arms.select_related("base_model", "adapter"):
             for position, prompt in enumerate(prompts):
@@ -55,9 +56,11 @@ def _submit(test: ListeningTest, arm: Arm, prompt: Prompt, position: int) -> Gen
 
 def close_test(*, actor: User | None, test: ListeningTest) -> ListeningTest:
     """End it with the votes it has; jobs that still wait or run are cancelled."""
-    require_curator(actor, "close a listening test")
+    require_curator(actor, gettext("close a listening test"))
     with transaction.atomic():
-        _move(test, (State.GENERATING, State.ACTIVE), "closed", state=State.COMPLETED, finished_at=timezone.now())
+        _move(
+            test, (State.GENERATING, State.ACTIVE), gettext("closed"), state=State.COMPLETED, finished_at=timezone.now()
+        )
         test.withhold_clips(False)
         _cancel_jobs(test, actor)
     return test
@@ -65,27 +68,29 @@ def close_test(*, actor: User | None, test: ListeningTest) -> ListeningTest:
 
 def reopen_test(*, actor: User, test: ListeningTest, votes_wanted: int | None = None) -> ListeningTest:
     """Take more votes. Raises `Refused` when it already has as many as are wanted, `WrongState` unless completed."""
-    require_curator(actor, "reopen a listening test")
+    require_curator(actor, gettext("reopen a listening test"))
     if test.sealed:
-        raise WrongState("What this test was made for is decided by the votes it had. Begin another one instead.")
+        raise WrongState(
+            gettext("What this test was made for is decided by the votes it had. Begin another one instead.")
+        )
     votes = test.trials.counted().count()
     wanted = test.votes_wanted if votes_wanted is None else votes_wanted
     if wanted <= votes:
-        message = f"It has {votes} votes. Ask for more than that to open it again."
+        message = gettext("It has %(votes)s votes. Ask for more than that to open it again.") % {"votes": votes}
         raise Refused(message, fields={"votes_wanted": [message]})
     test.votes_wanted = wanted
     test.clean_fields(exclude=[field.name for field in test._meta.fields if field.name != "votes_wanted"])
     if not test.pairs.filter(kind="regular").exists():
-        raise WrongState("It has no pair of clips to judge. Make a new test.")
+        raise WrongState(gettext("It has no pair of clips to judge. Make a new test."))
     with transaction.atomic():
-        _move(test, (State.COMPLETED,), "reopened", state=State.ACTIVE, finished_at=None, votes_wanted=wanted)
+        _move(test, (State.COMPLETED,), gettext("reopened"), state=State.ACTIVE, finished_at=None, votes_wanted=wanted)
         test.withhold_clips(True)
     return test
 
 
 def delete_test(*, actor: User, test: ListeningTest) -> None:
     """Hide a test and end it; votes that were cast stay stored."""
-    require_curator(actor, "delete a listening test")
+    require_curator(actor, gettext("delete a listening test"))
     with transaction.atomic():
         if test.state in (State.GENERATING, State.ACTIVE):
             close_test(actor=actor, test=test)
@@ -95,9 +100,9 @@ def delete_test(*, actor: User, test: ListeningTest) -> None:
 
 def retry_failed(*, actor: User | None, test: ListeningTest) -> int:
     """Put failed and cancelled jobs of an open test back in the queue; returns how many."""
-    require_curator(actor, "retry a test's jobs")
+    require_curator(actor, gettext("retry a test's jobs"))
     if not test.is_open:
-        raise WrongState("The test is not open, so its jobs are not needed.")
+        raise WrongState(gettext("The test is not open, so its jobs are not needed."))
     jobs = failed_jobs(test)
     with transaction.atomic():
         for job in jobs:
@@ -125,6 +130,9 @@ def _move(test: ListeningTest, states: tuple[str, ...], verb: str, **changes: ob
     """Apply `changes` if the test is in one of `states`; raises `WrongState` otherwise."""
     if not ListeningTest.objects.visible().filter(pk=test.pk, state__in=states).update(**changes):
         test.refresh_from_db()
-        raise WrongState(f"A test that is {test.get_state_display().lower()} cannot be {verb}.")
+        raise WrongState(
+            gettext("A test that is %(state)s cannot be %(verb)s.")
+            % {"state": test.get_state_display().lower(), "verb": verb}
+        )
     test.refresh_from_db()
     return test

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext
 
 from adapters.models import Adapter
 from feedback.listening_tests.access import may_see_results
@@ -54,7 +55,11 @@ class Duel:
 
     @property
     def interval(self) -> str:
-        return f"{percent(self.rate.low)} to {percent(self.rate.high)}" if self.rate.votes else "–"
+        return (
+            gettext("%(low)s to %(high)s") % {"low": percent(self.rate.low), "high": percent(self.rate.high)}
+            if self.rate.votes
+            else "–"
+        )
 
     @property
     def sentence(self) -> str:
@@ -62,21 +67,27 @@ class Duel:
         rate = self.rate
         if rate.claim == Claim.TOO_FEW:
             missing = MIN_DECIDED - rate.decided
-            return f"Too few decided votes to claim anything: {missing} more are needed at least."
+            return gettext("Too few decided votes to claim anything: %(missing)s more are needed at least.") % {
+                "missing": missing
+            }
         if rate.claim == Claim.UNDECIDED:
-            return f"Undecided{self._of_whom}. {self._needed}"
+            said = gettext("Undecided.")
+            if rate.is_of_one:
+                said = gettext("Undecided for this one rater; of others nothing is known.")
+            return f"{said} {self._needed}"
         better, worse = (self.arm, self.against) if rate.claim == Claim.BETTER else (self.against, self.arm)
-        return f"“{better}” is preferred to “{worse}”{self._of_whom}."
-
-    @property
-    def _of_whom(self) -> str:
-        return " for this one rater; of others nothing is known" if self.rate.is_of_one else ""
+        said = gettext("“%(better)s” is preferred to “%(worse)s”.")
+        if rate.is_of_one:
+            said = gettext("“%(better)s” is preferred to “%(worse)s” for this one rater; of others nothing is known.")
+        return said % {"better": better, "worse": worse}
 
     @property
     def _needed(self) -> str:
         if self.rate.votes_needed is None:
-            return "At even votes no number would decide it."
-        return f"About {self.rate.votes_needed} more votes would decide it, if they fall as before."
+            return gettext("At even votes no number would decide it.")
+        return gettext("About %(votes)s more votes would decide it, if they fall as before.") % {
+            "votes": self.rate.votes_needed
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ class Results:
 def results(*, actor: User | None, test: ListeningTest) -> Results:
     """Raises `Forbidden` for a rater while the test goes on: nobody should vote after others."""
     if not may_see_results(actor, test):
-        raise Forbidden("Results are shown when the test is over, so that nobody votes after others.")
+        raise Forbidden(gettext("Results are shown when the test is over, so that nobody votes after others."))
     trusted = trusted_votes(test.trials.counted())
     tally = _tally(trusted)
     duels = list(combinations(arms := list(test.arms.select_related("base_model", "adapter")), 2))

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback.listening_tests.access import profile_of
 from feedback.listening_tests.exceptions import WrongState
@@ -69,7 +70,7 @@ def next_trial(*, rater: User, test: ListeningTest) -> Trial | None:
             return _open_trial(rater, test)
     if (trial := _open_trial(rater, test)) is not None:
         return trial
-    raise Conflict("The next trial could not be opened. Try again.")
+    raise Conflict(gettext("The next trial could not be opened. Try again."))
 
 
 def require_open(*, rater: User, test: ListeningTest) -> None:
@@ -77,11 +78,11 @@ def require_open(*, rater: User, test: ListeningTest) -> None:
     if ListeningTest.objects.open_to(rater).filter(pk=test.pk).exists():
         return
     if not ListeningTest.objects.visible_to(rater).filter(pk=test.pk).exists():
-        raise NotFound("There is no such listening test, or it is not open to you.")
+        raise NotFound(gettext("There is no such listening test, or it is not open to you."))
     test.refresh_from_db()
     if test.state == ListeningTest.State.DRAFT:
-        raise WrongState("This test has not been started.")
-    raise WrongState("This test is over. Thank you for listening.")
+        raise WrongState(gettext("This test has not been started."))
+    raise WrongState(gettext("This test is over. Thank you for listening."))
 
 
 def rater_progress(*, rater: User, test: ListeningTest) -> RaterProgress:

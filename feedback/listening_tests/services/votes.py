@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from feedback.listening_tests import coverage
 from feedback.listening_tests.access import profile_of
@@ -134,7 +135,7 @@ def _cast(rater: User, trial: Trial, choice: str) -> bool:
         if not mine.exists():
             return False
         if not test.is_open:
-            raise WrongState("This test is over. Thank you for listening.")
+            raise WrongState(gettext("This test is over. Thank you for listening."))
         mine.update(choice=choice, voted_at=voted_at)
         trial.choice, trial.voted_at = choice, voted_at
         if not trial.is_control:
@@ -184,4 +185,4 @@ def _as_before(trial: Trial, choice: str) -> Trial:
 
 def _require_test_open(trial: Trial) -> None:
     if not trial.test.is_open:
-        raise WrongState("This test is over. Thank you for listening.")
+        raise WrongState(gettext("This test is over. Thank you for listening."))

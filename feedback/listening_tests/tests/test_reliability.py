@@ -44,7 +44,7 @@ def test_who_listens_is_trusted_and_who_presses_one_button_is_not(test_):
     refresh_outdated()
     for profile in (*careful, lazy, wrong):
         profile.refresh_from_db()
-        assert 0 <= profile.weight <= 1 and profile.computed_at and profile.evidence["sentence"]
+        assert 0 <= profile.weight <= 1 and profile.computed_at and profile.rests_on
     assert min(profile.weight for profile in careful) > 0.7
     assert lazy.weight < 0.4 and wrong.weight < 0.1
     evidence = careful[0].evidence

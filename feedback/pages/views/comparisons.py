@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from feedback import services
@@ -42,7 +43,7 @@ def prefer(request: StudioRequest) -> HttpResponse:
             rater=request.user,
         )
 
-    return _save(request, samples, form, store, "Your choice is kept.")
+    return _save(request, samples, form, store, gettext("Your choice is kept."))
 
 
 @require_POST
@@ -57,7 +58,7 @@ def rank(request: StudioRequest) -> HttpResponse:
         samples,
         form,
         lambda: services.rank(samples=form.order(), rater=request.user),
-        "Your ranking is kept.",
+        gettext("Your ranking is kept."),
     )
 
 

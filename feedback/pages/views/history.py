@@ -10,6 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from feedback import services
@@ -57,15 +59,16 @@ def delete(request: StudioRequest, item_id: UUID) -> HttpResponse:
     except FeedbackNotFound as error:
         raise Http404 from error
     if not (request.user.is_staff or item.rater_id == request.user.pk):
-        raise PermissionDenied("Raters delete their own feedback; curators any.")
+        raise PermissionDenied(gettext("Raters delete their own feedback; curators any."))
     if request.method == "POST":
         return _delete(request, item)
     return confirm_page(
         request,
-        title="Delete this feedback?",
-        text=f"{KIND_LABELS[KIND_OF[type(item)]]}: {_in_words(item)}. It is gone for good.",
+        title=gettext("Delete this feedback?"),
+        text=gettext("%(kind)s: %(item)s. It is gone for good.")
+        % {"kind": KIND_LABELS[KIND_OF[type(item)]], "item": _in_words(item)},
         losses=_losses(item),
-        confirm_label="Delete feedback",
+        confirm_label=gettext("Delete feedback"),
         cancel_url=next_url(request, "feedback"),
     )
 
@@ -73,7 +76,7 @@ def delete(request: StudioRequest, item_id: UUID) -> HttpResponse:
 def _delete(request: StudioRequest, item: Feedback) -> HttpResponse:
     try:
         services.delete_feedback(item=item, actor=request.user)
-        messages.success(request, "The feedback was deleted.")
+        messages.success(request, gettext("The feedback was deleted."))
     except Forbidden as error:
         raise PermissionDenied(error.message) from error
     except PartOfAnother as error:
@@ -82,12 +85,17 @@ def _delete(request: StudioRequest, item: Feedback) -> HttpResponse:
 
 
 def _in_words(item: Feedback) -> str:
-    mine = f" by {item.rater}" if item.rater else ""
-    return f"{item}{mine}, {item.created_at:%d %b %Y}"
+    words = {"item": item, "rater": item.rater, "day": date_format(item.created_at, "DATE_FORMAT")}
+    said = gettext("%(item)s by %(rater)s, %(day)s") if item.rater else gettext("%(item)s, %(day)s")
+    return said % words
 
 
 def _losses(item: Feedback) -> list[str]:
     if not isinstance(item, Ranking):
         return []
     pairs = item.standing
-    return ["the order", f"{pairs} comparison{'s' if pairs > 1 else ''} that follow from it"]
+    return [
+        gettext("the order"),
+        ngettext("%(n)s comparison that follows from it", "%(n)s comparisons that follow from it", pairs)
+        % {"n": pairs},
+    ]

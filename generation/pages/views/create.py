@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import reswap, retarget
 
@@ -57,7 +58,7 @@ def _play_example(request: StudioRequest) -> HttpResponse:
     """Make music of one of the prompts to begin with, as the page is set when nothing was chosen on it."""
     example = EXAMPLE_BY_KEY.get(request.POST["example"])
     if example is None:
-        raise Http404("There is no such example.")
+        raise Http404(gettext("There is no such example."))
     settings = initial_settings(request, None)
     model, adapter = settings.pop("model"), settings.pop("adapter")
     try:

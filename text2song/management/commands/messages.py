@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 from text2song.catalogues import DOMAINS, catalogues
 
-NO_SOURCES = ["var", "node_modules", ".venv", "bench", "tests", "migrations", "recipe", "conftest.py"]
+NO_SOURCES = ["var", "node_modules", ".venv", "bench", "*/tests/*.py", "migrations", "recipe", "conftest.py"]
 """Folders and files without texts that somebody is shown."""
 
 UNWANTED = ('"POT-Creation-Date:', '"Report-Msgid-Bugs-To:')

@@ -24,7 +24,7 @@ from generation.services.deletion import (
     undo_deletion,
 )
 from generation.services.encoders import activate_encoder, add_encoder, deactivate_encoder, remove_encoder
-from generation.services.favorites import add_favorite, annotate_favorite, toggle_favorite, toggle_favorites
+from generation.services.favorites import add_favorite, add_favorites, annotate_favorite, toggle_favorite
 from generation.services.jobs import cancel_job, delete_job, requeue_job, retry_job
 from generation.services.music import make_music
 from generation.services.samples import delete_sample, extend_sample, rename_sample, vary_sample
@@ -36,6 +36,7 @@ __all__ = [
     "activate_model",
     "add_encoder",
     "add_favorite",
+    "add_favorites",
     "add_folder_model",
     "annotate_favorite",
     "cancel_fetch",
@@ -71,7 +72,6 @@ __all__ = [
     "shared_samples",
     "take_out",
     "toggle_favorite",
-    "toggle_favorites",
     "undo_deletion",
     "vary_sample",
 ]

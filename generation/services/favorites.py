@@ -35,18 +35,15 @@ def toggle_favorite(*, user: User, target: Prompt | AudioSample) -> bool:
     return True
 
 
-def toggle_favorites(*, user: User, samples: Sequence[AudioSample]) -> bool:
-    """Set the hearts on all of several samples; where all have one, take them off. Returns whether they are set now."""
-    hearts = Favorite.objects.filter(user=user, sample__in=[sample.pk for sample in samples])
+def add_favorites(*, user: User, samples: Sequence[AudioSample]) -> int:
+    """Set the hearts on all of several samples; those that are set stay, notes and all. Returns how many are new."""
+    new = 0
     with transaction.atomic():
-        hearted = set(hearts.values_list("sample_id", flat=True))
-        lacking = [sample for sample in samples if sample.pk not in hearted]
-        if not lacking:
-            hearts.delete()
-        for sample in lacking:
+        for sample in samples:
             with contextlib.suppress(FavoriteExists):
                 add_favorite(user=user, target=sample)
-    return bool(lacking)
+                new += 1
+    return new
 
 
 def annotate_favorite(*, favorite: Favorite, note: str) -> None:

@@ -50,8 +50,10 @@ def note_opening(*, link: ShareLink) -> None:
 
 def shared_samples(link: ShareLink) -> list[AudioSample]:
     """What the link plays, in order: its clip, or those of its collection that its maker may share one by one."""
-    if link.collection is None:
+    if link.sample_id is not None:
         return list(AudioSample.objects.visible().filter(pk=link.sample_id))
+    if link.collection is None:
+        return []
     return list(shareable(collection_samples(link.collection), link.created_by))
 
 

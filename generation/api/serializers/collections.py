@@ -47,7 +47,8 @@ class CollectionDetailSerializer(CollectionSerializer):
 
     samples = serializers.SerializerMethodField()
 
-    class Meta(CollectionSerializer.Meta):
+    class Meta:
+        model = Collection
         fields = (*CollectionSerializer.Meta.fields, "samples")
         read_only_fields = fields
 

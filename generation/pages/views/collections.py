@@ -201,7 +201,7 @@ def _choice(request: StudioRequest, samples: list[AudioSample], form: NameForm) 
     mine = list(Collection.objects.filter(owner=request.user).with_figures().order_by("-updated_at", "name"))
     items = CollectionItem.objects.filter(collection__in=mine, sample__in=ids)
     inside = Counter(items.values_list("collection_id", flat=True))
-    query = [("ids", sample.pk) for sample in samples]
+    query = [("ids", str(sample.pk)) for sample in samples]
     context = {
         "samples": samples,
         "form": form,

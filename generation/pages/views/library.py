@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -43,7 +45,7 @@ def library(request: StudioRequest) -> HttpResponse:
 
 def _page(request: StudioRequest, samples: AudioSampleQuerySet) -> Page:
     """One page of them. Put in order by their ids alone, and then read: rows with their outlines are long."""
-    page = Paginator(samples.values_list("pk", flat=True), PAGE_SIZE).get_page(request.GET.get("page"))
+    page: Page[Any] = Paginator(samples.values_list("pk", flat=True), PAGE_SIZE).get_page(request.GET.get("page"))
     rows = AudioSample.objects.with_context().hearted_by(request.user).in_bulk(list(page.object_list))
     page.object_list = [rows[pk] for pk in page.object_list if pk in rows]
     return page

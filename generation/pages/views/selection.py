@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from generation.listening.archives import CONTENT_TYPE, make_archive, safe_name
 from generation.models import AudioSample, Deletion
 from generation.pages.chosen import chosen_samples
-from generation.services import delete_samples, toggle_favorites
+from generation.services import add_favorites, delete_samples
 from text2song.exceptions import DomainError
 from text2song.pages.requests import StudioRequest
 from text2song.pages.safe_redirect import next_url, redirect_back
@@ -38,21 +38,17 @@ def delete(request: StudioRequest) -> HttpResponse:
 
 @require_POST
 def heart(request: StudioRequest) -> HttpResponse:
-    """Set the reader's heart on all that are chosen; where all have it, take it off."""
+    """Set the reader's heart on all that are chosen. Taken off it is one by one: a heart may have a note."""
     try:
         samples = chosen_samples(request)
     except DomainError as error:
         messages.error(request, error.message)
-        return redirect_back(request, "library")
-    if toggle_favorites(user=request.user, samples=samples):
+    else:
+        add_favorites(user=request.user, samples=samples)
         told = ngettext(
             "%(count)s sample is among your favourites.", "%(count)s samples are among your favourites.", len(samples)
         )
-    else:
-        told = ngettext(
-            "%(count)s sample is no favourite any more.", "%(count)s samples are no favourites any more.", len(samples)
-        )
-    messages.success(request, told % {"count": len(samples)})
+        messages.success(request, told % {"count": len(samples)})
     return redirect_back(request, "library")
 
 

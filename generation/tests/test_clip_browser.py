@@ -152,7 +152,7 @@ def test_the_menu_of_the_last_row_is_not_cut_off(tab: Any, samples: list[AudioSa
     assert box["x"] >= 0 and box["x"] + box["width"] <= width
 
 
-@pytest.mark.parametrize("size", [DESK, {"width": 430, "height": 932}], ids=["desk", "phone"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_a_clip_takes_the_place_that_was_kept_for_it(tab: Any, samples: list[AudioSample], size: dict[str, int]):
     tab.set_viewport_size(size)
     GenerationJob.objects.filter(pk=samples[0].job_id).update(state="running")

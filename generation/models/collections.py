@@ -38,7 +38,7 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
     def free_name(self, owner_id: int, name: str) -> str:
         """`name`, or where its owner has a collection of that name “name (2)”, “name (3)” and so on."""
         taken = set(self.filter(owner=owner_id).values_list("name", flat=True))
-        tries, length = itertools.count(2), self.model._meta.get_field("name").max_length
+        tries, length = itertools.count(2), self.model._meta.get_field("name").max_length or 0
         free = name
         while free in taken:
             ending = f" ({next(tries)})"

@@ -48,9 +48,6 @@ class ShareLink(UUIDModel):
 
     objects = ShareLinkQuerySet.as_manager()
 
-    is_open: bool
-    """Whether it works: added where links are listed."""
-
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = [

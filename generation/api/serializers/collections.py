@@ -85,7 +85,7 @@ class ShareLinkSerializer(serializers.ModelSerializer):
     """A link of the caller's. Whoever has its `url` hears what it shares, until it is revoked or expires."""
 
     url = serializers.SerializerMethodField()
-    works = serializers.SerializerMethodField(help_text="Whether it plays now.")
+    works = strict.BooleanField(source="is_open", read_only=True, help_text="Whether it plays now.")
 
     class Meta:
         model = ShareLink
@@ -107,9 +107,6 @@ class ShareLinkSerializer(serializers.ModelSerializer):
         path = f"/s/{link.token}/"
         request = self.context.get("request")
         return request.build_absolute_uri(path) if request else path
-
-    def get_works(self, link: ShareLink) -> bool:
-        return bool(link.is_open)
 
 
 @extend_schema_serializer(

@@ -52,6 +52,12 @@ def indices(samples: Iterable[AudioSample]) -> str:
 
 
 @register.filter
+def clips_of(jobs: Iterable[GenerationJob]) -> list[AudioSample]:
+    """Every clip of jobs of `with_samples`, those set aside too."""
+    return [sample for job in jobs for sample in (*job.visible_samples, *job.set_aside_samples)]
+
+
+@register.filter
 def coming(job: GenerationJob) -> list[int]:
     """The indices of candidates that an unfinished job of `with_samples` has yet to make."""
     if not job.is_unfinished:

@@ -117,7 +117,7 @@ def test_the_page_of_an_adapter_tells_what_it_is(page, django_assert_max_num_que
     )
     child = AdapterFactory(name="warmer", base_model=base, parent=adapter, stored=False)
     AudioSampleFactory(job=GenerationJobFactory(base_model=base, adapter=adapter, completed=True))
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         html = page.get(f"/adapters/{adapter.pk}/").text
     for words in (
         "Tiny",

@@ -103,8 +103,8 @@ def stars_in_rows(
     request: StudioRequest, samples: Sequence[AudioSample], *, place: str = "row"
 ) -> dict[UUID, SafeString]:
     """The reader's own score on the first question, whoever else said what; nothing where no question is asked."""
-    criterion = Criterion.objects.filter(is_active=True).first()
-    if criterion is None or not samples:
+    criterion = Criterion.objects.filter(is_active=True).first() if samples else None
+    if criterion is None:
         return {}
     mine = Rating.objects.filter(rater=request.user, criterion=criterion, sample__in=[one.pk for one in samples])
     scores = dict(mine.values_list("sample_id", "score"))

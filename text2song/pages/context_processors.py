@@ -15,13 +15,13 @@ from text2song.workforce import workforce_of
 
 def studio(request: HttpRequest) -> dict[str, Any]:
     """Sidebar, user menu, status and who works; all figures are read only by templates that show them."""
-    user = getattr(request, "user", None)
+    user: Any = getattr(request, "user", None)
     workforce = workforce_of(request)
     sections, menu = (GUEST_SECTIONS, ()) if getattr(request, "is_guest", False) else (SECTIONS, MENU)
     return {
         "navigation": links(sections, request.path, user),
         "studio_links": links(menu, request.path, user),
-        "studio_status": SimpleLazyObject(lambda: status(request.user, workforce)),
+        "studio_status": SimpleLazyObject(lambda: status(user, workforce)),
         "workforce": workforce,
         "words_url": SimpleLazyObject(words_url),
     }

@@ -33,7 +33,7 @@ def _each(
         except ValidationError as error:
             modeladmin.message_user(request, f"{row}: {' '.join(error.messages)}", messages.ERROR)
     if changed:
-        modeladmin.message_user(request, f"{done}: {changed}.", messages.SUCCESS)
+        modeladmin.message_user(request, f"{done} {changed}.", messages.SUCCESS)
 
 
 class VisibilityFilter(admin.SimpleListFilter):

@@ -226,7 +226,7 @@ class Clip(DatasetPart):
         ]
 
     def __str__(self) -> str:
-        return f"Clip {str(self.sample_key)[:8]}"
+        return gettext("Clip %(number)s") % {"number": str(self.sample_key)[:8]}
 
     def load_codes(self) -> Codes:
         """`[K, T]` int16; raises `StorageUnavailable`."""

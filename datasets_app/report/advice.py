@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from datasets_app.building.selection import LIKED_CLIPS_WANTED, PAIRS_WANTED
 from feedback.statistics.agreement import TENTATIVE
 
@@ -18,24 +20,25 @@ def advice(kind: str, figures: Mapping[str, Any]) -> list[str]:
     """Recommendations, the most important first; a dataset without fault gets one sentence that says so."""
     rules = (_enough_ratings if kind == "supervised" else _enough_pairs, *_RULES)
     found = [sentence for rule in rules if (sentence := rule(figures))]
-    return found or ["Nothing stands against training on it."]
+    return found or [gettext_noop("Nothing stands against training on it.")]
 
 
 def _enough_ratings(figures: Mapping[str, Any]) -> str:
     liked = figures["liked"]
     if liked < LIKED_CLIPS_WANTED:
-        return (
-            f"{liked} clips have 4 stars or more; supervised fine-tuning wants about {LIKED_CLIPS_WANTED}. "
-            f"{LIKED_CLIPS_WANTED - liked} more would do."
-        )
+        return gettext_noop(
+            "%(liked)s clips have 4 stars or more; supervised fine-tuning wants about %(wanted)s. %(missing)s more "
+            "would do."
+        ) % {"liked": liked, "wanted": LIKED_CLIPS_WANTED, "missing": LIKED_CLIPS_WANTED - liked}
     return ""
 
 
 def _enough_pairs(figures: Mapping[str, Any]) -> str:
     decided = figures["rows"] - figures["equal_pairs"]
     if decided < PAIRS_WANTED:
-        missing = PAIRS_WANTED - decided
-        return f"{decided} pairs are decided; preference training wants about {PAIRS_WANTED}. {missing} more would do."
+        return gettext_noop(
+            "%(decided)s pairs are decided; preference training wants about %(wanted)s. %(missing)s more would do."
+        ) % {"decided": decided, "wanted": PAIRS_WANTED, "missing": PAIRS_WANTED - decided}
     return ""
 
 
@@ -45,11 +48,21 @@ def _labelled(figures: Mapping[str, Any]) -> str:
     if not labelled:
         return ""
     share = figures["labels"].get("accuracy", {}).get("value")
-    right = "" if share is None else f", which predicts {share:.0%} of people's votes on prompts it did not learn from"
-    judges = " and ".join(labelled["judges"])
-    told = f"{labelled['rows']} of {figures['rows']} pairs were labelled by the {judges}{right}, and judged by nobody."
-    if labelled["splits"]["validation"]:
-        return f"{told} So were {labelled['splits']['validation']} of those held out: figures on them are the taste's."
+    said = gettext_noop("%(labelled)s of %(rows)s pairs were labelled by the %(judges)s, and judged by nobody.")
+    if share is not None:
+        said = gettext_noop(
+            "%(labelled)s of %(rows)s pairs were labelled by the %(judges)s, which predicts %(share)s of people's "
+            "votes on prompts it did not learn from, and judged by nobody."
+        )
+    told = said % {
+        "labelled": labelled["rows"],
+        "rows": figures["rows"],
+        "judges": gettext_noop(" and ").join(labelled["judges"]),
+        "share": f"{share or 0:.0%}",
+    }
+    if held_out := labelled["splits"]["validation"]:
+        more = gettext_noop("So were %(held_out)s of those held out: figures on them are the taste's.")
+        return f"{told} {more % {'held_out': held_out}}"
     return told
 
 
@@ -57,17 +70,26 @@ def _held_out(figures: Mapping[str, Any]) -> str:
     empty = [name for name in ("validation", "test") if not figures["splits"][name]["rows"]]
     if not empty:
         return ""
-    cost = "early stopping has nothing to go by" if "validation" in empty else "there is nothing to test on"
-    splits, are = " and ".join(empty), "are" if len(empty) > 1 else "is"
-    prompts = "1 prompt" if figures["prompts"] == 1 else f"{figures['prompts']} prompts"
-    return f"With {prompts}, {splits} {are} empty: {cost}. Judge music of more prompts."
+    said = gettext_noop("With %(prompts)s prompts, test is empty: there is nothing to test on.")
+    if empty == ["validation"]:
+        said = gettext_noop("With %(prompts)s prompts, validation is empty: early stopping has nothing to go by.")
+    elif len(empty) > 1:
+        said = gettext_noop(
+            "With %(prompts)s prompts, validation and test are empty: early stopping has nothing to go by."
+        )
+    if figures["prompts"] == 1:
+        said = gettext_noop("With 1 prompt, validation and test are empty: early stopping has nothing to go by.")
+    remedy = gettext_noop("Judge music of more prompts.")
+    return f"{said % {'prompts': figures['prompts']}} {remedy}"
 
 
 def _variety(figures: Mapping[str, Any]) -> str:
     if figures["prompts"] < FEW_PROMPTS:
-        return f"Fewer than {FEW_PROMPTS} prompts: the adapter may learn these prompts instead of a taste."
+        return gettext_noop("Fewer than %(few)s prompts: the adapter may learn these prompts instead of a taste.") % {
+            "few": FEW_PROMPTS
+        }
     if figures["largest_prompt"] > LARGE_SHARE * figures["rows"]:
-        return "More than half of the rows belong to one prompt; judge others, or leave that one out."
+        return gettext_noop("More than half of the rows belong to one prompt; judge others, or leave that one out.")
     return ""
 
 
@@ -75,15 +97,17 @@ def _several_models(figures: Mapping[str, Any]) -> str:
     models = list(figures["models"])
     if len(models) < 2:
         return ""
-    return (
-        f"Clips come from {len(models)} base models ({', '.join(models)}). Codes fit only models with the same codec."
-    )
+    return gettext_noop(
+        "Clips come from %(number)s base models (%(models)s). Codes fit only models with the same codec."
+    ) % {"number": len(models), "models": ", ".join(models)}
 
 
 def _one_sided(figures: Mapping[str, Any]) -> str:
     ratings = {star: count for star, count in figures.get("ratings", {}).items() if count}
     if len(ratings) == 1 and figures["rows"] >= SOME_ROWS:
-        return "All clips have about the same rating, so there is nothing to tell good from bad by (kto, ranking)."
+        return gettext_noop(
+            "All clips have about the same rating, so there is nothing to tell good from bad by (kto, ranking)."
+        )
     return ""
 
 
@@ -91,26 +115,35 @@ def _agreement(figures: Mapping[str, Any]) -> str:
     agreement = figures.get("agreement")
     if not agreement or agreement["value"] is None or agreement["value"] >= TENTATIVE:
         return ""
-    return (
-        f"Raters agree little (Krippendorff's alpha {agreement['value']:.2f}). Collect more answers per clip, "
-        "or raise the least reliability of raters."
-    )
+    return gettext_noop(
+        "Raters agree little (Krippendorff's alpha %(alpha)s). Collect more answers per clip, or raise the least "
+        "reliability of raters."
+    ) % {"alpha": f"{agreement['value']:.2f}"}
 
 
 def _circular(figures: Mapping[str, Any]) -> str:
     consistency = figures.get("consistency")
     if consistency is None or not figures["circular_triads"]:
         return ""
-    share = f"{figures['circular_triads']} of {figures['triads']} triples of compared clips go in a circle"
+    said = gettext_noop(
+        "%(circles)s of %(triads)s triples of compared clips go in a circle: some votes contradict one another. Label "
+        "smoothing helps."
+    )
     if consistency <= RANDOM_CONSISTENCY:
-        return f"{share}, no fewer than votes at random would give. Use label smoothing, or better controls."
-    return f"{share}: some votes contradict one another. Label smoothing helps."
+        said = gettext_noop(
+            "%(circles)s of %(triads)s triples of compared clips go in a circle, no fewer than votes at random would "
+            "give. Use label smoothing, or better controls."
+        )
+    return said % {"circles": figures["circular_triads"], "triads": figures["triads"]}
 
 
 def _ties(figures: Mapping[str, Any]) -> str:
     equal = figures.get("equal_pairs", 0)
     if 2 * equal > figures["rows"]:
-        return f"{equal} of {figures['rows']} pairs have no winner: the clips compared may be too alike."
+        return gettext_noop("%(equal)s of %(rows)s pairs have no winner: the clips compared may be too alike.") % {
+            "equal": equal,
+            "rows": figures["rows"],
+        }
     return ""
 
 
@@ -118,7 +151,10 @@ def _duplicates(figures: Mapping[str, Any]) -> str:
     count = figures["duplicates"]
     if not count:
         return ""
-    return f"{count} clip{'s' if count > 1 else ''} sound{'' if count > 1 else 's'} exactly like another one here."
+    said = gettext_noop("1 clip sounds exactly like another one here.")
+    if count > 1:
+        said = gettext_noop("%(count)s clips sound exactly like another one here.")
+    return said % {"count": count}
 
 
 _RULES: tuple[Callable[[Mapping[str, Any]], str], ...] = (

@@ -10,7 +10,7 @@ import secrets
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from adapters.models import Adapter
 from feedback import querysets
@@ -33,7 +33,7 @@ class ListeningTest(SoftDeleteModel, UUIDModel):
     class State(models.TextChoices):
         DRAFT = "draft", gettext_lazy("Draft")
         GENERATING = "generating", gettext_lazy("Generating")
-        ACTIVE = "active", gettext_lazy("Active")
+        ACTIVE = "active", pgettext_lazy("test", "Active")
         COMPLETED = "completed", gettext_lazy("Completed")
 
     class Strategy(models.TextChoices):

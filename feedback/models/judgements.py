@@ -106,7 +106,7 @@ class Ranking(Judgement):
         constraints = [models.UniqueConstraint(fields=["rater", "set_key"], name="one_ranking_of_a_set_per_rater")]
 
     def __str__(self) -> str:
-        return f"Ranking {str(self.pk)[:8]}"
+        return gettext("Ranking %(id)s") % {"id": str(self.pk)[:8]}
 
     @property
     def standing(self) -> int:

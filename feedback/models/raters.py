@@ -85,7 +85,7 @@ class Invitation(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return self.note or f"Invitation {str(self.pk)[:8]}"
+        return self.note or gettext("Invitation %(id)s") % {"id": str(self.pk)[:8]}
 
     @property
     def is_open(self) -> bool:

@@ -298,7 +298,7 @@ class GenerationJob(SamplingSettings, SoftDeleteModel, Work, UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"Job {self.short_id}"
+        return gettext("Job %(short_id)s") % {"short_id": self.short_id}
 
     @property
     def short_id(self) -> str:

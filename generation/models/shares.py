@@ -8,7 +8,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from generation.models.collections import Collection
 from generation.models.samples import AudioSample
@@ -58,4 +58,4 @@ class ShareLink(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"Link to {self.sample or self.collection}"
+        return gettext("Link to %(what)s") % {"what": self.sample or self.collection}

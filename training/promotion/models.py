@@ -156,7 +156,7 @@ class Promotion(Work, UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.adapter} against {self.opponent_name}"
+        return gettext("%(adapter)s against %(opponent)s") % {"adapter": self.adapter, "opponent": self.opponent_name}
 
     @property
     def opponent_name(self) -> str:

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models.functions import Length, Trim
 from django.utils import timezone
 from django.utils.text import Truncator
-from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext, pgettext_lazy
 
 from prompts import querysets
 from prompts.exceptions import SuiteIsFrozen
@@ -218,6 +218,15 @@ class PromptTemplate(MusicalAttributes, UUIDModel):
     @property
     def is_system(self) -> bool:
         return self.owner_id is None
+
+    @property
+    def shown_name(self) -> str:
+        """Of one that comes with the studio in the reader's language, of others as its owner wrote it."""
+        return pgettext("template", self.name) if self.is_system else self.name
+
+    @property
+    def shown_description(self) -> str:
+        return pgettext("template", self.description) if self.is_system and self.description else self.description
 
 
 class PromptSuite(UUIDModel):

@@ -12,6 +12,23 @@ READING = (
     gettext_noop("The model's folder has no readable “tokenizer.json”, so what it will read is not known."),
 )
 """What is said of a reading; written where the engine reads it, which knows no Django."""
+TEMPLATES = (
+    pgettext_lazy("template", "Electronic Dance"),
+    pgettext_lazy("template", "A festival-sized drop: four on the floor, a bright lead and a bass that pumps."),
+    pgettext_lazy("template", "Ambient Chill"),
+    pgettext_lazy("template", "Wide, slow and weightless; nothing asks for attention."),
+    pgettext_lazy("template", "Cinematic Epic"),
+    pgettext_lazy("template", "A trailer in one breath: low strings, big drums, brass on top."),
+    pgettext_lazy("template", "Jazz Lounge"),
+    pgettext_lazy("template", "A small trio late at night, played quietly and close."),
+    pgettext_lazy("template", "Pop Upbeat"),
+    pgettext_lazy("template", "A sunny chorus that sticks after one listen."),
+    pgettext_lazy("template", "Classical Piano"),
+    pgettext_lazy("template", "One piano, a singing line, room to breathe."),
+    pgettext_lazy("template", "Lo-fi Study"),
+    pgettext_lazy("template", "A dusty loop that stays out of the way while you work."),
+)
+"""Names and descriptions of the templates that come with the studio."""
 NAMES = (
     pgettext_lazy("music", "Electronic"),
     pgettext_lazy("music", "Classical"),

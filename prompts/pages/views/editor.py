@@ -65,5 +65,5 @@ def apply_template(request: StudioRequest, template_id: uuid.UUID) -> HttpRespon
     context = editor_context(PromptForm(initial=values), request.user, request.GET.get("model", ""))
     response = render(request, "prompts/_editor_body.html", context)
     return trigger_client_event(
-        response, "template-applied", {"duration": duration, "name": template.name}, after="settle"
+        response, "template-applied", {"duration": duration, "name": template.shown_name}, after="settle"
     )

@@ -107,7 +107,7 @@ def _by_kind(user: User, jobs: GenerationJobQuerySet) -> Iterator[tuple[Kind, Ge
 
 def folded(user: User, jobs: GenerationJobQuerySet) -> GenerationJobQuerySet:
     """Of the jobs for one purpose only the newest."""
-    for_nothing, leaders = Q(), []
+    for_nothing, leaders = Q(), list[UUID]()
     newest_first = [F("created_at").desc(), F("id").desc()]
     for kind, sent in _by_kind(user, jobs):
         place = Window(RowNumber(), partition_by=F("sent_for"), order_by=newest_first)
@@ -136,7 +136,7 @@ def _figures(user: User, sent: GenerationJobQuerySet) -> dict[UUID, dict[str, An
         default=Value(1.0),
         output_field=FloatField(),
     )
-    figures = sent.values("sent_for").annotate(
+    figures = sent.values("sent_for").annotate(  # type: ignore[misc]  # added by `_by_kind`
         count=Count("pk"),
         unfinished=Count("pk", filter=unfinished),
         lost=Count("pk", filter=Q(state__in=(GenerationJob.State.FAILED, GenerationJob.State.CANCELLED))),

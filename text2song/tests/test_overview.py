@@ -165,4 +165,4 @@ def test_the_overview_costs_the_same_for_many_samples(page):
         job = GenerationJobFactory(completed=True)
         for index in range(2):
             AudioSampleFactory(job=job, index=index)
-    assert queries() == few <= 29
+    assert queries() == few <= 30

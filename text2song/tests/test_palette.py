@@ -97,7 +97,7 @@ def test_rows_and_queries_have_a_limit(page):
     with CaptureQueriesContext(connection) as asked:
         rows = found(page, "song")
     assert len(rows) == 4 * finds.AT_MOST
-    assert len(asked) <= 6, "session, person, and one for each kind"
+    assert len(asked) <= 7, "session, person, and one for each kind"
     assert len(found(page, "s")) <= 20
 
 

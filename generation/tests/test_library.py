@@ -47,7 +47,7 @@ def test_newest_come_first_and_play_in_place(page):
     assert list(response.context["page"]) == [newer, older]
     for sample in (older, newer):
         assert reverse("audio-stream", args=[sample.pk]) in response.text
-    assert response.text.count('preload="none"') == 2
+    assert response.text.count('preload="none" controls') == 2
 
 
 def test_words_find_prompts_that_hold_any_of_them(page):
@@ -180,7 +180,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(page):
         make_sample(style="jazz", primary_instruments=["cello"])
     with CaptureQueriesContext(connection) as many:
         page.get(url)
-    assert len(many) == len(few) <= 17
+    assert len(many) == len(few) <= 20
 
 
 def test_samples_are_chosen_for_comparison_without_script(page):

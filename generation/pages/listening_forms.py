@@ -45,14 +45,16 @@ class LibraryFilter(forms.Form):
         widget=forms.TextInput(attrs={"type": "search", "placeholder": gettext_lazy("Words of the prompt")}),
     )
     style = forms.ChoiceField(
+        label=gettext_lazy("Style"),
         required=False,
         choices=[("", gettext_lazy("Any style")), *((term.slug, pgettext_lazy("music", term.name)) for term in STYLES)],
     )
     mood = forms.ChoiceField(
+        label=gettext_lazy("Mood"),
         required=False,
         choices=[("", gettext_lazy("Any mood")), *((term.slug, pgettext_lazy("music", term.name)) for term in MOODS)],
     )
-    instrument = forms.ChoiceField(required=False, choices=_INSTRUMENT_CHOICES)
+    instrument = forms.ChoiceField(label=gettext_lazy("Instrument"), required=False, choices=_INSTRUMENT_CHOICES)
     tempo_min = forms.IntegerField(
         label=gettext_lazy("Tempo from"), required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO
     )
@@ -60,6 +62,7 @@ class LibraryFilter(forms.Form):
         label=gettext_lazy("Tempo to"), required=False, min_value=MIN_TEMPO, max_value=MAX_TEMPO
     )
     model = forms.ModelChoiceField(
+        label=gettext_lazy("Model"),
         queryset=BaseModel.objects.all(),
         required=False,
         to_field_name="key",
@@ -67,6 +70,7 @@ class LibraryFilter(forms.Form):
         error_messages={"invalid_choice": gettext_lazy("There is no such model.")},
     )
     adapter = forms.ModelChoiceField(
+        label=gettext_lazy("Adapter"),
         queryset=Adapter.objects.visible(),
         required=False,
         empty_label=gettext_lazy("Any adapter"),
@@ -167,6 +171,7 @@ class NoteForm(forms.Form):
     """The note on a favourite."""
 
     note = LinesField(
+        label=gettext_lazy("Note"),
         required=False,
         max_length=Favorite._meta.get_field("note").max_length,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": gettext_lazy("What you like about it")}),

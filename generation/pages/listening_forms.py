@@ -200,6 +200,7 @@ class NoteForm(forms.Form):
     """The note on a favourite."""
 
     note = LinesField(
+        label=gettext_lazy("Note"),
         required=False,
         max_length=Favorite._meta.get_field("note").max_length,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": gettext_lazy("What you like about it")}),

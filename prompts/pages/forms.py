@@ -7,8 +7,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from prompts.coach.advice import Draft
 from prompts.models import Prompt, PromptSuite, PromptTemplate
@@ -56,7 +56,7 @@ class InstrumentsField(forms.Field):
         super().__init__(
             required=False,
             widget=RoleInput(role),
-            label=gettext("%(capitalize)s instruments") % {"capitalize": role.capitalize()},
+            label=_("Primary instruments") if role == "primary" else _("Secondary instruments"),
         )
 
     def to_python(self, value: Any) -> list[str]:
@@ -84,6 +84,7 @@ class AttributesForm(forms.ModelForm):
     """The editor's fields. Text and attributes obey the model's rules; typed values survive an invalid form."""
 
     tempo = forms.IntegerField(
+        label=_("Tempo"),
         required=False,
         min_value=MIN_TEMPO,
         max_value=MAX_TEMPO,

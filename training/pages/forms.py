@@ -201,6 +201,7 @@ class ExperimentForm(ConfigForm):
     FITTING = ("", gettext_lazy("What is usual for the dataset"))
 
     name = forms.CharField(
+        label=gettext_lazy("Name"),
         max_length=NAME_LENGTH,
         help_text=gettext_lazy("What you want to find out: “warmer strings”, “does beta 0.3 hold the tempo?”"),
         error_messages={"required": NAME_MESSAGE, "max_length": NAME_MESSAGE},
@@ -290,6 +291,7 @@ class RunForm(ConfigForm):
     """A run's name, what it goes on from, and settings that differ from the experiment's."""
 
     name = forms.CharField(
+        label=gettext_lazy("Name"),
         required=False,
         max_length=NAME_LENGTH,
         help_text=gettext_lazy("Left empty, it is numbered: run-1, run-2 and so on."),

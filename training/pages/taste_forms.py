@@ -53,6 +53,7 @@ class TasteForm(forms.Form):
         },
     )
     name = forms.CharField(
+        label=gettext_lazy("Name"),
         max_length=NAME_LENGTH,
         help_text=gettext_lazy("The same name again makes its next version."),
         error_messages={"required": TASTE_NAME_MESSAGE, "max_length": TASTE_NAME_MESSAGE},

@@ -188,7 +188,7 @@ def test_a_rater_goes_from_trial_to_trial_until_nothing_is_left(page, user):
         text = page.get(listen).content.decode()
         trial = Trial.objects.get(rater=user, number=number)
         assert f"Trial {number} of 2" in text and trial.pair.prompt.rendered_text in text and "Mind the bass." in text
-        assert text.count("<audio") == 2 and text.count(" controls ") == 2, "without script there are plain players"
+        assert text.count(" controls ") == 2, "without script there are plain players"
         let_pass(trial)
         vote = {"choice": "second", "heard_first": str(HEARD), "heard_second": str(HEARD)}
         sent = page.post(reverse("trial-vote", args=[trial.token]), vote)

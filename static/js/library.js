@@ -75,7 +75,6 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     collect(chosen().map((other) => other.value));
   }
-  if (event.target.closest("[data-play-all]")) document.querySelector("[data-playlist] [data-play]")?.click();
 });
 
 // Text between two clicks with Shift is not marked.
@@ -139,5 +138,9 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("htmx:afterSettle", refresh);
 window.addEventListener("pageshow", refresh);
+document.addEventListener("page-arrived", () => {
+  bringBack();
+  refresh();
+});
 bringBack();
 refresh();

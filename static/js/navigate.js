@@ -19,6 +19,11 @@ document.addEventListener("htmx:beforeProcessNode", (event) => {
   if (element.matches?.("a, form") && element.matches(UNBOOSTED)) element.setAttribute("hx-boost", "false");
 });
 
+// A button whose answer is a file: the form goes the browser's own way.
+document.addEventListener("submit", (event) => {
+  if (event.submitter?.matches("[data-load-whole]")) event.stopPropagation();
+}, { capture: true });
+
 /** Without what says "htmx asks" the server answers with the whole page, as it does to a browser. */
 document.addEventListener("htmx:configRequest", (event) => {
   const { boosted, headers, elt, formData } = event.detail;

@@ -204,10 +204,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   currentRow()?.root.scrollIntoView({ block: "nearest" });
 });
-// "Play all" of a list.
+// "Play" of a whole list.
 document.addEventListener("click", (event) => {
-  const scope = event.target.closest("[data-play-all]")?.closest("[data-playlist]");
-  const first = scope?.querySelector("[data-player]");
+  const first = event.target.closest("[data-play-all]") && document.querySelector("[data-playlist] [data-player]");
   if (first) rows.get(first).play();
 });
 

@@ -70,7 +70,7 @@ def test_ten_clips_by_touch_with_three_touches_each_and_no_scrolling(tab: Any, u
         clip = shown(tab)
         assert tab.evaluate(HEIGHT) <= PHONE["height"] and tab.evaluate(CONTENT) <= PHONE["height"] - 56
         assert tab.evaluate(WIDER) <= 0 and tab.evaluate(SMALL) == []
-        assert not tab.locator("audio").is_visible()
+        assert not tab.locator("[data-own-player] audio").is_visible()
         tab.locator("[data-play]").tap()
         tab.locator("[data-own-player][data-playing]").wait_for()
         tab.locator("[data-stars] label").nth(number % 5).tap()

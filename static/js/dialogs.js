@@ -14,6 +14,7 @@ export async function openQuestion(address) {
     const response = await fetch(address, { headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
     if (!response.ok || response.redirected) throw new Error(String(response.status));
     dialog.innerHTML = await response.text();
+    window.htmx?.process(dialog);
     openDialog(dialog);
   } catch {
     location.assign(address);

@@ -5,7 +5,8 @@
 // The document hears "page-left" just before a shell goes, and "page-arrived" once the next stands there.
 
 
-const UNBOOSTED = "[download], [data-dialog-link], [data-open-palette], [target], [hx-boost=false], [href*='/api/'], [href^='/admin/'], [enctype='multipart/form-data']";
+const HANDLED = "[data-dialog-link], [data-close-dialog], [data-open-palette]"; // by scripts of their own
+const UNBOOSTED = `${HANDLED}, [download], [target], [hx-boost=false], [href*='/api/'], [href^='/admin/'], [enctype='multipart/form-data']`;
 const SLOW_MS = 200; // a page that takes longer is waited for visibly
 
 const shell = () => document.getElementById("shell");

@@ -2,8 +2,9 @@
 // beside the part of the page that navigation replaces, so it plays on; rows (player.js) are its remote controls.
 // What plays, where it stands and what comes next survive a reload in this tab; volume and speed, in this browser.
 //
-// A clip is { id, title, url, src, duration, peaks }. The document hears "player-state" when another clip or another state
-// came, "player-time" with every frame while it plays, and "player-heard" once enough of a clip has sounded.
+// A clip is { id, title, url, src, mine, duration, peaks }; `mine` answers with the reader's stars and heart. The document
+// hears "player-state" when another clip or another state came, "player-time" with every frame while it plays, and
+// "player-heard" once enough of a clip has sounded.
 
 import { clock, drawWaveform } from "./waveform.js";
 import { gettext, interpolate } from "./words.js";
@@ -283,7 +284,7 @@ class PlayerBar {
   // -- what it shows --------------------------------------------------------------------------------------------------
 
   showClip() {
-    const { title, url, duration, peaks, id } = this.clip;
+    const { title, url, mine, duration, peaks } = this.clip;
     const link = this.part("title");
     link.textContent = title;
     link.title = title;
@@ -297,7 +298,7 @@ class PlayerBar {
     this.wave.setAttribute("aria-valuemax", duration.toFixed(1));
     const marks = this.part("clip");
     marks.replaceChildren();
-    window.htmx?.ajax("GET", marks.dataset.address.replace(marks.dataset.nobody, id), { target: marks, swap: "innerHTML" }).catch(() => {});
+    window.htmx?.ajax("GET", mine, { target: marks, swap: "innerHTML" }).catch(() => {});
     if ("mediaSession" in navigator) {
       const artwork = [{ src: this.root.dataset.artwork, sizes: "512x512", type: "image/png" }];
       navigator.mediaSession.metadata = new MediaMetadata({ title, artist: "Text2Song Studio", artwork });

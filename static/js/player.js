@@ -47,8 +47,8 @@ class Row {
   }
 
   get clip() {
-    const { name: title, href: url, src, peaks } = this.root.dataset;
-    return { id: this.id, title, url, src, duration: this.duration, peaks: JSON.parse(peaks || "[]") };
+    const { name: title, href: url, src, mine, peaks } = this.root.dataset;
+    return { id: this.id, title, url, src, mine, duration: this.duration, peaks: JSON.parse(peaks || "[]") };
   }
 
   get isCurrent() {

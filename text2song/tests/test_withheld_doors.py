@@ -196,7 +196,14 @@ def test_the_admin_does_not_have_them(judged, curator_page):
 
 
 JOB_DOORS = ["job-detail", "job-card", "job-delete"]
-SAMPLE_DOORS = ["sample-detail", "sample-in-player", "sample-delete", "audio-stream", "audio-spectrogram", "sample-feedback"]
+SAMPLE_DOORS = [
+    "sample-detail",
+    "sample-in-player",
+    "sample-delete",
+    "audio-stream",
+    "audio-spectrogram",
+    "sample-feedback",
+]
 SAMPLE_ACTIONS = ["sample-extend", "sample-vary", "sample-rename", "sample-share", "sample-tags", "sample-note"]
 
 

@@ -248,7 +248,7 @@ HTMX = {"HX-Request": "true"}
 
 
 def polled_by(html: str) -> str:
-    return re.search(r'hx-get="([^"]+/rounds/[^"]+status[^"]+)"', html)[1]
+    return re.search(r'hx-get="([^"]+/[0-9a-f-]{36}/status[^"]+)"', html)[1]
 
 
 def test_polling_brings_all_that_changed_once_the_step_is_another(page, user):

@@ -29,6 +29,7 @@ NAMES = {
     *("Wav", "Vec", "WavLM", "Data", "UniSpeech", "UniSpeech-SAT", "SAT", "AST", "Conformer", "preprocessor"),
     *("sqlite", "tokenizer", "Bradley", "Terry", "logit", "bin", "warm", "keys", "Beta", "Ranking"),
     *("notebook", "nightly", "batch"),
+    *("Alt", "Esc"),  # as keyboards name them
     *[
         "alpha",
         "Alpha",

@@ -165,7 +165,7 @@ class Listener:
             self._heard_a_moment(deck, number)
         first = self.ears.prefer_first(*self._sounds(deck))
         form = self.tab.get_by_role("form", name="Your answer")
-        with self.tab.expect_navigation():
+        with self._another_page():
             self.hand.answer(form.get_by_role("button", name="Clip 1" if first else "Clip 2"))
 
     def _heard_a_moment(self, deck: Locator, number: int) -> None:
@@ -307,8 +307,15 @@ class Listener:
 
     def _go(self, thing: Locator) -> None:
         """To the page behind a link or button."""
-        with self.tab.expect_navigation():
+        with self._another_page():
             self.hand.press(thing)
+
+    @contextmanager
+    def _another_page(self) -> Iterator[None]:
+        """Wait for the next page, whether it is loaded as a whole or takes the place of this one's shell."""
+        self.tab.locator("#shell").evaluate("shell => { shell.dataset.walked = '' }")
+        yield
+        self.tab.locator("#shell:not([data-walked])").wait_for()
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -70,7 +70,7 @@ def test_heart_stars_and_variations_in_place(tab: Any, samples: list[AudioSample
 
     with tab.expect_response("**/ratings/overall/"):
         clip.get_by_role("radio", name="4").check(force=True)
-    clip.locator("[value='4'][checked]").wait_for(state="attached")
+    clip.locator("[value='4'][checked]:focus").wait_for(state="attached")
     tab.keyboard.press("ArrowRight")
     clip.locator("[value='5'][checked]").wait_for(state="attached")
     assert Rating.objects.get(rater=user).score == 5

@@ -313,9 +313,9 @@ class Listener:
     @contextmanager
     def _another_page(self) -> Iterator[None]:
         """Wait for the next page, whether it is loaded as a whole or takes the place of this one's shell."""
-        self.tab.locator("#shell").evaluate("shell => { shell.dataset.walked = '' }")
+        self.tab.locator("main").evaluate("main => { main.dataset.walked = '' }")
         yield
-        self.tab.locator("#shell:not([data-walked])").wait_for()
+        self.tab.locator("main:not([data-walked])").wait_for()
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

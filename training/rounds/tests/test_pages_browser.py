@@ -86,7 +86,9 @@ def test_what_is_played_goes_on_when_the_next_step_comes(tab: Any, user: Any):
     player.locator("[data-play]").click()
     tab.wait_for_function("() => [...document.querySelectorAll('audio')].some(audio => !audio.paused)")
     tab.evaluate("window.played = [...document.querySelectorAll('audio')].find(audio => !audio.paused)")
-    tab.locator("[data-bar-loop]").click()  # one clip, and nothing else that is asked for meanwhile
+    tab.locator("#player-bar > audio").evaluate(
+        "audio => { audio.loop = true; }"
+    )  # nothing else is asked for meanwhile
     tab.locator("#player-bar .heart").wait_for()
     source = tab.evaluate("window.played.src")
     trained(built(round_))

@@ -15,7 +15,7 @@ def with_stars(samples: AudioSampleQuerySet, reader: User) -> AudioSampleQuerySe
     """With an alias `stars`: the reader's own answer to the question that is asked first; else the mean of the answers
     that the reader sees; 0 without any.
     """
-    first = Criterion.objects.filter(is_active=True).order_by("position", "name").first()
+    first = Criterion.objects.filter(is_active=True).first()
     ratings = Rating.objects.order_by().filter(criterion=first, sample=OuterRef("pk"))
     own = Subquery(ratings.filter(rater=reader).values("score")[:1])
     seen = ratings if reader.is_staff else ratings.filter(Q(sample__in=samples_judged_by(reader)))

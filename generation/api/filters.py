@@ -156,7 +156,7 @@ class JobApiFilter(JobFilter):
 class AudioFilter(django_filters.FilterSet):
     """Samples by what they were made from, and by the caller's hearts."""
 
-    q = django_filters.CharFilter(method="of_words", help_text="Words of the prompt; any of them.")
+    q = django_filters.CharFilter(method="of_words", help_text="Words of the title or the prompt; any of them.")
     prompt = PromptIdFilter(field_name="job__prompt")
     job = django_filters.ModelChoiceFilter(
         queryset=GenerationJob.objects.visible(),

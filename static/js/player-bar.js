@@ -11,7 +11,6 @@ import { gettext, interpolate } from "./words.js";
 
 const HEARD_SECONDS = 1;
 const SEEK_SECONDS = 2;
-const MOST_STORED = 200; // clips of a queue that are kept for a reload
 const SAVE_MS = 1000;
 
 const tell = (name) => document.dispatchEvent(new CustomEvent(name));
@@ -45,7 +44,7 @@ class PlayerBar {
     this.wireControls();
     this.wireSession();
     this.applySettings(read(() => localStorage, "player-settings"));
-    this.resume(read(() => sessionStorage, "player"));
+    this.resume(read(() => sessionStorage, "player-queue"), read(() => sessionStorage, "player"));
     addEventListener("pagehide", () => this.save());
     if (this.isSilenced) this.arrive();
   }
@@ -138,16 +137,20 @@ class PlayerBar {
 
   // -- what is kept ---------------------------------------------------------------------------------------------------
 
+  /** The queue with its outlines is long, and seldom another one; where it stands is written while it plays. */
+  saveQueue() {
+    write(() => sessionStorage, "player-queue", { user: this.root.dataset.user, queue: this.queue });
+  }
+
   save() {
-    const from = Math.max(0, this.at - MOST_STORED / 2);
-    const queue = this.queue.slice(from, from + MOST_STORED);
-    const { user } = this.root.dataset;
-    write(() => sessionStorage, "player", { user, queue, at: this.at - from, time: this.time, playing: this.isPlaying, loop: this.audio.loop });
+    const { time, isPlaying: playing } = this;
+    write(() => sessionStorage, "player", { id: this.clip?.id, time, playing, loop: this.audio.loop });
     this.saved = performance.now();
   }
 
-  resume({ user, queue, at, time, playing, loop }) {
-    if (user !== this.root.dataset.user || !queue?.[at]) return;
+  resume({ user, queue = [] }, { id, time, playing, loop }) {
+    const at = queue.findIndex((clip) => clip.id === id);
+    if (user !== this.root.dataset.user || at < 0) return;
     this.load(queue, at, time);
     this.audio.loop = loop;
     this.showState();
@@ -330,6 +333,7 @@ class PlayerBar {
     const ids = this.queue.map(({ id }) => id).join(" ");
     if (this.shownQueue !== ids) {
       this.shownQueue = ids;
+      this.saveQueue();
       const rows = this.queue.map(({ title, duration }, index) => {
         const row = document.createElement("li");
         const button = document.createElement("button");

@@ -16,8 +16,8 @@ shift) at 1280 and at 375 pixels, and which other hosts were asked for something
    10000  jobs             300    401        47     0.000    0.000  none
 
 Nothing shifts: a clip's row has its height and its length before a script runs. The milliseconds are those of the whole
-answer, with three workers beside it. In a process of its own the library took 330 ms of one core (the least of 15) and a
-page without a list 76 ms: half of these count the reader's clips that wait to be heard, and a row takes 12 ms.
+answer, with three workers beside it. In a process of its own the library took 330 ms of one core (the least of 15), and
+a page without a list 76 ms: half of these count the reader's clips that wait to be heard, and a row takes 12 ms.
 """
 
 from __future__ import annotations

@@ -5,10 +5,9 @@
 // Space plays, the arrows seek. One that has left the page is silent and forgotten.
 
 import { isTyping } from "./keys.js";
-import { clock, drawWaveform } from "./waveform.js";
+import { clock, drawWaveform, nameSlider, slidTo, tellSlider } from "./waveform.js";
 import { gettext, interpolate } from "./words.js";
 
-const SEEK_SECONDS = 2;
 const players = new Map(); // root element -> OwnPlayer
 
 export class OwnPlayer {
@@ -31,11 +30,7 @@ export class OwnPlayer {
   wire() {
     const { audio, wave } = this;
     this.button.addEventListener("click", () => this.toggle());
-    wave.tabIndex = 0;
-    wave.setAttribute("role", "slider");
-    wave.setAttribute("aria-label", interpolate(gettext("Position in %(title)s"), this.root.dataset, true));
-    wave.setAttribute("aria-valuemin", "0");
-    wave.setAttribute("aria-valuemax", this.duration.toFixed(1));
+    nameSlider(wave, this.root.dataset.title, this.duration);
     for (const name of ["play", "pause"]) audio.addEventListener(name, () => this.showState());
     for (const name of ["timeupdate", "seeked"]) audio.addEventListener(name, () => this.showTime());
     for (const name of ["waiting", "loadstart"]) audio.addEventListener(name, () => this.showLoading(!audio.paused));
@@ -81,19 +76,15 @@ export class OwnPlayer {
 
   showTime(seconds = this.audio.currentTime) {
     this.root.querySelector("[data-time]").textContent = clock(seconds);
-    this.wave.setAttribute("aria-valuenow", seconds.toFixed(1));
-    const words = interpolate(gettext("%(time)s of %(total)s"), { time: clock(seconds), total: clock(this.duration) }, true);
-    this.wave.setAttribute("aria-valuetext", words);
+    tellSlider(this.wave, seconds, this.duration);
   }
 
   /** Whether the key meant the player. */
   key(event) {
-    const to = { ArrowLeft: -SEEK_SECONDS, ArrowRight: SEEK_SECONDS }[event.key];
-    const onWave = event.target === this.wave;
+    const elsewhere = event.target !== this.wave && !event.key.startsWith("Arrow"); // there Home and End move the page
+    const to = elsewhere ? undefined : slidTo(event.key, this.audio.currentTime, this.duration);
     if (event.key === " ") this.toggle();
-    else if (to) this.seek(this.audio.currentTime + to);
-    else if (onWave && event.key === "Home") this.seek(0);
-    else if (onWave && event.key === "End") this.seek(this.duration);
+    else if (to !== undefined) this.seek(to);
     else return false;
     return true;
   }

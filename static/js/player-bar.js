@@ -6,7 +6,7 @@
 // hears "player-state" when another clip or another state came, "player-time" with every frame while it plays, and
 // "player-heard" once enough of a clip has sounded.
 
-import { clock, drawWaveform } from "./waveform.js";
+import { clock, drawWaveform, nameSlider, slidTo, tellSlider } from "./waveform.js";
 import { gettext, interpolate } from "./words.js";
 
 const HEARD_SECONDS = 1;
@@ -248,8 +248,7 @@ class PlayerBar {
       this.play();
     });
     this.wave.addEventListener("keydown", (event) => {
-      const { time } = this;
-      const to = { ArrowLeft: time - SEEK_SECONDS, ArrowRight: time + SEEK_SECONDS, Home: 0, End: this.clip?.duration }[event.key];
+      const to = slidTo(event.key, this.time, this.clip?.duration);
       if (to === undefined) return;
       event.preventDefault();
       this.seek(to);
@@ -297,8 +296,7 @@ class PlayerBar {
     this.drawing?.destroy();
     this.drawing = drawWaveform(this.wave, { peaks, duration });
     this.drawing.surfer.on("interaction", (seconds) => this.seek(seconds));
-    this.wave.setAttribute("aria-label", interpolate(gettext("Position in %(title)s"), { title }));
-    this.wave.setAttribute("aria-valuemax", duration.toFixed(1));
+    nameSlider(this.wave, title, duration);
     const marks = this.part("clip");
     marks.replaceChildren();
     window.htmx?.ajax("GET", mine, { target: marks, swap: "innerHTML" }).catch(() => {});
@@ -365,9 +363,7 @@ class PlayerBar {
     const { time } = this;
     this.part("time").textContent = clock(time);
     this.drawing?.surfer.setTime(time);
-    this.wave.setAttribute("aria-valuenow", time.toFixed(1));
-    const words = interpolate(gettext("%(time)s of %(total)s"), { time: clock(time), total: clock(this.clip.duration) });
-    this.wave.setAttribute("aria-valuetext", words);
+    tellSlider(this.wave, time, this.clip.duration);
     tell("player-time");
   }
 

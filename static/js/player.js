@@ -3,10 +3,9 @@
 
 import { isTyping } from "./keys.js";
 import { bar } from "./player-bar.js";
-import { clock, drawWaveform } from "./waveform.js";
+import { clock, drawWaveform, nameSlider, slidTo, tellSlider } from "./waveform.js";
 import { gettext, interpolate } from "./words.js";
 
-const SEEK_SECONDS = 2;
 const rows = new Map(); // root element -> Row
 
 const heard = {
@@ -61,13 +60,9 @@ class Row {
 
   wire() {
     this.button.addEventListener("click", () => this.toggle());
-    this.wave.tabIndex = 0;
-    this.wave.setAttribute("role", "slider");
-    this.wave.setAttribute("aria-label", interpolate(gettext("Position in %(title)s"), this.root.dataset));
-    this.wave.setAttribute("aria-valuemin", "0");
-    this.wave.setAttribute("aria-valuemax", this.duration.toFixed(1));
+    nameSlider(this.wave, this.root.dataset.title, this.duration);
     this.wave.addEventListener("keydown", (event) => {
-      const to = { ArrowLeft: this.time - SEEK_SECONDS, ArrowRight: this.time + SEEK_SECONDS, Home: 0, End: this.duration }[event.key];
+      const to = slidTo(event.key, this.time, this.duration);
       if (to === undefined) return;
       event.preventDefault();
       this.seek(to);
@@ -119,9 +114,7 @@ class Row {
     const seconds = this.time;
     this.drawing?.surfer.setTime(seconds);
     this.root.querySelector("[data-time]").textContent = clock(seconds);
-    this.wave.setAttribute("aria-valuenow", seconds.toFixed(1));
-    const words = interpolate(gettext("%(time)s of %(total)s"), { time: clock(seconds), total: clock(this.duration) });
-    this.wave.setAttribute("aria-valuetext", words);
+    tellSlider(this.wave, seconds, this.duration);
   }
 
   destroy() {

@@ -1,8 +1,10 @@
 // A waveform drawn from stored peaks around a media element: no audio is fetched or decoded for it.
 
 import WaveSurfer from "../vendor/wavesurfer/wavesurfer.esm.js";
+import { gettext, interpolate } from "./words.js";
 
 const QUIETEST = 0.1; // clips are loudness-matched, so each fills its height, but noise is not blown up into music
+const SEEK_SECONDS = 2; // by which an arrow moves
 const nonce = document.querySelector("link[nonce]")?.nonce;
 
 export function clock(seconds) {
@@ -46,4 +48,27 @@ export function drawWaveform(container, { media, peaks, duration }) {
       surfer.destroy();
     },
   };
+}
+
+// -- the waveform as a slider, for keys and screen readers -------------------------------------------------------------------
+
+/** Name the slider after the clip's `title`; it ends at `duration` seconds. */
+export function nameSlider(wave, title, duration) {
+  wave.tabIndex = 0;
+  wave.setAttribute("role", "slider");
+  wave.setAttribute("aria-label", interpolate(gettext("Position in %(title)s"), { title }));
+  wave.setAttribute("aria-valuemin", "0");
+  wave.setAttribute("aria-valuemax", duration.toFixed(1));
+}
+
+/** Say where it stands. */
+export function tellSlider(wave, seconds, duration) {
+  wave.setAttribute("aria-valuenow", seconds.toFixed(1));
+  const words = interpolate(gettext("%(time)s of %(total)s"), { time: clock(seconds), total: clock(duration) });
+  wave.setAttribute("aria-valuetext", words);
+}
+
+/** Where a key leads from `seconds`; undefined for one that means something else. */
+export function slidTo(key, seconds, duration) {
+  return { ArrowLeft: seconds - SEEK_SECONDS, ArrowRight: seconds + SEEK_SECONDS, Home: 0, End: duration }[key];
 }

@@ -61,7 +61,8 @@ class FavoriteViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMix
         favorite = self.get_object()
         body = FavoriteNoteSerializer(favorite, data=request.data)
         body.is_valid(raise_exception=True)
-        services.annotate_favorite(favorite=favorite, note=body.validated_data["note"])
+        if body.validated_data:
+            services.annotate_favorite(favorite=favorite, **body.validated_data)
         return Response(self.get_serializer(favorite).data)
 
     @extend_schema(summary="Take the heart away", responses={204: OpenApiResponse(description="Removed")})

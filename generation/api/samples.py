@@ -83,7 +83,8 @@ class AudioViewSet(UUIDLookup, mixins.ListModelMixin, mixins.RetrieveModelMixin,
         body = SampleChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         sample = self.get_object()
-        services.rename_sample(sample=sample, actor=request.user, title=body.validated_data["title"])
+        if body.validated_data:
+            services.rename_sample(sample=sample, actor=request.user, **body.validated_data)
         return Response(self.get_serializer(sample).data)
 
     @extend_schema(

@@ -75,6 +75,7 @@ def change(user, sample, body):
 def test_the_api_gives_a_title_by_the_same_rule(sample, user, curator):
     answer = change(user, sample, {"title": "  Sunday \n rain "})
     assert answer.status_code == 200 and answer.json()["title"] == "Sunday rain"
+    assert change(user, sample, {}).json()["title"] == "Sunday rain"
     assert change(UserFactory(), sample, {"title": "Mine"}).status_code == 403
     sample.refresh_from_db()
     assert sample.title == "Sunday rain"
@@ -82,7 +83,8 @@ def test_the_api_gives_a_title_by_the_same_rule(sample, user, curator):
 
 
 @pytest.mark.parametrize(
-    ("body", "field"), [({"title": "x" * 101}, "title"), ({}, "title"), ({"title": 3}, "title"), ({"seed": 1}, "seed")]
+    ("body", "field"),
+    [({"title": "x" * 101}, "title"), ({"title": 3}, "title"), ({"title": None}, "title"), ({"seed": 1}, "seed")],
 )
 def test_the_api_names_what_is_wrong_and_changes_nothing(sample, user, body, field):
     answer = change(user, sample, body)

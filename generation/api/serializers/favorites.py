@@ -63,4 +63,3 @@ class FavoriteNoteSerializer(StrictFieldsMixin, serializers.ModelSerializer):
     class Meta:
         model = Favorite
         fields = ("note",)
-        extra_kwargs = {"note": {"required": True}}

@@ -102,7 +102,7 @@ class SampleChangeSerializer(StrictSerializer):
     """What may be changed of a clip."""
 
     title = strict.CharField(
-        allow_blank=True, max_length=100, help_text="In one line; empty: it is called by its prompt."
+        required=False, allow_blank=True, max_length=100, help_text="In one line; empty: it is called by its prompt."
     )
 
 

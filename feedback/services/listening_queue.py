@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
-from feedback.judgements.summaries import judged_by, not_judged_by
+from feedback.judgements.summaries import not_judged_by
 from feedback.listening_tests.access import is_guest
 from feedback.listening_tests.services.trials import rater_progress
-from feedback.models import ListeningTest
+from feedback.models import ListeningTest, Rating
 from feedback.services.asking import PairTurn, next_pair
 from generation.models import AudioSample, GenerationJob
 from generation.querysets import AudioSampleQuerySet
@@ -49,8 +49,8 @@ def next_turn(
         return Turn(test, None, 0, 0)
     samples = _listenable()
     waiting = not_judged_by(samples, rater)
-    judged = judged_by(samples, rater).count()
-    total = judged + waiting.count()
+    total = samples.count()
+    judged = total - waiting.count()
     if isinstance(shown, AudioSample):
         return Turn(test, shown, judged, total)
     pair = shown or (None if singles else next_pair(rater=rater, skipped=skipped_pairs))
@@ -67,8 +67,16 @@ def _listenable() -> AudioSampleQuerySet:
 
 
 def _neediest(waiting: AudioSampleQuerySet, skipped: Sequence[str]) -> AudioSample | None:
-    ordered = waiting.with_context().annotate(answers=Count("ratings")).order_by("answers", "-created_at", "pk")
-    return ordered.exclude(pk__in=skipped).first() or ordered.first()
+    """The newest of those with the fewest ratings; one passed over only where there is no other."""
+    pk = _first(waiting.exclude(pk__in=skipped)) or _first(waiting)
+    return AudioSample.objects.with_context().get(pk=pk) if pk else None
+
+
+def _first(waiting: AudioSampleQuerySet) -> UUID | None:
+    """Its id. In most studios some clip has no rating at all, and then none need be counted."""
+    ids = waiting.order_by("-created_at", "pk").values_list("pk", flat=True)
+    unrated = ids.filter(~Exists(Rating.objects.order_by().filter(sample=OuterRef("pk"))))
+    return unrated.first() or ids.annotate(answers=Count("ratings")).order_by("answers", "-created_at", "pk").first()
 
 
 def _has_trials(test: ListeningTest, rater: User) -> bool:

@@ -19,10 +19,16 @@ from text2song.pages.next_step import what_stands_still
 from text2song.workforce import Workforce
 from training.models import TrainingRun
 
+MOST_WAITING = 99
+"""Clips to hear are counted so far: nobody needs to know more exactly, and the count stands on every page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What of one person's is at work or waits, the lists that hold exactly that, and what stands still, in words."""
+    """What of one person's is at work or waits, the lists that hold exactly that, and what stands still, in words.
+
+    `waiting` clips are to be heard; with `more_wait`, more than so many.
+    """
 
     jobs: int
     jobs_url: str
@@ -30,6 +36,7 @@ class Status:
     runs_url: str
     waiting: int
     waiting_url: str
+    more_wait: bool = False
     standing_still: str = ""
     help_url: str = ""
     jobs_move: bool = True
@@ -81,12 +88,14 @@ def status(reader: User, workforce: Workforce) -> Status:
     """What `reader` sent, trains, and has yet to hear of what was made for them; what stands still. Five queries."""
     clips = AudioSample.objects.visible().kept().order_by()
     at_work = {"state": "active", "mine": "true"}
+    waiting = summaries.not_judged_of_own(clips, reader)[: MOST_WAITING + 1].count()
     return Status(
         jobs=GenerationJob.objects.visible().unfinished().filter(requested_by=reader).count(),
         jobs_url=_list_url("jobs", **at_work),
         runs=TrainingRun.objects.unfinished().filter(created_by=reader).count(),
         runs_url=_list_url("runs", **at_work),
-        waiting=summaries.not_judged_of_own(clips, reader).count(),
+        waiting=min(waiting, MOST_WAITING),
+        more_wait=waiting > MOST_WAITING,
         waiting_url=_list_url("library", **{NAME: FOR_ME}),
         standing_still=what_stands_still(workforce),
         help_url=f"{url_or_empty('settings')}#workers" if reader.is_staff else _list_url("jobs", state="active"),
@@ -183,5 +192,6 @@ def _adapters() -> Station:
 
 def newest_samples(reader: User, limit: int = 3) -> list[AudioSample]:
     """The samples finished last, newest first, with job, prompt, model and the reader's hearts."""
-    samples = AudioSample.objects.visible().kept().with_context().hearted_by(reader)
-    return list(samples.order_by("-created_at", "index")[:limit])
+    samples = AudioSample.objects.visible().kept().order_by("-created_at", "index")
+    newest = samples.values("pk")[:limit]  # else the whole rows of all clips are sorted for these
+    return list(samples.filter(pk__in=newest).with_context().hearted_by(reader))

@@ -403,11 +403,11 @@ class CollectionItemInline(admin.TabularInline):
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    @admin.display(description="clip")
+    @admin.display(description=gettext_lazy("clip"))
     def name(self, item: CollectionItem) -> str:
         return item.sample.name
 
-    @admin.display(description="audio")
+    @admin.display(description=gettext_lazy("audio"))
     def listen(self, item: CollectionItem) -> SafeString:
         return audio_link(item.sample)
 
@@ -418,7 +418,7 @@ class CollectionAdmin(ReadOnlyAdmin):
     list_filter = ("is_shared", "updated_at")
     list_select_related = ("owner",)
     search_fields = ("id", "name", "owner__username")
-    search_help_text = "Words of the name, its owner's name, or the id of a collection."
+    search_help_text = gettext_lazy("Words of the name, its owner's name, or the id of a collection.")
     date_hierarchy = "created_at"
     actions = ("share", "make_private", "delete_collections")
     inlines = (CollectionItemInline,)
@@ -427,21 +427,21 @@ class CollectionAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         return super().get_queryset(request).with_figures()
 
-    @admin.display(description="clips")
+    @admin.display(description=gettext_lazy("clips"))
     def clips(self, collection: Collection) -> int:
         return collection.clips
 
-    @admin.action(description="Share with the studio", permissions=["change"])
+    @admin.action(description=gettext_lazy("Share with the studio"), permissions=["change"])
     def share(self, request: HttpRequest, queryset: QuerySet[Collection]) -> None:
-        self._change(request, queryset, "Collections shared with the studio", is_shared=True)
+        self._change(request, queryset, gettext("Collections shared with the studio"), is_shared=True)
 
-    @admin.action(description="Make private", permissions=["change"])
+    @admin.action(description=gettext_lazy("Make private"), permissions=["change"])
     def make_private(self, request: HttpRequest, queryset: QuerySet[Collection]) -> None:
-        self._change(request, queryset, "Collections made private", is_shared=False)
+        self._change(request, queryset, gettext("Collections made private"), is_shared=False)
 
-    @admin.action(description="Delete (their clips stay)", permissions=["change"])
+    @admin.action(description=gettext_lazy("Delete (their clips stay)"), permissions=["change"])
     def delete_collections(self, request: HttpRequest, queryset: QuerySet[Collection]) -> None:
-        done = "Collections deleted"
+        done = gettext("Collections deleted")
         act(self, request, queryset, lambda c: services.delete_collection(collection=c, actor=request.user), done)
 
     def _change(self, request: HttpRequest, queryset: QuerySet[Collection], done: str, *, is_shared: bool) -> None:
@@ -466,14 +466,20 @@ class ShareLinkAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ShareLink]:
         return super().get_queryset(request).exclude(sample__job__withheld=True)
 
-    @admin.display(description="what")
+    @admin.display(description=gettext_lazy("what"))
     def target(self, link: ShareLink) -> str:
         return link.sample.name if link.sample else str(link.collection)
 
-    @admin.action(description="Revoke", permissions=["change"])
+    @admin.action(description=gettext_lazy("Revoke"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ShareLink]) -> None:
         rows = queryset.filter(revoked_at=None)
-        act(self, request, rows, lambda link: services.revoke_link(link=link, actor=request.user), "Links revoked")
+        act(
+            self,
+            request,
+            rows,
+            lambda link: services.revoke_link(link=link, actor=request.user),
+            gettext("Links revoked"),
+        )
 
 
 @admin.register(GenerationDefaults)

@@ -93,7 +93,7 @@ def _blind_test(reader: User, workforce: Workforce) -> NextStep | None:
                 gettext("%(blind_name)s waits for your ears") % {"blind_name": test.blind_name},
                 text,
                 url_or_empty("test-listen", test.pk),
-                "Listen",
+                gettext("Listen"),
             )
     return None
 
@@ -118,7 +118,7 @@ def _unjudged_clips(reader: User, workforce: Workforce) -> NextStep | None:
         return None
     text = f"“{newest.job.prompt}”"
     return NextStep(
-        gettext("Listen to your newest candidates"), text, url_or_empty("job-detail", newest.job_id), "Listen"
+        gettext("Listen to your newest candidates"), text, url_or_empty("job-detail", newest.job_id), gettext("Listen")
     )
 
 
@@ -127,10 +127,14 @@ def _own_work(reader: User, workforce: Workforce) -> NextStep | None:
     if count := jobs.count():
         text = gettext("%(count)s of your jobs are") % {"count": count} if count > 1 else gettext("Your job is")
         text += gettext(" in the works. Candidates appear as they are made.")
-        return NextStep(gettext("Watch your music being made"), text, url_or_empty("job-detail", jobs[0].pk), "Watch")
+        return NextStep(
+            gettext("Watch your music being made"), text, url_or_empty("job-detail", jobs[0].pk), gettext("Watch")
+        )
     if (run := runs.first()) is not None:
         text = gettext("%(run)s is in the works.") % {"run": run}
-        return NextStep(gettext("Watch your adapter being trained"), text, url_or_empty("run-detail", run.pk), "Watch")
+        return NextStep(
+            gettext("Watch your adapter being trained"), text, url_or_empty("run-detail", run.pk), gettext("Watch")
+        )
     return None
 
 
@@ -140,11 +144,16 @@ def _finished_run(reader: User, workforce: Workforce) -> NextStep | None:
     if run is None or run.is_unfinished:
         return None
     if run.state == TrainingRun.State.FAILED:
-        return NextStep(f"{run} failed", run.error, url_or_empty("run-detail", run.pk), gettext("See what to do"))
+        return NextStep(
+            gettext("%(run)s failed") % {"run": run},
+            run.error,
+            url_or_empty("run-detail", run.pk),
+            gettext("See what to do"),
+        )
     if run.adapter is None or not _may_be_tried(run.adapter, reader):
         return None
     text = gettext("%(run)s is complete. Make something with what it learned.") % {"run": run}
-    return NextStep(f"Try {run.adapter.label}", text, _create_with(run.adapter), gettext("Make music with it"))
+    return NextStep(_try(run.adapter), text, _create_with(run.adapter), gettext("Make music with it"))
 
 
 def _enough_answers(reader: User, workforce: Workforce) -> NextStep | None:
@@ -171,7 +180,7 @@ def _untried_adapter(reader: User, workforce: Workforce) -> NextStep | None:
     if newest is None or not _may_be_tried(newest, reader):
         return None
     text = gettext("It is the newest adapter, and you have not made anything with it.")
-    return NextStep(f"Try {newest.label}", text, _create_with(newest), gettext("Make music with it"))
+    return NextStep(_try(newest), text, _create_with(newest), gettext("Make music with it"))
 
 
 def _prompt(reader: User, workforce: Workforce) -> NextStep:
@@ -212,6 +221,10 @@ def _may_be_tried(adapter: Adapter, reader: User) -> bool:
     if not model.is_ready or not Adapter.objects.selectable_for(model).filter(pk=adapter.pk).exists():
         return False
     return not GenerationJob.objects.filter(adapter=adapter, requested_by=reader).exists()
+
+
+def _try(adapter: Adapter) -> str:
+    return gettext("Try %(adapter)s") % {"adapter": adapter.label}
 
 
 def _create_with(adapter: Adapter) -> str:

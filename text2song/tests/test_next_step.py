@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from adapters.tests.factories import AdapterFactory
 from feedback.tests.factories import (
@@ -25,6 +25,7 @@ from text2song.pages import next_step as rules
 from text2song.pages.next_step import next_step
 from text2song.tests.factories import UserFactory
 from text2song.tests.html import flat
+from text2song.tests.test_no_english_left import leftovers, stored_words
 from text2song.workforce import Workforce
 from training.models import Round
 from training.rounds.services import cancel_round
@@ -134,6 +135,14 @@ def test_what_is_somebody_elses_is_nobodys_next_step(user: User, find: Callable[
     find(UserFactory(is_staff=True))
     title = step_of(user).title
     assert title.startswith(("Write your first prompt", "Try ")), "an adapter that was made is everybody's"
+
+
+@pytest.mark.parametrize("find", FINDS)
+def test_every_step_is_said_in_the_readers_language(user: User, find: Callable[[User], str]):
+    find(user)
+    with translation.override("zh-hant"):
+        step = step_of(user)
+    assert not list(leftovers([step.title, step.text, step.action], stored_words()))
 
 
 def test_work_that_stands_still_is_told_first(user: User, monkeypatch: pytest.MonkeyPatch):

@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from adapters.exceptions import AdapterFilesUnavailable, AdapterNotActive, AdapterNotFound, AdapterNotSelectable
 from adapters.models import Adapter, DefaultChange
@@ -65,7 +65,7 @@ def set_policy(*, actor: User, suite: PromptSuite | None, votes_wanted: int) -> 
     For curators. Raises `ValidationError` for an open suite, or one too small for so many votes.
     """
     if not actor.is_staff:
-        raise Forbidden("Only curators choose what new adapters are tested on.")
+        raise Forbidden(gettext("Only curators choose what new adapters are tested on."))
     policy = PromotionPolicy(suite=suite, votes_wanted=votes_wanted, set_by=actor)
     policy.full_clean(validate_unique=False, validate_constraints=False)
     values = {"suite": suite, "votes_wanted": votes_wanted, "set_by": actor, "updated_at": timezone.now()}
@@ -85,19 +85,20 @@ def open_promotion(
     the suite's texts, `Refused` without a suite, `AdapterNotSelectable`, and what `start_test` raises.
     """
     if actor is not None and not actor.is_staff:
-        raise Forbidden("Only curators open a test for promotion.")
+        raise Forbidden(gettext("Only curators open a test for promotion."))
     policy = policy or current_policy()
     if policy.suite is None:
-        raise Refused("Choose a frozen suite for such tests first: Training, What new adapters are tested on.")
+        raise Refused(gettext("Choose a frozen suite for such tests first: Training, What new adapters are tested on."))
     require_selectable(adapter, adapter.base_model)
     if adapter.is_default:
-        raise Conflict(f"“{adapter.label}” is the default already.")
+        raise Conflict(gettext("“%(adapter)s” is the default already.") % {"adapter": adapter.label})
     _require_untaught(adapter, policy.suite)
     opponent = opponent_of(adapter)
     with transaction.atomic():
         Adapter.objects.select_for_update(of=("self",)).get(pk=adapter.pk)  # a second request waits, then sees this one
         if adapter.promotions.open().exists():
-            raise Conflict(f"A test of “{adapter.label}” goes on already; its page shows how far it is.")
+            words = gettext("A test of “%(adapter)s” goes on already; its page shows how far it is.")
+            raise Conflict(words % {"adapter": adapter.label})
         test = create_test(
             actor=actor,
             name=_test_name(adapter, opponent),
@@ -123,10 +124,11 @@ def _require_untaught(adapter: Adapter, suite: PromptSuite) -> None:
     shared = suite.prompts.filter(text_key__in=taught.order_by().values("text_key"))
     known = shared.order_by().values("text_key").distinct().count()
     if known:
-        raise Conflict(
-            f"“{adapter.label}” learned from {known} of the texts of “{suite}”: its dataset was built before the suite "
+        words = gettext(
+            "“%(adapter)s” learned from %(known)s of the texts of “%(suite)s”: its dataset was built before the suite "
             "was frozen. Choose another suite under Training, or train on a dataset that is built anew."
         )
+        raise Conflict(words % {"adapter": adapter.label, "known": known, "suite": suite})
 
 
 def open_for_new(adapter: Adapter) -> str:

@@ -178,7 +178,7 @@ def delete(request: StudioRequest, experiment_id: UUID) -> HttpResponse:
     if request.method == "POST":
         _delete(request, runs)
         return redirect(page)
-    names = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
+    names = runs[0].name if len(runs) == 1 else gettext("%(count)s runs") % {"count": len(runs)}
     return confirm_page(
         request,
         title=gettext("Delete %(names)s?") % {"names": names},

@@ -1,11 +1,16 @@
-// What an address names may lie in a closed fold: the fold opens, and what it is for comes into sight.
+// What an address names may lie in a closed fold: the fold opens, what it is for comes into sight, and the keyboard goes on
+// from there.
 
 function reveal(hash) {
   const named = document.getElementById(hash.slice(1));
-  const fold = named?.closest("details:not([open])");
-  if (!fold) return;
-  fold.open = true;
-  named.scrollIntoView({ block: "start" });
+  if (!named) return;
+  const fold = named.closest("details:not([open])");
+  if (fold) {
+    fold.open = true;
+    named.scrollIntoView({ block: "start" });
+  }
+  if (named.tabIndex < 0) named.tabIndex = -1;
+  named.focus({ preventScroll: true });
 }
 
 window.addEventListener("hashchange", () => reveal(location.hash));

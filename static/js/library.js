@@ -59,7 +59,6 @@ function clear() {
 function collect(ids) {
   const address = new URL(form().querySelector("[data-collect]").formAction);
   for (const id of ids) address.searchParams.append("ids", id);
-  address.searchParams.append("next", location.pathname + location.search);
   openQuestion(address.href);
 }
 

@@ -10,7 +10,7 @@ STUDIO_DATA_DIR ?= $(CURDIR)/var
 export PORT HOST STUDIO_DATA_DIR
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run demo test test-sqlite test-postgres lint format messages install install-dev password clean
+.PHONY: help run demo test test-sqlite test-postgres test-long lint format messages install install-dev password clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,17 +27,20 @@ test: test-sqlite test-postgres  ## The whole test suite
 
 # Tests that only compute run in several processes, each with a database and folders of its own, and a core of its own for
 # torch. They are dealt out in their order: those that empty the database come last, in every process. Those that start
-# browsers, workers or long work measure time, and run one after the other.
+# browsers or workers measure time, and run one after the other. PostgreSQL gets what concerns a database (conftest.py).
 TEST_PROCESSES ?= 2
-BY_THEMSELVES := browser or worker or slow
-SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not ($(BY_THEMSELVES))"
+BY_THEMSELVES := browser or worker
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES)
 
 test-sqlite: install-dev
-	$(SIDE_BY_SIDE)
-	$(BIN)/python -m pytest -m "$(BY_THEMSELVES)"
+	$(SIDE_BY_SIDE) -m "not ($(BY_THEMSELVES))"
+	$(BIN)/python -m pytest -m "($(BY_THEMSELVES)) and not long"
+
+test-long: install-dev  ## Proofs of some minutes each: whole studios moved and restored, a whole round walked in a browser
+	$(BIN)/python -m pytest -m long
 
 test-postgres: install-dev
-	TEST_DATABASE=postgres $(SIDE_BY_SIDE) --ignore=generation/engine --ignore=generation/bundled
+	TEST_DATABASE=postgres $(SIDE_BY_SIDE) -m "not ($(BY_THEMSELVES) or slow)"
 
 # mypy reads the settings, which would write a key of their own if none were given.
 lint: install-dev  ## Check style, imports and types

@@ -34,6 +34,23 @@ def missing_part(reason: str) -> None:
     pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """PostgreSQL gets the tests of which it may say something new."""
+    if os.environ.get("TEST_DATABASE") != "postgres":
+        return
+    left_out = {item for item in items if not _concerns_the_database(item)}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _concerns_the_database(item: pytest.Item) -> bool:
+    """Pages of one part ask it what their services ask; those of `text2song/tests` look at all pages there are."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    shows_pages = not fixtures.isdisjoint({"page", "curator_page"}) and "text2song/tests" not in item.path.as_posix()
+    uses = not fixtures.isdisjoint({"db", "transactional_db"}) or item.get_closest_marker("django_db") is not None
+    return item.get_closest_marker("postgres") is not None or (uses and not shows_pages)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _words() -> None:
     """Texts in other languages, compiled."""

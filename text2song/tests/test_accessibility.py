@@ -1,4 +1,6 @@
-"""Every page that a curator can reach by links holds WCAG 2.2 AA as far as a program can tell (axe-core)."""
+"""Every page that a curator can reach by links holds WCAG 2.2 AA as far as a program can tell (axe-core), is no wider
+than the window, has at most one primary button, and its fields in line.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from django.urls import resolve
 
 from conftest import signed_in
 from text2song.tests.everything import some_of_everything
+from text2song.tests.test_one_primary_browser import wrong_with
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -17,7 +20,8 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 RULES_OF_LOOKS = ["color-contrast", "target-size"]
 """What depends on colours and width alone."""
 Look = tuple[str, int]
-LIGHT_AND_WIDE: Look = ("light", 1280)
+DESK_WIDTH = 1280
+LIGHT_AND_WIDE: Look = ("light", DESK_WIDTH)
 DARK_AND_NARROW: Look = ("dark", 375)
 NOT_PAGES = ("admin:", "audio-", "sign-out", "healthz", "readyz", "metrics", "api-schema", "api-docs")
 """Other addresses, and pages of other makers: the admin is Django's, the API's documentation Swagger UI's."""
@@ -66,6 +70,8 @@ def test_pages(
                 problems.append(f"{here}: {rule['help']}: {[node['html'][:200] for node in rule['nodes'][:3]]}")
             if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 problems.append(f"{here} is wider than the window")
+            if width == DESK_WIDTH:
+                problems.extend(f"{here}: {wrong}" for wrong in wrong_with(tab))
         reached.add(name)
 
     look("sign-in", "/sign-in/")

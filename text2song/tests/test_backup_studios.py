@@ -110,11 +110,12 @@ def on_servers(tmp_path: Path, postgres_server: str, s3_server: dict[str, str]) 
     )
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 @pytest.mark.s3
 def test_a_studio_moves_from_files_to_servers_and_back_and_works_on(tmp_path: Path, on_servers: LiveStudio):
     home = LiveStudio(tmp_path / "home")
-    home.manage("setup")
+    home.set_up()
     home.manage("generate", "calm piano", "--samples=2", "--duration=1", f"--out={tmp_path / 'clips'}")
     shell(home, RATE)
     home.manage("build_dataset", "liked", "--kind=supervised", "--min-rating=4")
@@ -138,7 +139,7 @@ def test_a_studio_moves_from_files_to_servers_and_back_and_works_on(tmp_path: Pa
     on_servers.manage("backup", str(tmp_path / "second"))
 
     home_again = LiveStudio(tmp_path / "home-again")
-    home_again.manage("setup")
+    home_again.set_up()
     home_again.manage("restore", str(tmp_path / "second"))
     assert shell(home_again, ROWS) == rows
     assert shell(home_again, HASHES) == datasets
@@ -155,9 +156,10 @@ def _audio_streams_as_it_was_made(studio: LiveStudio, clips: Path) -> None:
     assert made and made <= streamed
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_both_commands_go_on(tmp_path: Path):
     source, target, backup = LiveStudio(tmp_path / "source"), LiveStudio(tmp_path / "target"), tmp_path / "backup"
-    source.manage("setup")
+    source.set_up()
     shell(source, MANY)
     copied = _kill_when(source, ["backup", str(backup)], lambda: _files(backup / STORE))
     assert 0 < len(copied) < 6000 and not (backup / "manifest.json").exists()
@@ -168,7 +170,7 @@ def test_killed_in_the_middle_both_commands_go_on(tmp_path: Path):
     source.manage("backup", str(backup), "--check")
 
     media = tmp_path / "target" / "var" / "media"
-    target.manage("setup")
+    target.set_up()
     put = _kill_when(target, ["restore", str(backup)], lambda: _files(media))
     assert 0 < len(put) < 6000
     assert shell(target, COUNT) == "0", "rows come last"
@@ -198,7 +200,7 @@ def test_rows_the_other_database_refuses_are_told_and_none_is_restored(tmp_path:
         LiveStudio(tmp_path / "target", DATABASE_URL=new_database(postgres_server)),
     )
     for studio in (source, target):
-        studio.manage("setup")
+        studio.set_up()
     shell(source, NUL)
     source.manage("backup", str(tmp_path / "backup"))
     rows = shell(target, ROWS)
@@ -207,10 +209,11 @@ def test_rows_the_other_database_refuses_are_told_and_none_is_restored(tmp_path:
     assert shell(target, ROWS) == rows
 
 
+@pytest.mark.long
 def test_a_backup_of_an_older_studio_is_brought_up_to_date(tmp_path: Path):
     """Made before migrating, by the code that will migrate; restored where there are no tables yet."""
     old, new = LiveStudio(tmp_path / "old"), LiveStudio(tmp_path / "new")
-    old.manage("setup")
+    old.set_up()
     old.manage("migrate", "datasets_app", "0001_initial")
     shell(old, "from prompts.models import PromptTemplate; PromptTemplate.objects.first().delete()")
     old.manage("backup", str(tmp_path / "backup"))
@@ -218,7 +221,7 @@ def test_a_backup_of_an_older_studio_is_brought_up_to_date(tmp_path: Path):
     new.manage("migrate", "--check")
     old.manage("migrate")
     assert shell(new, ROWS) == shell(old, ROWS)
-    new.manage("setup")
+    new.set_up()
     assert "ahead of the backup" in new.manage("restore", str(tmp_path / "backup"), check=False)
 
 

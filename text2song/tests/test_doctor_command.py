@@ -17,7 +17,7 @@ import pytest
 
 from text2song.tests.live import ROOT, LiveStudio
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.worker, pytest.mark.slow]
 
 Report = dict[str, list[dict[str, str]]]
 NOWHERE = "127.0.0.1:1"
@@ -55,7 +55,7 @@ def wrong(report: Report) -> dict[str, str]:
 def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A studio's data as `setup` makes it, without anything running."""
     folder = tmp_path_factory.mktemp("set-up")
-    LiveStudio(folder).manage("setup")
+    LiveStudio(folder).set_up()
     return folder
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.worker
 
 def test_ctrl_c_stops_everything(tmp_path: Path):
     studio = LiveStudio(tmp_path)
-    studio.manage("setup")
+    studio.set_up()
     studio.start()
     try:
         wait_until(studio.is_ready, 120, f"start (see {studio.log})")
@@ -32,7 +32,7 @@ def test_ctrl_c_stops_everything(tmp_path: Path):
 
 def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path):
     studio = LiveStudio(tmp_path)
-    studio.manage("setup")
+    studio.set_up()
     studio.start()
     wait_until(studio.is_ready, 120, f"start (see {studio.log})")
     everything = studio.processes()

@@ -73,7 +73,7 @@ def test_the_command_that_is_shown_trains_as_it_stands(tmp_path, tiny_folder):
     """In a shell that knows nothing of the studio, in the checkout; a data folder with a space in its name."""
     studio = LiveStudio(tmp_path / "my studio")
     studio.folder.mkdir()
-    studio.manage("setup")
+    studio.set_up()
     studio.manage("shell", "--no-imports", "-c", (
         "from generation.services import *; from django.contrib.auth import get_user_model;"
         "actor = get_user_model().objects.get();"
@@ -96,7 +96,7 @@ def test_the_command_that_is_shown_trains_as_it_stands(tmp_path, tiny_folder):
 def test_two_processes_train_one_adapter_and_one_of_them_writes(tmp_path, tiny_folder):
     studio = LiveStudio(tmp_path)
     studio.folder.mkdir(exist_ok=True)
-    studio.manage("setup")
+    studio.set_up()
     script = (
         "from generation.services import add_folder_model;"
         "from django.contrib.auth import get_user_model;"

@@ -20,7 +20,7 @@ from text2song.tests.live import PASSWORD, LiveStudio
 from training.demo.tastes import TASTES
 from training.rounds.tests.small.apps import VOTES
 
-pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.long]
 SETTINGS = "training.rounds.tests.small.settings"
 SHORTEN = "from generation.models import BaseModel; BaseModel.objects.update(max_duration=2, recommended_duration=2)"
 

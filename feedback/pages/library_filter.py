@@ -98,9 +98,22 @@ FEEDBACK_FILTERS = (
         _stars_field,
         _starred,
         lambda n: ngettext("%(n)s star or more", "%(n)s stars or more", n) % {"n": n},
+        "So many stars or more: the caller's own, or the mean of all where it is shown to them.",
     ),
-    FurtherFilter("tag", _tag_field, _tagged, lambda tag: tag.spoken),
-    FurtherFilter(NAME, _field, _narrow, lambda value: str(CHOICES[value])),
-    FurtherFilter("note", _note_field, _noted, lambda words: gettext("note with “%(words)s”") % {"words": words}),
+    FurtherFilter("tag", _tag_field, _tagged, lambda tag: tag.spoken, "Name of a tag that is shown to the caller."),
+    FurtherFilter(
+        NAME,
+        _field,
+        _narrow,
+        lambda value: str(CHOICES[value]),
+        "none: nobody has judged it; mine, not_mine: whether the caller has; for_me: made for them, and they have not.",
+    ),
+    FurtherFilter(
+        "note",
+        _note_field,
+        _noted,
+        lambda words: gettext("note with “%(words)s”") % {"words": words},
+        "Words of a note that is shown to the caller; all of them.",
+    ),
 )
 BY_STARS = Order(gettext_lazy("Stars"), ("-stars",), with_stars)

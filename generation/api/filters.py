@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import django_filters
 from django import forms
+from django.contrib.auth.models import User
+from django.core.validators import EMPTY_VALUES
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 
 from adapters.models import Adapter
-from generation.models import AudioSample, BaseModel, Favorite, GenerationJob
+from generation.listening.library import FURTHER_FILTERS, FurtherFilter
+from generation.models import AudioSample, BaseModel, Collection, Favorite, GenerationJob
 from generation.querysets import AudioSampleQuerySet
 from prompts.api.filters import MomentFilter, TruthFilter
 from prompts.models import Prompt
@@ -153,8 +158,41 @@ class JobApiFilter(JobFilter):
         fields: tuple[str, ...] = ()
 
 
+class FurtherParameter(django_filters.Filter):
+    """A filter that another part of the studio adds to the library, as a parameter of the API."""
+
+    def __init__(self, further: FurtherFilter) -> None:
+        super().__init__(help_text=further.help_text)
+        self.further = further
+        extend_schema_field(_schema_of(further.field()))(self)
+
+    @property
+    def field(self) -> forms.Field:
+        return self.further.field()  # its words are in the language of who asks
+
+    def filter(self, samples: AudioSampleQuerySet, value: Any) -> AudioSampleQuerySet:
+        if value in EMPTY_VALUES:
+            return samples
+        return self.further.narrow(samples, value, self.parent.request.user)
+
+
+def _schema_of(field: forms.Field) -> dict[str, Any]:
+    if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
+        values = [value for value, _ in field.choices if value != ""]
+        return {"type": "integer" if isinstance(values[0], int) else "string", "enum": values}
+    return {"type": "string"}
+
+
+def _makers(request: HttpRequest | None) -> QuerySet:
+    return User.objects.filter(pk__in=GenerationJob.objects.visible().order_by().values("requested_by"))
+
+
+def _collections(request: HttpRequest | None) -> QuerySet:
+    return Collection.objects.none() if request is None else Collection.objects.visible_to(request.user)
+
+
 class AudioFilter(django_filters.FilterSet):
-    """Samples by what they were made from, and by the caller's hearts."""
+    """Samples by what they were made from, by whom, in which collection, and by what the caller may know was said."""
 
     q = django_filters.CharFilter(method="of_words", help_text="Words of the title or the prompt; any of them.")
     prompt = PromptIdFilter(field_name="job__prompt")
@@ -171,6 +209,19 @@ class AudioFilter(django_filters.FilterSet):
     mood = django_filters.ChoiceFilter(
         field_name="job__prompt__mood", choices=[(term.slug, term.name) for term in MOODS]
     )
+    person = django_filters.ModelChoiceFilter(
+        field_name="job__requested_by",
+        queryset=_makers,
+        to_field_name="username",
+        error_messages={"invalid_choice": gettext_lazy("Nobody of this name has made a clip.")},
+        help_text="User name of who made them.",
+    )
+    collection = django_filters.ModelChoiceFilter(
+        field_name="collection_items__collection",
+        queryset=_collections,
+        error_messages={"invalid_choice": gettext_lazy("There is no such collection.")},
+        help_text="Id of a collection that the caller sees.",
+    )
     favorites = TruthFilter(method="hearted", help_text="true: only those with the caller's heart.")
     set_aside = TruthFilter(
         method="set_aside_by_a_taste",
@@ -180,6 +231,11 @@ class AudioFilter(django_filters.FilterSet):
     class Meta:
         model = AudioSample
         fields: tuple[str, ...] = ()
+
+    @classmethod
+    def get_filters(cls) -> dict[str, django_filters.Filter]:
+        """Asked once, when the first address is looked up: by then every part has added its own."""
+        return {**super().get_filters(), **{name: FurtherParameter(added) for name, added in FURTHER_FILTERS.items()}}
 
     def of_words(self, samples: AudioSampleQuerySet, name: str, value: str) -> QuerySet:
         return samples.matching(parse_words(value))

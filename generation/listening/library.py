@@ -27,13 +27,15 @@ Narrow: TypeAlias = Callable[[AudioSampleQuerySet, Any], AudioSampleQuerySet]
 class FurtherFilter:
     """A filter that another part of the studio adds to the library, by what it knows about samples.
 
-    `narrow` gets the samples, the value of `field` and the user; `label` says a value that is set.
+    `narrow` gets the samples, the value of `field` and the user; `label` says a value that is set; `help_text` tells
+    scripts what to send.
     """
 
     name: str
     field: Callable[[], forms.Field]
     narrow: Callable[[AudioSampleQuerySet, Any, User], AudioSampleQuerySet]
     label: Callable[[Any], str]
+    help_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ FURTHER_FILTERS: dict[str, FurtherFilter] = {}
 
 
 def add_filter(further: FurtherFilter) -> None:
-    """Add a filter to the library."""
+    """Add a filter to the library, and to the API's list."""
     FURTHER_FILTERS[further.name] = further
 
 

@@ -116,7 +116,8 @@ def narrowed(clips: list[AudioSample]) -> list[str]:
     found += [f"{reverse('api-preference-list')}?{urlencode(scope | {'winner': 'a'})}" for scope in scopes]
     orders = ["rating", "-rating", "mean_rating", "votes", "-loudness_lufs", "-created_at"]
     found += [f"{path}?ordering={order}" for path in ("/library/", "/api/v1/audio/") for order in orders]
-    found += [f"/library/?{urlencode(q)}" for q in ({"feedback": "none"}, {"feedback": "not_mine"}, {"tag": "catchy"})]
+    asked = [{"feedback": "none"}, {"feedback": "not_mine"}, {"tag": "catchy"}, {"stars": 4}, {"note": "splendid"}]
+    found += [f"{path}?{urlencode(query)}" for path in ("/library/", "/api/v1/audio/") for query in asked]
     pair = urlencode([("ids", clips[0].pk), ("ids", clips[1].pk)])
     return [*found, f"/compare/?{pair}", f"/adapters/compare/?{urlencode({'ids': job.adapter_id})}"]
 

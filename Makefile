@@ -23,7 +23,7 @@ demo: install  ## Walk the whole loop without a browser and print the evidence (
 	@$(BIN)/python manage.py setup
 	@$(BIN)/python manage.py demo --taste $(or $(TASTE),brightness) --seed $(or $(SEED),1) --votes $(or $(VOTES),100) --learn $(or $(LEARN),taste)
 
-test: test-sqlite test-postgres  ## The whole test suite
+test: test-sqlite test-postgres  ## The test suite
 
 # Tests that only compute run in several processes, each with a database and folders of its own, and a core of its own for
 # torch. They are dealt out in their order: those that empty the database come last, in every process. Those that start

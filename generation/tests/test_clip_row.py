@@ -15,6 +15,7 @@ from django.utils.html import escape
 from feedback.models import Criterion
 from feedback.tests.factories import RatingFactory
 from generation.models import AudioSample, GenerationJob
+from generation.services import collect, make_collection
 from generation.tests.factories import AudioSampleFactory, FavoriteFactory, GenerationJobFactory, PromptFactory
 from text2song.tests.factories import UserFactory
 from text2song.tests.html import flat
@@ -30,6 +31,7 @@ PLACES: dict[str, Callable[[AudioSample], str]] = {
     "prompt": lambda sample: reverse("prompt-detail", args=[sample.job.prompt_id]),
     "favourites": lambda sample: reverse("favorites"),
     "overview": lambda sample: reverse("overview"),
+    "collection": lambda sample: reverse("collection-detail", args=[sample.collection_items.get().collection_id]),
 }
 
 
@@ -39,6 +41,7 @@ def sample(user: Any) -> AudioSample:
         job=GenerationJobFactory(completed=True, requested_by=user, prompt__text="calm piano at dusk")
     )
     FavoriteFactory(user=user, sample=sample)
+    collect(collection=make_collection(actor=user, name="Mornings"), samples=[sample], actor=user)
     return sample
 
 
@@ -182,6 +185,7 @@ def test_lists_cost_the_same_however_many_clips(page, user, sample, place):
     def add() -> None:
         other = AudioSampleFactory(job=sample.job, index=sample.job.samples.count(), stored=False)
         FavoriteFactory(user=user, sample=other)
+        collect(collection=sample.collection_items.get().collection, samples=[other], actor=user)
         RatingFactory(sample=other, rater=user, criterion=criterion)
 
     def cost() -> int:

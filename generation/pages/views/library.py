@@ -14,7 +14,6 @@ from generation.models import AudioSample, Collection
 from generation.pages.listening_forms import LibraryFilter
 from generation.querysets import AudioSampleQuerySet
 from text2song.pages.requests import StudioRequest
-from text2song.pages.slots import RowSlot, filled_rows
 from text2song.words import parse_words
 
 PAGE_SIZE = 20
@@ -33,7 +32,6 @@ def library(request: StudioRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "ratings": filled_rows(RowSlot.CLIP_RATING, request, page),
         "chips": chips,
         "words": parse_words(form.cleaned_data.get("q", "")),
         "collections": Collection.objects.filter(owner=request.user).with_figures().order_by("-updated_at")[:SHORTCUTS],

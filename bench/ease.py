@@ -52,7 +52,7 @@ COUNT = """
 const told = JSON.parse(sessionStorage.getItem("presses") ?? "0");
 let presses = told;
 const count = () => sessionStorage.setItem("presses", String(++presses));
-addEventListener("pointerdown", (event) => event.isTrusted && count(), true);
+addEventListener("mousedown", (event) => event.isTrusted && event.detail < 2 && count(), true); // a tap sends one too
 addEventListener("keydown", (event) => {
   const writes = event.key.length === 1 && !event.ctrlKey && event.target.matches("input:not([type=radio]), textarea");
   if (event.isTrusted && !writes && !["Control", "Shift", "Alt"].includes(event.key)) count();

@@ -77,7 +77,7 @@ def test_players_draw_play_seek_and_follow_one_another(tab: Any):
     tab.wait_for_function("() => document.querySelectorAll('[data-player]')[1].hasAttribute('data-playing')")
     tab.locator("h1").click()
     tab.keyboard.press("Space")
-    assert current(tab) == -1
+    tab.locator("[data-player][data-playing]").wait_for(state="detached")
     wave.press("Home")
     wave.press("ArrowRight")
     assert tab.locator(BAR).evaluate("audio => audio.currentTime") == pytest.approx(2.0, abs=0.05)

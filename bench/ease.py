@@ -19,6 +19,7 @@ never hesitates: they are the studio's, its music included.
     find        the overview                       a clip of last week sounds
     judge       Listen                             ten clips are heard and rated
 
+**Measured**: docs/design.md, "Presses and seconds".
 """
 
 from __future__ import annotations

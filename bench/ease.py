@@ -39,7 +39,7 @@ from bench import looks
 from bench.hands import Hand, Keyboard, Mouse, Names, Touch
 from text2song.tests.live import PASSWORD, LiveStudio
 
-OLD = "a slow tune of last week"
+OLD, OTHER = "a slow tune of last week", "a lively tune"
 JUDGED = 10
 PATIENCE = 120_000
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 667}
@@ -81,6 +81,8 @@ class Walk:
             *(self.first_sound, self.rate, self.heart, self.download, self.extend, self.collect, self.share),
             *(self.find, self.judge),
         ):
+            if task in (self.rate, self.heart, self.download, self.extend, self.collect, self.share):
+                self._row.get_by_role("button", name=re.compile("^(Play|Pause)")).focus()
             before, began = self.tab.evaluate(PRESSES), time.perf_counter()
             task()
             seconds = time.perf_counter() - began
@@ -126,7 +128,9 @@ class Walk:
 
     def share(self) -> None:
         self._do("link", "Share", "Share")
-        self.hand.press(self.tab.get_by_role("button", name="Make a link"))
+        make = self.tab.get_by_role("button", name="Make a link")
+        make.wait_for()
+        self.hand.press(make)
         self.tab.get_by_text("/s/").first.wait_for()
 
     def find(self) -> None:
@@ -136,6 +140,7 @@ class Walk:
         search = self.tab.get_by_role("searchbox", name="Search")
         self.hand.write(search, "last week")
         self.tab.keyboard.press("Enter")
+        expect(self.tab.get_by_role("main").get_by_text(OTHER)).to_have_count(0)
         row = self.tab.get_by_role("listitem").filter(has_text=OLD).first
         self._play(row)
 
@@ -203,7 +208,7 @@ def prepare(studio: LiveStudio) -> None:
         "AudioSample.objects.filter(job__in=jobs).update(created_at=at)"
     )
     made = studio.generate(OLD, num_samples=8, duration=4, seed=1)
-    more = studio.generate("a lively tune", num_samples=8, duration=4, seed=2)
+    more = studio.generate(OTHER, num_samples=8, duration=4, seed=2)
     for job in (made, more):
         studio.wait_for(job["id"], "completed")
     studio.manage("shell", "--no-imports", "-c", code)

@@ -50,8 +50,7 @@ HANDS: dict[str, tuple[Callable[[Page], Hand], dict[str, Any]]] = {
     "names": (Names, {"viewport": DESK}),
 }
 COUNT = """
-const told = JSON.parse(sessionStorage.getItem("presses") ?? "0");
-let presses = told;
+let presses = Number(sessionStorage.getItem("presses") ?? 0);
 const count = () => sessionStorage.setItem("presses", String(++presses));
 addEventListener("mousedown", (event) => event.isTrusted && event.detail < 2 && count(), true); // a tap sends one too
 addEventListener("keydown", (event) => {

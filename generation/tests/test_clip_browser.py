@@ -180,6 +180,9 @@ def test_an_address_opens_the_fold_it_names(tab: Any, samples: list[AudioSample]
         tab.goto(f"{detail(samples[0])}#{name}")
         tab.locator(f"details[open] #{name}").wait_for()
         assert tab.locator(f"#{name}").is_visible()
+        assert tab.evaluate("name => document.getElementById(name).contains(document.activeElement)", name), (
+            "the focus too"
+        )
     tab.goto("about:blank")
     tab.goto(detail(samples[0]))
     extend = tab.locator("#extend")

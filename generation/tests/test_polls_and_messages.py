@@ -8,15 +8,25 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from datasets_app.models import Dataset
+from datasets_app.tests.factories import built, compared_prompts
 from generation.models import AudioSample
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory
 
 pytestmark = pytest.mark.django_db
 
+
+def a_dataset() -> Dataset:
+    compared_prompts(12)
+    return built("preference")
+
+
 POLLS = {
-    "a job's card": lambda sample: reverse("job-card", args=[sample.job_id]),
+    "a job's card": lambda sample: reverse("job-card", args=[sample.job_id]) + "?have=",
     "the loop": lambda sample: reverse("overview-loop"),
     "the status": lambda sample: reverse("studio-status"),
+    "exports": lambda sample: reverse("dataset-exports", args=[a_dataset().pk]),
+    "a model's card": lambda sample: reverse("model-card", args=[sample.job.base_model.key]),
 }
 
 

@@ -1,5 +1,5 @@
 """Every page that a curator can reach by links holds WCAG 2.2 AA as far as a program can tell (axe-core), is no wider
-than the window, has at most one primary button, and its fields in line.
+than the window, has at most one primary button, its fields in line, and no error of a script.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.urls import resolve
 
 from conftest import signed_in
 from text2song.tests.everything import some_of_everything
-from text2song.tests.test_one_primary_browser import wrong_with
+from text2song.tests.test_one_primary_browser import shown_to, wrong_with
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -76,7 +76,9 @@ def test_pages(
 
     look("sign-in", "/sign-in/")
     tab = signed_in(chromium, live_server.url, curator, **options).new_page()
-    waiting = ["/", *deep_pages]
+    tab.on("pageerror", lambda error: problems.append(f"{tab.url}: {error}"))
+    tab.on("console", lambda said: problems.append(f"{tab.url}: {said.text}") if said.type == "error" else None)
+    waiting = ["/", *deep_pages, *shown_to(curator)]
     while waiting:
         address = waiting.pop(0)
         name = resolve(urlsplit(address).path).view_name

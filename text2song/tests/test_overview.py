@@ -125,6 +125,15 @@ def test_the_status_counts_what_is_mine_and_leads_to_exactly_that(page: Client, 
             assert owners == {person}, "never somebody else's"
 
 
+@pytest.mark.parametrize(("clips", "told"), [(2, "2 clips to hear"), (3, "2+ clips to hear")])
+def test_what_waits_is_counted_so_far_and_no_further(page: Client, user: User, monkeypatch, clips: int, told: str):
+    monkeypatch.setattr(overview, "MOST_WAITING", 2)
+    job = GenerationJobFactory(completed=True, requested_by=user)
+    for index in range(clips):
+        AudioSampleFactory(job=job, index=index)
+    assert told in links_in(page.get(reverse("studio-status")).text).values()
+
+
 def test_the_status_says_nothing_where_nothing_is(page: Client):
     busy(UserFactory(), 1)
     WorkerPresenceFactory()

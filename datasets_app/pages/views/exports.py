@@ -44,7 +44,7 @@ def export_list(request: StudioRequest, dataset_id: UUID) -> HttpResponse:
 
 def _exports(request: StudioRequest, dataset: Dataset) -> HttpResponse:
     told = may_read_answers(request.user, dataset)
-    context = {"dataset": dataset, "tell": True, "figures": {"answers_told": told}, "rule": RULE}
+    context = {"dataset": dataset, "figures": {"answers_told": told}, "rule": RULE}
     context |= exports_context(dataset)
     return render(request, "datasets/_exports.html", context)
 

@@ -57,11 +57,14 @@ def test_pages(
     options = {"locale": language, "reduced_motion": "reduce"}
     tab = chromium.new_context(base_url=live_server.url, **options).new_page()
     problems: list[str] = []
+    errors: list[str] = []
     reached: set[str] = set()
 
     def look(name: str, address: str) -> None:
+        errors.clear()  # axe makes some of its own
         assert tab.goto(address).status == 200, address
         tab.wait_for_load_state("networkidle")
+        problems.extend(f"{name} ({address}): {error}" for error in errors)
         for (scheme, width), rules in zip(looks, (RULES, RULES_OF_LOOKS), strict=True):
             tab.emulate_media(color_scheme=scheme)
             tab.set_viewport_size({"width": width, "height": 8000})  # so tall that the bar at the bottom covers nothing
@@ -76,8 +79,8 @@ def test_pages(
 
     look("sign-in", "/sign-in/")
     tab = signed_in(chromium, live_server.url, curator, **options).new_page()
-    tab.on("pageerror", lambda error: problems.append(f"{tab.url}: {error}"))
-    tab.on("console", lambda said: problems.append(f"{tab.url}: {said.text}") if said.type == "error" else None)
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     waiting = ["/", *deep_pages, *shown_to(curator)]
     while waiting:
         address = waiting.pop(0)

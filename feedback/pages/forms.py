@@ -45,6 +45,29 @@ class RatingForm(forms.Form):
         super().__init__(*args, auto_id=f"{place or 'rate'}-{sample.pk}-{criterion.slug}-%s", **kwargs)
         self.criterion = criterion
 
+    @property
+    def stars(self) -> list[Star]:
+        return stars_of(self.criterion, self["score"].value(), str(self.auto_id) % "score")
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """One of five. `meaning` stands with the first and the last."""
+
+    score: int
+    id: str
+    is_chosen: bool
+    meaning: str
+
+
+def stars_of(criterion: Criterion, chosen: int | str | None, begins: str) -> list[Star]:
+    """The choices of a score, with ids that begin so. Rows have them without a form: a list shows a hundred stars."""
+    ends = {LOWEST_SCORE: criterion.low_label, HIGHEST_SCORE: criterion.high_label}
+    return [
+        Star(score, f"{begins}_{at}", words == str(chosen), gettext(ends[score]) if score in ends else "")
+        for at, (score, words) in enumerate(SCORES)
+    ]
+
 
 @dataclass(frozen=True, slots=True)
 class Chip:

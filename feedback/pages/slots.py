@@ -18,7 +18,7 @@ from feedback.judgements.performance import performance
 from feedback.judgements.summaries import summaries_of_jobs, summaries_of_prompts, summaries_of_samples
 from feedback.models import ArmJob, Criterion, ListeningTest, Rating
 from feedback.pages.comparing import Comparison, comparison_context
-from feedback.pages.forms import RatingForm
+from feedback.pages.forms import stars_of
 from feedback.pages.panel import Panel, panel_context
 from feedback.pages.side_by_side import side_by_side
 from generation.models import AudioSample, GenerationJob
@@ -108,15 +108,12 @@ def stars_in_rows(
         return {}
     mine = Rating.objects.filter(rater=request.user, criterion=criterion, sample__in=[one.pk for one in samples])
     scores = dict(mine.values_list("sample_id", "score"))
-    given = {"place": place, "next": here(request), "csrf_token": get_token(request)}
-    forms = {
-        one: RatingForm(initial={"score": scores.get(one.pk)}, sample=one, criterion=criterion, place=place)
-        for one in samples
-    }
-    return {
-        one.pk: render_to_string("feedback/_clip_stars.html", {"sample": one, "form": form, **given})
-        for one, form in forms.items()
-    }
+    given = {"criterion": criterion, "place": place, "next": here(request), "csrf_token": get_token(request)}
+    rows = {}
+    for one in samples:
+        stars = stars_of(criterion, scores.get(one.pk), f"{place}-{one.pk}-{criterion.slug}-score")
+        rows[one.pk] = render_to_string("feedback/_clip_stars.html", {"sample": one, "stars": stars, **given})
+    return rows
 
 
 @fills(RowSlot.JOB)

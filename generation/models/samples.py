@@ -94,7 +94,7 @@ class AudioSample(SoftDeleteModel, UUIDModel):
         indexes = [
             models.Index(fields=fields, condition=KEPT, name=name)
             for name, fields in (
-                ("sample_kept_of_job", ["job"]),
+                ("sample_kept_of_job", ["job", "duration"]),
                 ("sample_kept_newest", ["-created_at", "job"]),
                 ("sample_kept_longest", ["-duration", "job"]),
             )

@@ -49,6 +49,7 @@ urlpatterns = [
     ),
     path("samples/<uuid:sample_id>/", samples.sample_detail, name="sample-detail"),
     path("samples/<uuid:sample_id>/in-player/", samples.in_player, name="sample-in-player"),
+    path("samples/<uuid:sample_id>/menu/", samples.menu, name="sample-menu"),
     path("samples/<uuid:sample_id>/extend/", samples.extend, name="sample-extend"),
     path("samples/<uuid:sample_id>/vary/", samples.vary, name="sample-vary"),
     path("samples/<uuid:sample_id>/keep/", samples.keep, name="sample-keep"),

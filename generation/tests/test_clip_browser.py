@@ -103,6 +103,7 @@ def test_the_menu_by_keyboard(tab: Any, samples: list[AudioSample]):
     focused = "() => document.activeElement.textContent.trim() || document.activeElement.title"
     assert tab.evaluate(focused) == "All actions"
     tab.keyboard.press("Enter")
+    menu.get_by_text("Judge it").wait_for()
     for words in ("Judge it", "Add to favourites, or remove"):
         tab.keyboard.press("Tab")
         assert tab.evaluate(focused) == words
@@ -215,10 +216,16 @@ def test_without_script_everything_is_a_plain_form(
         clip.locator("label:has([value='3'])").click()
         clip.get_by_role("button", name="Rate").click()
         assert Rating.objects.get().score == 3 and tab.url.endswith(reverse("library"))
-        clip.locator(".clip-menu > summary").click()
-        clip.get_by_role("button", name="Add to favourites, or remove").click()
+        clip.locator(".heart button").click()
         assert Favorite.objects.get().sample == samples[0] and tab.url.endswith(reverse("library"))
         clip.get_by_role("button", name="More like").click()
         assert reverse("job-detail", args=[GenerationJob.objects.get(kind="variation").pk]) in tab.url
+        tab.goto(reverse("library"))
+        clip.locator(".clip-menu > summary").click()
+        clip.get_by_role("link", name="All actions, on the page of the clip").click()
+        assert tab.url.endswith(detail(samples[0]))
+        tab.locator(".clip-menu > summary").last.click()
+        tab.get_by_role("link", name="Add to a collection…").click()
+        assert reverse("collect") in tab.url
         tab.goto(f"{detail(samples[0])}#extend")
         assert tab.locator("#extend").is_visible(), "the browser itself opens the fold"

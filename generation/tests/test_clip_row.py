@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -15,7 +17,7 @@ from django.utils.html import escape
 from feedback.models import Criterion
 from feedback.tests.factories import RatingFactory
 from generation.models import AudioSample, GenerationJob
-from generation.services import collect, make_collection
+from generation.services import collect, delete_sample, make_collection
 from generation.tests.factories import AudioSampleFactory, FavoriteFactory, GenerationJobFactory, PromptFactory
 from text2song.tests.factories import UserFactory
 from text2song.tests.html import flat
@@ -56,6 +58,14 @@ def row(html: str, sample: AudioSample) -> str:
     return flat(rows[0].partition("</details>")[0])
 
 
+def menu_of(client: Any, html: str) -> str:
+    """What the menu of a row fetches when it is opened."""
+    address = unescape(
+        re.search(r'<div class="menu-panel" hx-get="([^"]+)" hx-trigger="toggle from:closest details once"', html)[1]
+    )
+    return flat(client.get(address, headers=HTMX).text)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_every_action_is_there_as_a_sign_and_in_words(page, sample, place):
     html = row(page.get(PLACES[place](sample)).text, sample)
@@ -77,9 +87,9 @@ def test_every_action_is_there_as_a_sign_and_in_words(page, sample, place):
         f'<summary class="button button-quiet button-icon" title="All actions" aria-label="All actions for {called}"',
     ):
         assert needed in html, needed
-    menu = html.partition('<div class="menu-panel">')[2]
+    menu = menu_of(page, html)
     for needed in (
-        f'href="{url}#feedback">Judge it<',
+        f'href="{url}#feedback" id="row-first-{sample.pk}">Judge it<',
         f'form="row-heart-{sample.pk}">Add to favourites, or remove<',
         f'form="row-vary-{sample.pk}">More like this: 3 variations<',
         f'form="row-extend-{sample.pk}">Extend: 1 s more<',
@@ -104,13 +114,37 @@ def test_signs_without_words_have_a_tooltip_and_a_name(page, sample):
 
 
 def test_strangers_are_offered_what_they_may_do(page, sample):
-    html = row(page.get(reverse("library")).text, sample)
+    menu = menu_of(page, row(page.get(reverse("library")).text, sample))
     AudioSample.objects.filter(pk=sample.pk).update(title="Dusk")
     GenerationJob.objects.update(requested_by=UserFactory())
     strange = row(page.get(reverse("library")).text, sample)
     for words in ("Rename…", "Share…", "Delete…"):
-        assert words in html and words not in strange
+        assert words in menu and words not in menu_of(page, strange)
     assert "More like this" in strange and ">Dusk</a>" in strange
+
+
+def test_without_script_the_menu_of_a_row_leads_to_where_all_of_it_is(page, sample):
+    url = reverse("sample-detail", args=[sample.pk])
+    unopened = row(page.get(reverse("library")).text, sample).partition('<div class="menu-panel"')[2]
+    assert f'<a href="{url}" id="row-first-{sample.pk}">All actions, on the page of the clip</a>' in unopened
+    menu = menu_of(page, row(page.get(reverse("library")).text, sample))
+    words = re.compile(r">([^<>]+)</(?:a|button)>")
+    assert set(words.findall(menu)) <= set(words.findall(flat(page.get(url).text)))
+    assert "Delete…" in menu
+
+
+@pytest.mark.parametrize("ids", ["", "?ids=", "?ids=x&ids=%22%3E%3Cb%3E", "?place=x"])
+def test_a_menu_bears_any_address(page, sample, ids):
+    answer = page.get(reverse("sample-menu", args=[sample.pk]) + ids)
+    assert answer.status_code == 200 and "<b>" not in answer.text
+
+
+@pytest.mark.parametrize("kind", ["deleted", "unknown"])
+def test_the_menu_of_a_clip_that_is_not_there_is_none(page, sample, kind):
+    if kind == "deleted":
+        delete_sample(sample=sample, actor=sample.job.requested_by)
+    pk = sample.pk if kind == "deleted" else uuid4()
+    assert page.get(reverse("sample-menu", args=[pk])).status_code == 404
 
 
 def test_a_title_cannot_break_the_row(page, sample):

@@ -3,7 +3,7 @@
 
 import { ElementDeck, SampleDeck } from "./deck.js";
 import { isTyping } from "./keys.js";
-import { clock, drawWaveform } from "./waveform.js";
+import { clock, drawWaveform, peaksOf } from "./waveform.js";
 import { gettext } from "./words.js";
 
 const SHOW_MS = 40;
@@ -20,7 +20,7 @@ class Track {
     wave.style.width = `${100 * (this.duration / longest)}%`; // one time axis for all
     this.drawing = drawWaveform(wave, {
       media: this.audio,
-      peaks: JSON.parse(root.dataset.peaks || "[]"),
+      peaks: peaksOf(root),
       duration: this.duration,
     });
   }

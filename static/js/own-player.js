@@ -5,7 +5,7 @@
 // Space plays, the arrows seek. One that has left the page is silent and forgotten.
 
 import { isTyping } from "./keys.js";
-import { clock, drawWaveform, nameSlider, slidTo, tellSlider } from "./waveform.js";
+import { clock, drawWaveform, nameSlider, peaksOf, slidTo, tellSlider } from "./waveform.js";
 import { gettext, interpolate } from "./words.js";
 
 const players = new Map(); // root element -> OwnPlayer
@@ -20,7 +20,7 @@ export class OwnPlayer {
     this.duration = Number(root.dataset.duration);
     this.audio.controls = false;
     root.querySelector("[data-total]").textContent = clock(this.duration);
-    this.drawing = drawWaveform(this.wave, { media: this.audio, peaks: JSON.parse(root.dataset.peaks || "[]"), duration: this.duration });
+    this.drawing = drawWaveform(this.wave, { media: this.audio, peaks: peaksOf(root), duration: this.duration });
     this.drawing.surfer.on("interaction", (seconds) => this.showTime(seconds));
     this.wire();
     this.showTime();

@@ -3,7 +3,7 @@
 
 import { isTyping } from "./keys.js";
 import { bar } from "./player-bar.js";
-import { clock, drawWaveform, nameSlider, slidTo, tellSlider } from "./waveform.js";
+import { clock, drawWaveform, nameSlider, peaksOf, slidTo, tellSlider } from "./waveform.js";
 import { gettext, interpolate } from "./words.js";
 
 const rows = new Map(); // root element -> Row
@@ -46,8 +46,8 @@ class Row {
   }
 
   get clip() {
-    const { name: title, href: url, src, mine, peaks } = this.root.dataset;
-    return { id: this.id, title, url, src, mine, duration: this.duration, peaks: JSON.parse(peaks || "[]") };
+    const { name: title, href: url, src, mine } = this.root.dataset;
+    return { id: this.id, title, url, src, mine, duration: this.duration, peaks: peaksOf(this.root) };
   }
 
   get isCurrent() {
@@ -71,7 +71,7 @@ class Row {
 
   draw() {
     if (this.drawing || !this.root.isConnected) return;
-    this.drawing = drawWaveform(this.wave, { peaks: JSON.parse(this.root.dataset.peaks || "[]"), duration: this.duration });
+    this.drawing = drawWaveform(this.wave, { peaks: peaksOf(this.root), duration: this.duration });
     this.drawing.surfer.on("interaction", (seconds) => this.seek(seconds));
     this.showTime();
   }

@@ -1,6 +1,6 @@
 // The page of a shared link: waveforms around the browser's own players, one of which sounds at a time.
 
-import { drawWaveform } from "./waveform.js";
+import { drawWaveform, peaksOf } from "./waveform.js";
 
 const clips = [...document.querySelectorAll("[data-shared-clip]")];
 
@@ -8,7 +8,7 @@ for (const [at, clip] of clips.entries()) {
   const audio = clip.querySelector("audio");
   drawWaveform(clip.querySelector("[data-wave]"), {
     media: audio,
-    peaks: JSON.parse(clip.dataset.peaks || "[]"),
+    peaks: peaksOf(clip),
     duration: Number(clip.dataset.duration),
   });
   audio.addEventListener("play", () => {

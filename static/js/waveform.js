@@ -18,6 +18,11 @@ function colours(container) {
   return { waveColor: style.color, progressColor: style.caretColor, cursorColor: style.caretColor };
 }
 
+/** The peaks that `root` carries as whole hundredths: floats, -1..1. */
+export function peaksOf(root) {
+  return JSON.parse(root.dataset.peaks || "[]").map((hundredths) => hundredths / 100);
+}
+
 /** Draw `peaks` (floats, -1..1) of `duration` seconds in `container`; clicks and drags seek `media`, where there is one. */
 export function drawWaveform(container, { media, peaks, duration }) {
   container.replaceChildren(); // a fragment may bring an old drawing along

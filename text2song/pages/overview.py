@@ -109,7 +109,7 @@ def figures(reader: User) -> Figures:
     unfinished = Count("pk", filter=Q(state__in=GenerationJob.UNFINISHED))
     jobs = GenerationJob.objects.visible().order_by().aggregate(total=Count("pk"), active=unfinished)
     samples = AudioSample.objects.visible().kept().order_by()
-    music = samples.aggregate(total=Count("pk"), seconds=Sum("duration"))
+    music = samples.aggregate(total=Count("*"), seconds=Sum("duration"))
     return Figures(
         generations=jobs["total"],
         samples=music["total"],

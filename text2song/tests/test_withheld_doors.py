@@ -199,6 +199,7 @@ JOB_DOORS = ["job-detail", "job-card", "job-delete"]
 SAMPLE_DOORS = [
     "sample-detail",
     "sample-in-player",
+    "sample-menu",
     "sample-delete",
     "audio-stream",
     "audio-spectrogram",

@@ -59,7 +59,10 @@ def propose(rater: User, skipped: Collection[str]) -> Proposal | None:
     model = BaseModel.objects.filter(is_active=True).first()
     if model is None:
         return None
-    return most_telling(rater, model, candidates(model), _compared(rater) | set(skipped))
+    clips = candidates(model)
+    if len(clips) == len({clip.asked for clip in clips}):
+        return None
+    return most_telling(rater, model, clips, _compared(rater) | set(skipped))
 
 
 def most_telling(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -43,6 +44,15 @@ def sample_detail(request: StudioRequest, sample_id: UUID) -> HttpResponse:
 def in_player(request: StudioRequest, sample_id: UUID) -> HttpResponse:
     """What the player bar shows of the reader's own about the clip it plays."""
     return render(request, "generation/_in_player.html", {"sample": _sample(request, sample_id)})
+
+
+@require_safe
+def menu(request: StudioRequest, sample_id: UUID) -> HttpResponse:
+    """What can be done with a clip, for the menu of its row; `ids` are those that it is compared with there."""
+    sample = _sample(request, sample_id)
+    compared = urlencode([("ids", one) for one in request.GET.getlist("ids") or [str(sample.pk)]])
+    shown = {"sample": sample, "place": "row", "compared": compared}
+    return render(request, "generation/_clip_menu_items.html", shown)
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import uuid
 import zipfile
 from datetime import timedelta
@@ -238,6 +239,20 @@ def test_clips_are_added_to_one_of_ones_own_or_to_a_new_one(page, mornings, samp
     assert "already" in toasts(page.post(address, {"collection": mornings.pk}, follow=True))
     page.post(address, {"name": "Evenings"})
     assert Collection.objects.get(name="Evenings").items.count() == 2 and order(mornings) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("sent", ["collection", "name"])
+def test_a_dialog_closes_and_the_page_under_it_stays(page, mornings, samples, sent):
+    address = f"{reverse('collect')}?ids={samples[0].pk}"
+    htmx = {"HX-Request": "true"}
+    assert page.get(address, headers=htmx).text.count('hx-target="#dialog"') == 2
+    answer = page.post(address, {"collection": mornings.pk} if sent == "collection" else {"name": "Late"}, headers=htmx)
+    assert (answer.status_code, answer["HX-Reswap"]) == (200, "none")
+    assert json.loads(answer["HX-Trigger"]) == {"dialog-done": {}}
+    assert 'hx-swap-oob="beforeend:#toasts"' in answer.text and "<html" not in answer.text
+    refused = page.post(address, {"name": "Mornings"}, headers=htmx)
+    assert refused.status_code == 400 and 'role="alert"' in refused.text and "<html" not in refused.text
+    assert "HX-Trigger" not in refused.headers and 'value="Mornings"' in refused.text
 
 
 def test_wrong_names_and_nothing_chosen_are_told(page, mornings, samples):

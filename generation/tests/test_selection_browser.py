@@ -97,11 +97,15 @@ def test_others_clips_refuse_all_and_nothing_is_lost(tab: Any, samples: list[Aud
 
 def test_c_collects_what_is_chosen_or_under_the_focus(tab: Any, samples: list[AudioSample]):
     tab.locator(f"#sample-{samples[1].pk} [data-play]").focus()
+    tab.evaluate("document.getElementById('results').dataset.here = 'still'")
     tab.keyboard.press("c")
     dialog = tab.get_by_role("dialog", name="Add to a collection")
     dialog.get_by_label("Name of the collection").fill("Mornings")
     dialog.get_by_role("button", name="Make it and add").click()
     tab.get_by_text("1 clip was added to").wait_for()
+    assert not dialog.is_visible() and tab.locator("#results[data-here=still]").count() == 1
+    assert tab.evaluate("document.activeElement.closest('li').id") == f"sample-{samples[1].pk}"
+    tab.locator(".library-collections").get_by_text("Mornings").wait_for()
     assert list(Collection.objects.get().items.values_list("sample", flat=True)) == [samples[1].pk]
     for sample in samples[2:4]:
         box(tab, sample).check()
@@ -109,6 +113,22 @@ def test_c_collects_what_is_chosen_or_under_the_focus(tab: Any, samples: list[Au
     dialog.get_by_role("button", name="Mornings").click()
     tab.get_by_text("2 clips were added to").wait_for()
     assert Collection.objects.get().items.count() == 3
+
+
+def test_a_refused_name_stays_in_the_dialog(tab: Any, samples: list[AudioSample], user: Any):
+    make_collection(actor=user, name="Evenings")
+    other = tab.context.new_page()  # unwatched: that the studio refuses is an error to the console
+    other.goto(f"{reverse('library')}#sample-{samples[1].pk}")
+    other.locator(f"#sample-{samples[1].pk} [data-play]").focus()
+    other.keyboard.press("c")
+    dialog = other.get_by_role("dialog", name="Add to a collection")
+    dialog.get_by_label("Name of the collection").fill("Evenings")
+    dialog.get_by_role("button", name="Make it and add").click()
+    dialog.get_by_text("You have a collection named “Evenings” already").wait_for()
+    assert dialog.get_by_label("Name of the collection").input_value() == "Evenings"
+    dialog.get_by_role("button", name="Evenings").click()
+    other.get_by_text("1 clip was added to").wait_for()
+    assert not dialog.is_visible()
 
 
 @pytest.fixture

@@ -44,6 +44,9 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// What was asked in a dialog is done, and the page under it stays.
+document.addEventListener("dialog-done", () => shared().close());
+
 function leave(menu) {
   menu.open = false;
   menu.querySelector("summary").focus();

@@ -19,6 +19,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import reswap, trigger_client_event
 
 from generation import services
 from generation.listening.archives import ARCHIVE_FORMATS
@@ -167,7 +168,7 @@ def collect(request: StudioRequest) -> HttpResponse:
         try:
             if collection := _target(request, form):
                 _add(request, collection, samples)
-                return redirect_back(request, "library")
+                return _done(request)
         except DomainError as error:
             if form.is_bound:
                 add_refusal(form, error)
@@ -194,6 +195,14 @@ def _add(request: StudioRequest, collection: Collection, samples: list[AudioSamp
     url = reverse("collection-detail", args=[collection.pk])
     link = format_html('<a href="{}">{}</a>', url, collection.name)
     messages.success(request, mark_safe(told % {"count": count, "link": link}))
+
+
+def _done(request: StudioRequest) -> HttpResponse:
+    """Back to where the reader came from; a dialog only closes, and the page under it stays as it is."""
+    if not request.htmx:
+        return redirect_back(request, "library")
+    answer = render(request, "components/messages.html", {"oob": True})
+    return reswap(trigger_client_event(answer, "dialog-done"), "none")
 
 
 def _choice(request: StudioRequest, samples: list[AudioSample], form: NameForm) -> HttpResponse:

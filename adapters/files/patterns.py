@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import regex
 from django.utils.translation import gettext
 
 from adapters.exceptions import AdapterFilesRefused
@@ -30,6 +29,8 @@ class Patterns:
 
     def matches(self, option: str, pattern: str, name: str) -> bool:
         """Whether `pattern`, of the configuration's `option`, is all of `name`."""
+        import regex  # takes its time, and is needed when adapters arrive
+
         if len(pattern) > LONGEST:
             raise AdapterFilesRefused(
                 gettext("%(option)s holds an expression of over %(longest)s characters.")

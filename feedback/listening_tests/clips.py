@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
+import scipy
 import soundfile
 from django.utils.translation import gettext
-from scipy import signal
 
 from feedback.models import ClipPair, Trial
 from generation.exceptions import StorageUnavailable
@@ -91,7 +91,7 @@ def _fitted(waveform: Waveform, rate: int, shape: Shape) -> Waveform:
     """At the common rate, with the common channels and exactly the common number of frames, faded at the cut."""
     if rate != shape.sample_rate:
         common = gcd(rate, shape.sample_rate)
-        waveform = signal.resample_poly(waveform, shape.sample_rate // common, rate // common, axis=1)
+        waveform = scipy.signal.resample_poly(waveform, shape.sample_rate // common, rate // common, axis=1)
     if waveform.shape[0] < shape.channels:
         waveform = np.repeat(waveform[:1], shape.channels, axis=0)
     cut = waveform[:, : shape.frames]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+import scipy
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
-from scipy import signal
 
 from feedback.models import Arm, ClipPair, ListeningTest
 from generation.exceptions import StorageUnavailable
@@ -56,8 +56,8 @@ def damage(waveform: Waveform, rate: int, *, seed: int) -> Waveform:
     """The same length and loudness, with the sound of a broken telephone: narrow band, hiss, holes."""
     rng = np.random.default_rng(seed)
     top = min(BAND_HZ[1], 0.45 * rate)
-    band = signal.butter(6, (BAND_HZ[0], top), btype="bandpass", fs=rate, output="sos")
-    narrow = signal.sosfilt(band, waveform.astype(np.float64), axis=1)
+    band = scipy.signal.butter(6, (BAND_HZ[0], top), btype="bandpass", fs=rate, output="sos")
+    narrow = scipy.signal.sosfilt(band, waveform.astype(np.float64), axis=1)
     level = np.sqrt(np.mean(narrow**2)) or np.sqrt(np.mean(waveform.astype(np.float64) ** 2))
     hissing = narrow + rng.standard_normal(narrow.shape) * level * 10 ** (NOISE_DB / 20)
     broken = (hissing * _holes(waveform.shape[1], rate, rng)).astype(np.float32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from generation.sound.noise import FRAME, band_flatness, power_spectra
 from generation.specs import Waveform
@@ -99,8 +99,8 @@ def _loudness(power: Floats) -> Floats:
 def _percussive(level: Floats) -> Floats:
     """The share of what is short and broad rather than long and narrow, over all and in low, middle and high bands."""
     energy = 10**level
-    along = ndimage.median_filter(energy, (17, 1), mode="nearest")
-    across = ndimage.median_filter(energy, (1, 9), mode="nearest")
+    along = scipy.ndimage.median_filter(energy, (17, 1), mode="nearest")
+    across = scipy.ndimage.median_filter(energy, (1, 9), mode="nearest")
     share = across**2 / (along**2 + across**2 + 1e-12)
     weighted = (share * energy).sum(0) / energy.sum(0)
     thirds = [part.mean() for part in np.array_split(weighted, 3)]

@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyloudnorm
+import scipy
 import soundfile
 from mutagen.flac import FLAC
 from mutagen.id3 import COMM, ID3, TIT2, TPE1, TSSE, TXXX
 from mutagen.mp3 import MP3
 from mutagen.wave import WAVE
 from PIL import Image
-from scipy import ndimage, signal
 
 from generation.specs import Waveform
 
@@ -56,6 +55,8 @@ def loudness(audio: Waveform, sample_rate: int) -> float | None:
     seconds = audio.shape[1] / sample_rate
     if seconds < SHORTEST_MEASURABLE_SECONDS or np.abs(audio).max() < SILENCE:
         return None
+    import pyloudnorm  # brings scipy.signal along, which takes seconds and 75 MB: no page needs it
+
     meter = pyloudnorm.Meter(sample_rate, block_size=min(GATING_BLOCK_SECONDS, seconds))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -124,8 +125,9 @@ def limit_peaks(audio: Waveform, sample_rate: int, max_true_peak_db: float) -> W
         return audio
     width = 2 * max(1, round(LOOK_AHEAD_SECONDS * sample_rate)) + 1
     needed = np.minimum(1.0, ceiling / np.maximum(peaks_, 1e-9))
-    window = signal.windows.hann(width)
-    gain = ndimage.convolve1d(ndimage.minimum_filter1d(needed, width), window / window.sum(), mode="nearest")
+    window = scipy.signal.windows.hann(width)
+    held = scipy.ndimage.minimum_filter1d(needed, width)
+    gain = scipy.ndimage.convolve1d(held, window / window.sum(), mode="nearest")
     limited = audio * gain
     rest = float(_oversampled_peaks(limited).max())
     return (limited * min(1.0, ceiling / rest)).astype(np.float32)
@@ -178,11 +180,11 @@ def spectrogram_png(
     size = 1024
     hop = max(1, (audio.shape[1] - size) // width) if audio.shape[1] > size else 1
     mono = np.pad(audio.mean(axis=0), (size // 2, size // 2))
-    _, _, spectrum = signal.stft(mono, nperseg=size, noverlap=size - min(size, hop), boundary=None, padded=False)
+    _, _, spectrum = scipy.signal.stft(mono, nperseg=size, noverlap=size - min(size, hop), boundary=None, padded=False)
     mel = np.linspace(0, 2595 * np.log10(1 + sample_rate / 2 / 700), height)
     bins = (700 * (10 ** (mel / 2595) - 1)) / (sample_rate / 2) * (spectrum.shape[0] - 1)
     columns = np.linspace(0, spectrum.shape[1] - 1, width)
-    power = ndimage.map_coordinates(np.abs(spectrum), np.meshgrid(bins, columns, indexing="ij"), order=1)
+    power = scipy.ndimage.map_coordinates(np.abs(spectrum), np.meshgrid(bins, columns, indexing="ij"), order=1)
     level = 20 * np.log10(np.maximum(power, 1e-8))
     shade = np.clip((level - level.max() + 80) / 80, 0, 1)[::-1]
     colours = _palette(dark)[(shade * 255).astype(np.uint8)]
@@ -206,7 +208,7 @@ def _oversampled_peaks(audio: Waveform) -> npt.NDArray[np.float64]:
     """For each sample the largest absolute value around it, on any channel, at four times the rate."""
     if audio.shape[1] == 0:
         return np.zeros(0)
-    dense = np.abs(signal.resample_poly(audio.astype(np.float64), OVERSAMPLING, 1, axis=1)).max(axis=0)
+    dense = np.abs(scipy.signal.resample_poly(audio.astype(np.float64), OVERSAMPLING, 1, axis=1)).max(axis=0)
     return np.maximum(dense.reshape(-1, OVERSAMPLING).max(axis=1), np.abs(audio).max(axis=0))
 
 

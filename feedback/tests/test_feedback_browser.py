@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import expect
 
 from conftest import signed_in, watched_tab
 from feedback.models import Preference, Ranking, Rating, SampleTag
@@ -51,6 +54,30 @@ def tab(samples: list[AudioSample], user: Any, live_server: Any, chromium: Any) 
     context.set_default_timeout(120_000)
     with watched_tab(context) as page:
         yield page
+
+
+@pytest.mark.parametrize("at", ["panel", "row", "tags"])
+def test_what_is_changed_while_the_last_is_being_kept_is_kept(tab: Any, samples: list[AudioSample], at: str):
+    tab.goto(reverse("library") if at == "row" else reverse("sample-detail", args=[samples[0].pk]) + "#feedback")
+    place = tab.locator({"panel": ".rating", "row": f"#row-stars-{samples[0].pk}", "tags": ".tag-rows"}[at])
+    choices = place.locator("label")
+    first, second = (0, 1) if at == "tags" else (1, 3)
+    held: list[Any] = []
+    address = f"**/{samples[0].pk}/feedback/{'tags' if at == 'tags' else 'ratings/overall'}/"
+    tab.route(address, lambda route: route.continue_() if held else held.append(route))
+    with tab.expect_request(address):
+        choices.nth(first).click()
+    tab.wait_for_timeout(100)
+    with tab.expect_response(address, timeout=10_000) as answer:
+        choices.nth(second).click()
+        with suppress(PlaywrightError):  # nobody waits for it any more
+            held[0].continue_()
+    assert answer.value.request.post_data.count("noisy" if at == "tags" else "score=4") == 1
+    expect(choices.nth(second).locator("input")).to_be_checked()
+    if at == "tags":
+        assert set(SampleTag.objects.values_list("tag__name", flat=True)) == {"catchy", "noisy"}
+    else:
+        assert Rating.objects.get().score == 4
 
 
 def test_the_panel_by_keyboard_and_on_the_waveform(tab: Any, samples: list[AudioSample], user: Any):

@@ -24,6 +24,12 @@ function dropWhenGone({ target, detail }) {
 }
 document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target.addEventListener("htmx:beforeSwap", dropWhenGone));
 
+// What is changed while the last change is on its way makes that old: its answer would put back what stood there before.
+document.addEventListener("change", ({ target }) => {
+  const place = target.closest("[hx-sync='this:replace']");
+  if (place) window.htmx.trigger(place, "htmx:abort");
+}, { capture: true });
+
 // Filters that are left empty stay out of the address.
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.target.matches("[data-drop-empty]")) return;

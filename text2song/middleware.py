@@ -1,4 +1,4 @@
-"""What holds for every request: language, the API's shape of errors, sizes of bodies, sign-in, the user's time zone."""
+"""What holds for every request: language, packing, the API's errors, sizes of bodies, sign-in, the user's time zone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.middleware.locale import LocaleMiddleware
 from django.urls import resolve, reverse
 from django.utils import timezone, translation
@@ -37,6 +38,14 @@ class LanguageMiddleware(LocaleMiddleware):
             return super().__call__(request)
         finally:
             translation.deactivate()  # what this thread does next, a task or a test, is nobody's request
+
+
+class PackedWordsMiddleware(GZipMiddleware):
+    """Send pages, fragments and lists packed: rows of clips shrink to a tenth. What streams, as sound does, stays."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponseBase:
+        is_words = response.get("Content-Type", "").startswith(("text/", "application/json"))
+        return super().process_response(request, response) if is_words and not response.streaming else response
 
 
 class ApiErrorShapeMiddleware:

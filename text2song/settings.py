@@ -90,6 +90,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "text2song.middleware.LanguageMiddleware",
+    "text2song.middleware.PackedWordsMiddleware",
     "text2song.middleware.ApiErrorShapeMiddleware",
     "text2song.middleware.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from conftest import signed_in, watched_tab
 from generation.models import AudioSample, Favorite
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, GenerationJobFactory
-from text2song.tests.factories import WorkerPresenceFactory
+from text2song.tests.factories import UserFactory, WorkerPresenceFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -103,6 +104,17 @@ def test_a_reload_goes_on_where_the_sound_was(tab: Any):
     assert not tab.locator("#player-bar").is_visible()
     tab.reload()
     assert not tab.locator("#player-bar").is_visible(), "what was closed stays closed"
+
+
+def test_what_somebody_else_heard_in_this_browser_is_not_gone_on_with(tab: Any, live_server: Any):
+    play(tab)
+    other = Client()
+    other.force_login(UserFactory())
+    tab.context.add_cookies([{"name": "sessionid", "value": other.cookies["sessionid"].value, "url": live_server.url}])
+    tab.reload()
+    tab.locator("[data-player][data-ready]").first.wait_for()
+    assert not tab.locator("#player-bar").is_visible()
+    assert tab.evaluate(f"() => document.querySelector('{BAR}').getAttribute('src')") is None
 
 
 def test_the_queue_leads_from_clip_to_clip_on_other_pages_too(tab: Any, samples: list[AudioSample]):

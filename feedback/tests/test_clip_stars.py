@@ -77,4 +77,4 @@ def test_one_clip_in_two_places_has_ids_of_its_own(user, sample, rf):
 
 def test_where_nothing_is_asked_there_are_no_stars(page, sample):
     Criterion.objects.update(is_active=False)
-    assert 'data-twin="stars-' not in page.get(reverse("library")).text
+    assert "data-scores=" not in page.get(reverse("library")).text

@@ -191,6 +191,7 @@ def test_an_address_opens_the_fold_it_names(tab: Any, samples: list[AudioSample]
     for _ in range(2):  # the second time the address stays the same
         tab.locator(".page-actions").get_by_role("link", name="Extend").click()
         extend.wait_for()
+        assert extend.evaluate("element => element.contains(document.activeElement)"), "the keyboard goes on from there"
         tab.get_by_text("Extend and vary", exact=True).click()
         extend.wait_for(state="hidden")
 
@@ -205,6 +206,18 @@ def test_a_score_is_the_same_in_all_its_places(tab: Any, samples: list[AudioSamp
     with tab.expect_response("**/ratings/overall/"):
         panel.locator(".rating label:has([value='2'])").first.click()
     assert signs.locator("[value='2']").is_checked()
+
+
+def test_stars_in_the_row_and_in_the_bar_agree(tab: Any, samples: list[AudioSample]):
+    tab.goto(reverse("library"))
+    clip, bar = row(tab, samples[0]), tab.locator("#player-bar")
+    clip.locator("[data-play]").click()
+    bar.locator(".clip-stars").wait_for()
+    for place, other, star in ((bar, clip, 4), (clip, bar, 2)):
+        with tab.expect_response("**/ratings/overall/"):
+            place.locator(f".clip-stars label:has([value='{star}'])").click()
+        assert other.locator(f".clip-stars [value='{star}']").is_checked()
+    assert Rating.objects.get().score == 2
 
 
 def test_without_script_everything_is_a_plain_form(

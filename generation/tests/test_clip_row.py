@@ -74,7 +74,7 @@ def test_every_action_is_there_as_a_sign_and_in_words(page, sample, place):
     for needed in (
         f'<a class="clip-title" href="{url}" title="{called}">{called}</a>',
         f'data-player="{sample.pk}"',
-        f'data-twin="stars-{sample.pk}"',
+        f'data-scores="overall-{sample.pk}"',
         f'data-twin="heart-{sample.pk}"',
         f'action="{reverse("sample-rate", args=[sample.pk, "overall"])}"',
         f'aria-label="Favourite: {sample.name}"',

@@ -1,5 +1,5 @@
-// The same heart or the same stars may stand twice on a page: in a row and in the player bar. Both are [data-twin] with one
-// name; what was answered to one is shown by the other.
+// The same heart may stand twice on a page: in a row and in the player bar. Both are [data-twin] with one name; what was
+// answered to one is shown by the other. (Stars: feedback.js)
 
 function mirror(from, to) {
   const pressed = from.querySelector("[aria-pressed]");
@@ -8,8 +8,6 @@ function mirror(from, to) {
     other.setAttribute("aria-pressed", pressed.getAttribute("aria-pressed"));
     other.title = pressed.title;
   }
-  const chosen = from.querySelector("input[type=radio]:checked")?.value;
-  for (const radio of to.querySelectorAll("input[type=radio]")) radio.checked = radio.value === chosen;
 }
 
 document.addEventListener("htmx:afterSettle", (event) => {

@@ -64,6 +64,7 @@ def test_the_sound_goes_on_through_five_sections_and_back(tab: Any):
     for name, heading in sections.items():
         tab.locator(f".nav a[href='{reverse(name)}']").first.click()
         arrived(tab, name, heading)
+        tab.wait_for_function("() => document.activeElement.matches('h1, [autofocus]')")
         now = heard(tab)
         assert now > before, name
         before = now

@@ -13,6 +13,7 @@ from mutagen.wave import WAVE
 from PIL import Image
 from scipy import signal
 
+from generation.pages.tags import hundredths
 from generation.sound import processing as audio
 
 RATES = [16000, 32000, 48000]
@@ -205,6 +206,14 @@ def test_peaks_outline_the_clip():
     assert max(np.abs(outline[105:])) == pytest.approx(0.5, abs=0.01)
     assert min(outline) < 0 < max(outline)
     assert len(audio.peaks(tone(16000, 0.001), 400)) == 16
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [([], "[]"), ([0.0], "[0]"), ([-0.5, 0.07, 0.1, 0.2, 0.3], "[-50,20,30]"), ([0.994, -1.0], "[-100]")],
+)
+def test_pages_carry_half_of_the_outline_and_no_extreme_is_lost(stored, shown):
+    assert hundredths(stored) == shown
 
 
 def test_a_spectrogram_shows_a_tone_where_it_is():

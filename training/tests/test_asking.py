@@ -16,6 +16,7 @@ from generation.models import AudioSample, BaseModel, ClipFeatures, GenerationJo
 from generation.tests.factories import AudioSampleFactory, BaseModelFactory, EncoderFactory, GenerationJobFactory
 from prompts.tests.factories import PromptFactory, PromptSuiteFactory
 from text2song.tests.factories import UserFactory
+from training.tastes import asking
 from training.tastes.asking import candidates, propose
 from training.trainer.asking import PENALTY, next_pairs
 
@@ -114,6 +115,17 @@ def test_what_may_not_be_asked_never_is(user, model, clips, hide):
     assert not hidden & {clip.pk for clip in candidates(model)}
     pairs = all_pairs(user)
     assert len(pairs) == 18 and not [pair for pair in pairs if set(pair) & hidden]
+
+
+def test_two_clips_of_one_prompt_are_enough_and_none_of_many_prompts(user, model, monkeypatch):
+    hear(clips_of(model, prompts=3, clips=1))
+    monkeypatch.setattr(asking, "votes_of", lambda spec: pytest.fail("nothing can be asked, and votes are read"))
+    assert propose(user, []) is None
+    monkeypatch.undo()
+    two = clips_of(model, prompts=1, clips=2)
+    hear(two, seed=1)
+    # The prompt is one of the three before, too: any two of its three clips.
+    assert len(all_pairs(user)) == 3
 
 
 def test_an_encoder_that_is_added_stops_no_asking(user, clips):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from django.db.models import BooleanField, CharField, Count, ExpressionWrapper, Min, Q, QuerySet, Value
@@ -48,12 +48,27 @@ class Crew:
     """Processes that are there, and do not move."""
     rested: bool
     """Whether one of them has been there, and idle, for so long that it should have taken what waits."""
-    waiting: int
-    waiting_since: datetime | None
-    held_by_nobody: int
-    """How much is claimed by workers that do not move, or are gone."""
     movers: frozenset[str]
     """Names of the workers that move, of all clusters: some work is claimed by whoever makes it."""
+    work: UnfinishedWork
+    """Of all clusters, counted when it is first asked for: where all moves nobody asks what waits beside it."""
+
+    @property
+    def _piles(self) -> list[_Pile]:
+        return [pile for pile in self.work.piles if pile.cluster == self.cluster]
+
+    @property
+    def waiting(self) -> int:
+        return sum(pile.many for pile in self._piles if pile.waits)
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        return min((pile.since for pile in self._piles if pile.waits and pile.since), default=None)
+
+    @property
+    def held_by_nobody(self) -> int:
+        """How much is claimed by workers that do not move, or are gone."""
+        return sum(pile.many for pile in self._piles if not pile.waits and pile.worker not in self.movers)
 
     @property
     def name(self) -> str:
@@ -62,7 +77,8 @@ class Crew:
     @property
     def seconds_waiting(self) -> float:
         """How long the oldest has waited; 0 when nothing waits."""
-        return (timezone.now() - self.waiting_since).total_seconds() if self.waiting_since else 0.0
+        since = self.waiting_since
+        return (timezone.now() - since).total_seconds() if since else 0.0
 
     @property
     def problem(self) -> str:
@@ -73,8 +89,9 @@ class Crew:
                 if self.hanging
                 else gettext("no %(name)s worker is running") % {"name": self.name}
             )
-        overdue = self.seconds_waiting > IDLE_BESIDE_WORK.total_seconds()
-        if overdue and self.rested and self.at_work < self.moving:
+        if not (self.rested and self.at_work < self.moving):
+            return ""
+        if self.seconds_waiting > IDLE_BESIDE_WORK.total_seconds():
             return gettext("work waits beside an idle %(name)s worker") % {"name": self.name}
         return ""
 
@@ -165,23 +182,27 @@ class _Pile(NamedTuple):
     since: datetime | None
 
 
+class UnfinishedWork:
+    """All there is to do, by kind and worker: read when first asked for, and once."""
+
+    @cached_property
+    def piles(self) -> list[_Pile]:
+        """One query, one part of it for each kind."""
+        return [_Pile(*row) for row in _unfinished().all()]
+
+
 def crews() -> list[Crew]:
     """All clusters, each as it is now, in two queries."""
     workers = list(WorkerPresence.objects.alive().with_motion())
     movers = frozenset(worker.name for worker in workers if worker.moves)
-    piles = _piles()
+    work = UnfinishedWork()
     return [
-        _crew(
-            cluster,
-            [worker for worker in workers if worker.cluster == cluster],
-            [pile for pile in piles if pile.cluster == cluster],
-            movers,
-        )
+        _crew(cluster, [worker for worker in workers if worker.cluster == cluster], movers, work)
         for cluster in CLUSTERS
     ]
 
 
-def _crew(cluster: str, alive: list[WorkerPresence], piles: list[_Pile], movers: frozenset[str]) -> Crew:
+def _crew(cluster: str, alive: list[WorkerPresence], movers: frozenset[str], work: UnfinishedWork) -> Crew:
     rested_since = timezone.now() - IDLE_BESIDE_WORK
     moving = [worker for worker in alive if worker.moves]
     return Crew(
@@ -190,20 +211,20 @@ def _crew(cluster: str, alive: list[WorkerPresence], piles: list[_Pile], movers:
         at_work=sum(bool(worker.doing) for worker in moving),
         hanging=len(alive) - len(moving),
         rested=any(not worker.doing and worker.started_at < rested_since for worker in moving),
-        waiting=sum(pile.many for pile in piles if pile.waits),
-        waiting_since=min((pile.since for pile in piles if pile.waits and pile.since), default=None),
-        held_by_nobody=sum(pile.many for pile in piles if not pile.waits and pile.worker not in movers),
         movers=movers,
+        work=work,
     )
 
 
-def _piles() -> list[_Pile]:
-    """Every page asks: one part of the query for each kind, since putting it together is what takes the time."""
+@cache
+def _unfinished() -> QuerySet:
+    """What `_Pile` is read from. Put together once: every page asks, and that takes longer than to ask."""
     first, *others = [_counted(kind) for kind in kinds()]
-    return [_Pile(*row) for row in first.union(*others, all=True)]
+    return first.union(*others, all=True)
 
 
 def _counted(kind: type[Work]) -> QuerySet:
+    """Conditions must not hold the time at which they were put together: `Now()` is when they are asked."""
     work = kind.objects.waiting().order_by() | kind.objects.filter(state=kind.WORKING)
     counted = work.values("worker").annotate(
         cluster=Value(kind.CLUSTER, CharField()),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Window
-from django.db.models.functions import Coalesce, Mod, RowNumber
+from django.db.models.functions import Coalesce, Mod, Now, RowNumber
 from django.utils import timezone
 
 from text2song.work import WorkQuerySet
@@ -109,7 +109,7 @@ class PromotionQuerySet(WorkQuerySet["Promotion"]):
 
     def waiting(self) -> Self:
         """A promotion is work once it can be decided, and after a while again where that could not be done."""
-        due = self.filter(state=self.model.WAITING, queued_at__lte=timezone.now())
+        due = self.filter(state=self.model.WAITING, queued_at__lte=Now())
         return due.to_decide().order_by("queued_at", "pk")
 
     def visible_to(self, reader: User) -> Self:

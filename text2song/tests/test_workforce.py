@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from generation.tests.factories import GenerationJobFactory
 from text2song.api_keys import create_key
 from text2song.tests.factories import WorkerPresenceFactory
-from text2song.workforce import CLUSTERS, crew
+from text2song.workforce import CLUSTERS, Workforce, _unfinished, crew
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +54,21 @@ def test_the_truth_about_a_cluster(workers: list[dict[str, Any]], waiting: bool,
     found = crew("generation")
     assert (found.problem, found.waiting) == (problem, int(waiting))
     assert bool(found.notice) == bool(problem and waiting)
+
+
+def test_the_query_that_is_kept_holds_no_time():
+    sql, values = _unfinished().query.get_compiler("default").as_sql()
+    assert "UNION ALL" in sql and not [value for value in values if re.match(r"\d{4}-\d\d-\d\d", str(value))]
+
+
+def test_of_work_that_moves_nobody_asks_what_waits(django_assert_num_queries):
+    worker(name="w", doing="run_job")
+    job = GenerationJobFactory(running=True, worker="w")
+    waits()
+    with django_assert_num_queries(1):
+        assert Workforce().notice_of(job) == ""
+    with django_assert_num_queries(2):
+        assert crew("generation").waiting == 1
 
 
 def test_what_came_just_now_is_no_reason_to_worry():

@@ -55,7 +55,7 @@ def loudness(audio: Waveform, sample_rate: int) -> float | None:
     seconds = audio.shape[1] / sample_rate
     if seconds < SHORTEST_MEASURABLE_SECONDS or np.abs(audio).max() < SILENCE:
         return None
-    import pyloudnorm  # brings scipy.signal along, which takes seconds and 75 MB: no page needs it
+    import pyloudnorm  # brings scipy.signal along, which takes seconds and 75 MB: few pages need it
 
     meter = pyloudnorm.Meter(sample_rate, block_size=min(GATING_BLOCK_SECONDS, seconds))
     with warnings.catch_warnings():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from playwright.sync_api import Error as PlaywrightError
 
 from conftest import signed_in, watched_tab
 from feedback.models import Rating
@@ -217,6 +219,26 @@ def test_stars_in_the_row_and_in_the_bar_agree(tab: Any, samples: list[AudioSamp
         with tab.expect_response("**/ratings/overall/"):
             place.locator(f".clip-stars label:has([value='{star}'])").click()
         assert other.locator(f".clip-stars [value='{star}']").is_checked()
+    assert Rating.objects.get().score == 2
+
+
+def test_the_later_of_two_scores_stands_in_both_places(tab: Any, samples: list[AudioSample]):
+    tab.goto(reverse("library"))
+    clip, bar, held = row(tab, samples[0]), tab.locator("#player-bar"), []
+    clip.locator("[data-play]").click()
+    bar.locator(".clip-stars").wait_for()
+    address = "**/ratings/overall/"
+    tab.route(address, lambda route: route.continue_() if held else held.append(route))
+    with tab.expect_request(address):
+        clip.locator(".clip-stars label:has([value='4'])").click()
+    tab.wait_for_timeout(100)
+    with tab.expect_response(address):
+        bar.locator(".clip-stars label:has([value='2'])").click()
+    with suppress(PlaywrightError):  # nobody waits for it any more
+        held[0].continue_()
+    tab.wait_for_timeout(500)
+    for place in (clip, bar):
+        assert place.locator(".clip-stars [value='2']").is_checked()
     assert Rating.objects.get().score == 2
 
 

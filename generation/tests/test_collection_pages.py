@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from generation.listening import archives
 from generation.models import AudioSample, Collection, CollectionItem, Deletion, ShareLink
-from generation.services import collect, make_collection, share
+from generation.services import collect, delete_sample, make_collection, share
+from generation.services import collections as services
 from generation.tests.factories import AudioSampleFactory, GenerationJobFactory, PromptFactory
 from text2song.tests.factories import UserFactory
 
@@ -248,11 +249,30 @@ def test_a_dialog_closes_and_the_page_under_it_stays(page, mornings, samples, se
     assert page.get(address, headers=htmx).text.count('hx-target="#dialog"') == 2
     answer = page.post(address, {"collection": mornings.pk} if sent == "collection" else {"name": "Late"}, headers=htmx)
     assert (answer.status_code, answer["HX-Reswap"]) == (200, "none")
-    assert json.loads(answer["HX-Trigger"]) == {"dialog-done": {}}
+    assert json.loads(answer["HX-Trigger-After-Swap"]) == {"dialog-done": {}}
     assert 'hx-swap-oob="beforeend:#toasts"' in answer.text and "<html" not in answer.text
     refused = page.post(address, {"name": "Mornings"}, headers=htmx)
     assert refused.status_code == 400 and 'role="alert"' in refused.text and "<html" not in refused.text
-    assert "HX-Trigger" not in refused.headers and 'value="Mornings"' in refused.text
+    assert "HX-Trigger-After-Swap" not in refused.headers and 'value="Mornings"' in refused.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_a_full_collection_is_told_where_it_was_chosen(page, mornings, samples, monkeypatch, headers):
+    monkeypatch.setattr(services, "MOST_CLIPS", 3)
+    more = AudioSampleFactory(job=samples[0].job, index=3, stored=False)
+    answer = page.post(f"{reverse('collect')}?ids={more.pk}", {"collection": mornings.pk}, headers=headers)
+    assert answer.status_code == 400 and order(mornings) == [0, 1, 2]
+    assert '<p class="errorlist" role="alert">A collection holds up to 3 clips.</p>' in answer.text
+    assert toasts(page.get("/")) == ""
+
+
+def test_what_was_chosen_and_deleted_meanwhile_closes_the_dialog(page, mornings, samples, user):
+    address = f"{reverse('collect')}?ids={samples[0].pk}"
+    delete_sample(sample=samples[0], actor=samples[0].job.requested_by or user)
+    answer = page.post(address, {"collection": mornings.pk}, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Reswap"]) == (200, "none")
+    assert "dialog-done" in answer["HX-Trigger-After-Swap"]
+    assert "<html" not in answer.text and "toast-error" in answer.text
 
 
 def test_wrong_names_and_nothing_chosen_are_told(page, mornings, samples):

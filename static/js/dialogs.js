@@ -45,7 +45,10 @@ document.addEventListener("click", (event) => {
 });
 
 // What was asked in a dialog is done, and the page under it stays.
-document.addEventListener("dialog-done", () => shared().close());
+document.addEventListener("dialog-done", () => {
+  shared().close();
+  shared().replaceChildren(); // a second click finds nothing to send
+});
 
 function leave(menu) {
   menu.open = false;

@@ -24,10 +24,15 @@ function dropWhenGone({ target, detail }) {
 }
 document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target.addEventListener("htmx:beforeSwap", dropWhenGone));
 
-// What is changed while the last change is on its way makes that old: its answer would put back what stood there before.
+// What is changed while the last change is on its way makes that old: its answer would put back what stood there before,
+// here or wherever the same score is asked.
+const SENDS_CHANGES = /(^|,)\s*change\b/;
 document.addEventListener("change", ({ target }) => {
   const place = target.closest("[hx-sync='this:replace']");
-  if (place) window.htmx.trigger(place, "htmx:abort");
+  if (!place || !SENDS_CHANGES.test(place.getAttribute("hx-trigger"))) return;
+  const { scores } = place.dataset;
+  const alike = scores ? document.querySelectorAll(`[data-scores="${CSS.escape(scores)}"]`) : [place];
+  for (const each of alike) window.htmx.trigger(each, "htmx:abort");
 }, { capture: true });
 
 // Filters that are left empty stay out of the address.
@@ -63,7 +68,9 @@ function toast(words, retry) {
   close.setAttribute("aria-label", gettext("Dismiss"));
   close.textContent = "×";
   box.append(text, again, close);
-  document.getElementById("toasts")?.append(box);
+  const dialog = document.querySelector("dialog[open]"); // what lies under it can neither be read nor pressed
+  if (dialog) box.setAttribute("role", "alert");
+  (dialog ?? document.getElementById("toasts"))?.append(box);
   return box;
 }
 

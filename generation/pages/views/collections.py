@@ -162,8 +162,8 @@ def collect(request: StudioRequest) -> HttpResponse:
         samples = chosen_samples(request)
     except DomainError as error:
         messages.error(request, error.message)
-        return redirect_back(request, "library")
-    form = NameForm(request.POST if "name" in request.POST else None)
+        return _done(request) if request.method == "POST" else redirect_back(request, "library")
+    form, refusal = NameForm(request.POST if "name" in request.POST else None), ""
     if request.method == "POST":
         try:
             if collection := _target(request, form):
@@ -172,9 +172,8 @@ def collect(request: StudioRequest) -> HttpResponse:
         except DomainError as error:
             if form.is_bound:
                 add_refusal(form, error)
-            else:
-                messages.error(request, error.message)
-    return _choice(request, samples, form)
+            refusal = "" if form.is_bound else error.message
+    return _choice(request, samples, form, refusal)
 
 
 def _target(request: StudioRequest, form: NameForm) -> Collection | None:
@@ -202,10 +201,10 @@ def _done(request: StudioRequest) -> HttpResponse:
     if not request.htmx:
         return redirect_back(request, "library")
     answer = render(request, "components/messages.html", {"oob": True})
-    return reswap(trigger_client_event(answer, "dialog-done"), "none")
+    return reswap(trigger_client_event(answer, "dialog-done", after="swap"), "none")
 
 
-def _choice(request: StudioRequest, samples: list[AudioSample], form: NameForm) -> HttpResponse:
+def _choice(request: StudioRequest, samples: list[AudioSample], form: NameForm, refusal: str) -> HttpResponse:
     ids = {sample.pk for sample in samples}
     mine = list(Collection.objects.filter(owner=request.user).with_figures().order_by("-updated_at", "name"))
     items = CollectionItem.objects.filter(collection__in=mine, sample__in=ids)
@@ -214,6 +213,7 @@ def _choice(request: StudioRequest, samples: list[AudioSample], form: NameForm) 
     context = {
         "samples": samples,
         "form": form,
+        "refusal": refusal,
         "mine": [{"collection": one, "holds_all": inside[one.pk] == len(ids)} for one in mine],
         "back": _back(request),
         "action": f"{reverse('collect')}?{urlencode(query)}",

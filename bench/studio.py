@@ -4,8 +4,9 @@
 
 Starts the real processes on a temporary data folder with the bundled model.
 
-**Measured** of the web application alone (two cores of an EPYC that other machines share; medians of seven, in turn with
-the studio as it was before what works on sound was loaded at use): it stands after 1.8 s (4.5 s before) in 129 MB (195).
+**Measured** of the web application alone (two cores of an EPYC that other machines share; medians of seven, in turn
+with the studio as it was before what works on sound was loaded at use): it stands after 1.8 s (4.5 s before) in 129 MB
+(195 MB).
 """
 
 from __future__ import annotations
